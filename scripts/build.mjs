@@ -1,0 +1,80 @@
+// Builds everything that is compiled: proto/ → static code, TypeScript → dist/, web/ → web/dist. Leaves a stamp that
+// `npm start` compares with the sources.
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sourceStamp } from './stamp.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+process.chdir(root);
+const require = createRequire(import.meta.url);
+
+/** Runs a program of node_modules; a failure ends the build with its output shown. */
+function run(what, script, args) {
+  const done = spawnSync(process.execPath, [script, ...args], { stdio: 'inherit', cwd: root });
+  if (done.status !== 0) {
+    console.error(`build: ${what} failed`);
+    process.exit(done.status ?? 1);
+  }
+}
+
+const binOf = (name, bin) => {
+  const manifest = require.resolve(`${name}/package.json`);
+  const entry = require(manifest).bin;
+  return join(dirname(manifest), typeof entry === 'string' ? entry : entry[bin ?? name]);
+};
+
+const stale = (target, sources) =>
+  !existsSync(target) || sources.some((path) => statSync(path).mtimeMs > statSync(target).mtimeMs);
+
+const protos = readdirSync('proto')
+  .filter((name) => name.endsWith('.proto'))
+  .map((name) => join('proto', name));
+const generated = 'src/mesos/generated';
+if (protos.length > 0 && stale(`${generated}/v1.d.ts`, protos)) {
+  mkdirSync(generated, { recursive: true });
+  const flags = ['--keep-case', '--force-number', '--no-service', '--no-delimited'];
+  run('protobuf code', binOf('protobufjs-cli', 'pbjs'), [
+    '-t',
+    'static-module',
+    '-w',
+    'es6',
+    ...flags,
+    '-o',
+    `${generated}/v1.js`,
+    ...protos,
+  ]);
+  run('protobuf types', binOf('protobufjs-cli', 'pbts'), [
+    '-o',
+    `${generated}/v1.d.ts`,
+    `${generated}/v1.js`,
+  ]);
+}
+
+run('TypeScript', join(dirname(require.resolve('typescript/package.json')), 'bin/tsc'), [
+  '-p',
+  '.',
+]);
+if (existsSync(generated)) cpSync(generated, 'dist/src/mesos/generated', { recursive: true });
+if (existsSync('web/vite.config.ts')) {
+  run('pages', binOf('vite'), [
+    'build',
+    '--config',
+    'web/vite.config.ts',
+    '--logLevel',
+    'warn',
+    'web',
+  ]);
+}
+rmSync('dist/.stamp', { force: true });
+writeFileSync('dist/.stamp', sourceStamp(root));

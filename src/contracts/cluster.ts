@@ -1,0 +1,137 @@
+/**
+ * What an executor plugin is to the scheduler daemon: it publishes capacity as offers, takes launches and kills,
+ * reports updates, reconciles. Shaped after Mesos; Swarm and Kubernetes derive offers from their nodes.
+ */
+import type { Constraint, Identity, Volume } from '../core/job.js';
+import type { Capacity, Needs } from '../core/resources.js';
+import type { AgentId, Instant, JobId, OfferId, TaskId } from '../core/units.js';
+
+export interface ClusterOffer {
+  readonly id: OfferId;
+  readonly agentId: AgentId;
+  readonly host: string;
+  /** Offers are combined only if agent **and** role agree. */
+  readonly role: string;
+  readonly free: Capacity;
+  /** Text attributes of the agent; scalars as their decimal text. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Start of a maintenance window of the agent, or null. */
+  readonly unavailableFrom: Instant | null;
+}
+
+/** Everything a cluster needs to run one launch. */
+export interface TaskOrder {
+  readonly taskId: TaskId;
+  readonly jobId: JobId;
+  readonly name: string;
+  readonly agentId: AgentId;
+  readonly role: string;
+  readonly needs: Needs;
+  /** Host ports taken out of the offered ranges, in the order of `containerPorts`. */
+  readonly ports: readonly number[];
+  readonly containerPorts: readonly number[];
+  /** Null: a plain process of the agent. */
+  readonly image: string | null;
+  readonly volumes: readonly Volume[];
+  readonly hasNetwork: boolean;
+  readonly identity: Identity;
+  readonly isRoot: boolean;
+  /** Program and arguments, run without a shell. */
+  readonly argv: readonly string[];
+  /** The whole environment of the task. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly killGraceMs: number;
+}
+
+/** Orders for one agent and role, and the offers they use up. What the orders leave over goes back. */
+export interface LaunchBatch {
+  readonly offerIds: readonly OfferId[];
+  readonly orders: readonly TaskOrder[];
+}
+
+/**
+ * `sent`: the cluster took the command (the tasks' fate comes as updates).
+ * `refused`: it surely did not. `doubt`: no answer; nothing may be repeated until an update or a
+ * reconciliation on a new subscription answers for these tasks.
+ */
+export type LaunchAnswer = 'sent' | 'refused' | 'doubt';
+
+export type TaskState =
+  | 'staging'
+  | 'starting'
+  | 'running'
+  | 'killing'
+  | 'finished'
+  | 'failed'
+  | 'killed'
+  | 'error'
+  | 'lost'
+  | 'dropped'
+  | 'unreachable'
+  | 'gone'
+  | 'gone-by-operator'
+  | 'unknown';
+
+export interface TaskUpdate {
+  readonly taskId: TaskId;
+  readonly agentId: AgentId | null;
+  readonly state: TaskState;
+  /** Mesos' reason without `REASON_`, in kebab case, for example `reconciliation`; null when absent. */
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly at: Instant;
+  readonly containerId: string | null;
+  readonly ipAddress: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What `acknowledge` needs; null when the update must not be acknowledged. */
+  readonly receipt: unknown;
+}
+
+export interface ClusterListener {
+  /** All offers of before are void. `isNew`: the cluster did not know us, so no task of ours lives. */
+  connected(facts: { readonly frameworkId: string; readonly isNew: boolean }): void;
+  disconnected(because: string): void;
+  offers(offers: readonly ClusterOffer[]): void;
+  rescinded(offerId: OfferId): void;
+  updated(update: TaskUpdate): void;
+  /** An agent or one of its Mesos executors is gone; updates for its tasks follow on their own. */
+  agentFailed(agentId: AgentId): void;
+  /** The cluster will not have us: wrong credentials, removed framework. Needs an administrator. */
+  refused(because: string): void;
+}
+
+export type ClusterFeature = 'kill' | 'pause' | 'resources.port' | 'interactive' | 'cni' | 'gpus';
+
+export interface Cluster {
+  readonly name: string;
+  readonly features: readonly ClusterFeature[];
+  /** Connects, and goes on trying for ever; resolves when the first attempt was made. */
+  start(listener: ClusterListener): Promise<void>;
+  /** Leaves without ending our tasks. */
+  stop(): Promise<void>;
+  launch(batches: readonly LaunchBatch[]): Promise<readonly LaunchAnswer[]>;
+  decline(offerIds: readonly OfferId[], refuseMs: number): void;
+  /** No more offers until `revive`. */
+  suppress(): void;
+  revive(): void;
+  /** Sent only after the task's launch was answered; harmless twice. */
+  kill(task: {
+    readonly taskId: TaskId;
+    readonly agentId: AgentId | null;
+    readonly graceMs: number;
+  }): void;
+  /** Explicit when tasks are named, implicit (all the cluster knows) when the list is empty. */
+  reconcile(tasks: readonly { readonly taskId: TaskId; readonly agentId: AgentId | null }[]): void;
+  acknowledge(update: TaskUpdate): void;
+  /** Drops the connection and subscribes anew: every older call is shut out by the new stream. */
+  resubscribe(because: string): void;
+}
+
+/** What the cluster plugin may keep across restarts: its framework id, durable before the first offer is used. */
+export interface ClusterMemory {
+  load(): Promise<string | null>;
+  save(frameworkId: string): Promise<void>;
+}
+
+export type { Constraint };

@@ -1,0 +1,56 @@
+/** Every bound we set on ourselves, with unit and reason. Sizes of what users send: architecture decision 20. */
+
+/** A script longer than this is a data file: it belongs in the user's directory. */
+export const SCRIPT_BYTES_MAX = 1024 * 1024;
+/** Everything of a job besides its script, as JSON. */
+export const JOB_DOCUMENT_BYTES_MAX = 256 * 1024;
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+export const NAME_CHARS_MAX = 256;
+export const DESCRIPTION_CHARS_MAX = 4_096;
+/** Labels, tags, volumes, ports: each list. */
+export const LIST_ITEMS_MAX = 64;
+export const PAGE_ITEMS_MAX = 1_000;
+
+/** Offers older than this go back to the master: other frameworks wait for what we hoard. */
+export const OFFER_HELD_MS_MAX = 5_000;
+/** How long a declined agent is not offered to us again, unless we revive. */
+export const REFUSE_MS = 5_000;
+/** REVIVE clears all filters, so it is worth at most one a second. */
+export const REVIVE_EACH_MS_MIN = 1_000;
+/** Jobs placed in one cycle; what is left goes on in the next turn. */
+export const LAUNCHES_PER_CYCLE_MAX = 1_000;
+/** Distinct shapes looked at in one cycle; a cursor goes on in the next. */
+export const SHAPES_PER_CYCLE_MAX = 2_000;
+/** Cycles run on events, at most this often. */
+export const CYCLE_EACH_MS_MIN = 5;
+/** Job directories made side by side: enough to hide a file server's latency. */
+export const DIRECTORIES_AT_ONCE_MAX = 32;
+
+/** A RecordIO length above this is a broken stream, not a large message. */
+export const RECORD_BYTES_MAX = 64 * 1024 * 1024;
+/** What the master keeps of our tasks while we are away. */
+export const FAILOVER_TIMEOUT_MS = 7 * 86_400_000;
+/** An ACCEPT in doubt, or an update overdue, renews the subscription after this. */
+export const UPDATE_OVERDUE_MS = 30_000;
+/** After these many missed heartbeats the connection counts as dead. */
+export const HEARTBEATS_MISSED_MAX = 5;
+/** Back-off between subscriptions: first and largest ceiling. */
+export const BACKOFF_MS_MIN = 500;
+export const BACKOFF_MS_MAX = 15_000;
+/** Grace for the old processes of a lost agent before the next launch of their job. */
+export const LOST_GRACE_MS = 30_000;
+/** Orphans killed without an administrator: a restored backup must not kill a cluster. */
+export const ORPHAN_KILLS_MAX = 100;
+/** A task that ignores SIGTERM gets SIGKILL after this. */
+export const KILL_GRACE_MS = 5_000;
+/** Wait for an exit code file that a slow file server does not show yet. */
+export const EXIT_FILE_WAIT_MS = 60_000;
+/** The leader reads pending jobs it may have missed this often, looking this far back. */
+export const SWEEP_EACH_MS = 5_000;
+export const SWEEP_BACK_MS = 60_000;
+/** Lease: the holder beats this often, stops itself after `LEASE_RENEW_MS_MAX`, is replaced after `LEASE_STALE_MS`. */
+export const LEASE_BEAT_MS = 1_000;
+export const LEASE_RENEW_MS_MAX = 3_000;
+export const LEASE_STALE_MS = 4_000;
+/** Relaunches after failures of the system, whatever the job asks for. */
+export const SYSTEM_RETRIES_MAX = 5;

@@ -1,0 +1,157 @@
+/**
+ * The record of everything that must survive: jobs, users, the lease, a few settings. Embedded (SQLite) and MongoDB
+ * implement it and pass one contract suite. Every method throws `ServiceError('store-unavailable')` when the store
+ * cannot be reached, and then the fate of a write is unknown: read again before anything else happens to the job.
+ */
+import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
+import type { Needs } from '../core/resources.js';
+import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
+
+/** A submission, parsed, allowed and completed. */
+export interface NewJob {
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  readonly identity: Identity;
+  readonly spec: JobSpec;
+  readonly script: string;
+  readonly submittedAt: Instant;
+  /** The client's key, or null. One user's keys do not meet another's. */
+  readonly idempotencyKey: string | null;
+  /** Tells a repeated submission from another one under the same key. */
+  readonly digest: string;
+}
+
+export type SubmitAnswer =
+  | { readonly kind: 'stored'; readonly id: JobId }
+  /** The same key and digest were stored before. */
+  | { readonly kind: 'known'; readonly id: JobId }
+  /** The key belongs to another submission. */
+  | { readonly kind: 'key-reused'; readonly id: JobId };
+
+/** All the scheduler keeps of a waiting job; script, volumes and the rest are read at its launch. */
+export interface PendingRow {
+  readonly id: JobId;
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  readonly submittedAt: Instant;
+  readonly needs: Needs;
+  readonly constraints: readonly Constraint[];
+  readonly executor: string | null;
+  readonly notBefore: Instant | null;
+  readonly isKillWanted: boolean;
+}
+
+/** A conditional write of the leader: stored only if the job still has this state and launch number. */
+export interface JobStep {
+  readonly from: { readonly state: JobState; readonly launches: number };
+  /** An intent must not overtake a kill: stored only while no kill is wanted. */
+  readonly unlessKillWanted: boolean;
+  /** The whole new record; its `killWanted` and `version` are ignored, the store keeps its own. */
+  readonly to: Job;
+}
+
+/** Answers a `JobStep`: `stored`, or `refused` with the record as it really stands (undefined: no such job). */
+export type StepAnswer =
+  | { readonly kind: 'stored'; readonly version: number }
+  | { readonly kind: 'refused'; readonly job: Job | undefined };
+
+export interface JobQuery {
+  readonly owner?: UserId;
+  readonly project?: ProjectId;
+  readonly states?: readonly JobState[];
+  /** Newest first: ids below this one. */
+  readonly before?: JobId;
+  readonly skip?: number;
+  /** At most `PAGE_ITEMS_MAX`; absent: that many. */
+  readonly limit?: number;
+}
+
+/** One leader at a time; no clocks are compared, a standby watches `beat` change by its own monotonic clock. */
+export interface Lease {
+  readonly epoch: number;
+  readonly holder: string;
+  readonly beat: number;
+}
+
+/** Thrown by fenced writes of a leader whose epoch is over. It must stop at once. */
+export class FencedOut extends Error {
+  override readonly name = 'FencedOut';
+}
+
+export interface JobStore {
+  /** Durable when it resolves. All or nothing; answers stand in the order of `jobs`. Jobs start as `pending`. */
+  submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  job(id: JobId): Promise<Job | undefined>;
+  jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>>;
+  scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>>;
+  /** Newest (greatest id) first. */
+  list(query: JobQuery): Promise<readonly Job[]>;
+  /** Number of jobs by state, of one owner or of all. */
+  counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>>;
+
+  /** Waiting jobs in order of id, above `after`, at most `limit`; with `submittedSince`, only those. */
+  pending(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+    readonly submittedSince?: Instant;
+  }): Promise<readonly PendingRow[]>;
+  /** Every job that holds, or may hold, a task. */
+  live(): Promise<readonly LiveJob[]>;
+  /** Jobs not over whose kill is wanted. */
+  killsWanted(): Promise<readonly JobId[]>;
+
+  /**
+   * The leader's writes, in one transaction with the check of its epoch; answers in order, durable when it resolves.
+   * @throws FencedOut when `epoch` is not the lease's any more: nothing was written.
+   */
+  advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]>;
+  /** Any process: asks for a kill. `over` and `unknown` change nothing; `already` keeps the first asker. */
+  wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'>;
+
+  lease(): Promise<Lease | undefined>;
+  /** Takes over if the lease still is as `seen` (undefined: none yet): epoch + 1. Undefined when it changed. */
+  takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined>;
+  /** Raises the beat. Undefined when the lease is another's: stop at once. */
+  beatLease(lease: Lease): Promise<Lease | undefined>;
+  /** A clean stop: the next holder need not wait. Keeps the epoch. */
+  freeLease(lease: Lease): Promise<void>;
+
+  setting(name: string): Promise<string | undefined>;
+  putSetting(name: string, value: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** An API key as stored: the key itself is shown once and never kept. */
+export interface StoredKey {
+  readonly name: string;
+  /** Hex SHA-256; keys are random and long, so a fast hash is right. */
+  readonly sha256: string;
+  readonly createdAt: Instant;
+}
+
+export interface UserRecord {
+  readonly id: UserId;
+  readonly identity: Identity;
+  readonly isAdmin: boolean;
+  /** Argon2id in PHC form; null for accounts that no local password opens. */
+  readonly passwordHash: string | null;
+  readonly keys: readonly StoredKey[];
+  /** Public SSH key, or the empty string. */
+  readonly sshPublicKey: string;
+  /** 0–100, 50 for most. */
+  readonly prio: number;
+  /** 0: unlimited. */
+  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+  readonly createdAt: Instant;
+}
+
+export interface UserStore {
+  user(id: UserId): Promise<UserRecord | undefined>;
+  users(): Promise<readonly UserRecord[]>;
+  /** Makes or replaces. */
+  putUser(user: UserRecord): Promise<void>;
+  deleteUser(id: UserId): Promise<boolean>;
+}
+
+export type Store = JobStore & UserStore;

@@ -1,0 +1,174 @@
+/** A job: what a user asked to run. It may be launched several times; each launch is one task. */
+import type { Needs } from './resources.js';
+import type { AgentId, Instant, JobId, ProjectId, TaskId, UserId } from './units.js';
+
+/** A directory of the host, granted by policy, as the container will see it. */
+export interface Volume {
+  readonly name: string;
+  /** Real path on the host. */
+  readonly path: string;
+  /** Path inside the container. */
+  readonly mount: string;
+  readonly acl: 'ro' | 'rw';
+}
+
+/** `name==value` on an agent's attribute. */
+export interface Constraint {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Who the job runs as. Comes from the directory of users, never from the request. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly sgids: readonly number[];
+  readonly home: string;
+  readonly email: string | null;
+}
+
+/** What the user asked for, checked and completed. The script is kept apart: lists never read it. */
+export interface JobSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly image: string;
+  readonly volumes: readonly Volume[];
+  readonly hasNetwork: boolean;
+  readonly isRoot: boolean;
+  readonly needs: Needs;
+  readonly constraints: readonly Constraint[];
+  /** Container ports to open, as asked; `Placement.ports` has the host's side. */
+  readonly ports: readonly number[];
+  /** Executor asked for, or null for the first that is configured. */
+  readonly executor: string | null;
+  /** Launches after a failure of the system that are granted before we give up. */
+  readonly systemRetriesMax: number;
+  /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */
+  readonly asked: Readonly<Record<string, unknown>>;
+}
+
+/** Where one launch went. */
+export interface Placement {
+  readonly taskId: TaskId;
+  /** Name of the executor plugin that runs it. */
+  readonly executor: string;
+  readonly agentId: AgentId;
+  readonly host: string;
+  readonly placedAt: Instant;
+  /** Host ports, in the order of `spec.ports`. */
+  readonly ports: readonly number[];
+}
+
+/** What the cluster told about the container; empty until it did. */
+export interface ContainerFacts {
+  readonly containerId: string | null;
+  readonly ipAddress: string | null;
+}
+
+/** One launch that ended through no fault of the job. */
+export interface SystemFault {
+  readonly taskId: TaskId;
+  readonly host: string;
+  readonly because: Reason;
+  readonly at: Instant;
+}
+
+/** Why something ended or was refused: a code and facts. Sentences are made at the edge. */
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly facts: Readonly<Record<string, string | number>>;
+}
+
+export type ReasonCode =
+  | 'agent-lost'
+  | 'agent-gone'
+  | 'executor-terminated'
+  | 'container-launch-failed'
+  | 'task-error'
+  | 'dropped'
+  | 'killed-by-cluster'
+  | 'out-of-memory'
+  | 'max-duration'
+  | 'job-directory'
+  | 'impossible'
+  | 'not-authorized'
+  | 'exit-code-unknown'
+  | 'cluster-said';
+
+/** A kill that was asked for. Written by web processes at any time; the leader acts on it. */
+export interface KillWanted {
+  readonly by: UserId;
+  readonly at: Instant;
+}
+
+export type Outcome =
+  /** The process's own exit code; `because` says more when the code came from a limit. */
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly because: Reason | null }
+  | { readonly kind: 'killed'; readonly by: UserId }
+  | { readonly kind: 'gaveUp'; readonly because: Reason }
+  /** Ended, but neither the cluster nor the job directory tells the code. */
+  | { readonly kind: 'unknown'; readonly because: Reason };
+
+interface Asked {
+  readonly id: JobId;
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  readonly identity: Identity;
+  readonly spec: JobSpec;
+  readonly submittedAt: Instant;
+  /** Counts up for ever: a number once stored is never used again, also after a refused launch. */
+  readonly launches: number;
+  readonly faults: readonly SystemFault[];
+  /** Absolute path of the job directory; null until it was made. */
+  readonly directory: string | null;
+  readonly killWanted: KillWanted | null;
+  /** Raised by every write of the record, whoever writes. */
+  readonly version: number;
+}
+
+interface Placed extends Asked {
+  readonly placement: Placement;
+}
+
+interface Started extends Placed {
+  readonly startedAt: Instant;
+  readonly container: ContainerFacts;
+}
+
+/** `notBefore`: earliest instant of the next launch (a former task may still be dying); null for at once. */
+export type PendingJob = Asked & { readonly state: 'pending'; readonly notBefore: Instant | null };
+/** The intent is stored; the cluster may or may not know of it. */
+export type LaunchingJob = Placed & { readonly state: 'launching' };
+export type RunningJob = Started & { readonly state: 'running' };
+/** `startedAt` null: the kill overtook the start. */
+export type KillingJob = Placed & {
+  readonly state: 'killing';
+  readonly startedAt: Instant | null;
+  readonly container: ContainerFacts;
+};
+export type UnreachableJob = Placed & {
+  readonly state: 'unreachable';
+  readonly startedAt: Instant | null;
+  readonly container: ContainerFacts;
+  readonly since: Instant;
+};
+export type OverJob = Asked & {
+  readonly state: 'over';
+  readonly outcome: Outcome;
+  readonly endedAt: Instant;
+  readonly startedAt: Instant | null;
+  readonly placement: Placement | null;
+  readonly container: ContainerFacts;
+};
+
+export type Job = PendingJob | LaunchingJob | RunningJob | KillingJob | UnreachableJob | OverJob;
+/** A job that holds, or may hold, a task. */
+export type LiveJob = LaunchingJob | RunningJob | KillingJob | UnreachableJob;
+export type JobState = Job['state'];
+
+export const NO_CONTAINER: ContainerFacts = { containerId: null, ipAddress: null };
+/** Shell convention: 128 + SIGKILL. Existing clients read it as "killed". */
+export const KILLED_EXIT_CODE = 137;
+
+export const isLive = (job: Job): job is LiveJob => job.state !== 'pending' && job.state !== 'over';
