@@ -25,6 +25,8 @@ export interface SiteVolume {
   readonly path: string | null;
   /** Path in the container; null: `/mnt/home` for `home`, else the same as `path`. */
   readonly mount: string | null;
+  /** A directory that is not there is refused. */
+  readonly isChecked: boolean;
 }
 
 export interface VolumeWish {
