@@ -37,7 +37,9 @@ const binOf = (name, bin) => {
 const stale = (target, sources) =>
   !existsSync(target) || sources.some((path) => statSync(path).mtimeMs > statSync(target).mtimeMs);
 
-const protos = readdirSync('proto')
+// Taken before anything is read: a source that changes during the build makes the next start build again.
+const stamp = sourceStamp(root);
+const protos = (existsSync('proto') ? readdirSync('proto') : [])
   .filter((name) => name.endsWith('.proto'))
   .map((name) => join('proto', name));
 const generated = 'src/mesos/generated';
@@ -77,4 +79,4 @@ if (existsSync('web/vite.config.ts')) {
   ]);
 }
 rmSync('dist/.stamp', { force: true });
-writeFileSync('dist/.stamp', sourceStamp(root));
+writeFileSync('dist/.stamp', stamp);
