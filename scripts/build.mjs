@@ -30,6 +30,8 @@ const binOf = (name, bin) => {
 const stale = (target, sources) =>
   !existsSync(target) || sources.some((path) => statSync(path).mtimeMs > statSync(target).mtimeMs);
 
+// Taken before anything is read: a source that changes during the build makes the next start build again.
+const stamp = sourceStamp(root);
 const protos = existsSync('proto') ? protoFiles('proto') : [];
 const generated = 'src/mesos/generated';
 if (protos.length > 0 && stale(`${generated}/v1.d.ts`, [...protos, 'scripts/proto.mjs']))
@@ -51,4 +53,4 @@ if (existsSync('web/vite.config.ts')) {
   ]);
 }
 rmSync('dist/.stamp', { force: true });
-writeFileSync('dist/.stamp', sourceStamp(root));
+writeFileSync('dist/.stamp', stamp);
