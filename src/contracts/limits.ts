@@ -52,5 +52,5 @@ export const SWEEP_BACK_MS = 60_000;
 export const LEASE_BEAT_MS = 1_000;
 export const LEASE_RENEW_MS_MAX = 3_000;
 export const LEASE_STALE_MS = 4_000;
-/** Relaunches after failures of the system, whatever the job asks for. */
-export const SYSTEM_RETRIES_MAX = 5;
+/** The core holds it, because the life of a job depends on it. */
+export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
