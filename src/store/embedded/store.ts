@@ -42,7 +42,7 @@ export interface EmbeddedStoreOptions {
 }
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
-const PENDING_SLICE = 5_000;
+const PENDING_SLICE = 2_000;
 const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
 /** Jobs turned into documents without a pause for others. */
