@@ -42,7 +42,7 @@ export interface EmbeddedStoreOptions {
 }
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
-const PENDING_SLICE = 5_000;
+const PENDING_SLICE = 2_000;
 const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
 /** Jobs turned into documents without a pause for others. */
@@ -58,13 +58,18 @@ const PAGE_BYTES = 4_096;
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { path, log, bytesMax } = options;
   const pagesMax = bytesMax === undefined ? null : Math.max(1, Math.floor(bytesMax / PAGE_BYTES));
-  const writer = await Channel.open<Writes>({ role: 'writer', path, pagesMax });
+  const [writer, reader] = await Promise.allSettled([
+    Channel.open<Writes>({ role: 'writer', path, pagesMax }),
+    Channel.open<Reads>({ role: 'reader', path, pagesMax: null }),
+  ]);
   try {
-    const reader = await Channel.open<Reads>({ role: 'reader', path, pagesMax: null });
-    return new EmbeddedStore(writer, reader, pointReader(path), log);
+    if (writer.status === 'rejected') throw writer.reason;
+    if (reader.status === 'rejected') throw reader.reason;
+    return new EmbeddedStore(writer.value, reader.value, pointReader(path), log);
   } catch (failure) {
-    await writer.close();
-    throw failure;
+    for (const channel of [writer, reader])
+      if (channel.status === 'fulfilled') await channel.value.close();
+    throw failure instanceof ServiceError ? failure : errorOf(failureOf(failure));
   }
 }
 

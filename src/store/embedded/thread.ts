@@ -22,14 +22,15 @@ export interface ThreadOptions {
 /** Rows of one commit: bounds how long those that come meanwhile wait. A larger single call goes alone. */
 const COMMIT_ROWS_MAX = 2_000;
 
+/** What a role does with what waits for it. */
+interface Service {
+  /** Answers the first envelopes of the list, as many as one commit takes. */
+  readonly act: (waiting: readonly Envelope[]) => Reply;
+  readonly close: () => void;
+}
+
 function serve(port: MessagePort, options: ThreadOptions): void {
-  const database = Database.open(options.path, {
-    create: options.role === 'writer',
-    busyTimeoutMs: BUSY_TIMEOUT_MS,
-  });
-  if (options.role === 'writer') migrate(database);
-  if (options.pagesMax !== null) database.pragma(`max_page_count = ${options.pagesMax}`);
-  const act = options.role === 'writer' ? writing(database) : reading(database);
+  const service = options.role === 'writer' ? writing(options) : reading(options);
 
   port.on('message', (first: readonly Envelope[]) => {
     const waiting = [...first];
@@ -40,10 +41,12 @@ function serve(port: MessagePort, options: ThreadOptions): void {
       const next = waiting[0];
       if (next === undefined) return;
       if (next.call.kind === 'close') {
-        close(database, options, port, next.ticket);
+        service.close();
+        port.postMessage([[next.ticket, { ok: true, answer: undefined }]] satisfies Reply);
+        port.close();
         return;
       }
-      const reply = act(waiting);
+      const reply = service.act(waiting);
       waiting.splice(0, reply.length);
       port.postMessage(reply);
     }
@@ -54,28 +57,50 @@ function serve(port: MessagePort, options: ThreadOptions): void {
 const receive = (port: MessagePort): readonly Envelope[] | undefined =>
   receiveMessageOnPort(port)?.message;
 
-/** Answers the first envelopes of the list, as many as one commit takes. */
-type Act = (waiting: readonly Envelope[]) => Reply;
-
-function writing(database: Database): Act {
+function writing(options: ThreadOptions): Service {
+  const database = Database.open(options.path, { create: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  migrate(database);
+  if (options.pagesMax !== null) database.pragma(`max_page_count = ${options.pagesMax}`);
   const writer = new Writer(database);
-  return (waiting) => {
-    const calls: WriteCall[] = [];
-    let weight = 0;
-    for (const { call } of waiting) {
-      if (call.kind === 'close') break;
-      weight += weightOf(call as WriteCall);
-      if (calls.length > 0 && weight > COMMIT_ROWS_MAX) break;
-      calls.push(call as WriteCall);
-    }
-    return addressed(waiting, writer.perform(calls));
+  return {
+    act: (waiting) => {
+      const calls: WriteCall[] = [];
+      let weight = 0;
+      for (const { call } of waiting) {
+        if (call.kind === 'close') break;
+        weight += weightOf(call as WriteCall);
+        if (calls.length > 0 && weight > COMMIT_ROWS_MAX) break;
+        calls.push(call as WriteCall);
+      }
+      return addressed(waiting, writer.perform(calls));
+    },
+    close: () => {
+      // The log goes into the file, so that a stopped store is one file to copy. Readers may hold it back: no harm.
+      database.pragma('wal_checkpoint(TRUNCATE)');
+      database.close();
+    },
   };
 }
 
-function reading(database: Database): Act {
-  const reader = new Reader(database);
-  return (waiting) =>
-    addressed(waiting, reader.perform(waiting.slice(0, 1).map(({ call }) => call as ReadCall)));
+/** Opens the file at the first question: its thread starts beside the writer's, which may still make the tables. */
+function reading({ path }: ThreadOptions): Service {
+  let opened: { readonly database: Database; readonly reader: Reader } | undefined;
+  const open = () => {
+    const database = Database.open(path, { create: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
+    return { database, reader: new Reader(database) };
+  };
+  return {
+    act: (waiting) => {
+      const calls = waiting.slice(0, 1).map(({ call }) => call as ReadCall);
+      try {
+        opened ??= open();
+        return addressed(waiting, opened.reader.perform(calls));
+      } catch (failure) {
+        return addressed(waiting, [{ ok: false, failure: failureOf(failure) }]);
+      }
+    },
+    close: () => opened?.database.close(),
+  };
 }
 
 const addressed = (waiting: readonly Envelope[], results: ReturnType<Writer['perform']>): Reply =>
@@ -84,19 +109,6 @@ const addressed = (waiting: readonly Envelope[], results: ReturnType<Writer['per
     assert(envelope !== undefined, 'a result for each call');
     return [envelope.ticket, result];
   });
-
-function close(
-  database: Database,
-  options: ThreadOptions,
-  port: MessagePort,
-  ticket: number,
-): void {
-  // The log goes into the file, so that a stopped store is one file to copy. Readers may hold it back: no harm.
-  if (options.role === 'writer') database.pragma('wal_checkpoint(TRUNCATE)');
-  database.close();
-  port.postMessage([[ticket, { ok: true, answer: undefined }]] satisfies Reply);
-  port.close();
-}
 
 assert(parentPort !== null, 'this file is the entry of a thread');
 try {
