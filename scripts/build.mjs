@@ -2,12 +2,15 @@
 // `npm start` compares with the sources.
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -37,7 +40,7 @@ const binOf = (name, bin) => {
 const stale = (target, sources) =>
   !existsSync(target) || sources.some((path) => statSync(path).mtimeMs > statSync(target).mtimeMs);
 
-const protos = readdirSync('proto')
+const protos = (existsSync('proto') ? readdirSync('proto') : [])
   .filter((name) => name.endsWith('.proto'))
   .map((name) => join('proto', name));
 const generated = 'src/mesos/generated';
@@ -75,6 +78,17 @@ if (existsSync('web/vite.config.ts')) {
     'warn',
     'web',
   ]);
+}
+// npm links the commands of dependencies, not those of the project itself: `npx --no god` finds ours through this.
+const bins = 'node_modules/.bin';
+for (const name of ['god', 'godocker']) {
+  const entry = `dist/bin/${name}.js`;
+  if (!existsSync(entry)) continue;
+  chmodSync(entry, 0o755);
+  if (!lstatSync('node_modules').isDirectory()) continue; // a link: not ours to change
+  mkdirSync(bins, { recursive: true });
+  rmSync(join(bins, name), { force: true });
+  symlinkSync(join('../..', entry), join(bins, name));
 }
 rmSync('dist/.stamp', { force: true });
 writeFileSync('dist/.stamp', sourceStamp(root));
