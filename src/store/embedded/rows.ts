@@ -8,6 +8,7 @@ import type {
   Job,
   JobSpec,
   JobState,
+  KillWanted,
   Outcome,
   Placement,
   SystemFault,
@@ -54,6 +55,7 @@ interface LifeDocument {
   readonly container?: ContainerFacts;
   readonly since?: Instant;
   readonly outcome?: Outcome;
+  readonly killWanted?: KillWanted;
 }
 /** What was asked; never changes. */
 interface AskedDocument {
@@ -111,10 +113,13 @@ function lifeOf(job: Job): LifeDocument {
       return { faults, directory };
     case 'launching':
       return { faults, directory, placement: job.placement };
-    case 'running':
-    case 'killing': {
+    case 'running': {
       const { placement, startedAt, container } = job;
       return { faults, directory, placement, startedAt, container };
+    }
+    case 'killing': {
+      const { placement, startedAt, container, killWanted } = job;
+      return { faults, directory, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
@@ -173,7 +178,13 @@ function assembled(row: Row): Job {
         container: present(life.container),
       };
     case 'killing':
-      return { ...asked, state: known, ...held(life) };
+      return {
+        ...asked,
+        state: known,
+        ...held(life),
+        // The leader acts on a stored wish; should it ever act on its own, the record still says for whom.
+        killWanted: asked.killWanted ?? present(life.killWanted),
+      };
     case 'unreachable':
       return { ...asked, state: known, ...held(life), since: present(life.since) };
     case 'over':
