@@ -3,11 +3,11 @@
  * the few things it may touch; it sees no configuration of others, no store, no global. A bad plugin stops the boot
  * with its name. A plugin outside the project imports types from here only, so nothing has to be resolved at run time.
  */
-import type { JobId } from '../core/units.js';
 import type { Authenticator, SiteVolume } from './auth.js';
 import type { Clock, Random, Timers } from './clock.js';
 import type { Cluster, ClusterMemory } from './cluster.js';
 import type { Log } from './log.js';
+import type { FileStorage } from './storage.js';
 import type { UserRecord } from './store.js';
 import type { Watcher } from './watcher.js';
 
@@ -88,12 +88,6 @@ export interface Users {
 /** The ordering rule in force. Its methods are the core's; every policy has a name. */
 export interface QueuePolicy {
   readonly name: string;
-}
-
-/** Where job directories lie. */
-export interface FileStorage {
-  /** Absolute path of the job's directory under `sharedDir`; derived, so asking twice gives the same. */
-  directoryOf(job: JobId, sharedDir: string): string;
 }
 
 /** Tells an outside registry that a process lives. */

@@ -66,6 +66,15 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
+/** What the jobs of one account used that ended within a window: plain sums, durations from start to end. */
+export interface AccountUse {
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  readonly timeMs: number;
+  readonly cpuMilli: number;
+  readonly memMb: number;
+}
+
 /** One leader at a time; no clocks are compared, a standby watches `beat` change by its own monotonic clock. */
 export interface Lease {
   readonly epoch: number;
@@ -97,6 +106,8 @@ export interface JobStore {
   }): Promise<readonly PendingRow[]>;
   /** Every job that holds, or may hold, a task. */
   live(): Promise<readonly LiveJob[]>;
+  /** Use by account of the jobs that started and ended, the end not before `since`. */
+  used(since: Instant): Promise<readonly AccountUse[]>;
   /** Jobs not over whose kill is wanted. */
   killsWanted(): Promise<readonly JobId[]>;
 

@@ -2,7 +2,7 @@
 import type { JobQuery } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import type { JobState } from '../../core/job.js';
-import { jobId } from '../../core/units.js';
+import { jobId, projectId, userId } from '../../core/units.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { JOB_COLUMNS, JOB_STATES, PENDING_COLUMNS } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
@@ -35,6 +35,13 @@ const prepareAll = (database: Database) => ({
   killsWanted: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_kill_wanted
      WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
+  ),
+  used: database.prepare(
+    `SELECT owner, project, sum(max(0, ended_at - json_extract(life, '$.startedAt'))),
+       sum(json_extract(shape, '$.needs.cpuMilli')), sum(json_extract(shape, '$.needs.memMb'))
+     FROM jobs
+     WHERE state = 'over' AND ended_at >= ? AND json_extract(life, '$.startedAt') IS NOT NULL
+     GROUP BY owner, project`,
   ),
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),
 });
@@ -82,6 +89,14 @@ export class Reader {
         return statements.live.all(call.ask.after, call.ask.limit);
       case 'killsWanted':
         return statements.killsWanted.all().map(([id]) => jobId(Number(id)));
+      case 'used':
+        return statements.used.all(call.ask).map(([owner, project, timeMs, cpuMilli, memMb]) => ({
+          owner: userId(String(owner)),
+          project: projectId(String(project)),
+          timeMs: Number(timeMs),
+          cpuMilli: Number(cpuMilli),
+          memMb: Number(memMb),
+        }));
       case 'users':
         return statements.users.all();
       default:

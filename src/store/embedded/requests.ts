@@ -1,5 +1,5 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
-import type { JobQuery, Lease, SubmitAnswer } from '../../contracts/store.js';
+import type { AccountUse, JobQuery, Lease, SubmitAnswer } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { Row, Trouble } from './sqlite.js';
@@ -69,6 +69,7 @@ export interface Reads {
   };
   live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   killsWanted: { ask: null; answer: readonly JobId[] };
+  used: { ask: number; answer: readonly AccountUse[] };
   users: { ask: null; answer: readonly Row[] };
 }
 

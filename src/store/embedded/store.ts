@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import {
+  type AccountUse,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -184,6 +185,10 @@ class EmbeddedStore implements Store {
       if (rows.length < RECORDS_SLICE) return live;
       after = Number(rows.at(-1)?.[0]);
     }
+  }
+
+  used(since: Instant): Promise<readonly AccountUse[]> {
+    return this.#reader.call('used', since);
   }
 
   killsWanted(): Promise<readonly JobId[]> {
