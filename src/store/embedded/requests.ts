@@ -63,10 +63,14 @@ export interface Reads {
   scripts: { ask: readonly number[]; answer: readonly (readonly [id: number, script: string])[] };
   list: { ask: JobQuery & { readonly limit: number }; answer: readonly Row[] };
   counts: { ask: string | null; answer: readonly Row[] };
-  pending: {
-    ask: { readonly after: number; readonly limit: number; readonly submittedSince: number | null };
-    answer: readonly Row[];
+  pending: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
+  /** Ids of waiting jobs submitted at `since` or later. */
+  sweep: {
+    ask: { readonly since: number; readonly after: number; readonly limit: number };
+    answer: readonly number[];
   };
+  /** Those of the named jobs that still wait. */
+  pendingAmong: { ask: readonly number[]; answer: readonly Row[] };
   live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   killsWanted: { ask: null; answer: readonly JobId[] };
   used: { ask: number; answer: readonly AccountUse[] };

@@ -216,13 +216,16 @@ function present<T>(value: T | null | undefined): T {
   return value;
 }
 
+/** Shapes met so far in one question, by their text. */
+export type Shapes = Map<string, ShapeDocument>;
+
 /**
  * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
  * `shapes` is the caller's memory between slices of one question.
  */
 export function pendingRowsOf(
   rows: readonly Row[],
-  shapes: Map<string, ShapeDocument>,
+  shapes: Shapes,
   broken: (unreadable: UnreadableRecord) => void,
 ): PendingRow[] {
   const answers: PendingRow[] = [];
@@ -245,7 +248,7 @@ export function pendingRowsOf(
   return answers;
 }
 
-function shapeOf(text: string, shapes: Map<string, ShapeDocument>): ShapeDocument {
+function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);
   if (known !== undefined) return known;
   const { needs, constraints } = JSON.parse(text) as ShapeDocument;
