@@ -5,7 +5,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { JobQuery } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
-import type { JobState } from '../../core/job.js';
+import type { Job, JobState } from '../../core/job.js';
 import { projectId } from '../../core/units.js';
 import { readJson } from '../body.js';
 import { type Context, queryFlag, queryValue, readCount } from '../context.js';
@@ -51,22 +51,22 @@ export function taskRoutes({ deps, router, signedIn, jobOf }: Routes): void {
 
   router.get('/task/active', async (context) => {
     const person = await signedIn(context);
-    list(context, { owner: person.id, states: ACTIVE }, ALL);
+    await list(context, { owner: person.id, states: ACTIVE }, ALL);
   });
 
   router.get('/task/active/all', async (context) => {
     mustBeAdmin(await signedIn(context));
-    list(context, { states: ACTIVE }, ALL);
+    await list(context, { states: ACTIVE }, ALL);
   });
 
   router.post('/task/over/all/:skip/:limit', async (context) => {
     mustBeAdmin(await signedIn(context));
-    listOver(context, context.params, {});
+    await listOver(context, context.params, {});
   });
 
   router.post('/task/over/:skip/:limit', async (context) => {
     const person = await signedIn(context);
-    listOver(context, context.params, { owner: person.id });
+    await listOver(context, context.params, { owner: person.id });
   });
 
   router.get('/task/:id', async (context) => {
@@ -96,43 +96,46 @@ export function taskRoutes({ deps, router, signedIn, jobOf }: Routes): void {
     };
   });
 
-  function listOver(
+  async function listOver(
     context: Context,
     params: Readonly<Record<string, string | undefined>>,
     query: JobQuery,
-  ): void {
+  ): Promise<void> {
     const skip = readCount(params.skip, 'skip');
     const limit = readCount(params.limit, 'limit');
-    list(context, { ...query, states: OVER, skip }, limit);
+    await list(context, { ...query, states: OVER, skip }, limit);
   }
 
   /** Answers a JSON array page by page, so that a long list costs no memory. */
-  function list(context: Context, query: JobQuery, limit: number): void {
+  async function list(context: Context, query: JobQuery, limit: number): Promise<void> {
     const project = queryValue(context, 'project');
     const whole = project === undefined ? query : { ...query, project: projectId(project) };
+    const most = limit === ALL ? Number.POSITIVE_INFINITY : limit;
+    // The first page is read before anything is sent: a store that is away is still a proper 503.
+    const first = await store.list({ ...whole, limit: Math.min(most, PAGE_ITEMS_MAX) });
     context.type = 'application/json; charset=utf-8';
-    context.body = Readable.from(pages(whole, limit === ALL ? Number.POSITIVE_INFINITY : limit));
+    context.body = Readable.from(documents(whole, most, first), { objectMode: false });
   }
 
-  async function* pages(query: JobQuery, limit: number): AsyncGenerator<string> {
-    let left = limit;
-    let next: JobQuery = query;
-    let separator = '[';
-    for (;;) {
-      const count = Math.min(left, PAGE_ITEMS_MAX);
-      const jobs = count === 0 ? [] : await store.list({ ...next, limit: count });
-      for (const job of jobs) {
-        yield separator + JSON.stringify(jobToWire(job, { isImageUsed }));
-        separator = ',';
-      }
-      left -= jobs.length;
+  async function* documents(
+    query: JobQuery,
+    limit: number,
+    first: readonly Job[],
+  ): AsyncGenerator<string> {
+    const { skip: _, ...rest } = query;
+    let jobs = first;
+    let sent = 0;
+    while (jobs.length > 0) {
+      const texts = jobs.map((job) => JSON.stringify(jobToWire(job, { isImageUsed })));
+      yield (sent === 0 ? '[' : ',') + texts.join(',');
+      sent += jobs.length;
       const last = jobs.at(-1);
-      if (last === undefined || jobs.length < count || left === 0) break;
+      if (last === undefined || jobs.length < PAGE_ITEMS_MAX || sent >= limit) break;
       // Onwards by id, not by count: jobs that end meanwhile shift no page.
-      const { skip: _, ...rest } = next;
-      next = { ...rest, before: last.id };
+      const count = Math.min(limit - sent, PAGE_ITEMS_MAX);
+      jobs = await store.list({ ...rest, before: last.id, limit: count });
     }
-    yield separator === '[' ? '[]' : ']';
+    yield sent === 0 ? '[]' : ']';
   }
 }
 
