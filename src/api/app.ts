@@ -12,6 +12,7 @@ import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
+import { listRoutes } from './routes/lists.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
@@ -32,6 +33,8 @@ export function createApi(deps: ApiDeps): Koa<State> {
   const routes: Routes = { deps, router, tokens, ...askers(deps, tokens) };
   sessionRoutes(routes);
   siteRoutes(routes);
+  // Before `/task/:id`, which would take their words for ids.
+  listRoutes(routes);
   taskRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);

@@ -5,11 +5,11 @@ import type { Clock } from '../contracts/clock.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
 import type { Events } from '../contracts/events.js';
 import type { JobFiles } from '../contracts/files.js';
-import type { AgentShape } from '../contracts/inventory.js';
 import type { Log } from '../contracts/log.js';
 import type { Notices } from '../contracts/notices.js';
 import type { Store } from '../contracts/store.js';
 import type { Bug } from '../core/assert.js';
+import type { AgentShape } from '../core/obstacle.js';
 
 export interface ApiDeps {
   readonly config: Config;

@@ -5,10 +5,11 @@ import { ServiceError } from '../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import type { NewJob } from '../contracts/store.js';
 import type { Constraint, JobSpec, Volume } from '../core/job.js';
+import { type Demand, impossible } from '../core/obstacle.js';
 import type { Needs } from '../core/resources.js';
 import { projectId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
-import { impossibilities } from './impossible.js';
+import { describeImpossible } from './impossible.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
 /** Something the user should know about an accepted job. */
@@ -48,7 +49,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const executor = readExecutor(task.requirements?.executor, deps);
   const image = await readImage(task, deps, warnings);
   const volumes = await readVolumes(task, deps, person, warnings);
-  notePossible(deps, needs, constraints, warnings);
+  notePossible(deps, { needs, constraints, executor }, warnings);
 
   const retriesMax = deps.config.jobs.retriesMax;
   const spec: JobSpec = {
@@ -265,20 +266,13 @@ async function readVolumes(
   return granted;
 }
 
-function notePossible(
-  { config, inventory }: ApiDeps,
-  needs: Needs,
-  constraints: readonly Constraint[],
-  warnings: Warning[],
-): void {
-  const agents = inventory();
-  if (agents === null) return;
-  const [first] = impossibilities(needs, constraints, agents);
-  if (first === undefined) return;
-  const msg = `no agent could ever run this: ${first.msg}`;
+function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: Warning[]): void {
+  const no = describeImpossible(impossible(demand, inventory() ?? []));
+  if (no === undefined) return;
+  const { field, msg } = no;
   if (config.jobs.refusesImpossible)
-    throw new ServiceError('impossible-job', `${first.field}: ${msg}`, { field: first.field });
-  warnings.push({ code: 'impossible', field: first.field, msg });
+    throw new ServiceError('impossible-job', `${field}: ${msg}`, { field });
+  warnings.push({ code: 'impossible', field, msg });
 }
 
 /** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */

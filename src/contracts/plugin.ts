@@ -3,6 +3,7 @@
  * the few things it may touch; it sees no configuration of others, no store, no global. A bad plugin stops the boot
  * with its name. A plugin outside the project imports types from here only, so nothing has to be resolved at run time.
  */
+import type { Policy } from '../core/policy.js';
 import type { JobId } from '../core/units.js';
 import type { Authenticator, SiteVolume } from './auth.js';
 import type { Clock, Random, Timers } from './clock.js';
@@ -85,10 +86,8 @@ export interface Users {
   user(login: string): Promise<UserRecord | undefined>;
 }
 
-/** The ordering rule in force. Its methods are the core's; every policy has a name. */
-export interface QueuePolicy {
-  readonly name: string;
-}
+/** The ordering rule in force: pure, so it is the core's own interface. */
+export type QueuePolicy = Policy;
 
 /** Where job directories lie. */
 export interface FileStorage {

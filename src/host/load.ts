@@ -76,6 +76,9 @@ export async function loadPlugins<Kind extends PluginKind>(
   return made;
 }
 
+/** Names come from the configuration and lead to files. */
+const PLUGIN_NAME = /^[a-z0-9][a-z0-9-]*$/;
+
 type Answer<Kind extends PluginKind> =
   | { readonly made: Contracts[Kind] }
   | { readonly problem: PluginProblem };
@@ -85,7 +88,7 @@ async function tryLoad<Kind extends PluginKind>(
   { folders, options, hostFor }: LoadInput,
 ): Promise<Answer<Kind>> {
   const plugin = `${kind}-${name}`;
-  const file = findFile(folders, plugin);
+  const file = PLUGIN_NAME.test(name) ? findFile(folders, plugin) : null;
   const bad = (because: string, fix: string): Answer<Kind> => ({
     problem: { plugin, file, because, fix },
   });
