@@ -1,9 +1,8 @@
 // The whole service as users start it, in its own session, and a REST client that knows only the documented shapes.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import { isAnswering } from './local-mesos.js';
-import { temporaryFolder } from './places.js';
+import { type Scope, temporaryFolder } from './places.js';
 import { type Background, startBackground } from './programs.js';
 import { projectFile } from './project.js';
 import { RestClient } from './rest.js';
@@ -39,7 +38,7 @@ export interface Service {
 const START_MS_MAX = 60_000;
 
 /** Starts `godocker up` on free ports and waits until it is ready. It is stopped after the test, whatever happens. */
-export async function startService(t: Test, options: ServiceOptions = {}): Promise<Service> {
+export async function startService(t: Scope, options: ServiceOptions = {}): Promise<Service> {
   const home = options.home ?? temporaryHome(t);
   const startedAt = performance.now();
   // Left behind by a kill -9: it tells the addresses of a service that is gone.
@@ -87,7 +86,7 @@ export async function startService(t: Test, options: ServiceOptions = {}): Promi
 }
 
 /** A data directory that the jobs' own user can enter. */
-function temporaryHome(t: Test): string {
+function temporaryHome(t: Scope): string {
   const folder = temporaryFolder(t, 'home');
   const home = join(folder, 'home');
   mkdirSync(home, { mode: 0o711 });
