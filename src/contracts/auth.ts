@@ -17,6 +17,9 @@ export interface Person {
   readonly keyIds: readonly string[];
 }
 
+/** A key's public name: the first half of its hash, which tells nothing about the key. */
+export const keyIdOf = (sha256: string): string => sha256.slice(0, 32);
+
 /** A directory the site offers to jobs. `$USERID` in path and mount stands for the login. */
 export interface SiteVolume {
   readonly name: string;
@@ -31,7 +34,7 @@ export interface SiteVolume {
 
 export interface VolumeWish {
   readonly name: string;
-  /** Null: as much as the site grants. */
+  /** Null: not said. Read-only then, but for `home`. */
   readonly acl: 'ro' | 'rw' | null;
 }
 
