@@ -64,12 +64,11 @@ if (protos.length > 0 && stale(`${generated}/v1.d.ts`, protos)) {
   ]);
 }
 
-run('TypeScript', join(dirname(require.resolve('typescript/package.json')), 'bin/tsc'), [
-  '-p',
-  '.',
-]);
+const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
+run('TypeScript', tsc, ['-p', '.']);
 if (existsSync(generated)) cpSync(generated, 'dist/src/mesos/generated', { recursive: true });
 if (existsSync('web/vite.config.ts')) {
+  run('types of the pages', tsc, ['-p', 'web']);
   run('pages', binOf('vite'), [
     'build',
     '--config',

@@ -42,7 +42,6 @@ t.test('run', async (t) => {
     t.match(JSON.parse(post?.body ?? ''), {
       meta: { name: 'echo' },
       requirements: { cpu: 2, ram: 0.5 },
-      container: { image: 'b:2' },
       command: { cmd: "#!/bin/sh\necho 'a b' --cpu\n" },
     });
   });
