@@ -7,7 +7,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,6 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generate, protoFiles } from './proto.mjs';
 import { sourceStamp } from './stamp.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -40,29 +40,12 @@ const binOf = (name, bin) => {
 const stale = (target, sources) =>
   !existsSync(target) || sources.some((path) => statSync(path).mtimeMs > statSync(target).mtimeMs);
 
-const protos = (existsSync('proto') ? readdirSync('proto') : [])
-  .filter((name) => name.endsWith('.proto'))
-  .map((name) => join('proto', name));
+// Taken before anything is read: a source that changes during the build makes the next start build again.
+const stamp = sourceStamp(root);
+const protos = existsSync('proto') ? protoFiles('proto') : [];
 const generated = 'src/mesos/generated';
-if (protos.length > 0 && stale(`${generated}/v1.d.ts`, protos)) {
-  mkdirSync(generated, { recursive: true });
-  const flags = ['--keep-case', '--force-number', '--no-service', '--no-delimited'];
-  run('protobuf code', binOf('protobufjs-cli', 'pbjs'), [
-    '-t',
-    'static-module',
-    '-w',
-    'es6',
-    ...flags,
-    '-o',
-    `${generated}/v1.js`,
-    ...protos,
-  ]);
-  run('protobuf types', binOf('protobufjs-cli', 'pbts'), [
-    '-o',
-    `${generated}/v1.d.ts`,
-    `${generated}/v1.js`,
-  ]);
-}
+if (protos.length > 0 && stale(`${generated}/v1.d.ts`, [...protos, 'scripts/proto.mjs']))
+  generate(protos, generated);
 
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
 run('TypeScript', tsc, ['-p', '.']);
@@ -90,4 +73,4 @@ for (const name of ['god', 'godocker']) {
   symlinkSync(join('../..', entry), join(bins, name));
 }
 rmSync('dist/.stamp', { force: true });
-writeFileSync('dist/.stamp', sourceStamp(root));
+writeFileSync('dist/.stamp', stamp);

@@ -144,6 +144,7 @@ export type RunningJob = Started & { readonly state: 'running' };
 /** `startedAt` null: the kill overtook the start. */
 export type KillingJob = Placed & {
   readonly state: 'killing';
+  readonly killWanted: KillWanted;
   readonly startedAt: Instant | null;
   readonly container: ContainerFacts;
 };

@@ -1,0 +1,36 @@
+/** What happened, past tense, one object each. Metrics, mail and the audit log all listen here. */
+import { EventEmitter } from 'node:events';
+import type { JobId, TaskId, UserId } from '../core/units.js';
+
+export interface ServiceEvents {
+  'job:submitted': { readonly jobId: JobId; readonly owner: UserId };
+  'job:launched': { readonly jobId: JobId; readonly taskId: TaskId; readonly waitedMs: number };
+  'job:ended': { readonly jobId: JobId; readonly owner: UserId; readonly outcome: string };
+  'job:kill-wanted': { readonly jobId: JobId; readonly by: UserId };
+  'session:opened': { readonly user: UserId; readonly by: 'password' | 'apikey' };
+  'session:refused': { readonly login: string; readonly by: 'password' | 'apikey' };
+  'cycle:finished': {
+    readonly pending: number;
+    readonly launched: number;
+    readonly tookMs: number;
+  };
+  'cluster:connected': { readonly frameworkId: string };
+  'cluster:disconnected': { readonly because: string };
+}
+
+export type EventName = keyof ServiceEvents;
+
+/** Typed emitter. Listeners run at once, in order of registration; what they throw reaches the emitter's caller. */
+export class Events {
+  readonly #emitter = new EventEmitter();
+
+  /** Returns the function that stops listening. */
+  on<Name extends EventName>(name: Name, listen: (event: ServiceEvents[Name]) => void): () => void {
+    this.#emitter.on(name, listen);
+    return () => this.#emitter.off(name, listen);
+  }
+
+  emit<Name extends EventName>(name: Name, event: ServiceEvents[Name]): void {
+    this.#emitter.emit(name, event);
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One round: which waiting job goes where. A heap over accounts yields the global order lazily, so a cycle costs
+ * what it places and the shapes it meets, not what waits. Nothing is changed: the queue moves when intents are stored.
+ */
+import { assert } from './assert.js';
+import { Heap } from './heap.js';
+import { type Bin, binsOf, type Offer, Search } from './matching.js';
+import type { Obstacle } from './obstacle.js';
+import { type Head, NO_STANDINGS, type Policy, type Ranking, type Standings } from './policy.js';
+import type { AccountQueue, Line, PendingQueue, Shape } from './queue.js';
+import type { AgentId, Instant, JobId, OfferId } from './units.js';
+
+/** One job's place. Launches of one bin share its `offerIds`, the very same array, and make one ACCEPT. */
+export interface Launch {
+  readonly jobId: JobId;
+  readonly executor: string;
+  readonly agentId: AgentId;
+  readonly host: string;
+  readonly role: string;
+  readonly offerIds: readonly OfferId[];
+  /** Host ports, as many as the job needs. */
+  readonly ports: readonly number[];
+}
+
+/**
+ * Where the next cycle goes on after one that met too many shapes. What stands before had no fitting offer a moment
+ * ago and gets its turn when the round is through.
+ */
+export interface CycleCursor {
+  /** By account index: the first job not yet looked at. */
+  readonly from: ReadonlyMap<number, JobId>;
+  /** The offers that the round began with: only later ones are a reason to begin anew at its end. */
+  readonly offers: ReadonlySet<OfferId>;
+}
+
+export interface Plan {
+  /** In the order of the policy. */
+  readonly launches: readonly Launch[];
+  /**
+   * By shape id: why jobs of the shapes for which this cycle found no (further) place still wait. A shape that is
+   * missing was not asked for in this cycle; without any offer none is.
+   */
+  readonly obstacles: ReadonlyMap<number, readonly Obstacle[]>;
+  /** A limit stopped the cycle: plan again at once, with `cursor`. */
+  readonly isUnfinished: boolean;
+  readonly cursor: CycleCursor | null;
+  /** Offers that no launch uses, in order of id. */
+  readonly idleOffers: readonly OfferId[];
+}
+
+export interface CycleInput {
+  readonly queue: PendingQueue;
+  readonly offers: readonly Offer[];
+  readonly policy: Policy;
+  readonly at: Instant;
+  readonly limits: {
+    readonly launchesMax: number;
+    /** Distinct shapes asked for. */
+    readonly shapesMax: number;
+  };
+  /** What users and projects have used; absent: nothing. */
+  readonly standings?: Standings;
+  /** Runs the jobs that name no executor; null or absent: any may. */
+  readonly defaultExecutor?: string | null;
+  readonly cursor?: CycleCursor | null;
+}
+
+/** Steps over lines without a place that a cycle takes, for each shape it may ask for: accounts share shapes. */
+const STEPS_PER_SHAPE = 20;
+
+/** The same queue, offers, standings and instant give the same plan, in whatever order they are listed. */
+export function planCycle(input: CycleInput): Plan {
+  const bins = binsOf(input.offers);
+  if (bins.length === 0) return IDLE;
+  const matcher = new Matcher(bins, input);
+  const { walks, order, ranking } = lineUp(input);
+  const launches: Launch[] = [];
+  let stepsLeft = STEPS_PER_SHAPE * input.limits.shapesMax;
+  let stoppedBy: 'launches' | 'shapes' | null = null;
+
+  for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
+    const { shape } = walk.line;
+    if (launches.length >= input.limits.launchesMax) stoppedBy = 'launches';
+    else if (stepsLeft <= 0 || !matcher.mayAsk(shape)) stoppedBy = 'shapes';
+    if (stoppedBy !== null) break;
+
+    const bin = matcher.binFor(shape);
+    if (bin === undefined) {
+      stepsLeft--;
+      walk.passLine();
+    } else {
+      launches.push(launchOf(walk.head.id, bin, shape));
+      ranking.charged(walk.index, shape.needs);
+      walk.passJob();
+    }
+    if (walk.isOver) order.pop();
+    else {
+      walk.score = scoreOf(ranking, walk);
+      order.settleTop();
+    }
+  }
+  return {
+    launches,
+    obstacles: matcher.obstacles(),
+    isUnfinished: stoppedBy !== null || hasNewOffers(input),
+    cursor: stoppedBy === 'shapes' ? cursorOf(walks, input) : null,
+    idleOffers: bins
+      .filter((bin) => !bin.isUsed)
+      .flatMap((bin) => bin.offerIds)
+      .sort(),
+  };
+}
+
+const IDLE: Plan = {
+  launches: [],
+  obstacles: new Map(),
+  isUnfinished: false,
+  cursor: null,
+  idleOffers: [],
+};
+
+/** A launch's task will be named after the job; the rest is the bin's. */
+function launchOf(jobId: JobId, bin: Bin, { needs }: Shape): Launch {
+  const { executor, agentId, host, role, offerIds } = bin;
+  return { jobId, executor, agentId, host, role, offerIds, ports: bin.take(needs) };
+}
+
+/** One account's way through its own jobs: oldest first, lines without a place left out. */
+class Walk {
+  readonly account: AccountQueue;
+  readonly index: number;
+  readonly #queue: PendingQueue;
+  /** Heads of lines from here on were not looked at. */
+  #from: JobId;
+  /** Lines of which jobs were placed, at their next job. */
+  readonly #begun = new Heap<{ readonly id: JobId; readonly line: Line }>((a, b) => a.id < b.id);
+  #line: Line | undefined;
+  head: Head = { id: 0 as JobId, submittedAt: 0 as Instant };
+  score = 0;
+
+  constructor(account: AccountQueue, index: number, queue: PendingQueue, from: JobId) {
+    this.account = account;
+    this.index = index;
+    this.#queue = queue;
+    this.#from = from;
+    this.#next();
+  }
+
+  get isOver(): boolean {
+    return this.#line === undefined;
+  }
+
+  /** The line of `head`. */
+  get line(): Line {
+    assert(this.#line !== undefined, 'a walk that is over is asked nothing');
+    return this.#line;
+  }
+
+  /** What a later cycle of this round need not look at again stands before this. */
+  get resumeFrom(): JobId {
+    return this.isOver ? this.#from : this.head.id;
+  }
+
+  /** The head was placed: its line goes on behind it. */
+  passJob(): void {
+    const { line } = this;
+    const id = line.atLeast((this.head.id + 1) as JobId);
+    if (id !== undefined) this.#begun.push({ id, line });
+    this.#next();
+  }
+
+  /** No place for this line in this cycle. */
+  passLine(): void {
+    this.#next();
+  }
+
+  #next(): void {
+    const fresh = this.account.headAtLeast(this.#from);
+    const begun = this.#begun.peek();
+    let id = fresh;
+    if (begun !== undefined && (fresh === undefined || begun.id < fresh)) {
+      this.#begun.pop();
+      id = begun.id;
+      this.#line = begun.line;
+    } else if (fresh !== undefined) {
+      this.#from = (fresh + 1) as JobId;
+      this.#line = this.#queue.lineOf(fresh);
+    } else this.#line = undefined;
+    if (id !== undefined)
+      this.head = { id, submittedAt: this.#queue.submittedAt(id) ?? (0 as Instant) };
+  }
+}
+
+/** Stands the accounts in line. */
+function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
+  readonly walks: readonly Walk[];
+  readonly order: Heap<Walk>;
+  readonly ranking: Ranking;
+} {
+  const walks: Walk[] = [];
+  for (const account of queue.accounts()) {
+    const from = cursor?.from.get(account.index) ?? (0 as JobId);
+    const walk = new Walk(account, walks.length, queue, from);
+    if (!walk.isOver) walks.push(walk);
+  }
+  const views = walks.map(({ account: { user, project, newestAt }, head }) => ({
+    user,
+    project,
+    newestAt,
+    head,
+  }));
+  const ranking = policy.begin(views, standings ?? NO_STANDINGS, at);
+  for (const walk of walks) walk.score = scoreOf(ranking, walk);
+  const order = new Heap<Walk>(
+    (a, b) => a.score < b.score || (a.score === b.score && a.head.id < b.head.id),
+    [...walks],
+  );
+  return { walks, order, ranking };
+}
+
+function scoreOf(ranking: Ranking, { index, head }: Walk): number {
+  const score = ranking.score(index, head);
+  assert(Number.isFinite(score), 'a policy gives finite scores');
+  return score;
+}
+
+/** Asks the bins for each shape, and remembers the answers for the cycle. */
+class Matcher {
+  readonly #bins: readonly Bin[];
+  readonly #searches = new Map<number, Search>();
+  readonly #input: CycleInput;
+
+  constructor(bins: readonly Bin[], input: CycleInput) {
+    this.#bins = bins;
+    this.#input = input;
+  }
+
+  /** Whether the shape is known or there is room for another. */
+  mayAsk({ id }: Shape): boolean {
+    return this.#searches.has(id) || this.#searches.size < this.#input.limits.shapesMax;
+  }
+
+  binFor(shape: Shape): Bin | undefined {
+    let search = this.#searches.get(shape.id);
+    if (search === undefined) {
+      const executor = shape.executor ?? this.#input.defaultExecutor ?? null;
+      search = new Search({ ...shape, executor }, this.#bins);
+      this.#searches.set(shape.id, search);
+    }
+    return search.next();
+  }
+
+  obstacles(): ReadonlyMap<number, readonly Obstacle[]> {
+    const found = new Map<number, readonly Obstacle[]>();
+    for (const [shapeId, search] of this.#searches)
+      if (search.isOver) found.set(shapeId, search.obstacles());
+    return found;
+  }
+}
+
+function cursorOf(walks: readonly Walk[], { cursor, offers }: CycleInput): CycleCursor {
+  const from = new Map(cursor?.from);
+  for (const walk of walks) from.set(walk.account.index, walk.resumeFrom);
+  return { from, offers: cursor?.offers ?? new Set(offers.map(({ id }) => id)) };
+}
+
+/** A round ends: what stood before its cursor has not met the offers that came meanwhile. */
+const hasNewOffers = ({ cursor, offers }: CycleInput): boolean =>
+  cursor != null && offers.some(({ id }) => !cursor.offers.has(id));

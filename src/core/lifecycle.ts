@@ -1,0 +1,392 @@
+/**
+ * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
+ * repeats itself, and updates of former launches come late.
+ */
+import { assert, unreachable } from './assert.js';
+import {
+  type ContainerFacts,
+  isLive,
+  type Job,
+  type JobState,
+  type KillWanted,
+  type LiveJob,
+  NO_CONTAINER,
+  type Outcome,
+  type PendingJob,
+  type Placement,
+  type Reason,
+  type SystemFault,
+} from './job.js';
+import {
+  type AgentId,
+  type Instant,
+  instant,
+  type TaskId,
+  taskIdOf,
+  type UserId,
+} from './units.js';
+
+/** Relaunches after failures of the system, whatever the job asks for: beyond, it is the job's own fault. */
+export const SYSTEM_RETRIES_MAX = 5;
+
+export type JobEvent =
+  /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
+  | { readonly kind: 'placed'; readonly placement: Placement; readonly directory: string }
+  /** Nothing of this launch ever ran, surely. `graceMs`: pause before the next launch. */
+  | {
+      readonly kind: 'neverRan';
+      readonly taskId: TaskId;
+      readonly because: Reason;
+      readonly graceMs: number;
+    }
+  /** The cluster says the task runs; also when an unreachable agent comes back. */
+  | {
+      readonly kind: 'started';
+      readonly taskId: TaskId;
+      readonly agentId: AgentId | null;
+      readonly container: ContainerFacts;
+    }
+  /** The process ended by itself or by a limit of the job's own. */
+  | {
+      readonly kind: 'ended';
+      readonly taskId: TaskId;
+      readonly outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }>;
+    }
+  /** The cluster says KILLED, whoever wanted it. */
+  | { readonly kind: 'killed'; readonly taskId: TaskId; readonly because: Reason }
+  /** The launch ended through no fault of the job; its old processes may need `graceMs` to die. */
+  | {
+      readonly kind: 'systemFault';
+      readonly taskId: TaskId;
+      readonly because: Reason;
+      readonly graceMs: number;
+    }
+  /** The job itself cannot be started: bad image, a task the master refuses. Another launch would not help. */
+  | { readonly kind: 'launchFailed'; readonly taskId: TaskId; readonly because: Reason }
+  /** The agent is cut off; the task may still run. */
+  | { readonly kind: 'unreachable'; readonly taskId: TaskId }
+  | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
+  /** It is not launched at all: impossible, not authorized, no job directory. */
+  | { readonly kind: 'gaveUp'; readonly because: Reason };
+
+/** What the shell does after it has saved the new job. Each is harmless twice. */
+export type Effect =
+  | { readonly kind: 'killTask'; readonly taskId: TaskId; readonly agentId: AgentId | null }
+  /** Count the job as running in its account from now on. */
+  | { readonly kind: 'charge'; readonly taskId: TaskId }
+  /** Replace the advance of `charge` by what was really used; 0 when the system failed or nothing ran. */
+  | { readonly kind: 'settle'; readonly taskId: TaskId; readonly usedMs: number }
+  /** Back into the queue at its old place, which its id keeps. */
+  | { readonly kind: 'enqueue'; readonly notBefore: Instant | null }
+  | { readonly kind: 'dequeue' };
+
+export type Step =
+  | { readonly kind: 'moved'; readonly job: Job; readonly effects: readonly Effect[] }
+  | { readonly kind: 'ignored'; readonly because: string; readonly effects: readonly Effect[] };
+
+/**
+ * The whole life of a job on one screen. An event absent from a row is late, repeated or foreign. `started` while
+ * `running` moves only if it tells something new.
+ */
+export const LIFE = {
+  pending: ['placed', 'killWanted', 'gaveUp'],
+  launching: [
+    'neverRan',
+    'started',
+    'ended',
+    'killed',
+    'systemFault',
+    'launchFailed',
+    'unreachable',
+    'killWanted',
+  ],
+  running: [
+    'started',
+    'ended',
+    'killed',
+    'systemFault',
+    'launchFailed',
+    'unreachable',
+    'killWanted',
+  ],
+  killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
+  unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
+  over: [],
+} as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
+
+/** The next state of a job, or why the event changes nothing; and what is to be done about it. */
+export function step(job: Job, event: JobEvent, at: Instant): Step {
+  const legal: readonly JobEvent['kind'][] = LIFE[job.state];
+  if (!legal.includes(event.kind)) return ignore(job, event);
+  if (job.state === 'pending') return fromPending(job, event, at);
+  if (!isLive(job) || !isAbout(job, event)) return ignore(job, event);
+  return job.state === 'killing' ? fromKilling(job, event, at) : fromTask(job, event, at);
+}
+
+function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
+  switch (event.kind) {
+    case 'placed':
+      return place(job, event.placement, event.directory);
+    case 'killWanted':
+      return leave(
+        { ...job, killWanted: job.killWanted ?? { by: event.by, at: event.at } },
+        { kind: 'killed', by: job.killWanted?.by ?? event.by },
+        at,
+      );
+    case 'gaveUp':
+      return leave(job, { kind: 'gaveUp', because: event.because }, at);
+    case 'neverRan':
+    case 'started':
+    case 'ended':
+    case 'killed':
+    case 'systemFault':
+    case 'launchFailed':
+    case 'unreachable':
+      return ignore(job, event);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** Launching, running or unreachable: nobody has acted on a kill yet. */
+function fromTask(job: Exclude<LiveJob, { state: 'killing' }>, event: JobEvent, at: Instant): Step {
+  switch (event.kind) {
+    case 'neverRan':
+      return again(job, event.graceMs, [], at);
+    case 'started':
+      return start(job, event.container, at);
+    case 'ended':
+      return end(job, event.outcome, at);
+    case 'killed':
+      return fault(job, event.because, 0, at);
+    case 'systemFault':
+      return fault(job, event.because, event.graceMs, at);
+    case 'launchFailed':
+      return end(job, { kind: 'gaveUp', because: event.because }, at);
+    case 'unreachable':
+      return moved({ ...live(job), state: 'unreachable', since: at });
+    case 'killWanted':
+      return moved(
+        {
+          ...live(job),
+          state: 'killing',
+          killWanted: job.killWanted ?? { by: event.by, at: event.at },
+        },
+        [kill(job)],
+      );
+    case 'placed':
+    case 'gaveUp':
+      return ignore(job, event);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** Whatever ends a task whose kill was ordered, the job ends as killed. */
+function fromKilling(
+  job: Extract<LiveJob, { state: 'killing' }>,
+  event: JobEvent,
+  at: Instant,
+): Step {
+  const killed: Outcome = { kind: 'killed', by: job.killWanted.by };
+  switch (event.kind) {
+    case 'started':
+      // It runs, so our kill was lost or came too early.
+      return moved(
+        {
+          ...job,
+          startedAt: job.startedAt ?? at,
+          container: merged(job.container, event.container),
+        },
+        [kill(job)],
+      );
+    case 'neverRan':
+    case 'ended':
+    case 'killed':
+    case 'systemFault':
+    case 'launchFailed':
+      return end(job, killed, at);
+    case 'placed':
+    case 'unreachable':
+    case 'killWanted':
+    case 'gaveUp':
+      return ignore(job, event);
+    default:
+      return unreachable(event);
+  }
+}
+
+function place(job: PendingJob, placement: Placement, directory: string): Step {
+  const launches = job.launches + 1;
+  assert(placement.taskId === taskIdOf(job.id, launches), 'a task id names the next launch');
+  const effects: Effect[] = [{ kind: 'dequeue' }, { kind: 'charge', taskId: placement.taskId }];
+  return moved({ ...asked(job), state: 'launching', launches, directory, placement }, effects);
+}
+
+function start(
+  job: Exclude<LiveJob, { state: 'killing' }>,
+  told: ContainerFacts,
+  at: Instant,
+): Step {
+  const known = live(job);
+  const container = merged(known.container, told);
+  if (job.state === 'running' && sameFacts(container, job.container))
+    return { kind: 'ignored', because: 'started while running', effects: [] };
+  return moved({ ...known, state: 'running', startedAt: known.startedAt ?? at, container });
+}
+
+/** The retry rule: pending again, unless a kill is wanted or the system has failed too often. */
+function fault(
+  job: Exclude<LiveJob, { state: 'killing' }>,
+  because: Reason,
+  graceMs: number,
+  at: Instant,
+): Step {
+  const { taskId, host } = job.placement;
+  const faults: readonly SystemFault[] = [...job.faults, { taskId, host, because, at }];
+  const granted = Math.min(job.spec.systemRetriesMax, SYSTEM_RETRIES_MAX);
+  if (job.killWanted === null && faults.length > granted)
+    return end({ ...job, faults }, { kind: 'gaveUp', because }, at);
+  return again(job, graceMs, faults.slice(job.faults.length), at);
+}
+
+function again(
+  job: Exclude<LiveJob, { state: 'killing' }>,
+  graceMs: number,
+  newFaults: readonly SystemFault[],
+  at: Instant,
+): Step {
+  const faults = [...job.faults, ...newFaults];
+  if (job.killWanted !== null)
+    return end({ ...job, faults }, { kind: 'killed', by: job.killWanted.by }, at);
+  const notBefore = graceMs > 0 ? instant(at + graceMs) : null;
+  const effects: Effect[] = [
+    { kind: 'settle', taskId: job.placement.taskId, usedMs: 0 },
+    { kind: 'enqueue', notBefore },
+  ];
+  return moved({ ...asked(job), faults, state: 'pending', notBefore }, effects);
+}
+
+/** The end of a job that holds a task. */
+function end(job: LiveJob, outcome: Outcome, at: Instant): Step {
+  const { startedAt, container, placement, ...rest } = live(job);
+  return moved(
+    { ...asked(rest), state: 'over', outcome, endedAt: at, startedAt, container, placement },
+    [{ kind: 'settle', taskId: placement.taskId, usedMs: usedMs(job, outcome, at) }],
+  );
+}
+
+/** The end of a job that waits. */
+function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
+  return moved(
+    {
+      ...asked(job),
+      state: 'over',
+      outcome,
+      endedAt: at,
+      startedAt: null,
+      placement: null,
+      container: NO_CONTAINER,
+    },
+    [{ kind: 'dequeue' }],
+  );
+}
+
+/** Nobody pays for what the system broke, nor for a launch that never ran. */
+function usedMs(job: LiveJob, outcome: Outcome, at: Instant): number {
+  if (outcome.kind === 'gaveUp') return 0;
+  const { startedAt } = live(job);
+  // An end by itself proves a start, even if its update was lost.
+  const hasRun = outcome.kind === 'exited' || outcome.kind === 'unknown';
+  const from = startedAt ?? (hasRun ? job.placement.placedAt : at);
+  return Math.max(0, at - from);
+}
+
+/**
+ * Masters repeat updates, so a second `started` is normal. One for a task that no live state holds is an orphan and
+ * is killed; a kill that is wanted again is sent again, in case the first was lost.
+ */
+function ignore(job: Job, event: JobEvent): Step {
+  const effects: Effect[] = [];
+  if (event.kind === 'started' && !(isLive(job) && isAbout(job, event)))
+    effects.push({ kind: 'killTask', taskId: event.taskId, agentId: event.agentId });
+  if (event.kind === 'killWanted' && job.state === 'killing') effects.push(kill(job));
+  return { kind: 'ignored', because: `${event.kind} while ${job.state}`, effects };
+}
+
+const isAbout = (job: LiveJob, event: JobEvent): boolean =>
+  !('taskId' in event) || event.taskId === job.placement.taskId;
+
+const moved = (job: Job, effects: readonly Effect[] = []): Step => ({
+  kind: 'moved',
+  job,
+  effects,
+});
+
+const kill = (job: LiveJob): Effect => ({
+  kind: 'killTask',
+  taskId: job.placement.taskId,
+  agentId: job.placement.agentId,
+});
+
+const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
+  containerId: told.containerId ?? known.containerId,
+  ipAddress: told.ipAddress ?? known.ipAddress,
+});
+
+const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
+  a.containerId === b.containerId && a.ipAddress === b.ipAddress;
+
+type AskedFacts = Pick<
+  Job,
+  | 'id'
+  | 'owner'
+  | 'project'
+  | 'identity'
+  | 'spec'
+  | 'submittedAt'
+  | 'launches'
+  | 'faults'
+  | 'directory'
+  | 'killWanted'
+  | 'version'
+>;
+
+/** What stays with a job in every state, and nothing else: no state keeps another's data. */
+function asked(job: AskedFacts): AskedFacts {
+  const { id, owner, project, identity, spec, submittedAt } = job;
+  const { launches, faults, directory, killWanted, version } = job;
+  return {
+    id,
+    owner,
+    project,
+    identity,
+    spec,
+    submittedAt,
+    launches,
+    faults,
+    directory,
+    killWanted,
+    version,
+  };
+}
+
+interface LiveFacts extends AskedFacts {
+  readonly placement: Placement;
+  readonly startedAt: Instant | null;
+  readonly container: ContainerFacts;
+}
+
+/** What is known of a job's task, whichever live state holds it. */
+function live(job: LiveJob): LiveFacts {
+  const task =
+    job.state === 'launching' ? { startedAt: null, container: NO_CONTAINER } : pickStart(job);
+  return { ...asked(job), placement: job.placement, ...task };
+}
+
+const pickStart = (job: {
+  readonly startedAt: Instant | null;
+  readonly container: ContainerFacts;
+}) => ({ startedAt: job.startedAt, container: job.container });
+
+export type { KillWanted };

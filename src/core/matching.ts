@@ -1,0 +1,149 @@
+/**
+ * Jobs to offers. Offers of one agent and role make one bin. Bins stand in a fixed order, tightest first, and only
+ * shrink within a cycle; so each shape keeps a finger on the first bin that may still take it, and never looks back.
+ */
+import { assert } from './assert.js';
+import { type Demand, type Obstacle, Tally } from './obstacle.js';
+import {
+  type Capacity,
+  mergedRanges,
+  type Needs,
+  type PortRange,
+  portCount,
+  takePorts,
+} from './resources.js';
+import type { AgentId, Instant, OfferId } from './units.js';
+
+/** A cluster's offer and the executor plugin it came through. */
+export interface Offer {
+  readonly id: OfferId;
+  readonly executor: string;
+  readonly agentId: AgentId;
+  readonly host: string;
+  readonly role: string;
+  readonly free: Capacity;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly unavailableFrom: Instant | null;
+}
+
+/** All that is offered of one agent under one role; shrinks as jobs are placed. */
+export class Bin {
+  readonly executor: string;
+  readonly agentId: AgentId;
+  readonly host: string;
+  readonly role: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly unavailableFrom: Instant | null;
+  /** In order of id: what one ACCEPT names. */
+  readonly offerIds: readonly OfferId[];
+  cpuMilli = 0;
+  memMb = 0;
+  gpus = 0;
+  portsFree = 0;
+  isUsed = false;
+  readonly custom: Record<string, number> = {};
+  #ports: readonly PortRange[];
+
+  /** `offers`: at least one, all of one agent, role and executor, in order of id. */
+  constructor(offers: readonly Offer[]) {
+    const first = offers[0];
+    assert(first !== undefined, 'a bin has an offer');
+    this.executor = first.executor;
+    this.agentId = first.agentId;
+    this.host = first.host;
+    this.role = first.role;
+    this.attributes = first.attributes;
+    this.offerIds = offers.map(({ id }) => id);
+    let from = Number.POSITIVE_INFINITY;
+    for (const { free, unavailableFrom } of offers) {
+      this.cpuMilli += free.cpuMilli;
+      this.memMb += free.memMb;
+      this.gpus += free.gpus;
+      for (const [name, units] of Object.entries(free.custom))
+        this.custom[name] = (this.custom[name] ?? 0) + units;
+      if (unavailableFrom !== null) from = Math.min(from, unavailableFrom);
+    }
+    this.unavailableFrom = from === Number.POSITIVE_INFINITY ? null : (from as Instant);
+    this.#ports = mergedRanges(offers.flatMap(({ free }) => free.ports));
+    this.portsFree = portCount(this.#ports);
+  }
+
+  /** Takes the resources of one launch out; answers its host ports. It must fit. */
+  take(needs: Needs): readonly number[] {
+    const ports = takePorts(this.#ports, needs.ports);
+    assert(ports !== undefined, 'the ports were counted before');
+    this.cpuMilli -= needs.cpuMilli;
+    this.memMb -= needs.memMb;
+    this.gpus -= needs.gpus;
+    for (const [name, units] of Object.entries(needs.custom))
+      this.custom[name] = (this.custom[name] ?? 0) - units;
+    this.#ports = ports.rest;
+    this.portsFree -= needs.ports;
+    this.isUsed = true;
+    return ports.taken;
+  }
+}
+
+/**
+ * Bins in the order in which they are tried: plain agents before those with GPUs and special resources, which others
+ * may need; then the fullest first, so that large holes stay for large jobs. The order of `offers` does not matter.
+ */
+export function binsOf(offers: readonly Offer[]): readonly Bin[] {
+  const groups = new Map<string, Map<OfferId, Offer>>();
+  for (const offer of offers) {
+    const key = JSON.stringify([offer.executor, offer.agentId, offer.role]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, new Map([[offer.id, offer]]));
+    else group.set(offer.id, offer);
+  }
+  const bins = [...groups.values()].map(
+    (group) => new Bin([...group.values()].sort((a, b) => (a.id < b.id ? -1 : 1))),
+  );
+  const special = new Map(bins.map((bin) => [bin, specialUnits(bin)]));
+  return bins.sort(
+    (a, b) =>
+      a.gpus - b.gpus ||
+      (special.get(a) ?? 0) - (special.get(b) ?? 0) ||
+      a.cpuMilli - b.cpuMilli ||
+      a.memMb - b.memMb ||
+      byText(a.agentId, b.agentId) ||
+      byText(a.role, b.role) ||
+      byText(a.executor, b.executor),
+  );
+}
+
+/** The search of one shape through the bins of one cycle. */
+export class Search {
+  readonly #bins: readonly Bin[];
+  readonly #tally: Tally;
+  #finger = 0;
+
+  constructor(demand: Demand, bins: readonly Bin[]) {
+    this.#bins = bins;
+    this.#tally = new Tally(demand);
+  }
+
+  /** The bin for the next job of the shape; undefined, and for the rest of the cycle, when there is none. */
+  next(): Bin | undefined {
+    while (this.#finger < this.#bins.length) {
+      const bin = this.#bins[this.#finger] as Bin;
+      if (this.#tally.admits(bin, bin)) return bin;
+      this.#finger++;
+    }
+    return undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#finger >= this.#bins.length;
+  }
+
+  /** Why the bins passed so far did not, or no longer, take the shape. */
+  obstacles(): readonly Obstacle[] {
+    return this.#tally.obstacles();
+  }
+}
+
+const specialUnits = (bin: Bin): number =>
+  Object.values(bin.custom).reduce((sum, units) => sum + units, 0);
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,188 @@
+/** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
+import type { Constraint } from './job.js';
+import { type Capacity, type Needs, portCount } from './resources.js';
+import type { Instant } from './units.js';
+
+export type ResourceName = 'cpuMilli' | 'memMb' | 'gpus' | 'ports';
+
+/** `agents`: how many fail for this reason first; an agent offered under two roles counts twice. */
+export type Obstacle =
+  | {
+      readonly code: 'too-small';
+      readonly resource: ResourceName;
+      readonly agents: number;
+      readonly wanted: number;
+      /** The most that any of these agents has. */
+      readonly best: number;
+    }
+  | {
+      readonly code: 'custom-too-small';
+      readonly name: string;
+      readonly agents: number;
+      readonly wanted: number;
+      readonly best: number;
+    }
+  | {
+      readonly code: 'constraint';
+      readonly name: string;
+      readonly value: string;
+      readonly agents: number;
+    }
+  | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
+  /** `from`: the earliest of their maintenance windows. */
+  | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
+  | { readonly code: 'no-offers' };
+
+/** What a job, or all jobs of one shape, ask of an agent. */
+export interface Demand {
+  readonly needs: Needs;
+  readonly constraints: readonly Constraint[];
+  /** Null: any executor will do. */
+  readonly executor: string | null;
+}
+
+/** An agent as the checks see it. */
+export interface Site {
+  readonly executor: string;
+  /** Null: not told, so that any name may be right. */
+  readonly host: string | null;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly unavailableFrom: Instant | null;
+}
+
+/** What is free there, with ports counted: `free.ports` is not walked again and again. */
+export interface Room {
+  readonly cpuMilli: number;
+  readonly memMb: number;
+  readonly gpus: number;
+  readonly portsFree: number;
+  readonly custom: Readonly<Record<string, number>>;
+}
+
+interface Lack {
+  agents: number;
+  best: number;
+}
+
+/** Checks agents against one demand and counts the refusals, each agent for its first reason only. */
+export class Tally {
+  readonly #demand: Demand;
+  readonly #custom: readonly (readonly [string, number])[];
+  readonly #lacks = new Map<ResourceName, Lack>();
+  readonly #customLacks = new Map<string, Lack>();
+  readonly #unmet = new Map<Constraint, number>();
+  #elsewhere = 0;
+  #inMaintenance = 0;
+  #maintenanceFrom = Number.POSITIVE_INFINITY as Instant;
+
+  constructor(demand: Demand) {
+    this.#demand = demand;
+    this.#custom = Object.entries(demand.needs.custom);
+  }
+
+  /** True when a launch fits there; a refusal is counted for `agents` agents alike. */
+  admits(site: Site, room: Room, agents = 1): boolean {
+    return this.#suits(site, agents) && this.#hasRoom(room, agents);
+  }
+
+  /** What stood in the way, in the order of the checks. */
+  obstacles(): readonly Obstacle[] {
+    const { executor, needs } = this.#demand;
+    const found: Obstacle[] = [];
+    if (executor !== null && this.#elsewhere > 0)
+      found.push({ code: 'other-executor', executor, agents: this.#elsewhere });
+    for (const [{ name, value }, agents] of this.#unmet)
+      found.push({ code: 'constraint', name, value, agents });
+    if (this.#inMaintenance > 0)
+      found.push({
+        code: 'maintenance',
+        agents: this.#inMaintenance,
+        from: this.#maintenanceFrom,
+      });
+    for (const [name, lack] of this.#customLacks)
+      found.push({ code: 'custom-too-small', name, wanted: needs.custom[name] ?? 0, ...lack });
+    for (const resource of ['gpus', 'cpuMilli', 'memMb', 'ports'] as const) {
+      const lack = this.#lacks.get(resource);
+      if (lack !== undefined)
+        found.push({ code: 'too-small', resource, wanted: needs[resource], ...lack });
+    }
+    return found.length === 0 ? [{ code: 'no-offers' }] : found;
+  }
+
+  #suits(site: Site, agents: number): boolean {
+    const { executor, constraints } = this.#demand;
+    if (executor !== null && executor !== site.executor) {
+      this.#elsewhere += agents;
+      return false;
+    }
+    for (const constraint of constraints) {
+      if (meets(site, constraint)) continue;
+      this.#unmet.set(constraint, (this.#unmet.get(constraint) ?? 0) + agents);
+      return false;
+    }
+    // Without a bound on its duration any job might overlap the window.
+    if (site.unavailableFrom === null) return true;
+    this.#inMaintenance += agents;
+    if (site.unavailableFrom < this.#maintenanceFrom) this.#maintenanceFrom = site.unavailableFrom;
+    return false;
+  }
+
+  #hasRoom(room: Room, agents: number): boolean {
+    const { needs } = this.#demand;
+    for (const [name, units] of this.#custom) {
+      const best = room.custom[name] ?? 0;
+      if (units > best) return note(this.#customLacks, name, best, agents);
+    }
+    if (needs.gpus > room.gpus) return note(this.#lacks, 'gpus', room.gpus, agents);
+    if (needs.cpuMilli > room.cpuMilli) return note(this.#lacks, 'cpuMilli', room.cpuMilli, agents);
+    if (needs.memMb > room.memMb) return note(this.#lacks, 'memMb', room.memMb, agents);
+    if (needs.ports > room.portsFree) return note(this.#lacks, 'ports', room.portsFree, agents);
+    return true;
+  }
+}
+
+function note<Name>(lacks: Map<Name, Lack>, name: Name, best: number, agents: number): false {
+  const lack = lacks.get(name);
+  if (lack === undefined) lacks.set(name, { agents, best });
+  else {
+    lack.agents += agents;
+    if (best > lack.best) lack.best = best;
+  }
+  return false;
+}
+
+/** Agents without an attribute `hostname` have one all the same: jobs may ask for a machine by name. */
+function meets({ attributes, host }: Site, { name, value }: Constraint): boolean {
+  if (Object.hasOwn(attributes, name)) return attributes[name] === value;
+  return name === 'hostname' && (host === null || host === value);
+}
+
+/** Agents that are alike, with all their resources, used or not. */
+export interface AgentShape {
+  readonly total: Capacity;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly count: number;
+  /** Absent: the inventory does not tell them apart by executor. */
+  readonly executor?: string;
+  /** Absent: it does not tell them apart by name. */
+  readonly host?: string;
+}
+
+/**
+ * Why no agent could ever run this, even an idle one; empty when some agent could, and when nothing is known of any
+ * agent yet. Maintenance passes, so it does not count.
+ */
+export function impossible(demand: Demand, inventory: readonly AgentShape[]): readonly Obstacle[] {
+  if (inventory.length === 0) return [];
+  const tally = new Tally(demand);
+  for (const { executor, host, attributes, total, count } of inventory) {
+    const site = {
+      executor: executor ?? demand.executor ?? '',
+      host: host ?? null,
+      attributes,
+      unavailableFrom: null,
+    };
+    if (tally.admits(site, { ...total, portsFree: portCount(total.ports) }, count)) return [];
+  }
+  return tally.obstacles();
+}

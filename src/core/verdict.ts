@@ -1,0 +1,234 @@
+/** What a cluster's word about a task means for the job: an event, nothing, or a question. */
+import { assert, unreachable } from './assert.js';
+import { exitCodeInFile, exitCodeOf } from './exit-status.js';
+import {
+  isLive,
+  type Job,
+  KILLED_EXIT_CODE,
+  type Outcome,
+  type Reason,
+  type ReasonCode,
+} from './job.js';
+import type { JobEvent } from './lifecycle.js';
+import type { AgentId, Instant, TaskId } from './units.js';
+
+/** The part of a cluster's status update that decides. */
+export interface TaskReport {
+  readonly taskId: TaskId;
+  readonly agentId: AgentId | null;
+  readonly state:
+    | 'staging'
+    | 'starting'
+    | 'running'
+    | 'killing'
+    | 'finished'
+    | 'failed'
+    | 'killed'
+    | 'error'
+    | 'lost'
+    | 'dropped'
+    | 'unreachable'
+    | 'gone'
+    | 'gone-by-operator'
+    | 'unknown';
+  /** Mesos' reason in kebab case without `REASON_`. */
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly containerId: string | null;
+  readonly ipAddress: string | null;
+}
+
+/** How often, and since when, the cluster has said UNKNOWN of one task. */
+export interface Doubt {
+  readonly answers: number;
+  readonly since: Instant;
+}
+
+export interface VerdictOptions {
+  /** Pause before the next launch when old processes may still be dying. */
+  readonly lostGraceMs: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'event'; readonly event: JobEvent }
+  | { readonly kind: 'nothing' }
+  /** Reconcile this task again later, and pass `doubt` to the next verdict on it. */
+  | { readonly kind: 'ask-again'; readonly doubt: Doubt }
+  /** The code is in the job directory, or nowhere: `endByFile` makes the event. Acknowledge only then. */
+  | { readonly kind: 'read-exit-file'; readonly taskId: TaskId; readonly message: string | null };
+
+/** UNKNOWN is believed after so many answers … */
+const UNKNOWN_ANSWERS = 3;
+/** … that span at least this: a master that just started knows little. */
+const UNKNOWN_SPAN_MS = 60_000;
+/** A task dropped for other reasons than stale offers would be dropped again at once. */
+const DROPPED_PAUSE_MS = 5_000;
+/** A cluster quotes whole outputs of other programs; a job's record keeps the beginning. */
+const MESSAGE_CHARS_MAX = 1_000;
+
+/** Ends that FAILED reports for the machinery around the job, not for the job. */
+const SYSTEM_REASONS: ReadonlySet<string> = new Set([
+  'executor-terminated',
+  'executor-unregistered',
+  'executor-registration-timeout',
+  'executor-reregistration-timeout',
+  'container-preempted',
+  'container-update-failed',
+  'io-switchboard-exited',
+  'gc-error',
+  'agent-restarted',
+  'agent-disconnected',
+  'agent-removed',
+  'agent-unknown',
+  'master-disconnected',
+  'resources-unknown',
+]);
+
+const NOTHING: Verdict = { kind: 'nothing' };
+
+/**
+ * @param doubt what the former `ask-again` on this task gave, null at the first.
+ * @throws Bug when the master knows a second task under an id of ours.
+ */
+export function verdict(
+  job: Job,
+  report: TaskReport,
+  {
+    at,
+    doubt,
+    lostGraceMs,
+  }: VerdictOptions & { readonly at: Instant; readonly doubt: Doubt | null },
+): Verdict {
+  const isHeld = isLive(job) && job.placement.taskId === report.taskId;
+  // Of a task that nobody holds only one thing matters: that it is alive. The lifecycle then kills it.
+  if (!isHeld) return report.state === 'running' ? started(report) : NOTHING;
+
+  const systemFault = (code: ReasonCode, graceMs: number): Verdict =>
+    event({ kind: 'systemFault', taskId: report.taskId, because: because(code, report), graceMs });
+
+  switch (report.state) {
+    case 'staging':
+    case 'starting':
+    case 'killing':
+      return NOTHING;
+    case 'running':
+      return started(report);
+    case 'finished':
+      return ended(report, exited(0));
+    case 'failed':
+      return failed(job, report, lostGraceMs);
+    case 'killed':
+      return event({
+        kind: 'killed',
+        taskId: report.taskId,
+        because: because('killed-by-cluster', report),
+      });
+    case 'error':
+      assert(!/duplicate id/i.test(report.message ?? ''), `task id ${report.taskId} is used once`);
+      return launchFailed('task-error', report);
+    case 'dropped':
+      return job.state === 'launching' ? dropped(report) : systemFault('dropped', 0);
+    case 'gone':
+      if (report.reason !== 'reconciliation') return systemFault('agent-gone', lostGraceMs);
+      return job.state === 'launching'
+        ? neverRan(report, 'agent-gone', 0)
+        : systemFault('agent-gone', 0);
+    case 'gone-by-operator':
+      return systemFault('agent-gone', 0);
+    case 'lost':
+      return lost(job, report, { at, doubt, lostGraceMs });
+    case 'unreachable':
+      return event({ kind: 'unreachable', taskId: report.taskId });
+    case 'unknown':
+      return unknown(report, { at, doubt, lostGraceMs });
+    default:
+      return unreachable(report.state);
+  }
+}
+
+/**
+ * The end of a task after `read-exit-file`: the file's code, or outcome `unknown`.
+ * @param content of the exit file; null when it did not appear in time.
+ */
+export function endByFile(
+  { taskId, message }: { readonly taskId: TaskId; readonly message: string | null },
+  content: string | null,
+): JobEvent {
+  const exitCode = content === null ? undefined : exitCodeInFile(content);
+  const outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }> =
+    exitCode === undefined
+      ? { kind: 'unknown', because: { code: 'exit-code-unknown', facts: said(message) } }
+      : { kind: 'exited', exitCode, because: null };
+  return { kind: 'ended', taskId, outcome };
+}
+
+function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
+  const { reason, taskId, message } = report;
+  if (reason === 'container-limitation-memory')
+    return ended(report, exited(KILLED_EXIT_CODE, because('out-of-memory', report)));
+  if (reason === 'container-launch-failed') return launchFailed('container-launch-failed', report);
+  if (reason !== null && SYSTEM_REASONS.has(reason)) {
+    const cause = because('executor-terminated', report);
+    return event({ kind: 'systemFault', taskId, because: cause, graceMs: lostGraceMs });
+  }
+  const code = exitCodeOf(message);
+  const limit = reason === 'max-completion-time-reached' ? because('max-duration', report) : null;
+  if (code !== undefined) return ended(report, exited(code, limit));
+  if (limit !== null) return ended(report, exited(KILLED_EXIT_CODE, limit));
+  // A job being killed ends as killed, whatever its code.
+  if (job.state === 'killing') return event(endByFile(report, null));
+  return { kind: 'read-exit-file', taskId, message };
+}
+
+/** LOST comes for lost agents; from masters that take us for an old framework also for DROPPED and UNKNOWN. */
+function lost(job: Job, report: TaskReport, options: Asking): Verdict {
+  if (report.reason === 'invalid-offers' && job.state === 'launching') return dropped(report);
+  if (report.reason === 'reconciliation') return unknown(report, options);
+  return agentLost(report, options.lostGraceMs);
+}
+
+type Asking = VerdictOptions & { readonly at: Instant; readonly doubt: Doubt | null };
+
+function unknown(report: TaskReport, { at, doubt, lostGraceMs }: Asking): Verdict {
+  const next = { answers: (doubt?.answers ?? 0) + 1, since: doubt?.since ?? at };
+  const isFinal = next.answers >= UNKNOWN_ANSWERS && at - next.since >= UNKNOWN_SPAN_MS;
+  return isFinal ? agentLost(report, lostGraceMs) : { kind: 'ask-again', doubt: next };
+}
+
+const agentLost = (report: TaskReport, graceMs: number): Verdict =>
+  event({
+    kind: 'systemFault',
+    taskId: report.taskId,
+    because: because('agent-lost', report),
+    graceMs,
+  });
+
+const dropped = (report: TaskReport): Verdict =>
+  neverRan(report, 'dropped', report.reason === 'invalid-offers' ? 0 : DROPPED_PAUSE_MS);
+
+const neverRan = (report: TaskReport, code: ReasonCode, graceMs: number): Verdict =>
+  event({ kind: 'neverRan', taskId: report.taskId, because: because(code, report), graceMs });
+
+const launchFailed = (code: ReasonCode, report: TaskReport): Verdict =>
+  event({ kind: 'launchFailed', taskId: report.taskId, because: because(code, report) });
+
+const started = ({ taskId, agentId, containerId, ipAddress }: TaskReport): Verdict =>
+  event({ kind: 'started', taskId, agentId, container: { containerId, ipAddress } });
+
+const ended = (
+  { taskId }: TaskReport,
+  outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }>,
+): Verdict => event({ kind: 'ended', taskId, outcome });
+
+const exited = (exitCode: number, limit: Reason | null = null) =>
+  ({ kind: 'exited', exitCode, because: limit }) as const;
+
+const event = (jobEvent: JobEvent): Verdict => ({ kind: 'event', event: jobEvent });
+
+/** The code, with the cluster's own words as facts. */
+function because(code: ReasonCode, { reason, message }: TaskReport): Reason {
+  return { code, facts: { ...(reason === null ? {} : { reason }), ...said(message) } };
+}
+
+const said = (message: string | null): Readonly<Record<string, string>> =>
+  message === null ? {} : { message: message.slice(0, MESSAGE_CHARS_MAX) };
