@@ -105,7 +105,7 @@ function JobTable({
               <a href={`#/jobs/${job.id}`}>{job.name || `job ${job.id}`}</a>
               {job.reason !== null && <div class="reason">{job.reason}</div>}
             </td>
-            <td data-label="State">
+            <td class="state">
               <StateBadge job={job} />
             </td>
             <td class="number" data-label="Cpu">
