@@ -39,7 +39,7 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
     USER: job.owner,
     LOGNAME: job.owner,
   };
-  if (mode === 'process') environment['PATH'] = PROCESS_PATH;
+  if (mode === 'process') environment.PATH = PROCESS_PATH;
   return environment;
 }
 
