@@ -90,6 +90,8 @@ test('an end that nobody acknowledged is told again by the next life', async (t)
   await before.acknowledge(starting);
   await before.acknowledge(await before.update('quick', 'TASK_RUNNING'));
   const end = await before.update('quick', 'TASK_FAILED');
+  // Written once the turn is over; killed before that, the next life would read the exit code again and tell it anew.
+  await new Promise((resolve) => setTimeout(resolve, 200));
   await first.kill();
 
   const second = await place.start();
