@@ -127,7 +127,7 @@ t.test('random deltas leave the queue as if it were built anew', async (t) => {
     cpus: fc.integer({ min: 1, max: 3 }),
     waitMs: fc.option(fc.integer({ min: 1, max: 100 })),
   });
-  const check = fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+  const check = fc.property(fc.array(action, { maxLength: 120, size: 'max' }), (actions) => {
     const queue = new PendingQueue();
     const rows = new Map<number, QueueRow>();
     for (const [n, { isAdd, id, owner, project, cpus, waitMs }] of actions.entries()) {
