@@ -73,6 +73,17 @@ t.test('offers of one agent and role are one bin, and make one ACCEPT', async (t
   t.same(made.idleOffers, ['o3']);
 });
 
+t.test('bins that are alike have one order all the same', async (t) => {
+  const offers = [
+    anOffer('o1', { agent: 'a', role: 'x' }),
+    anOffer('o2', { agent: 'a', role: 'b' }),
+    anOffer('o3', { agent: 'a', role: 'b', executor: 'k8s' }),
+  ];
+  const order = (given: readonly Offer[]) => binsOf(given).flatMap(({ offerIds }) => offerIds);
+  t.same(order(offers), ['o3', 'o2', 'o1']);
+  t.same(order(offers.toReversed()), ['o3', 'o2', 'o1']);
+});
+
 t.test('the same agent id of two executors is two agents', async (t) => {
   const offers = [anOffer('o1', { agent: 'a' }), anOffer('o2', { agent: 'a', executor: 'swarm' })];
   const made = plan([aRow(1, { needs: aNeed({ cpuMilli: 5_000 }) })], offers);

@@ -88,6 +88,18 @@ t.test('a placed job is charged to its account alone, in the measure of the cycl
   t.equal(ranking.score(0, head), other);
 });
 
+t.test('the default project is charged nothing: it counts as the one that used most', async (t) => {
+  const views = [account('anna', 'default', 0), account('bob', 'genomes', 0)];
+  const weights = { ...FAIRSHARE_WEIGHTS, userTime: 0, userCpu: 0, userRam: 0 };
+  const ranking = fairshare({ weights, advanceMs: HOUR_MS }).begin(views, NO_STANDINGS, after(0));
+  const { head } = account('anna', 'default', 0);
+  const before = [ranking.score(0, head), ranking.score(1, head)] as const;
+  ranking.charged(0, aNeed());
+  ranking.charged(1, aNeed());
+  t.equal(ranking.score(0, head), before[0]);
+  t.ok(ranking.score(1, head) > before[1]);
+});
+
 /** The paper's example: 100 slots; anna submits 1,000 jobs, then bob one. Who starts when a slot frees up? */
 function nextAfterBurst(policy: Policy): string {
   const queue = new PendingQueue();

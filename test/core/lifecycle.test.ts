@@ -211,6 +211,10 @@ t.test('a job whose kill is wanted never waits again', async (t) => {
         { job: { state: 'over', outcome: { kind: 'killed', by: anna } } },
         `${job.state} + ${event.kind}`,
       );
+  const noRetry = aRunning({ killWanted, spec: aSpec({ systemRetriesMax: 0 }) });
+  t.match(step(noRetry, EVENTS.systemFault, now), {
+    job: { outcome: { kind: 'killed', by: anna }, faults: [{ because: LOST }] },
+  });
   t.match(step(aLaunching({ killWanted }), EVENTS.neverRan, now), {
     job: { state: 'over', outcome: { kind: 'killed', by: anna } },
   });
