@@ -2,17 +2,20 @@
 // `npm start` compares with the sources.
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
-  readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generate, protoFiles } from './proto.mjs';
 import { sourceStamp } from './stamp.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -37,29 +40,12 @@ const binOf = (name, bin) => {
 const stale = (target, sources) =>
   !existsSync(target) || sources.some((path) => statSync(path).mtimeMs > statSync(target).mtimeMs);
 
-const protos = readdirSync('proto')
-  .filter((name) => name.endsWith('.proto'))
-  .map((name) => join('proto', name));
+// Taken before anything is read: a source that changes during the build makes the next start build again.
+const stamp = sourceStamp(root);
+const protos = existsSync('proto') ? protoFiles('proto') : [];
 const generated = 'src/mesos/generated';
-if (protos.length > 0 && stale(`${generated}/v1.d.ts`, protos)) {
-  mkdirSync(generated, { recursive: true });
-  const flags = ['--keep-case', '--force-number', '--no-service', '--no-delimited'];
-  run('protobuf code', binOf('protobufjs-cli', 'pbjs'), [
-    '-t',
-    'static-module',
-    '-w',
-    'es6',
-    ...flags,
-    '-o',
-    `${generated}/v1.js`,
-    ...protos,
-  ]);
-  run('protobuf types', binOf('protobufjs-cli', 'pbts'), [
-    '-o',
-    `${generated}/v1.d.ts`,
-    `${generated}/v1.js`,
-  ]);
-}
+if (protos.length > 0 && stale(`${generated}/v1.d.ts`, [...protos, 'scripts/proto.mjs']))
+  generate(protos, generated);
 
 run('TypeScript', join(dirname(require.resolve('typescript/package.json')), 'bin/tsc'), [
   '-p',
@@ -76,5 +62,16 @@ if (existsSync('web/vite.config.ts')) {
     'web',
   ]);
 }
+// npm links the commands of dependencies, not those of the project itself: `npx --no god` finds ours through this.
+const bins = 'node_modules/.bin';
+for (const name of ['god', 'godocker']) {
+  const entry = `dist/bin/${name}.js`;
+  if (!existsSync(entry)) continue;
+  chmodSync(entry, 0o755);
+  if (!lstatSync('node_modules').isDirectory()) continue; // a link: not ours to change
+  mkdirSync(bins, { recursive: true });
+  rmSync(join(bins, name), { force: true });
+  symlinkSync(join('../..', entry), join(bins, name));
+}
 rmSync('dist/.stamp', { force: true });
-writeFileSync('dist/.stamp', sourceStamp(root));
+writeFileSync('dist/.stamp', stamp);

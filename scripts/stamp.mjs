@@ -1,6 +1,7 @@
 // One line that changes when a source changes: names, sizes and times of all that the build reads.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const READ = [
@@ -29,4 +30,21 @@ export function sourceStamp(root) {
   };
   for (const name of READ) if (existsSync(join(root, name))) visit(join(root, name));
   return hash.digest('hex');
+}
+
+/** Builds if a source changed since the last build. Answers false when the build failed; it has said why. */
+export function ensureBuilt(root) {
+  const stampFile = join(root, 'dist/.stamp');
+  const built = existsSync(stampFile) ? readFileSync(stampFile, 'utf8') : undefined;
+  if (built === sourceStamp(root)) return true;
+  console.error(
+    built === undefined
+      ? 'Not built yet: building.'
+      : 'Sources changed since the last build: building.',
+  );
+  const done = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], {
+    stdio: 'inherit',
+    cwd: root,
+  });
+  return done.status === 0;
 }

@@ -17,6 +17,9 @@ export interface Person {
   readonly keyIds: readonly string[];
 }
 
+/** A key's public name: the first half of its hash, which tells nothing about the key. */
+export const keyIdOf = (sha256: string): string => sha256.slice(0, 32);
+
 /** A directory the site offers to jobs. `$USERID` in path and mount stands for the login. */
 export interface SiteVolume {
   readonly name: string;
@@ -25,11 +28,13 @@ export interface SiteVolume {
   readonly path: string | null;
   /** Path in the container; null: `/mnt/home` for `home`, else the same as `path`. */
   readonly mount: string | null;
+  /** A directory that is not there is refused. */
+  readonly isChecked: boolean;
 }
 
 export interface VolumeWish {
   readonly name: string;
-  /** Null: as much as the site grants. */
+  /** Null: not said. Read-only then, but for `home`. */
   readonly acl: 'ro' | 'rw' | null;
 }
 

@@ -25,6 +25,7 @@ const STATUS = {
   'name-taken': 409,
   'wrong-state': 409,
   'too-large': 413,
+  'range-not-satisfiable': 416,
   'rate-limited': 429,
   internal: 500,
   'store-unavailable': 503,

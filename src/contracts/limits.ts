@@ -54,3 +54,12 @@ export const LEASE_RENEW_MS_MAX = 3_000;
 export const LEASE_STALE_MS = 4_000;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
+
+/** Mesos: a SUBSCRIBE whose head, or whose first event, is later than this is given up; the next master is tried. */
+export const SUBSCRIBE_ANSWER_MS_MAX = 15_000;
+/** Mesos: a call without an answer after this is in doubt. Masters answer in milliseconds. */
+export const CALL_ANSWER_MS_MAX = 10_000;
+/** Mesos: redirects followed in a row before the masters count as undecided. */
+export const REDIRECTS_MAX = 5;
+/** Mesos: of an error's text we keep this much. */
+export const ANSWER_BYTES_MAX = 64 * 1024;

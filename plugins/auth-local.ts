@@ -1,0 +1,118 @@
+// Accounts kept by GoDocker itself: Argon2id passwords, API keys, volumes of the configuration.
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { hash, verify } from '@node-rs/argon2';
+import {
+  type Authenticator,
+  keyIdOf,
+  type Person,
+  type SiteVolume,
+  type VolumeAnswer,
+  type VolumeRefusal,
+  type VolumeWish,
+} from '../src/contracts/auth.js';
+import { definePlugin, type Host } from '../src/contracts/plugin.js';
+import type { UserRecord } from '../src/contracts/store.js';
+import type { Volume } from '../src/core/job.js';
+
+export default definePlugin({
+  kind: 'auth',
+  name: 'local',
+  options: () => ({}),
+  create: (_options, host) => new LocalAccounts(host),
+});
+
+/** Compared when there is nothing to compare with, so that unknown users cost the same time. */
+const NO_HASH = Buffer.alloc(32);
+
+class LocalAccounts implements Authenticator {
+  readonly name = 'local';
+  readonly #host: Host;
+  #decoy: Promise<string> | undefined;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  async bindCredentials(login: string, password: string): Promise<Person | undefined> {
+    const user = await this.#host.users.user(login);
+    // Made of random bytes: no password opens it.
+    this.#decoy ??= hash(randomBytes(32));
+    const isRight = await verify(user?.passwordHash ?? (await this.#decoy), password);
+    return user !== undefined && user.passwordHash !== null && isRight ? personOf(user) : undefined;
+  }
+
+  async bindApi(
+    login: string,
+    key: string,
+  ): Promise<{ readonly person: Person; readonly keyId: string } | undefined> {
+    const user = await this.#host.users.user(login);
+    const given = createHash('sha256').update(key).digest();
+    let keyId: string | undefined;
+    timingSafeEqual(given, NO_HASH);
+    for (const { sha256 } of user?.keys ?? [])
+      if (timingSafeEqual(given, Buffer.from(sha256, 'hex'))) keyId = keyIdOf(sha256);
+    return user === undefined || keyId === undefined
+      ? undefined
+      : { person: personOf(user), keyId };
+  }
+
+  async user(login: string): Promise<Person | undefined> {
+    const user = await this.#host.users.user(login);
+    return user === undefined ? undefined : personOf(user);
+  }
+
+  async volumes(
+    person: Person,
+    wishes: readonly VolumeWish[],
+    isRoot: boolean,
+  ): Promise<VolumeAnswer> {
+    const granted: Volume[] = [];
+    const refused: VolumeRefusal[] = [];
+    for (const wish of wishes) {
+      const volume = this.#host.volumes.find(({ name }) => name === wish.name);
+      const answer = volume === undefined ? 'unknown' : await grant(volume, wish, person, isRoot);
+      if (typeof answer === 'string') refused.push({ name: wish.name, because: answer });
+      else granted.push(answer);
+    }
+    return { granted, refused };
+  }
+}
+
+function personOf(user: UserRecord): Person {
+  return {
+    id: user.id,
+    identity: user.identity,
+    isAdmin: user.isAdmin,
+    sshPublicKey: user.sshPublicKey,
+    prio: user.prio,
+    quotas: user.quotas,
+    keyIds: user.keys.map(({ sha256 }) => keyIdOf(sha256)),
+  };
+}
+
+async function grant(
+  volume: SiteVolume,
+  wish: VolumeWish,
+  person: Person,
+  isRoot: boolean,
+): Promise<Volume | VolumeRefusal['because']> {
+  const own = (text: string): string => text.replaceAll('$USERID', person.id);
+  const path = volume.path === null ? person.identity.home : own(volume.path);
+  const mount = own(volume.mount ?? (volume.name === 'home' ? '/mnt/home' : path));
+  if (volume.isChecked && !(await isDirectory(path))) return 'missing';
+  const isWritable = volume.acl === 'rw' && wish.acl !== 'ro' && !isRoot;
+  // A wish without a word reads only, as it always did; one's own home is one's own.
+  const acl = isWritable && (wish.acl === 'rw' || volume.name === 'home') ? 'rw' : 'ro';
+  return { name: volume.name, path, mount, acl };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return false;
+    throw error;
+  }
+}

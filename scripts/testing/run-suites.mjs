@@ -1,0 +1,24 @@
+// Imports many compiled suites into one process, one after the other: a process of its own for each would cost a second.
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import { SUITE_ENDED, SUITE_STARTED } from './tap-reader.mjs';
+
+/** What a suite may need to close its servers after its last test. */
+const CLOSING_MS_MAX = 3_000;
+
+for (const file of process.argv.slice(2)) {
+  t.comment(`${SUITE_STARTED}${file}`);
+  try {
+    await import(pathToFileURL(resolve(file)).href);
+  } catch (error) {
+    t.fail('the suite cannot be loaded', error instanceof Error ? error : { thrown: error });
+  }
+  // Tests of the top run one after the other, so this one ends when all of the suite have ended.
+  await t.test(`${SUITE_ENDED}${file}`, async () => {});
+}
+// Does not keep the process alive itself: it only goes off when a suite left something open.
+setTimeout(() => {
+  t.fail(`something keeps the process alive: ${process.getActiveResourcesInfo().join(', ')}`);
+  process.exit(1);
+}, CLOSING_MS_MAX).unref();

@@ -1,0 +1,58 @@
+/** Makes accounts and API keys. Passwords are kept as Argon2id, keys as SHA-256: a key is shown once and never again. */
+import { createHash } from 'node:crypto';
+import { hash } from '@node-rs/argon2';
+import type { StoredKey, UserRecord } from '../contracts/store.js';
+import type { Identity } from '../core/job.js';
+import { type Instant, userId } from '../core/units.js';
+
+/** Long enough that a fast hash is safe. */
+const KEY_BYTES = 32;
+const LOGIN = /^[a-z_][a-z0-9_.-]{0,63}$/i;
+
+export interface AccountPorts {
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly now: Instant;
+}
+
+export interface NewUser {
+  readonly login: string;
+  /** Null: no local password opens the account. */
+  readonly password: string | null;
+  readonly identity: Identity;
+  readonly isAdmin: boolean;
+}
+
+/** Whether a text can be a login: it ends up in paths and in environments. */
+export const isLogin = (text: string): boolean => LOGIN.test(text) && !text.includes('..');
+
+/** A new key for a user: the text to show once, and what is stored of it. */
+export function newKey(
+  name: string,
+  { randomBytes, now }: AccountPorts,
+): { readonly key: string; readonly stored: StoredKey } {
+  const key = Buffer.from(randomBytes(KEY_BYTES)).toString('base64url');
+  const sha256 = createHash('sha256').update(key).digest('hex');
+  return { key, stored: { name, sha256, createdAt: now } };
+}
+
+export const hashPassword = (password: string): Promise<string> => hash(password);
+
+/** A user with one API key. The caller stores the record. */
+export async function makeUser(
+  { login, password, identity, isAdmin }: NewUser,
+  ports: AccountPorts,
+): Promise<{ readonly record: UserRecord; readonly key: string }> {
+  const { key, stored } = newKey('first', ports);
+  const record: UserRecord = {
+    id: userId(login),
+    identity,
+    isAdmin,
+    passwordHash: password === null ? null : await hashPassword(password),
+    keys: [stored],
+    sshPublicKey: '',
+    prio: 50,
+    quotas: { time: 0, cpu: 0, ram: 0 },
+    createdAt: ports.now,
+  };
+  return { record, key };
+}

@@ -1,0 +1,83 @@
+/** The REST API as a Koa application: no port is opened here. */
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Person } from '../contracts/auth.js';
+import { ServiceError } from '../contracts/errors.js';
+import type { Job } from '../core/job.js';
+import { type Context, readJobId, type State } from './context.js';
+import type { ApiDeps } from './deps.js';
+import { failures } from './failures.js';
+import { measure } from './measure.js';
+import { pages } from './pages.js';
+import { cleanPath, securityHeaders } from './request.js';
+import { fileRoutes } from './routes/files.js';
+import { healthRoutes } from './routes/health.js';
+import { listRoutes } from './routes/lists.js';
+import { sessionRoutes } from './routes/sessions.js';
+import { siteRoutes } from './routes/site.js';
+import { taskRoutes } from './routes/tasks.js';
+import type { Routes } from './routes.js';
+import { createTokens } from './tokens.js';
+
+export type { ApiDeps } from './deps.js';
+
+export function createApi(deps: ApiDeps): Koa<State> {
+  const { config, auth, clock, secret, log } = deps;
+  const app = new Koa<State>();
+  app.proxy = config.web.isBehindProxy;
+  // Failures are answered by our own middleware; what is left are broken connections.
+  app.on('error', (error) => log.debug('connection ended early', { error }));
+
+  const router = new Router<State>({ prefix: '/api/1.0' });
+  const tokens = createTokens({ secret, clock, auth, sessionMs: config.web.sessionMs });
+  const routes: Routes = { deps, router, tokens, ...askers(deps, tokens) };
+  sessionRoutes(routes);
+  siteRoutes(routes);
+  // Before `/task/:id`, which would take their words for ids.
+  listRoutes(routes);
+  taskRoutes(routes);
+  fileRoutes(routes);
+  const health = healthRoutes(deps);
+
+  app.use(measure(deps));
+  app.use(securityHeaders(config));
+  app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
+  app.use(cleanPath(config.web.prefix));
+  if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
+  app.use(health.routes());
+  app.use(router.routes());
+  app.use((context) => refuseUnknown(context, router, health));
+  return app;
+}
+
+/** Each request is signed in at most once. */
+function askers({ store }: ApiDeps, tokens: Routes['tokens']): Pick<Routes, 'signedIn' | 'jobOf'> {
+  const known = new WeakMap<object, Person>();
+  async function signedIn(context: Context): Promise<Person> {
+    const person = known.get(context.req) ?? (await tokens.check(context.get('Authorization')));
+    known.set(context.req, person);
+    return person;
+  }
+  async function jobOf(context: Context, text: string | undefined): Promise<Job> {
+    const asker = await signedIn(context);
+    const id = readJobId(text);
+    const job = await store.job(id);
+    if (job === undefined || (job.owner !== asker.id && !asker.isAdmin))
+      throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
+    return job;
+  }
+  return { signedIn, jobOf };
+}
+
+function refuseUnknown(context: Context, ...routers: readonly Router<State>[]): never {
+  const methods = new Set(
+    routers
+      .flatMap((router) => router.match(context.path, context.method).path)
+      .flatMap((layer) => layer.methods),
+  );
+  if (methods.size > 0) {
+    context.set('Allow', [...methods].sort().join(', '));
+    throw new ServiceError('method-not-allowed', `${context.path} does not take ${context.method}`);
+  }
+  throw new ServiceError('route-not-found', `there is nothing at ${context.path.slice(0, 200)}`);
+}

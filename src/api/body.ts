@@ -1,0 +1,57 @@
+/** Request bodies: bounded, UTF-8, JSON. An empty one is undefined: old clients send a JSON content type with nothing. */
+import type { IncomingMessage } from 'node:http';
+import { ServiceError } from '../contracts/errors.js';
+import { BODY_BYTES_MAX } from '../contracts/limits.js';
+
+/** @throws ServiceError `too-large`, `bad-json`, `bad-request` */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return undefined;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new ServiceError('bad-json', 'the body is not UTF-8', {}, { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new ServiceError(
+      'bad-json',
+      `the body is not JSON: ${detail.slice(0, 200)}`,
+      {},
+      { cause },
+    );
+  }
+}
+
+/** As `readJson`, where an object is the only sensible body. */
+export async function readObject(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const body = await readJson(request);
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new ServiceError('bad-request', 'the body must be a JSON object');
+  return Object.fromEntries(Object.entries(body));
+}
+
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new ServiceError('bad-request', 'compressed bodies are not accepted', {
+      field: 'Content-Encoding',
+    });
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > BODY_BYTES_MAX) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (): ServiceError =>
+  new ServiceError('too-large', `a body may have at most ${BODY_BYTES_MAX} bytes`, {
+    bytesMax: BODY_BYTES_MAX,
+  });

@@ -1,0 +1,45 @@
+/** What a route sees of a request. */
+import type { RouterContext } from '@koa/router';
+import type { Middleware, ParameterizedContext } from 'koa';
+import { ServiceError } from '../contracts/errors.js';
+import { type JobId, jobId } from '../core/units.js';
+
+export interface State {
+  /** Pattern of the route that answered, for metrics. */
+  route?: string;
+}
+
+export type Context = ParameterizedContext<State>;
+/** What a routed request has besides: `params`. */
+export type RouteContext = RouterContext<State>;
+export type Handler = Middleware<State>;
+
+/** The job id of a path; anything but a plain positive integer is the caller's mistake. */
+export function readJobId(text: string | undefined): JobId {
+  if (text === undefined || !/^[1-9]\d{0,14}$/.test(text))
+    throw new ServiceError('bad-id', `"${(text ?? '').slice(0, 40)}" is not the number of a job`, {
+      field: 'id',
+    });
+  return jobId(Number(text));
+}
+
+/** A number out of a path, such as skip and limit. */
+export function readCount(text: string | undefined, field: string): number {
+  if (text === undefined || !/^\d{1,9}$/.test(text))
+    throw new ServiceError('bad-request', `${field} must be a whole number of at least 0`, {
+      field,
+    });
+  return Number(text);
+}
+
+/** One value of the query; a repeated one counts as its last. */
+export function queryValue(context: Context, name: string): string | undefined {
+  const value = context.query[name];
+  return Array.isArray(value) ? value.at(-1) : value;
+}
+
+/** `?strict=1` and the like. */
+export function queryFlag(context: Context, name: string): boolean {
+  const value = queryValue(context, name);
+  return value !== undefined && value !== '0' && value !== 'false';
+}

@@ -1,0 +1,42 @@
+/** All the API is made of; built by the composition root, or by a test. */
+import type { Registry } from 'prom-client';
+import type { Authenticator } from '../contracts/auth.js';
+import type { Clock } from '../contracts/clock.js';
+import type { CatalogueImage, Config } from '../contracts/config.js';
+import type { Events } from '../contracts/events.js';
+import type { JobFiles } from '../contracts/files.js';
+import type { Log } from '../contracts/log.js';
+import type { Notices } from '../contracts/notices.js';
+import type { Store } from '../contracts/store.js';
+import type { Bug } from '../core/assert.js';
+import type { AgentShape } from '../core/obstacle.js';
+
+export interface ApiDeps {
+  readonly config: Config;
+  readonly store: Store;
+  readonly auth: Authenticator;
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Signs session tokens: at least 32 bytes. */
+  readonly secret: Uint8Array;
+  readonly log: Log;
+  readonly events: Events;
+  readonly notices: Notices;
+  readonly files: JobFiles;
+  /** The catalogue in force, never empty: configured, or what the machine has. */
+  readonly images: () => Promise<readonly CatalogueImage[]>;
+  /** What runs jobs: a job's image is used unless it is `process`. */
+  readonly containerizer: 'docker' | 'mesos' | 'process';
+  /** Words such as `kill` and `gpus`, for clients. */
+  readonly executorFeatures: readonly string[];
+  /** Kinds of agents; null while the cluster has not told. */
+  readonly inventory: () => readonly AgentShape[] | null;
+  /** Why work cannot go on; empty when it can. */
+  readonly notReady: () => readonly string[];
+  readonly metrics: Registry;
+  /** Folder with the built pages, or null. */
+  readonly pages: string | null;
+  readonly version: string;
+  /** Called with a broken assumption of ours, after its request was answered: stop the process. */
+  readonly onBug: (bug: Bug) => void;
+}

@@ -1,0 +1,70 @@
+/** Sentences for people, made out of codes and facts at the edge. */
+
+import { unreachable } from '../core/assert.js';
+import type { Outcome, Reason } from '../core/job.js';
+import { KILLED_EXIT_CODE } from '../core/job.js';
+
+/** What `status.reason` says. */
+export function describeReason({ code, facts }: Reason): string {
+  const detail = facts.message === undefined ? '' : `: ${facts.message}`;
+  switch (code) {
+    case 'agent-lost':
+      return `The agent that ran the job was lost${detail}`;
+    case 'agent-gone':
+      return `The agent that ran the job was removed from the cluster${detail}`;
+    case 'executor-terminated':
+      return `The executor of the task ended unexpectedly${detail}`;
+    case 'container-launch-failed':
+      return `System crashed or failed to start the task${detail}`;
+    case 'task-error':
+      return `The cluster refused the task${detail}`;
+    case 'dropped':
+      return `The task never reached an agent${detail}`;
+    case 'killed-by-cluster':
+      return `The cluster killed the task${detail}`;
+    case 'out-of-memory':
+      return `The job used more memory than it asked for${detail}`;
+    case 'max-duration':
+      return `Max duration reached${detail}`;
+    case 'job-directory':
+      return `The job directory could not be made${detail}`;
+    case 'impossible':
+      return `No agent could ever run this${detail}`;
+    case 'not-authorized':
+      return 'Not authorized';
+    case 'exit-code-unknown':
+      return `The exit code could not be found out${detail}`;
+    case 'cluster-said':
+      return `The cluster said${detail === '' ? ' nothing more' : detail}`;
+    default:
+      return unreachable(code);
+  }
+}
+
+/** The words an outcome has on the wire. */
+export function describeOutcome(outcome: Outcome): {
+  readonly secondary: string;
+  readonly exitCode: number;
+  readonly reason: string | null;
+} {
+  switch (outcome.kind) {
+    case 'exited': {
+      const reason = outcome.because === null ? null : describeReason(outcome.because);
+      return { secondary: '', exitCode: outcome.exitCode, reason };
+    }
+    case 'killed':
+      return { secondary: 'killed', exitCode: KILLED_EXIT_CODE, reason: null };
+    case 'gaveUp': {
+      const isRefusal = ['not-authorized', 'impossible'].includes(outcome.because.code);
+      return {
+        secondary: isRefusal ? 'rejected by scheduler' : '',
+        exitCode: 1,
+        reason: describeReason(outcome.because),
+      };
+    }
+    case 'unknown':
+      return { secondary: '', exitCode: 1, reason: describeReason(outcome.because) };
+    default:
+      return unreachable(outcome);
+  }
+}

@@ -1,0 +1,41 @@
+/** What the site offers: read by clients before they submit, without signing in. */
+import type { Routes } from '../routes.js';
+
+export function siteRoutes({ deps, router, signedIn }: Routes): void {
+  const { config } = deps;
+
+  // Old command lines call this without a token, even for --help.
+  router.get('/config', async (context) => {
+    const images = await deps.images();
+    context.body = {
+      images: images.map(({ name, url, isInteractive, isDefault }) => ({
+        name,
+        url,
+        interactive: isInteractive,
+        default: isDefault,
+      })),
+      allow_user_images: config.images.isAnyAllowed,
+      constraints: config.constraints.map(({ name, values }) => ({ name, value: values })),
+      volumes: config.volumes.map(({ name, acl, mount, path }) => ({
+        name,
+        acl,
+        mount: mount ?? path ?? '/mnt/home',
+      })),
+      executor_features: deps.executorFeatures,
+      executors: config.plugins.executors,
+      defaults: {
+        cpu: config.jobs.cpuMilliDefault / 1000,
+        ram: config.jobs.memMbDefault / 1000,
+      },
+      allow_root: config.jobs.isRootAllowed,
+      containerizer: deps.containerizer,
+      image_used: deps.containerizer !== 'process',
+      version: deps.version,
+    };
+  });
+
+  router.get('/image', async (context) => {
+    await signedIn(context);
+    context.body = (await deps.images()).map(({ url }) => url);
+  });
+}

@@ -1,0 +1,92 @@
+/** One job: submit, show, kill. */
+import { ServiceError } from '../../contracts/errors.js';
+import { unreachable } from '../../core/assert.js';
+import { readJson } from '../body.js';
+import { type Context, queryFlag } from '../context.js';
+import type { ApiDeps } from '../deps.js';
+import type { Routes } from '../routes.js';
+import { readIdempotencyKey, readSubmission } from '../submission.js';
+import { jobToWire, statusToWire } from '../wire.js';
+
+export function taskRoutes(routes: Routes): void {
+  const { deps, router, jobOf } = routes;
+  const isImageUsed = deps.containerizer !== 'process';
+
+  router.post('/task', (context) => submit(context, routes));
+
+  router.get('/task/:id', async (context) => {
+    const job = await jobOf(context, context.params.id);
+    const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
+    context.body = jobToWire(job, { script, isImageUsed });
+  });
+
+  router.get('/task/:id/status', async (context) => {
+    const job = await jobOf(context, context.params.id);
+    const { container, status } = jobToWire(job, { isImageUsed });
+    context.body = { id: job.id, status, container };
+  });
+
+  router.delete('/task/:id', (context) => kill(context, context.params.id, routes));
+}
+
+async function submit(context: Context, { deps, signedIn }: Routes): Promise<void> {
+  const { store, notices, events } = deps;
+  const person = await signedIn(context);
+  const { job, warnings } = await readSubmission(deps, {
+    body: await readJson(context.req),
+    person,
+    isStrict: queryFlag(context, 'strict'),
+    idempotencyKey: readIdempotencyKey(context.get('Idempotency-Key')),
+  });
+  const [answer] = await store.submit([job]);
+  if (answer === undefined) throw new ServiceError('internal', 'the store gave no answer');
+  if (answer.kind === 'key-reused')
+    throw new ServiceError('key-reused', 'this Idempotency-Key belongs to another submission', {
+      field: 'Idempotency-Key',
+      id: answer.id,
+    });
+  if (answer.kind === 'stored') {
+    notices.submitted([answer.id]);
+    events.emit('job:submitted', { jobId: answer.id, owner: job.owner });
+  }
+  context.body = {
+    msg: 'Task added',
+    id: answer.id,
+    image_used: deps.containerizer !== 'process',
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+}
+
+async function kill(
+  context: Context,
+  text: string | undefined,
+  { deps, signedIn, jobOf }: Routes,
+): Promise<void> {
+  const { store, notices, events, clock }: ApiDeps = deps;
+  const person = await signedIn(context);
+  const { id } = await jobOf(context, text);
+  const answer = await store.wantKill(id, person.id, clock.now());
+  if (answer === 'unknown')
+    throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
+  if (answer !== 'over') notices.killWanted(id);
+  if (answer === 'wanted') events.emit('job:kill-wanted', { jobId: id, by: person.id });
+  const after = await store.job(id);
+  context.body = {
+    msg: killMessage(answer),
+    id,
+    ...(after === undefined ? {} : { status: statusToWire(after) }),
+  };
+}
+
+function killMessage(answer: 'wanted' | 'already' | 'over'): string {
+  switch (answer) {
+    case 'wanted':
+      return 'Task will be killed';
+    case 'already':
+      return 'Task is already being killed';
+    case 'over':
+      return 'Task is over already';
+    default:
+      return unreachable(answer);
+  }
+}

@@ -1,0 +1,285 @@
+/** From a task document to a job that may be stored: completed, allowed, possible. Or a refusal that names the field. */
+import { createHash } from 'node:crypto';
+import type { Person, VolumeWish } from '../contracts/auth.js';
+import { ServiceError } from '../contracts/errors.js';
+import { NAME_CHARS_MAX } from '../contracts/limits.js';
+import type { NewJob } from '../contracts/store.js';
+import type { Constraint, JobSpec, Volume } from '../core/job.js';
+import { type Demand, impossible } from '../core/obstacle.js';
+import type { Needs } from '../core/resources.js';
+import { projectId } from '../core/units.js';
+import type { ApiDeps } from './deps.js';
+import { describeImpossible } from './impossible.js';
+import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
+
+/** Something the user should know about an accepted job. */
+export interface Warning {
+  readonly code: 'unknown-field' | 'image-not-used' | 'read-only' | 'not-in-use' | 'impossible';
+  readonly field: string;
+  readonly msg: string;
+}
+
+export interface Submission {
+  readonly job: NewJob;
+  readonly warnings: readonly Warning[];
+}
+
+export interface SubmissionInput {
+  readonly body: unknown;
+  readonly person: Person;
+  /** Unknown keys are refused instead of named. */
+  readonly isStrict: boolean;
+  readonly idempotencyKey: string | null;
+}
+
+/** Volumes that the server adds by itself; they come back in documents that are sent again. */
+const OWN_VOLUMES = new Set(['go-docker', 'god-ftp']);
+/** 1 GB of a request is 1000 MB of Mesos' `mem` (decision 22). */
+const MB_PER_GB = 1000;
+
+export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Promise<Submission> {
+  const { person } = input;
+  const task = parseTask(input.body);
+  const warnings: Warning[] = [];
+  noteUnknown(task, input.isStrict, warnings);
+  refuseUnsupported(task, deps, person);
+
+  const { constraints, custom } = readLabels(task.requirements?.label ?? []);
+  const needs = readNeeds(task, custom, deps);
+  const executor = readExecutor(task.requirements?.executor, deps);
+  const image = await readImage(task, deps, warnings);
+  const volumes = await readVolumes(task, deps, person, warnings);
+  notePossible(deps, { needs, constraints, executor }, warnings);
+
+  const retriesMax = deps.config.jobs.retriesMax;
+  const spec: JobSpec = {
+    name: task.meta?.name ?? 'job',
+    description: task.meta?.description ?? '',
+    tags: task.meta?.tags ?? [],
+    image,
+    volumes,
+    hasNetwork: task.container?.network ?? true,
+    isRoot: task.container?.root ?? false,
+    needs,
+    constraints,
+    ports: task.requirements?.ports ?? [],
+    executor,
+    systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
+    asked: {
+      label: task.requirements?.label ?? [],
+      notifyEmail: task.notify?.email ?? false,
+    },
+  };
+  const job: NewJob = {
+    owner: person.id,
+    project: projectId(task.user?.project ?? 'default'),
+    identity: person.identity,
+    spec,
+    script: task.command.cmd,
+    submittedAt: deps.clock.now(),
+    idempotencyKey: input.idempotencyKey,
+    digest: digestOf(spec, task.command.cmd),
+  };
+  return { job, warnings };
+}
+
+/** The `Idempotency-Key` header, or null. */
+export function readIdempotencyKey(header: string): string | null {
+  if (header === '') return null;
+  if (header.length > NAME_CHARS_MAX || !/^[\x21-\x7e]+$/.test(header))
+    throw new ServiceError(
+      'bad-field',
+      `Idempotency-Key must have 1 to ${NAME_CHARS_MAX} printable characters without spaces`,
+      { field: 'Idempotency-Key' },
+    );
+  return header;
+}
+
+function noteUnknown(task: TaskDocument, isStrict: boolean, warnings: Warning[]): void {
+  const fields = unknownFields(task);
+  const [first] = fields;
+  if (isStrict && first !== undefined)
+    throw new ServiceError('unknown-field', `no such field: ${fields.slice(0, 10).join(', ')}`, {
+      field: first,
+    });
+  for (const field of fields)
+    warnings.push({ code: 'unknown-field', field, msg: `${field} is not known and has no effect` });
+}
+
+/** What would run differently from what was asked is refused, never quietly dropped. */
+function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): void {
+  const { requirements, container, command, user } = task;
+  const isAsked = (value: unknown): boolean =>
+    value !== undefined && value !== null && value !== '' && value !== false;
+  const refuse = (field: string, what: string): never => {
+    throw new ServiceError('not-supported', `${field}: ${what}`, { field });
+  };
+  const none = 'not supported by this version';
+
+  if (isAsked(requirements?.array?.values))
+    refuse('requirements.array.values', `job arrays are ${none}`);
+  if ((requirements?.tasks ?? []).length > 0)
+    refuse('requirements.tasks', `dependencies are ${none}`);
+  if (asksForStorage(requirements?.tmpstorage))
+    refuse('requirements.tmpstorage', `temporary storage is ${none}`);
+  if ((requirements?.uris ?? []).length > 0) refuse('requirements.uris', `this is ${none}`);
+  for (const name of ['maxlifespan', 'godflow', 'sge'] as const)
+    if (isAsked(requirements?.[name])) refuse(`requirements.${name}`, `this is ${none}`);
+  if (isAsked(requirements?.network) && requirements?.network !== 'public')
+    refuse('requirements.network', `networks other than "public" are ${none}`);
+  if (command.interactive === true) refuse('command.interactive', `interactive jobs are ${none}`);
+  if (container?.root === true && !deps.config.jobs.isRootAllowed)
+    refuse('container.root', 'this site does not let jobs run as root');
+  if (isAsked(user?.id) && user?.id !== person.id) {
+    if (person.isAdmin) refuse('user.id', `submitting for somebody else is ${none}`);
+    throw new ServiceError('forbidden', 'user.id: only administrators may submit for others', {
+      field: 'user.id',
+    });
+  }
+  if (isAsked(user?.project) && user?.project !== 'default')
+    throw new ServiceError('bad-field', `user.project: you are in no project "${user?.project}"`, {
+      field: 'user.project',
+    });
+}
+
+function asksForStorage(wish: unknown): boolean {
+  if (wish === undefined || wish === null || wish === '') return false;
+  if (typeof wish !== 'object' || !('size' in wish)) return true;
+  return wish.size !== null && wish.size !== '';
+}
+
+/** `name==value` is a constraint; `resource==X`, repeated, asks for units of a resource of the site. */
+function readLabels(labels: readonly string[]): {
+  readonly constraints: readonly Constraint[];
+  readonly custom: Readonly<Record<string, number>>;
+} {
+  const constraints: Constraint[] = [];
+  const custom = new Map<string, number>();
+  for (const [index, label] of labels.entries()) {
+    const parts = /^([^=]+)==(.+)$/.exec(label);
+    const [, name = '', value = ''] = parts ?? [];
+    if (parts === null)
+      throw new ServiceError('bad-field', `requirements.label: "${label}" is not name==value`, {
+        field: `requirements.label[${index}]`,
+      });
+    if (name === 'resource') custom.set(value, (custom.get(value) ?? 0) + 1);
+    else constraints.push({ name, value });
+  }
+  return { constraints, custom: Object.fromEntries([...custom].sort()) };
+}
+
+function readNeeds(task: TaskDocument, custom: Needs['custom'], { config }: ApiDeps): Needs {
+  const { cpu, ram, gpus, ports } = task.requirements ?? {};
+  return {
+    cpuMilli: cpu == null ? config.jobs.cpuMilliDefault : Math.round(cpu * 1000),
+    memMb: ram == null ? config.jobs.memMbDefault : Math.max(1, Math.round(ram * MB_PER_GB)),
+    gpus: gpus ?? 0,
+    ports: ports?.length ?? 0,
+    custom,
+  };
+}
+
+/** `name[:queue[:docker]]`; queues and container-less runs belong to executors that are not here. */
+function readExecutor(asked: string | null | undefined, { config }: ApiDeps): string | null {
+  if (asked === undefined || asked === null || asked === '') return null;
+  const field = 'requirements.executor';
+  const [name = '', queue = '', mode = ''] = asked.split(':');
+  if (!config.plugins.executors.includes(name))
+    throw new ServiceError(
+      'bad-field',
+      `${field}: no executor "${name}"; there is ${config.plugins.executors.join(', ')}`,
+      { field },
+    );
+  if (!['', 'default'].includes(queue) || !['', 'docker'].includes(mode))
+    throw new ServiceError('not-supported', `${field}: "${asked}" asks for a queue or mode`, {
+      field,
+    });
+  return name;
+}
+
+async function readImage(
+  task: TaskDocument,
+  { config, images, containerizer }: ApiDeps,
+  warnings: Warning[],
+): Promise<string> {
+  const asked = task.container?.image ?? '';
+  const catalogue = await images();
+  const known =
+    asked === ''
+      ? (catalogue.find(({ isDefault }) => isDefault) ?? catalogue[0])
+      : catalogue.find(({ url, name }) => url === asked || name === asked);
+  const field = 'container.image';
+  if (containerizer === 'process')
+    warnings.push({
+      code: 'image-not-used',
+      field,
+      msg: 'jobs run as plain processes here: the image is not used',
+    });
+  if (known !== undefined) return known.url;
+  if (asked !== '' && config.images.isAnyAllowed) return asked;
+  const some = catalogue.slice(0, 10).map(({ url }) => url);
+  throw new ServiceError(
+    'unknown-image',
+    `${field}: no image "${asked}"; there is ${some.join(', ')}`,
+    {
+      field,
+      image: asked,
+    },
+  );
+}
+
+async function readVolumes(
+  task: TaskDocument,
+  { auth }: ApiDeps,
+  person: Person,
+  warnings: Warning[],
+): Promise<readonly Volume[]> {
+  const asked = task.container?.volumes ?? [];
+  const wishes = new Map<string, VolumeWish>();
+  for (const { name, acl } of asked)
+    if (!OWN_VOLUMES.has(name)) wishes.set(name, { name, acl: acl ?? null });
+  const isRoot = task.container?.root ?? false;
+  const { granted, refused } = await auth.volumes(person, [...wishes.values()], isRoot);
+
+  const fieldFor = (name: string): string =>
+    `container.volumes[${asked.findIndex((one) => one.name === name)}]`;
+  const [no] = refused;
+  if (no !== undefined) {
+    const why = {
+      unknown: 'no such volume',
+      missing: 'its directory is not there',
+      forbidden: 'not for you',
+    };
+    const field = `${fieldFor(no.name)}.name`;
+    throw new ServiceError('unknown-volume', `${field}: "${no.name}": ${why[no.because]}`, {
+      field,
+      volume: no.name,
+    });
+  }
+  for (const { name, acl } of granted)
+    if (acl === 'ro' && wishes.get(name)?.acl === 'rw')
+      warnings.push({
+        code: 'read-only',
+        field: `${fieldFor(name)}.acl`,
+        msg: `volume "${name}" is read-only for this job`,
+      });
+  return granted;
+}
+
+function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: Warning[]): void {
+  const no = describeImpossible(impossible(demand, inventory() ?? []));
+  if (no === undefined) return;
+  const { field, msg } = no;
+  if (config.jobs.refusesImpossible)
+    throw new ServiceError('impossible-job', `${field}: ${msg}`, { field });
+  warnings.push({ code: 'impossible', field, msg });
+}
+
+/** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */
+function digestOf(spec: JobSpec, script: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify(spec))
+    .update('\0')
+    .update(script)
+    .digest('hex');
+}

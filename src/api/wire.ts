@@ -1,0 +1,219 @@
+/**
+ * Our jobs and people as GoDocker's JSON. The only place that speaks its words. Clients test for keys: which keys are
+ * there, absent or null is part of the interface.
+ */
+
+import type { Person } from '../contracts/auth.js';
+import { unreachable } from '../core/assert.js';
+import type { Job, Placement } from '../core/job.js';
+import type { Instant } from '../core/units.js';
+import { describeOutcome, describeReason } from './reasons.js';
+
+export type Wire = Record<string, unknown>;
+
+/** Where a job finds its directory in a container. */
+export const JOB_MOUNT = '/mnt/go-docker';
+
+export interface WireExtras {
+  /** Absent in lists: scripts may be large and no client reads them there. */
+  readonly script?: string;
+  /** False in process mode, where the job's image plays no part. */
+  readonly isImageUsed: boolean;
+}
+
+/** Epoch seconds, with the milliseconds as fraction. */
+const seconds = (at: Instant): number => at / 1000;
+
+/** The historic identity of a database; clients send it back and must get one. */
+const objectId = (id: number): Wire => ({ $oid: id.toString(16).padStart(24, '0') });
+
+/** The task document of `GET /task/{id}`. */
+export function jobToWire(job: Job, { script, isImageUsed }: WireExtras): Wire {
+  return {
+    _id: objectId(job.id),
+    id: job.id,
+    parent_task_id: null,
+    user: {
+      id: job.owner,
+      uid: job.identity.uid,
+      gid: job.identity.gid,
+      sgids: job.identity.sgids,
+      email: job.identity.email,
+      project: job.project,
+    },
+    date: seconds(job.submittedAt),
+    notify: { email: job.spec.asked.notifyEmail === true },
+    meta: {
+      name: job.spec.name,
+      description: job.spec.description,
+      tags: job.spec.tags,
+    },
+    requirements: requirementsToWire(job),
+    container: { ...containerToWire(job), image_used: isImageUsed },
+    command: { interactive: false, ...(script === undefined ? {} : { cmd: script }) },
+    status: statusToWire(job),
+  };
+}
+
+function requirementsToWire({ spec }: Job): Wire {
+  const noQuota = { time: 0, cpu: 0, ram: 0 };
+  return {
+    cpu: spec.needs.cpuMilli / 1000,
+    ram: spec.needs.memMb / 1000,
+    gpus: spec.needs.gpus,
+    array: { values: null, task_id: null, nb_tasks: null, nb_tasks_over: null, tasks: [] },
+    label: Array.isArray(spec.asked.label) ? spec.asked.label : [],
+    tasks: [],
+    tmpstorage: null,
+    ports: spec.ports,
+    uris: [],
+    executor: spec.executor,
+    failure_policy: spec.systemRetriesMax,
+    user_quota_time: noQuota.time,
+    user_quota_cpu: noQuota.cpu,
+    user_quota_ram: noQuota.ram,
+    project_quota_time: noQuota.time,
+    project_quota_cpu: noQuota.cpu,
+    project_quota_ram: noQuota.ram,
+  };
+}
+
+function containerToWire(job: Job): Wire {
+  const placement = 'placement' in job ? job.placement : null;
+  const facts = 'container' in job ? job.container : null;
+  const isHolding = placement !== null && job.state !== 'over';
+  const word = containerWord(job);
+  return {
+    image: job.spec.image,
+    volumes: [
+      ...job.spec.volumes,
+      ...(job.directory === null
+        ? []
+        : [{ name: 'go-docker', acl: 'rw', path: job.directory, mount: JOB_MOUNT }]),
+    ],
+    network: job.spec.hasNetwork,
+    root: job.spec.isRoot,
+    id: facts?.containerId ?? null,
+    meta: containerMeta(job, placement),
+    stats: null,
+    // Strings here, numbers in `requirements.ports`: clients join these.
+    ports: isHolding ? placement.ports.map(String) : [],
+    port_mapping: isHolding
+      ? placement.ports.map((host, index) => ({ host, container: job.spec.ports[index] ?? host }))
+      : [],
+    ip_address: facts?.ipAddress ?? null,
+    // Clients print this word whenever the key is there.
+    ...(word === undefined ? {} : { status: word }),
+  };
+}
+
+function containerWord(job: Job): string | undefined {
+  if (job.state === 'launching') return 'initializing';
+  return job.state === 'running' ? 'ready' : undefined;
+}
+
+/** Null only while pending; the exit code stands here for the old command line. */
+function containerMeta(job: Job, placement: Placement | null): Wire | null {
+  const node = placement === null ? {} : { Node: { Name: placement.host } };
+  if (job.state === 'over')
+    return { ...node, State: { ExitCode: describeOutcome(job.outcome).exitCode } };
+  return placement === null ? null : node;
+}
+
+/** The nested `status`; decision 4 says which state has which words. */
+export function statusToWire(job: Job): Wire {
+  const rest = failureToWire(job);
+  switch (job.state) {
+    case 'pending':
+      return { ...waiting(job.killWanted === null ? null : 'kill requested'), ...rest };
+    case 'launching':
+      return { ...waiting(job.killWanted === null ? null : 'kill requested'), ...rest };
+    case 'running':
+      return { ...live(job, job.killWanted === null ? null : 'kill requested'), ...rest };
+    case 'killing':
+      return { ...live(job, 'kill requested'), ...rest };
+    case 'unreachable':
+      return { ...live(job, 'unknown'), ...rest };
+    case 'over': {
+      const { secondary, exitCode, reason } = describeOutcome(job.outcome);
+      const ran = job.startedAt === null ? {} : { date_running: seconds(job.startedAt) };
+      const durationMs = Math.max(0, job.endedAt - (job.startedAt ?? job.endedAt));
+      return {
+        primary: 'over',
+        secondary,
+        reason,
+        exitcode: exitCode,
+        ...ran,
+        date_over: seconds(job.endedAt),
+        duration: durationMs / 1000,
+        ...rest,
+      };
+    }
+    default:
+      return unreachable(job);
+  }
+}
+
+/** `date_running` must be absent until the job runs, `date_over` always present. */
+const waiting = (secondary: string | null): Wire => ({
+  primary: 'pending',
+  secondary,
+  reason: null,
+  exitcode: null,
+  date_over: null,
+});
+
+const live = (job: { readonly startedAt: Instant | null }, secondary: string | null): Wire => ({
+  primary: 'running',
+  secondary,
+  reason: null,
+  exitcode: null,
+  ...(job.startedAt === null ? {} : { date_running: seconds(job.startedAt) }),
+  date_over: null,
+});
+
+/** History of launches that ended through no fault of the job. */
+function failureToWire({ faults }: Job): Wire {
+  const last = faults.at(-1);
+  if (last === undefined) return {};
+  return {
+    failure: {
+      reason: describeReason(last.because),
+      nodes: faults.map(({ host }) => host),
+      count: faults.length,
+    },
+  };
+}
+
+/** The user document. API keys are kept as hashes only, so the historic field is empty. */
+export function personToWire(person: Person): Wire {
+  const { identity, quotas } = person;
+  return {
+    id: person.id,
+    uid: identity.uid,
+    gid: identity.gid,
+    sgids: identity.sgids,
+    email: identity.email,
+    admin: person.isAdmin,
+    homeDirectory: identity.home,
+    credentials: { apikey: '', public: person.sshPublicKey },
+    usage: {
+      prio: person.prio,
+      quota_time: quotas.time,
+      quota_cpu: quotas.cpu,
+      quota_ram: quotas.ram,
+    },
+  };
+}
+
+/** The project everybody is in. */
+export const DEFAULT_PROJECT = {
+  id: 'default',
+  description: '',
+  prio: 50,
+  members: [],
+  volumes: [],
+  quota_time: 0,
+  quota_cpu: 0,
+  quota_ram: 0,
+} as const;

@@ -1,0 +1,219 @@
+/** `list`, `show`, `kill` and `wait`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
+import type { Client } from '../client.js';
+import { type CommonOptions, type Context, connect, printJson, readId, tell } from '../context.js';
+import { EXIT } from '../exit-codes.js';
+import { Failure, Unreachable } from '../failure.js';
+import { type Column, facts, table } from '../table.js';
+import { isEnd, isRecord, type JobView, readJob, readJobs, readStatus } from '../wire.js';
+import { ageOf, exitCodeOf, localTime, outcomeWords } from '../words.js';
+import { endSentence } from './run.js';
+
+export interface ListOptions extends CommonOptions {
+  readonly all?: boolean;
+  readonly over?: boolean;
+  readonly state?: string;
+  readonly limit: number;
+}
+
+const WAIT_LOOK_MS_MIN = 100;
+const WAIT_LOOK_MS_MAX = 2_000;
+
+export async function list(context: Context, options: ListOptions): Promise<number> {
+  const client = connect(context);
+  const docs: unknown[] = [];
+  if (options.over !== true) docs.push(...asList(await client.json('GET', 'task/active')));
+  if (options.over === true || options.all === true)
+    docs.push(...(await overJobs(client, options.limit)));
+  const jobs = readJobs(docs);
+  const isChosen = jobs.map((job) => options.state === undefined || isIn(job, options.state));
+  if (options.json === true) {
+    await printJson(
+      context,
+      docs.filter((_, at) => isChosen[at]),
+    );
+    return EXIT.ok;
+  }
+  const shown = jobs.filter((_, at) => isChosen[at]).sort((a, b) => a.id - b.id);
+  if (shown.length === 0) {
+    const hint = options.over === true || options.all === true ? '' : '; "god list -a" shows all';
+    tell(context, `no jobs${hint}`);
+  } else
+    await context.terminal.out(table(shown, listColumns(context.now()), context.terminal.columns));
+  return EXIT.ok;
+}
+
+export async function show(
+  context: Context,
+  id: string,
+  options: CommonOptions & { script?: boolean },
+): Promise<number> {
+  const doc = await connect(context).json('GET', `task/${readId(id)}`);
+  const job = readJob(doc);
+  if (options.json === true) await printJson(context, doc);
+  else if (options.script === true) await context.terminal.out(job.script);
+  else await context.terminal.out(facts(factsOf(job, context.now())));
+  return EXIT.ok;
+}
+
+/** Asks for each kill; goes on after a refusal and exits with the first one's code. */
+export async function kill(
+  context: Context,
+  ids: readonly string[],
+  options: CommonOptions,
+): Promise<number> {
+  const client = connect(context);
+  const results: { id: number; ok: boolean; message: string }[] = [];
+  let code: number = EXIT.ok;
+  for (const id of ids.map(readId)) {
+    try {
+      const said = await client.json('DELETE', `task/${id}`, { isRepeatable: true });
+      const message = isRecord(said) && typeof said.msg === 'string' ? said.msg : 'kill wanted';
+      results.push({ id, ok: true, message });
+    } catch (error) {
+      if (!(error instanceof Failure) || error instanceof Unreachable) throw error;
+      results.push({ id, ok: false, message: error.message });
+      code ||= error.exitCode;
+    }
+  }
+  if (options.json === true) await printJson(context, results);
+  else for (const { id, message } of results) tell(context, `job ${id}: ${message}`);
+  return code;
+}
+
+/** Until all are over; exits with the first code that is not 0, in the order given. */
+export async function wait(
+  context: Context,
+  ids: readonly string[],
+  options: CommonOptions & { timeout?: number },
+): Promise<number> {
+  const client = connect(context);
+  const giveUpAt = performance.now() + (options.timeout ?? Number.POSITIVE_INFINITY) * 1000;
+  const jobs: JobView[] = [];
+  for (const id of ids.map(readId)) {
+    const job = await waitForOne(context, client, id, giveUpAt);
+    if (job === undefined) {
+      tell(context, `job ${id} is not over yet`);
+      return EXIT.timeout;
+    }
+    jobs.push(job);
+  }
+  const codes = jobs.map(exitCodeOf);
+  if (options.json === true)
+    await printJson(
+      context,
+      jobs.map((job, at) => ({
+        id: job.id,
+        outcome: job.outcome?.kind ?? 'unknown',
+        exitCode: codes[at],
+        reason: job.reason,
+      })),
+    );
+  else for (const job of jobs) tell(context, endSentence(job));
+  return codes.find((code) => code !== 0) ?? EXIT.ok;
+}
+
+async function waitForOne(
+  context: Context,
+  client: Client,
+  id: number,
+  giveUpAt: number,
+): Promise<JobView | undefined> {
+  let lookMs = WAIT_LOOK_MS_MIN;
+  for (;;) {
+    try {
+      if (isEnd(readStatus(await client.json('GET', `task/${id}/status`))))
+        return readJob(await client.json('GET', `task/${id}`));
+    } catch (error) {
+      // A service that restarts keeps its jobs: waiting goes on.
+      if (!(error instanceof Unreachable) || performance.now() > giveUpAt) throw error;
+      tell(context, `${error.message}; waiting on`);
+    }
+    const leftMs = giveUpAt - performance.now();
+    if (leftMs <= 0) return undefined;
+    await sleep(Math.min(lookMs, leftMs));
+    lookMs = Math.min(WAIT_LOOK_MS_MAX, lookMs * 1.3);
+  }
+}
+
+async function overJobs(client: Client, limit: number): Promise<unknown[]> {
+  const docs: unknown[] = [];
+  while (docs.length < limit) {
+    const size = Math.min(PAGE_ITEMS_MAX, limit - docs.length);
+    const page = asList(
+      await client.json('POST', `task/over/${docs.length}/${size}`, { isRepeatable: true }),
+    );
+    docs.push(...page);
+    if (page.length < size) break;
+  }
+  return docs;
+}
+
+function asList(answer: unknown): unknown[] {
+  if (Array.isArray(answer)) return answer;
+  throw new Failure(EXIT.protocol, 'the server answered something that is no list of jobs');
+}
+
+/** A state by its name; `failed` and `killed` name outcomes, for convenience. */
+function isIn(job: JobView, state: string): boolean {
+  if (state === 'failed') return job.outcome !== null && exitCodeOf(job) !== 0;
+  if (state === 'killed') return job.outcome?.kind === 'killed';
+  return job.state === state;
+}
+
+export const LISTED_STATES = [
+  'pending',
+  'held',
+  'launching',
+  'running',
+  'suspended',
+  'killing',
+  'unreachable',
+  'over',
+  'archived',
+  'failed',
+  'killed',
+] as const;
+
+function listColumns(now: number): Column<JobView>[] {
+  return [
+    { title: 'ID', value: (job) => String(job.id), isRight: true },
+    { title: 'NAME', value: (job) => job.name, widthMin: 8 },
+    { title: 'STATE', value: (job) => job.state },
+    { title: 'CPU', value: (job) => String(job.cpu), isRight: true },
+    { title: 'GB', value: (job) => String(job.ramGb), isRight: true },
+    { title: 'SUBMITTED', value: (job) => localTime(job.submittedAt) },
+    { title: 'TIME', value: (job) => ageOf(job, now), isRight: true },
+    { title: 'NODE', value: (job) => job.host ?? '-', widthMin: 6 },
+    { title: 'OUTCOME', value: outcomeCell, widthMin: 10 },
+  ];
+}
+
+function outcomeCell(job: JobView): string {
+  const words = [job.outcome === null ? '' : outcomeWords(job.outcome), job.reason ?? ''];
+  return words.filter((word) => word !== '').join(': ') || '-';
+}
+
+function factsOf(job: JobView, now: number): (readonly [string, string])[] {
+  const all: (readonly [string, string])[] = [
+    ['Job', `${job.id}  ${job.name}`],
+    ['Description', job.description],
+    ['Tags', job.tags.join(', ')],
+    ['Owner', `${job.owner}, project ${job.project}`],
+    ['State', job.state],
+    ['Outcome', job.outcome === null ? '' : outcomeWords(job.outcome)],
+    ['Reason', job.reason ?? ''],
+    ['Submitted', localTime(job.submittedAt)],
+    ['Started', localTime(job.startedAt)],
+    ['Ended', localTime(job.endedAt)],
+    [job.startedAt === null ? 'Waiting' : 'Ran', ageOf(job, now)],
+    ['Needs', `${job.cpu} cpu, ${job.ramGb} GB${job.gpus > 0 ? `, ${job.gpus} gpu` : ''}`],
+    ['Image', job.image],
+    ['Volumes', job.volumes.join(', ')],
+    ['Labels', job.labels.join(', ')],
+    ['Node', job.host ?? ''],
+    ['Ports', job.ports.join(', ')],
+  ];
+  return all.filter(([, value]) => value !== '' && value !== '-');
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from '../client.js';
+import { type CommonOptions, type Context, connect, printJson, tell } from '../context.js';
+import { EXIT } from '../exit-codes.js';
+import { Failure } from '../failure.js';
+import {
+  readScript,
+  type Script,
+  type SubmitOptions,
+  scriptOf,
+  submissionOf,
+} from '../submission.js';
+import { readDefaultImage, readSubmitted } from '../wire.js';
+
+/** What stood on the command line: the words after `--`, or else the name of a script. */
+export interface Asked {
+  readonly script: readonly string[];
+  readonly command: readonly string[] | null;
+}
+
+/** Stores a job and tells its id; does not wait for it. */
+export async function submit(
+  context: Context,
+  asked: Asked,
+  options: SubmitOptions & CommonOptions,
+): Promise<number> {
+  const script = await scriptFor(context, asked);
+  const { id, warnings } = await sendJob(context, connect(context), script, options);
+  if (options.json === true) await printJson(context, { id, warnings });
+  else await context.terminal.out(`${id}\n`);
+  return EXIT.ok;
+}
+
+export async function scriptFor({ terminal }: Context, asked: Asked): Promise<Script> {
+  if (asked.command !== null && asked.command.length > 0 && asked.script.length === 0)
+    return scriptOf(asked.command);
+  const [path, ...more] = asked.script;
+  if (path === undefined || more.length > 0 || asked.command !== null)
+    throw new Failure(
+      EXIT.usage,
+      'give one script ("god run job.sh") or a command after "--" ("god run -- echo hello")',
+    );
+  return readScript(path, terminal);
+}
+
+/** One job, also when the first answer gets lost: the key makes a repeated submission harmless. */
+export async function sendJob(
+  context: Context,
+  client: Client,
+  script: Script,
+  options: SubmitOptions,
+): Promise<{ id: number; warnings: readonly string[] }> {
+  const image =
+    options.image ??
+    (context.terminal.env.GODOCKER_IMAGE || undefined) ??
+    readDefaultImage(await client.json('GET', 'config'));
+  const answer = await client.json('POST', 'task', {
+    body: submissionOf(script, image, options),
+    query: { strict: '1' },
+    headers: { 'idempotency-key': randomUUID() },
+    isRepeatable: true,
+  });
+  const submitted = readSubmitted(answer);
+  for (const warning of new Set(submitted.warnings)) tell(context, warning);
+  return submitted;
+}

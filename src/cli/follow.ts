@@ -1,0 +1,166 @@
+/** Reads the output files of a job while they grow, by byte offset, until the job is over and nothing is left. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, fileRoute } from './client.js';
+import { Refused, Unreachable } from './failure.js';
+import { isEnd, type JobView, readJob, readStatus, type ViewState } from './wire.js';
+
+/** Between two looks: quick while something happens, slower while nothing does. */
+const LOOK_MS_MIN = 50;
+const LOOK_MS_MAX = 1_000;
+const SLOWER_BY = 1.5;
+/** Between two tries of a server that does not answer. */
+const AWAY_LOOK_MS_MIN = 250;
+const AWAY_LOOK_MS_MAX = 5_000;
+/** A file server may show a new file late (NFS caches names for up to a minute): waited for, then told. */
+const LATE_FILE_MS_MAX = 65_000;
+/** A service that restarts, or a network that comes and goes, does not end the following. */
+const PATIENCE_MS_MAX = 10 * 60_000;
+
+export type StreamName = 'god.log' | 'god.err';
+
+/** One output file, and where its bytes go. */
+export interface LogStream {
+  readonly name: StreamName;
+  readonly write: (chunk: Uint8Array) => Promise<void>;
+}
+
+export interface FollowOptions {
+  readonly client: Client;
+  readonly jobId: number;
+  readonly streams: readonly LogStream[];
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of each state once. */
+  readonly onState?: (state: ViewState) => void;
+  readonly warn: (sentence: string) => void;
+}
+
+/** Returns the job as it ended, after all of its output was written. */
+export async function follow(options: FollowOptions): Promise<JobView> {
+  const readers = options.streams.map((stream) => new LogReader(options, stream));
+  let lookMs = LOOK_MS_MIN;
+  let known: ViewState | undefined;
+  let awaySince: number | null = null;
+  for (;;) {
+    try {
+      const state = await stateOf(options);
+      if (state !== known) options.onState?.(state);
+      const isNews = state !== known || (await readAll(readers, state));
+      lookMs = isNews ? LOOK_MS_MIN : Math.min(LOOK_MS_MAX, lookMs * SLOWER_BY);
+      known = state;
+      if (awaySince !== null) options.warn('the server answers again');
+      awaySince = null;
+      if (isEnd(state)) return await finish(options, readers);
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      if (awaySince === null) options.warn(`${error.message}; the job is not affected, trying on`);
+      awaySince ??= performance.now();
+      if (performance.now() - awaySince > PATIENCE_MS_MAX) throw error;
+      lookMs = Math.min(AWAY_LOOK_MS_MAX, Math.max(AWAY_LOOK_MS_MIN, lookMs * 2));
+    }
+    await sleep(lookMs, undefined, { signal: options.signal });
+  }
+}
+
+/** What the files hold now, without waiting for more. False when none of them is there yet. */
+export async function readOnce(options: Omit<FollowOptions, 'onState'>): Promise<boolean> {
+  const readers = options.streams.map((stream) => new LogReader(options, stream));
+  for (const reader of readers) await reader.readOn();
+  return readers.some((reader) => reader.isThere);
+}
+
+async function stateOf({ client, jobId, signal }: FollowOptions): Promise<ViewState> {
+  const answer = await client.json('GET', `task/${jobId}/status`, { signal, isRepeatable: false });
+  return readStatus(answer);
+}
+
+/** True when something new was read. A job that waits has written nothing yet. */
+async function readAll(readers: readonly LogReader[], state: ViewState): Promise<boolean> {
+  if (state === 'created' || state === 'pending' || state === 'held') return false;
+  const found = await Promise.all(readers.map((reader) => reader.readOn()));
+  return found.includes(true);
+}
+
+async function finish(options: FollowOptions, readers: readonly LogReader[]): Promise<JobView> {
+  const { client, jobId, signal, warn } = options;
+  const job = readJob(await client.json('GET', `task/${jobId}`, { signal }));
+  const giveUpAt = performance.now() + LATE_FILE_MS_MAX;
+  let lookMs = LOOK_MS_MIN;
+  for (;;) {
+    for (const reader of readers) await reader.readOn();
+    const missing = readers.filter((reader) => !reader.isThere);
+    // A job that never ran has no output to wait for.
+    if (missing.length === 0 || job.startedAt === null) return job;
+    if (performance.now() > giveUpAt) {
+      for (const { name } of missing) warn(`${name} of job ${jobId} does not show up`);
+      return job;
+    }
+    await sleep(lookMs, undefined, { signal });
+    lookMs = Math.min(LOOK_MS_MAX, lookMs * SLOWER_BY);
+  }
+}
+
+class LogReader {
+  readonly #options: Pick<FollowOptions, 'client' | 'jobId' | 'signal'>;
+  readonly #stream: LogStream;
+  #offset = 0;
+  /** The file has been seen at least once. */
+  isThere = false;
+
+  constructor(options: Pick<FollowOptions, 'client' | 'jobId' | 'signal'>, stream: LogStream) {
+    this.#options = options;
+    this.#stream = stream;
+  }
+
+  get name(): StreamName {
+    return this.#stream.name;
+  }
+
+  /** Writes what was appended since the last call; true when that was anything. */
+  async readOn(): Promise<boolean> {
+    const { client, jobId, signal } = this.#options;
+    const from = this.#offset;
+    const answer = await client.open('GET', fileRoute(jobId, this.#stream.name), {
+      signal,
+      accept: [206, 404, 416],
+      headers: { range: `bytes=${from}-` },
+    });
+    if (answer.status === 404) {
+      await refuseUnlessFile(answer);
+      return false;
+    }
+    this.isThere = true;
+    if (answer.status === 416) {
+      await answer.body?.cancel();
+      return false;
+    }
+    // A server, or a proxy, that does not know ranges sends the file from its start.
+    await this.#copy(answer, answer.status === 206 ? 0 : from);
+    return this.#offset > from;
+  }
+
+  async #copy(answer: Response, alreadyWritten: number): Promise<void> {
+    let skip = alreadyWritten;
+    try {
+      for await (const chunk of answer.body ?? []) {
+        const fresh = chunk.subarray(Math.min(skip, chunk.length));
+        skip -= chunk.length - fresh.length;
+        if (fresh.length === 0) continue;
+        // Counted first: a chunk that was handed over is never handed over again.
+        this.#offset += fresh.length;
+        await this.#stream.write(fresh);
+      }
+    } catch (cause) {
+      this.#options.signal?.throwIfAborted();
+      if (cause instanceof TypeError)
+        throw new Unreachable('the connection broke while reading the log', null, { cause });
+      throw cause;
+    }
+  }
+}
+
+/** A file that is not there yet is waited for; a job that is not there is a failure. */
+async function refuseUnlessFile(answer: Response): Promise<void> {
+  const body = await answer.text().catch(() => '');
+  if (body.includes('"job-not-found"'))
+    throw new Refused(404, { code: 'job-not-found', sentence: 'no such job', field: null });
+}

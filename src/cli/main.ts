@@ -1,0 +1,207 @@
+/** The command line of `god`: words and options in, an exit code out. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { NAME_CHARS_MAX } from '../contracts/limits.js';
+import { files, get, logs } from './commands/files.js';
+import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
+import { login, logout } from './commands/login.js';
+import { run } from './commands/run.js';
+import { submit } from './commands/submit.js';
+import { type Context, tell } from './context.js';
+import { EXIT, exitCodeTable } from './exit-codes.js';
+import { Failure } from './failure.js';
+import { readPorts } from './submission.js';
+import { processTerminal, type Terminal } from './terminal.js';
+
+const OVER_LIMIT_DEFAULT = 100;
+
+/** Runs one command line (without `node` and the program's own name). Never throws for a failure it knows. */
+export async function main(
+  words: readonly string[] = process.argv.slice(2),
+  terminal: Terminal = processTerminal(),
+): Promise<number> {
+  const context: Context = { terminal, now: Date.now };
+  let code: number = EXIT.ok;
+  const done = (result: number) => {
+    code = result;
+  };
+  try {
+    await program(context, words, done).parseAsync([...words], { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has already printed its help or its complaint.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof Failure) {
+      if (error.message !== '') tell(context, error.message);
+      return error.exitCode;
+    }
+    tell(context, `internal error, please report it: ${(error as Error).stack ?? error}`);
+    return EXIT.internal;
+  }
+}
+
+function program(
+  context: Context,
+  words: readonly string[],
+  done: (exitCode: number) => void,
+): Command {
+  const god = new Command('god')
+    .description('Runs scripts on the cluster: submit, follow, fetch.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.terminal.out(text).catch(() => {}),
+      writeErr: (text) =>
+        void context.terminal.err(text.replace(/^error: /, 'god: ')).catch(() => {}),
+    })
+    .showHelpAfterError('("god help" lists the commands)')
+    .addHelpText('after', '\nExample:\n  $ god run --cpu 2 --ram 4 -- echo hello');
+  addJobCommands(god, context, words, done);
+  addQueryCommands(god, context, done);
+  addFileCommands(god, context, done);
+  addLoginCommands(god, context, done);
+  god
+    .command('exit-codes')
+    .description('what god exits with')
+    .action(async () => {
+      await context.terminal.out(exitCodeTable());
+      done(EXIT.ok);
+    });
+  return god;
+}
+
+type Done = (exitCode: number) => void;
+
+function addJobCommands(
+  god: Command,
+  context: Context,
+  words: readonly string[],
+  done: Done,
+): void {
+  // Commander drops the "--" that tells a command from a script, so it is looked for here.
+  const cut = words.indexOf('--');
+  const command = cut < 0 ? null : words.slice(cut + 1);
+  const asked = (positional: readonly string[]) => ({
+    command,
+    script: positional.slice(0, positional.length - (command?.length ?? 0)),
+  });
+  withNeeds(common(god.command('run')))
+    .description('submit a job, show its output live, exit with its code')
+    .usage('[options] (SCRIPT | -- COMMAND…)')
+    .argument('[words...]', 'a script file, "-" for standard input, or a command after "--"')
+    .option('-q, --quiet', 'only the output of the job')
+    .action(async (positional, options) => done(await run(context, asked(positional), options)));
+  withNeeds(common(god.command('submit')))
+    .description('submit a job and print its id')
+    .usage('[options] (SCRIPT | -- COMMAND…)')
+    .argument('[words...]', 'a script file, "-" for standard input, or a command after "--"')
+    .action(async (positional, options) => done(await submit(context, asked(positional), options)));
+  common(god.command('kill'))
+    .description('kill jobs')
+    .argument('<id...>', 'jobs')
+    .action(async (ids, options) => done(await kill(context, ids, options)));
+}
+
+function addQueryCommands(god: Command, context: Context, done: Done): void {
+  common(god.command('list'))
+    .description('jobs that wait or run')
+    .option('-a, --all', 'those that are over too')
+    .option('--over', 'only those that are over')
+    .addOption(new Option('--state <state>', 'only these').choices([...LISTED_STATES]))
+    .option(
+      '-n, --limit <count>',
+      'at most so many that are over',
+      whole(1, 1e6),
+      OVER_LIMIT_DEFAULT,
+    )
+    .action(async (options) => done(await list(context, options)));
+  common(god.command('show'))
+    .description('all about one job')
+    .argument('<id>', 'job')
+    .option('--script', 'print its script')
+    .action(async (id, options) => done(await show(context, id, options)));
+  common(god.command('wait'))
+    .description('wait until jobs are over; exit with the first code that is not 0')
+    .argument('<id...>', 'jobs')
+    .option('--timeout <seconds>', `stop waiting and exit with ${EXIT.timeout}`, positive)
+    .action(async (ids, options) => done(await wait(context, ids, options)));
+}
+
+function addFileCommands(god: Command, context: Context, done: Done): void {
+  common(god.command('logs'))
+    .description('what a job wrote to its standard output')
+    .argument('<id>', 'job')
+    .option('-f, --follow', 'go on until the job is over')
+    .option('--err', 'its standard error instead')
+    .action(async (id, options) => done(await logs(context, id, options)));
+  common(god.command('files'))
+    .description("list a job's directory")
+    .argument('<id>', 'job')
+    .argument('[path]', 'directory inside', '')
+    .action(async (id, path, options) => done(await files(context, id, path, options)));
+  common(god.command('get'))
+    .description("fetch a file of a job's directory")
+    .argument('<id>', 'job')
+    .argument('<path>', 'file inside')
+    .argument('[destination]', 'file or directory here, "-" for standard output', '.')
+    .action(async (id, path, destination, options) =>
+      done(await get(context, id, path, destination, options)),
+    );
+}
+
+function addLoginCommands(god: Command, context: Context, done: Done): void {
+  common(god.command('login'))
+    .description('check a login and keep it for later commands; a password is never kept')
+    .option('--server <url>', 'address of the service')
+    .option('--user <name>', 'your login there')
+    .option('--apikey <key>', 'your API key; "-" reads it from standard input')
+    .action(async (options) => done(await login(context, options)));
+  common(god.command('logout'))
+    .description('forget the login that was kept')
+    .action(async (options) => done(await logout(context, options)));
+}
+
+const common = (command: Command): Command => command.option('--json', 'for machines');
+
+function withNeeds(command: Command): Command {
+  return command
+    .option('--cpu <count>', 'cpus, fractions allowed', positive)
+    .option('--ram <gigabytes>', 'memory in GB, fractions allowed', positive)
+    .option('--gpus <count>', 'whole GPUs', whole(0, 1_000))
+    .option('--image <name>', "container image (default: $GODOCKER_IMAGE, else the site's)")
+    .option('--volume <name[:acl]>', 'volume to mount, acl ro or rw; may be repeated', gather)
+    .option('--label <name==value>', 'only agents with this attribute; may be repeated', gather)
+    .option('--name <name>', 'name of the job (default: of the script or command)', name)
+    .option('--description <text>', 'what it is for')
+    .option('--tag <tag>', 'word to find it by; may be repeated', gather)
+    .option('--project <project>', 'project it counts for')
+    .option('--ports <list>', 'container ports to open, as in 80,8080', ports)
+    .option('--executor <name>', 'cluster it shall run on')
+    .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000));
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('It must be a number above 0.');
+}
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function gather(text: string, sofar: readonly string[] | undefined): string[] {
+  return [...(sofar ?? []), text];
+}
+
+function name(text: string): string {
+  if (text.length > 0 && [...text].length <= NAME_CHARS_MAX) return text;
+  throw new InvalidArgumentError(`A name has 1 to ${NAME_CHARS_MAX} characters.`);
+}
+
+function ports(text: string): number[] {
+  const found = readPorts(text);
+  if (typeof found === 'string') throw new InvalidArgumentError(`Wrong: ${found}.`);
+  return found;
+}

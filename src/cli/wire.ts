@@ -1,0 +1,204 @@
+/** The server's JSON ↔ what commands work with. The only place of `god` that knows the historic key names. */
+import { EXIT } from './exit-codes.js';
+import { Failure } from './failure.js';
+
+export type ViewState =
+  | 'created'
+  | 'pending'
+  | 'held'
+  | 'launching'
+  | 'running'
+  | 'suspended'
+  | 'killing'
+  | 'unreachable'
+  | 'over'
+  | 'archived';
+
+export type ViewOutcome =
+  | { readonly kind: 'exited'; readonly exitCode: number }
+  | { readonly kind: 'killed' }
+  | { readonly kind: 'quota' }
+  | { readonly kind: 'gaveUp' }
+  | { readonly kind: 'unknown' };
+
+/** What people want to know of a job. Instants are milliseconds, null when it has not happened. */
+export interface JobView {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly owner: string;
+  readonly project: string;
+  readonly state: ViewState;
+  readonly outcome: ViewOutcome | null;
+  /** Why it waits or how it ended, in a sentence of the server; null when there is nothing to say. */
+  readonly reason: string | null;
+  readonly submittedAt: number | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly cpu: number;
+  readonly ramGb: number;
+  readonly gpus: number;
+  readonly image: string;
+  readonly host: string | null;
+  readonly ports: readonly string[];
+  readonly volumes: readonly string[];
+  readonly labels: readonly string[];
+  readonly script: string;
+}
+
+export interface FileView {
+  readonly name: string;
+  readonly isDirectory: boolean;
+  readonly bytes: number;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+export const isRecord = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const part = (value: unknown, key: string): Json => {
+  const found = isRecord(value) ? value[key] : undefined;
+  return isRecord(found) ? found : {};
+};
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const textOrNull = (value: unknown): string | null =>
+  typeof value === 'string' && value !== '' ? value : null;
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+const secondsOrNull = (value: unknown): number | null =>
+  typeof value === 'number' ? value * 1000 : null;
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const strings = (value: unknown): readonly string[] =>
+  list(value).flatMap((item) =>
+    typeof item === 'string' || typeof item === 'number' ? [String(item)] : [],
+  );
+
+/** A whole job as `GET task/{id}` and the lists answer it. */
+export function readJob(doc: unknown): JobView {
+  if (!isRecord(doc) || typeof doc.id !== 'number' || !isRecord(doc.status))
+    throw new Failure(EXIT.protocol, 'the server answered something that is no job');
+  const { status } = doc;
+  const [meta, user] = [part(doc, 'meta'), part(doc, 'user')];
+  const [requirements, container] = [part(doc, 'requirements'), part(doc, 'container')];
+  const state = readState(status, container);
+  return {
+    id: doc.id,
+    name: text(meta.name),
+    description: text(meta.description),
+    tags: strings(meta.tags),
+    owner: text(user.id),
+    project: text(user.project),
+    state,
+    outcome: isEnd(state) ? readOutcome(status) : null,
+    reason: textOrNull(status.reason),
+    submittedAt: secondsOrNull(doc.date),
+    startedAt: secondsOrNull(status.date_running),
+    endedAt: secondsOrNull(status.date_over),
+    cpu: number(requirements.cpu),
+    ramGb: number(requirements.ram),
+    gpus: number(requirements.gpus),
+    image: text(container.image),
+    host: textOrNull(part(part(container, 'meta'), 'Node').Name),
+    ports: strings(container.ports),
+    volumes: list(container.volumes).flatMap((volume) =>
+      isRecord(volume) ? [`${text(volume.name)}:${text(volume.acl) || 'ro'}`] : [],
+    ),
+    labels: strings(requirements.label),
+    script: text(part(doc, 'command').cmd),
+  };
+}
+
+/** The state alone, from `GET task/{id}/status`. */
+export function readStatus(answer: unknown): ViewState {
+  const status = part(answer, 'status');
+  if (typeof status.primary !== 'string')
+    throw new Failure(EXIT.protocol, 'the server answered something that is no job state');
+  return readState(status, part(answer, 'container'));
+}
+
+export function readJobs(answer: unknown): readonly JobView[] {
+  if (!Array.isArray(answer))
+    throw new Failure(EXIT.protocol, 'the server answered something that is no list of jobs');
+  return answer.map(readJob);
+}
+
+export function readFiles(answer: unknown): readonly FileView[] {
+  if (!Array.isArray(answer))
+    throw new Failure(EXIT.protocol, 'the server answered something that is no list of files');
+  return answer.filter(isRecord).map((entry) => ({
+    name: text(entry.name),
+    isDirectory: entry.type === 'dir',
+    bytes: number(entry.size),
+  }));
+}
+
+/** What a submission answered. */
+export function readSubmitted(answer: unknown): { id: number; warnings: readonly string[] } {
+  if (!isRecord(answer) || typeof answer.id !== 'number')
+    throw new Failure(EXIT.protocol, 'the server answered a submission without a job id');
+  return { id: answer.id, warnings: list(answer.warnings).map(sentenceOf) };
+}
+
+/** The image for jobs that name none: the site's default, else the first it lists. */
+export function readDefaultImage(config: unknown): string | undefined {
+  const images = list(isRecord(config) ? config.images : undefined).filter(isRecord);
+  const chosen = images.find((image) => image.default === true) ?? images[0];
+  return chosen === undefined ? undefined : text(chosen.url) || text(chosen.name);
+}
+
+/** Every error answer of the server, also those of a proxy before it, as code, sentence and field. */
+export function readRefusal(
+  body: string,
+  status: number,
+): { code: string; sentence: string; field: string | null } {
+  let said: unknown;
+  try {
+    said = JSON.parse(body);
+  } catch {
+    // A proxy answers HTML: its status is all we can tell.
+  }
+  if (!isRecord(said)) return { code: '', sentence: `the server answered ${status}`, field: null };
+  return {
+    code: text(said.code),
+    sentence: sentenceOf(said) || `the server answered ${status}`,
+    field: textOrNull(said.field) ?? textOrNull(part(said, 'facts').field),
+  };
+}
+
+export const isEnd = (state: ViewState): boolean => state === 'over' || state === 'archived';
+
+function sentenceOf(said: unknown): string {
+  if (typeof said === 'string') return said;
+  if (!isRecord(said)) return '';
+  return text(said.detail) || text(said.msg) || text(said.message) || text(said.error);
+}
+
+const BY_SECONDARY: Readonly<Record<string, ViewState>> = {
+  held: 'held',
+  suspended: 'suspended',
+  'kill requested': 'killing',
+  unknown: 'unreachable',
+};
+
+function readState(status: Json, container: Json): ViewState {
+  const primary = text(status.primary);
+  if (primary === 'over' || primary === 'archived' || primary === 'created') return primary;
+  const more = BY_SECONDARY[text(status.secondary)];
+  if (primary === 'pending') {
+    if (more !== undefined) return more;
+    return container.status === 'initializing' ? 'launching' : 'pending';
+  }
+  if (primary === 'running') return more ?? 'running';
+  // `reschedule` of older servers: killed, and back in the queue soon.
+  return 'pending';
+}
+
+function readOutcome(status: Json): ViewOutcome {
+  const secondary = text(status.secondary);
+  const exitCode = status.exitcode;
+  if (secondary === 'killed') return { kind: 'killed' };
+  if (secondary === 'quota reached') return { kind: 'quota' };
+  if (secondary === 'rejected by scheduler') return { kind: 'gaveUp' };
+  return typeof exitCode === 'number' ? { kind: 'exited', exitCode } : { kind: 'unknown' };
+}

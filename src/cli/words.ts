@@ -1,0 +1,83 @@
+/** Values as people read them: durations, sizes, outcomes; and what must never reach a terminal. */
+import { unreachable } from '../core/assert.js';
+import { EXIT } from './exit-codes.js';
+import type { JobView, ViewOutcome } from './wire.js';
+
+/** Two units at most: `800ms`, `2.1s`, `1m05s`, `3h20m`, `2d04h`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)}s`;
+  const seconds = Math.floor(ms / 1_000);
+  const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3_600) % 24];
+  const [minutes, rest] = [Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (value: number) => String(value).padStart(2, '0');
+  if (days > 0) return `${days}d${two(hours)}h`;
+  if (hours > 0) return `${hours}h${two(minutes)}m`;
+  return minutes > 0 ? `${minutes}m${two(rest)}s` : `${rest}s`;
+}
+
+/** Decimal units, as file managers and disks count. */
+export function byteSize(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let [value, unit] = [bytes, 0];
+  while (value >= 999.5 && unit < units.length - 1) [value, unit] = [value / 1_000, unit + 1];
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Local time to the second, as in `2026-11-21 09:05:00`; `-` for what has not happened. */
+export function localTime(at: number | null): string {
+  if (at === null) return '-';
+  const date = new Date(at);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
+export function outcomeWords(outcome: ViewOutcome): string {
+  switch (outcome.kind) {
+    case 'exited':
+      return `exit ${outcome.exitCode}`;
+    case 'killed':
+      return 'killed';
+    case 'quota':
+      return 'refused: quota reached';
+    case 'gaveUp':
+      return 'gave up';
+    case 'unknown':
+      return 'outcome unknown';
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** What a command that stood for this job exits with; the table of `god exit-codes`. */
+export function exitCodeOf(job: JobView): number {
+  const outcome = job.outcome;
+  if (outcome === null) return EXIT.noOutcome;
+  switch (outcome.kind) {
+    case 'exited':
+      return outcome.exitCode & 0xff;
+    case 'killed':
+      return EXIT.killed;
+    case 'quota':
+    case 'gaveUp':
+    case 'unknown':
+      return EXIT.noOutcome;
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** How long a job ran, runs, or waits. */
+export function ageOf(job: JobView, now: number): string {
+  const from = job.startedAt ?? job.submittedAt;
+  if (from === null) return '-';
+  if (job.startedAt === null && job.endedAt !== null) return '-';
+  return duration(Math.max(0, (job.endedAt ?? now) - from));
+}
+
+/** One line of plain characters: names and reasons are other people's text. */
+export function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ');
+}

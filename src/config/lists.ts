@@ -1,0 +1,53 @@
+/** The list-shaped parts of the configuration: images, volumes, constraints. Undefined: the problem is in the reader. */
+import { isAbsolute } from 'node:path';
+import type { CatalogueImage, SiteConstraint } from '../contracts/config.js';
+import type { Reader } from '../contracts/reader.js';
+
+export function readImage(item: Reader): CatalogueImage | undefined {
+  const url = required(item, 'url');
+  const name = item.text('name', url ?? '');
+  const isInteractive = item.flag('interactive', false);
+  const isDefault = item.flag('default', false);
+  return url === undefined ? undefined : { name, url, isInteractive, isDefault };
+}
+
+/** A volume as configured; whether its directory is checked is a key of its own. */
+export interface ListedVolume {
+  readonly name: string;
+  readonly acl: 'ro' | 'rw';
+  readonly path: string | null;
+  readonly mount: string | null;
+}
+
+const RESERVED = new Set(['go-docker', 'god-ftp']);
+
+export function readVolume(item: Reader): ListedVolume | undefined {
+  const name = required(item, 'name');
+  const acl = item.choice('acl', ['ro', 'rw'], 'ro');
+  const path = item.optionalText('path');
+  const mount = item.optionalText('mount');
+  if (name === undefined) return undefined;
+  if (RESERVED.has(name)) item.problem('name', name, 'a name that GoDocker does not use itself');
+  if (path === null && name !== 'home')
+    item.problem('path', undefined, 'the path of the directory on the hosts');
+  for (const [key, value] of [
+    ['path', path],
+    ['mount', mount],
+  ] as const) {
+    if (value !== null && !isAbsolute(value)) item.problem(key, value, 'an absolute path');
+  }
+  return { name, acl, path, mount };
+}
+
+export function readConstraint(item: Reader): SiteConstraint | undefined {
+  const name = required(item, 'name');
+  const values = item.words('value', []);
+  if (values.length === 0) item.problem('value', item.raw('value'), 'values, as in "ssd,disk"');
+  return name === undefined ? undefined : { name, values };
+}
+
+function required(item: Reader, key: string): string | undefined {
+  const found = item.optionalText(key);
+  if (found === null && item.raw(key) === undefined) item.problem(key, undefined, 'a text');
+  return found ?? undefined;
+}

@@ -1,0 +1,315 @@
+/** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
+import { LOG_LEVELS } from '../contracts/config.js';
+import { FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import type { Range, Reader } from '../contracts/reader.js';
+import { readConstraint, readImage, readVolume } from './lists.js';
+
+export interface Key<T> {
+  readonly doc: string;
+  /** What may stand there, for people. */
+  readonly kind: string;
+  /** The default as the reference page shows it. */
+  readonly shown: string;
+  readonly read: (reader: Reader, path: string) => T;
+}
+
+const text = (fallback: string, doc: string): Key<string> => ({
+  doc,
+  kind: 'text',
+  shown: fallback === '' ? 'empty' : fallback,
+  read: (reader, path) => reader.text(path, fallback),
+});
+
+const optional = (shown: string, doc: string, kind = 'text'): Key<string | null> => ({
+  doc,
+  kind,
+  shown,
+  read: (reader, path) => reader.optionalText(path),
+});
+
+const flag = (fallback: boolean, doc: string): Key<boolean> => ({
+  doc,
+  kind: 'true or false',
+  shown: String(fallback),
+  read: (reader, path) => reader.flag(path, fallback),
+});
+
+const integer = (fallback: number, range: Range, doc: string): Key<number> => ({
+  doc,
+  kind: 'whole number',
+  shown: String(fallback),
+  read: (reader, path) => reader.integer(path, fallback, range),
+});
+
+const number = (fallback: number, range: Range, doc: string): Key<number> => ({
+  doc,
+  kind: 'number',
+  shown: String(fallback),
+  read: (reader, path) => reader.number(path, fallback, range),
+});
+
+const size = (range: Range, shown: string, doc: string): Key<number | null> => ({
+  doc,
+  kind: 'number',
+  shown,
+  read: (reader, path) => reader.optionalNumber(path, range),
+});
+
+const duration = (fallbackMs: number, doc: string): Key<number> => ({
+  doc,
+  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
+  shown: fallbackMs % 86_400_000 === 0 ? `${fallbackMs / 86_400_000}d` : `${fallbackMs / 1000}s`,
+  read: (reader, path) => reader.duration(path, fallbackMs),
+});
+
+const choice = <const Word extends string>(
+  words: readonly Word[],
+  fallback: Word,
+  doc: string,
+): Key<Word> => ({
+  doc,
+  kind: words.map((word) => `\`${word}\``).join(', '),
+  shown: fallback,
+  read: (reader, path) => reader.choice(path, words, fallback),
+});
+
+const words = (fallback: readonly string[], doc: string): Key<readonly string[]> => ({
+  doc,
+  kind: 'list of words, or words with commas',
+  shown: fallback.join(', '),
+  read: (reader, path) => reader.words(path, fallback),
+});
+
+const items = <T>(
+  parse: (item: Reader) => T,
+  kind: string,
+  doc: string,
+): Key<readonly NonNullable<T>[]> => ({
+  doc,
+  kind,
+  shown: 'empty',
+  read: (reader, path) => reader.items(path, parse).filter((item) => item != null),
+});
+
+const SERVICE = {
+  home: text('.godocker', 'Data directory of `up`; relative to the working directory.'),
+  shared_dir: optional(
+    '`shared` in `home`',
+    'Holds the job directories; the same path on the service and on every agent.',
+    'path',
+  ),
+  plugins_dir: optional('none', 'A folder with plugins of your own.', 'path'),
+  log_level: choice(LOG_LEVELS, 'info', 'Lines below this level are not written.'),
+  'up.job_user': optional(
+    'who started `up`, or uid 65534 if that is root',
+    'System account that runs the jobs of `up`.',
+  ),
+};
+
+const WEB = {
+  listen: text('127.0.0.1', 'Address to listen on. Beyond loopback it needs `tls` or a proxy.'),
+  port: integer(6543, { min: 0, max: 65_535 }, 'Port to listen on; 0 takes a free one.'),
+  behind_proxy: flag(false, 'A proxy of yours does the TLS: listening beyond loopback is meant.'),
+  'tls.cert': optional('none', 'Certificate chain, PEM.', 'path'),
+  'tls.key': optional('none', 'Private key, PEM.', 'path'),
+  web_prefix: text('', 'Path before `/api` and `/app`, as in `/godocker`.'),
+  web_endpoint: optional('made from `listen` and `port`', 'The address users type.', 'URL'),
+  session_timeout: duration(172_800_000, 'Life of a session opened with a password.'),
+  secret_passphrase: optional('random, made at the first start', 'Signs session tokens.'),
+  max_file_download: integer(0, { min: 0 }, 'Largest file that is sent, in bytes; 0: no limit.'),
+};
+
+const PLUGINS = {
+  auth_policy: text('local', 'Authentication plugin: `local`.'),
+  scheduler_policy: text(
+    'fairshare',
+    'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`).',
+  ),
+  executors: words(['mesos'], 'Clusters that run the jobs; the first is the default.'),
+};
+
+const weight = (fallback: number, doc: string): Key<number> => number(fallback, { min: 0 }, doc);
+
+const FAIRSHARE = {
+  fairshare_waiting_time_weight: weight(0.1, 'Weight of the time a job has waited.'),
+  fairshare_user_time_weight: weight(1, "Weight of the user's used time."),
+  fairshare_user_cpu_weight: weight(0.2, "Weight of the user's used cpus."),
+  fairshare_user_ram_weight: weight(0.2, "Weight of the user's used memory."),
+  fairshare_group_time_weight: weight(0.1, "Weight of the project's used time."),
+  fairshare_group_cpu_weight: weight(0.01, "Weight of the project's used cpus."),
+  fairshare_group_ram_weight: weight(0.01, "Weight of the project's used memory."),
+  fairshare_user_weight: weight(1, "Weight of the user's priority."),
+  fairshare_group_weight: weight(1, "Weight of the project's priority."),
+};
+
+const JOBS = {
+  defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
+  defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
+  allow_root: flag(false, 'Jobs may run as root in their container; their volumes are read-only.'),
+  'failure_policy.strategy': integer(
+    2,
+    { min: 0, max: SYSTEM_RETRIES_MAX },
+    'Launches granted after failures of the system (lost agents); a job may ask for fewer.',
+  ),
+  refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
+  default_images: items(
+    readImage,
+    'list of {name, url, interactive, default}',
+    'Images that jobs may use. Empty: those in the local Docker, or `host` in process mode.',
+  ),
+  allow_user_images: flag(false, 'Jobs may name any image.'),
+  'images.pull': choice(['missing', 'always'], 'missing', 'When an image is pulled.'),
+  volumes: items(
+    readVolume,
+    'list of {name, acl, path, mount}',
+    'Directories that jobs may mount; `$USERID` stands for the login. `home` needs no path.',
+  ),
+  volumes_check: flag(true, 'Refuse volumes whose directory is not there.'),
+  constraints: items(
+    readConstraint,
+    'list of {name, value}',
+    'Attributes of agents that jobs may ask for, with their values.',
+  ),
+};
+
+const LOCAL = {
+  containerizer: choice(
+    ['auto', 'docker', 'process'],
+    'auto',
+    'What runs the jobs of the local node; `auto`: Docker if it answers, else plain processes.',
+  ),
+  'local.mesos_port': integer(5050, { min: 0, max: 65_535 }, 'Port of the local node; 0: any.'),
+  'local.cpus': size({ min: 0.001 }, "the machine's", 'Cpus the local node offers.'),
+  'local.mem_mb': size({ min: 1 }, "the machine's", 'Megabytes the local node offers.'),
+  'local.gpus': size({ min: 0 }, "the machine's", 'GPUs the local node offers.'),
+};
+
+const MESOS = {
+  'mesos.master': optional(
+    'the local node',
+    'Masters of a real cluster: `host:port,host:port`, or `zk://…`.',
+  ),
+  'mesos.principal': optional('none', 'Authenticated name of this framework.'),
+  'mesos.secret': optional('none', 'Its secret.'),
+  'mesos.encoding': choice(['protobuf', 'json'], 'protobuf', 'Encoding of calls and events.'),
+  'mesos.roles': words(['*'], 'Roles under which resources are offered.'),
+  'mesos.failover_timeout': duration(
+    FAILOVER_TIMEOUT_MS,
+    'How long the master keeps our tasks while we are away.',
+  ),
+  'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
+};
+
+export const SECTIONS = {
+  Service: SERVICE,
+  Web: WEB,
+  Plugins: PLUGINS,
+  'Fair share': FAIRSHARE,
+  Jobs: JOBS,
+  'Local node': LOCAL,
+  Mesos: MESOS,
+};
+
+export const SCHEMA = {
+  ...SERVICE,
+  ...WEB,
+  ...PLUGINS,
+  ...FAIRSHARE,
+  ...JOBS,
+  ...LOCAL,
+  ...MESOS,
+};
+
+type Schema = typeof SCHEMA;
+/** What each key was read as, by its path. */
+export type Values = { readonly [P in keyof Schema]: Schema[P] extends Key<infer T> ? T : never };
+
+/** Older spellings, and what they are now. */
+export const RENAMED: Readonly<Record<string, keyof Schema>> = {
+  executor: 'executors',
+  mesos_master: 'mesos.master',
+  allow_user_image: 'allow_user_images',
+};
+
+/** Keys of the original GoDocker that are accepted and do nothing yet. */
+export const NOT_IN_USE: readonly string[] = [
+  'storage',
+  'network',
+  'network_disabled',
+  'user_reset_usage_duration',
+  'share_project_tasks',
+  'live_events',
+  'live_events_url',
+  'shared_secret_passphrase',
+  'use_private_registry',
+  'plugin_zfs',
+  'port_allocate',
+  'port_start',
+  'port_range',
+  'mongo_url',
+  'mongo_db',
+  'redis_host',
+  'redis_port',
+  'redis_db',
+  'redis_prefix',
+  'influxdb_host',
+  'influxdb_port',
+  'influxdb_user',
+  'influxdb_password',
+  'influxdb_db',
+  'max_job_pop',
+  'placement',
+  'prometheus_key',
+  'prometheus_exporter',
+  'master_timeout',
+  'mesos.reconcile',
+  'mesos.unified',
+  'mesos.native_gpu',
+  'kube_server',
+  'kube_token',
+  'kube_namespace',
+  'allow_proxy_remote_user',
+  'ldap_host',
+  'ldap_port',
+  'ldap_dn',
+  'ldap_base_dn_filter',
+  'ldap_admin_dn',
+  'ldap_admin_password',
+  'ldap',
+  'watchers',
+  'maxlifespan',
+  'dynamic_fields',
+  'docker',
+  'docker_url',
+  'docker_api_version',
+  'cadvisor_port',
+  'cadvisor_url_part_override',
+  'cadvisor_samples',
+  'email_from',
+  'email_smtp_tls',
+  'email_smtp_user',
+  'email_smtp_password',
+  'email_smtp_host',
+  'email_smtp_port',
+  'clean_old',
+  'disk_default_quota',
+  'rate_limit',
+  'rate_limit_all',
+  'status_policy',
+  'etcd_prefix',
+  'etcd_host',
+  'etcd_port',
+  'guest_allow',
+  'guest_bind',
+  'guest_allow_root',
+  'guest_home_root',
+  'ftp',
+  'flow',
+  'failure_policy.skip_failed_nodes',
+  'link_image_to_registry',
+  'log_config',
+];
+
+/** `mesos.master` is `GODOCKER_MESOS_MASTER` in the environment. */
+export const variableOf = (path: string): string =>
+  `GODOCKER_${path.replaceAll('.', '_').toUpperCase()}`;

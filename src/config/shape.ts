@@ -1,0 +1,98 @@
+/** Turns the values of the keys into the Config that all parts use: our names, our units. */
+import { resolve } from 'node:path';
+import type { Config, FairshareWeights } from '../contracts/config.js';
+import type { Raw } from '../contracts/reader.js';
+import type { Values } from './schema.js';
+
+/** Names of the original's plugins, and of ours. */
+const PLUGIN_ALIASES: Readonly<Record<string, string>> = {
+  FiFo: 'fifo',
+  FairShare: 'fairshare',
+  goauth: 'ldap',
+};
+const pluginName = (word: string): string => PLUGIN_ALIASES[word] ?? word;
+
+/** 1 GB of a request is 1000 MB of Mesos' `mem` (decision 22). */
+const MB_PER_GB = 1000;
+
+export function shape(
+  values: Values,
+  pluginOptions: Readonly<Record<string, Raw>>,
+  directory: string,
+): Config {
+  return {
+    home: resolve(directory, values.home),
+    sharedDir: values.shared_dir,
+    pluginsDir: values.plugins_dir,
+    logLevel: values.log_level,
+    web: webOf(values),
+    plugins: {
+      auth: pluginName(values.auth_policy),
+      scheduler: pluginName(values.scheduler_policy),
+      executors: values.executors.map(pluginName),
+    },
+    pluginOptions,
+    fairshare: weightsOf(values),
+    jobs: {
+      cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
+      memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),
+      isRootAllowed: values.allow_root,
+      retriesMax: values['failure_policy.strategy'],
+      refusesImpossible: values.refuse_impossible,
+      user: values['up.job_user'],
+    },
+    images: {
+      catalogue: values.default_images,
+      isAnyAllowed: values.allow_user_images,
+      pull: values['images.pull'],
+    },
+    volumes: values.volumes.map((volume) => ({ ...volume, isChecked: values.volumes_check })),
+    constraints: values.constraints,
+    local: {
+      containerizer: values.containerizer,
+      mesosPort: values['local.mesos_port'],
+      cpus: values['local.cpus'],
+      memMb: values['local.mem_mb'],
+      gpus: values['local.gpus'],
+    },
+    mesos: {
+      master: values['mesos.master'],
+      principal: values['mesos.principal'],
+      secret: values['mesos.secret'],
+      encoding: values['mesos.encoding'],
+      roles: values['mesos.roles'],
+      failoverMs: values['mesos.failover_timeout'],
+      name: values['mesos.name'],
+    },
+  };
+}
+
+function webOf(values: Values): Config['web'] {
+  const certFile = values['tls.cert'];
+  const keyFile = values['tls.key'];
+  return {
+    listen: values.listen,
+    port: values.port,
+    isBehindProxy: values.behind_proxy,
+    tls: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
+    prefix: values.web_prefix.replace(/\/$/, ''),
+    endpoint: values.web_endpoint?.replace(/\/+$/, '') ?? null,
+    sessionMs: values.session_timeout,
+    secret: values.secret_passphrase,
+    fileBytesMax: values.max_file_download === 0 ? null : values.max_file_download,
+  };
+}
+
+function weightsOf(values: Values): FairshareWeights {
+  return {
+    waitingTime: values.fairshare_waiting_time_weight,
+    userTime: values.fairshare_user_time_weight,
+    userCpu: values.fairshare_user_cpu_weight,
+    userRam: values.fairshare_user_ram_weight,
+    groupTime: values.fairshare_group_time_weight,
+    groupCpu: values.fairshare_group_cpu_weight,
+    groupRam: values.fairshare_group_ram_weight,
+    user: values.fairshare_user_weight,
+    group: values.fairshare_group_weight,
+  };
+}

@@ -1,0 +1,112 @@
+/** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+import type { SiteVolume } from './auth.js';
+import type { Raw } from './reader.js';
+
+/** An image of the site's catalogue. */
+export interface CatalogueImage {
+  readonly name: string;
+  readonly url: string;
+  readonly isInteractive: boolean;
+  readonly isDefault: boolean;
+}
+
+/** An agent attribute that users may ask for, and its values. */
+export interface SiteConstraint {
+  readonly name: string;
+  readonly values: readonly string[];
+}
+
+export interface FairshareWeights {
+  readonly waitingTime: number;
+  readonly userTime: number;
+  readonly userCpu: number;
+  readonly userRam: number;
+  readonly groupTime: number;
+  readonly groupCpu: number;
+  readonly groupRam: number;
+  readonly user: number;
+  readonly group: number;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Config {
+  /** Absolute path of the data directory of `up`. */
+  readonly home: string;
+  /** Absolute; null: `shared` inside `home`. */
+  readonly sharedDir: string | null;
+  /** Absolute; null: only the plugins that come with GoDocker. */
+  readonly pluginsDir: string | null;
+  readonly logLevel: LogLevel;
+  readonly web: WebConfig;
+  /** Names of the plugins in force, without their kind. */
+  readonly plugins: {
+    readonly auth: string;
+    readonly scheduler: string;
+    readonly executors: readonly string[];
+  };
+  /** Raw options by `<kind>-<name>`; each plugin reads its own. */
+  readonly pluginOptions: Readonly<Record<string, Raw>>;
+  readonly fairshare: FairshareWeights;
+  readonly jobs: JobsConfig;
+  readonly images: {
+    /** Empty: the images present on the machine, see decision 28. */
+    readonly catalogue: readonly CatalogueImage[];
+    readonly isAnyAllowed: boolean;
+    readonly pull: 'missing' | 'always';
+  };
+  readonly volumes: readonly SiteVolume[];
+  readonly constraints: readonly SiteConstraint[];
+  readonly local: LocalConfig;
+  readonly mesos: MesosConfig;
+}
+
+export interface WebConfig {
+  readonly listen: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly isBehindProxy: boolean;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Begins with a slash and ends without, or is empty. */
+  readonly prefix: string;
+  /** The address users type, or null: made from `listen` and `port`. */
+  readonly endpoint: string | null;
+  /** Life of a session opened with a password. */
+  readonly sessionMs: number;
+  /** Signs tokens; null: random, made at the first start. */
+  readonly secret: string | null;
+  /** Largest file that is sent; null: no limit. */
+  readonly fileBytesMax: number | null;
+}
+
+export interface JobsConfig {
+  readonly cpuMilliDefault: number;
+  readonly memMbDefault: number;
+  readonly isRootAllowed: boolean;
+  /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
+  readonly retriesMax: number;
+  readonly refusesImpossible: boolean;
+  /** System account that runs the jobs of `up`; null: whoever started it, or 65534 if that is root. */
+  readonly user: string | null;
+}
+
+/** The local node. Null sizes: the machine's. */
+export interface LocalConfig {
+  readonly containerizer: 'auto' | 'docker' | 'process';
+  readonly mesosPort: number;
+  readonly cpus: number | null;
+  readonly memMb: number | null;
+  readonly gpus: number | null;
+}
+
+export interface MesosConfig {
+  /** `host:port` list or `zk://…`; null: the local node. */
+  readonly master: string | null;
+  readonly principal: string | null;
+  readonly secret: string | null;
+  readonly encoding: 'protobuf' | 'json';
+  readonly roles: readonly string[];
+  readonly failoverMs: number;
+  readonly name: string;
+}

@@ -1,0 +1,159 @@
+// Answers questions that may be large, away from the main thread.
+import type { JobQuery } from '../../contracts/store.js';
+import { unreachable } from '../../core/assert.js';
+import type { JobState } from '../../core/job.js';
+import { jobId, projectId, userId } from '../../core/units.js';
+import type { ReadCall, Reads, Result } from './requests.js';
+import { JOB_COLUMNS, JOB_STATES, PENDING_COLUMNS } from './rows.js';
+import type { Database, Row, Statement, Value } from './sqlite.js';
+import { failureOf } from './writer.js';
+
+const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id)`;
+const AMONG = 'IN (SELECT value FROM json_each(?))';
+
+const prepareAll = (database: Database) => ({
+  records: database.prepare(`${WHOLE_JOB} WHERE j.id ${AMONG}`),
+  // As bytes: libsql cuts texts that it reads at their first NUL.
+  scripts: database.prepare(`SELECT id, CAST(script AS BLOB) FROM submissions WHERE id ${AMONG}`),
+  pending: database.prepare(
+    `SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
+     WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?`,
+  ),
+  // Ids only, straight from the index: a burst of submissions makes this a long list.
+  sweep: database.prepare(
+    `SELECT id FROM jobs INDEXED BY jobs_sweep
+     WHERE state = 'pending' AND submitted_at >= ? AND id > ? ORDER BY id LIMIT ?`,
+  ),
+  pendingAmong: database.prepare(
+    `SELECT ${PENDING_COLUMNS} FROM jobs WHERE id ${AMONG} AND state = 'pending' ORDER BY id`,
+  ),
+  live: database.prepare(
+    `${WHOLE_JOB} WHERE j.id IN (
+       SELECT id FROM jobs INDEXED BY jobs_state
+       WHERE state IN ('launching', 'running', 'killing', 'unreachable') AND id > ?
+       ORDER BY id LIMIT ?)
+     ORDER BY j.id`,
+  ),
+  counts: database.prepare('SELECT state, count(*) FROM jobs GROUP BY state'),
+  countsOf: database.prepare('SELECT state, count(*) FROM jobs WHERE owner = ? GROUP BY state'),
+  killsWanted: database.prepare(
+    `SELECT id FROM jobs INDEXED BY jobs_kill_wanted
+     WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
+  ),
+  used: database.prepare(
+    `SELECT owner, project, sum(max(0, ended_at - json_extract(life, '$.startedAt'))),
+       sum(json_extract(shape, '$.needs.cpuMilli')), sum(json_extract(shape, '$.needs.memMb'))
+     FROM jobs
+     WHERE state = 'over' AND ended_at >= ? AND json_extract(life, '$.startedAt') IS NOT NULL
+     GROUP BY owner, project`,
+  ),
+  users: database.prepare('SELECT id, document FROM users ORDER BY id'),
+});
+
+export class Reader {
+  readonly #database: Database;
+  readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #lists = new Map<string, Statement>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#statements = prepareAll(database);
+  }
+
+  perform(calls: readonly ReadCall[]): readonly Result[] {
+    return calls.map((call) => {
+      try {
+        return { ok: true, answer: this.#do(call) };
+      } catch (failure) {
+        return { ok: false, failure: failureOf(failure) };
+      }
+    });
+  }
+
+  #do(call: ReadCall): Reads[keyof Reads]['answer'] {
+    const statements = this.#statements;
+    switch (call.kind) {
+      case 'records':
+        return statements.records.all(JSON.stringify(call.ask));
+      case 'scripts':
+        return statements.scripts
+          .all(JSON.stringify(call.ask))
+          .map(([id, bytes]) => [Number(id), textOf(bytes)]);
+      case 'list':
+        return this.#list(call.ask);
+      case 'counts':
+        return call.ask === null ? statements.counts.all() : statements.countsOf.all(call.ask);
+      case 'pending':
+        return statements.pending.all(call.ask.after, call.ask.limit);
+      case 'sweep': {
+        const { since, after, limit } = call.ask;
+        return statements.sweep.all(since, after, limit).map(([id]) => Number(id));
+      }
+      case 'pendingAmong':
+        return statements.pendingAmong.all(JSON.stringify(call.ask));
+      case 'live':
+        return statements.live.all(call.ask.after, call.ask.limit);
+      case 'killsWanted':
+        return statements.killsWanted.all().map(([id]) => jobId(Number(id)));
+      case 'used':
+        return statements.used.all(call.ask).map(([owner, project, timeMs, cpuMilli, memMb]) => ({
+          owner: userId(String(owner)),
+          project: projectId(String(project)),
+          timeMs: Number(timeMs),
+          cpuMilli: Number(cpuMilli),
+          memMb: Number(memMb),
+        }));
+      case 'users':
+        return statements.users.all();
+      default:
+        return unreachable(call);
+    }
+  }
+
+  /**
+   * One branch for each state, each cut at what the page can need: whichever filters are given, an index yields the
+   * newest ids first and nothing is sorted but one page's worth.
+   */
+  #list(query: Reads['list']['ask']): readonly Row[] {
+    const filters = filtersOf(query);
+    const asked = query.states;
+    const isFiltered = filters.length > 0 || asked !== undefined;
+    // In our own order and each once: few different statements, and no job twice.
+    const states: readonly (JobState | null)[] = isFiltered
+      ? JOB_STATES.filter((state) => asked?.includes(state) ?? true)
+      : [null];
+    if (states.length === 0) return [];
+    const skip = query.skip ?? 0;
+    const values: Value[] = [];
+    const branches = states.map((state) => {
+      const all = state === null ? filters : [...filters, ['state = ?', state] as const];
+      for (const [, value] of all) values.push(value);
+      values.push(query.before ?? Number.MAX_SAFE_INTEGER, skip + query.limit);
+      const where = [...all.map(([claim]) => claim), 'id < ?'].join(' AND ');
+      return `SELECT * FROM (SELECT id FROM jobs WHERE ${where} ORDER BY id DESC LIMIT ?)`;
+    });
+    const sql = `${WHOLE_JOB} WHERE j.id IN (
+        SELECT id FROM (${branches.join(' UNION ALL ')}) ORDER BY id DESC LIMIT ? OFFSET ?)
+      ORDER BY j.id DESC`;
+    return this.#prepared(sql).all(...values, query.limit, skip);
+  }
+
+  #prepared(sql: string): Statement {
+    const known = this.#lists.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#lists.set(sql, statement);
+    return statement;
+  }
+}
+
+function filtersOf(query: JobQuery): readonly (readonly [claim: string, value: Value])[] {
+  const filters: (readonly [string, Value])[] = [];
+  if (query.owner !== undefined) filters.push(['owner = ?', query.owner]);
+  if (query.project !== undefined) filters.push(['project = ?', query.project]);
+  return filters;
+}
+
+/** libsql gives a text that was cast to bytes as a Buffer. */
+export const textOf = (bytes: unknown): string =>
+  bytes instanceof Uint8Array ? Buffer.from(bytes).toString('utf8') : String(bytes);

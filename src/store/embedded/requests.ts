@@ -1,0 +1,106 @@
+// What passes between the main thread and the store's threads: plain values, documents already serialised.
+import type { AccountUse, JobQuery, Lease, SubmitAnswer } from '../../contracts/store.js';
+import type { JobState } from '../../core/job.js';
+import type { JobId } from '../../core/units.js';
+import type { Row, Trouble } from './sqlite.js';
+
+/** A submission as columns and documents. */
+export interface SubmissionColumns {
+  readonly owner: string;
+  readonly project: string;
+  readonly submittedAt: number;
+  readonly executor: string | null;
+  /** The value of the unique column, or null for `#id`. */
+  readonly idemKey: string | null;
+  readonly digest: string;
+  readonly shape: string;
+  readonly life: string;
+  readonly asked: string;
+  readonly script: string;
+}
+
+export interface StepColumns {
+  readonly id: number;
+  readonly fromState: JobState;
+  readonly fromLaunches: number;
+  readonly unlessKillWanted: boolean;
+  readonly state: JobState;
+  readonly launches: number;
+  readonly notBefore: number | null;
+  readonly endedAt: number | null;
+  readonly life: string;
+}
+
+export type StepResult =
+  | { readonly kind: 'stored'; readonly version: number }
+  | { readonly kind: 'refused'; readonly record: Row | undefined };
+
+/** What the writing thread does, by name: question and answer. */
+export interface Writes {
+  submit: { ask: readonly SubmissionColumns[]; answer: readonly SubmitAnswer[] };
+  advance: {
+    ask: { readonly epoch: number; readonly steps: readonly StepColumns[] };
+    answer: readonly StepResult[] | 'fenced';
+  };
+  wantKill: {
+    ask: { readonly id: number; readonly by: string; readonly at: number };
+    answer: 'wanted' | 'already' | 'over' | 'unknown';
+  };
+  takeLease: {
+    ask: { readonly holder: string; readonly seen: Lease | null };
+    answer: Lease | undefined;
+  };
+  beatLease: { ask: Lease; answer: Lease | undefined };
+  freeLease: { ask: Lease; answer: undefined };
+  putSetting: { ask: { readonly name: string; readonly value: string }; answer: undefined };
+  putUser: { ask: { readonly id: string; readonly document: string }; answer: undefined };
+  deleteUser: { ask: string; answer: boolean };
+}
+
+/** What the reading thread does. Each question is small work, so that none waits long behind another. */
+export interface Reads {
+  records: { ask: readonly number[]; answer: readonly Row[] };
+  scripts: { ask: readonly number[]; answer: readonly (readonly [id: number, script: string])[] };
+  list: { ask: JobQuery & { readonly limit: number }; answer: readonly Row[] };
+  counts: { ask: string | null; answer: readonly Row[] };
+  pending: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
+  /** Ids of waiting jobs submitted at `since` or later. */
+  sweep: {
+    ask: { readonly since: number; readonly after: number; readonly limit: number };
+    answer: readonly number[];
+  };
+  /** Those of the named jobs that still wait. */
+  pendingAmong: { ask: readonly number[]; answer: readonly Row[] };
+  live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
+  killsWanted: { ask: null; answer: readonly JobId[] };
+  used: { ask: number; answer: readonly AccountUse[] };
+  users: { ask: null; answer: readonly Row[] };
+}
+
+/** A set of questions and answers that a thread serves. */
+export type Service = Record<string, { ask: unknown; answer: unknown }>;
+export type Call<S> = {
+  [Kind in keyof S]: S[Kind] extends { ask: infer Ask }
+    ? { readonly kind: Kind; readonly ask: Ask }
+    : never;
+}[keyof S];
+export type WriteCall = Call<Writes>;
+export type ReadCall = Call<Reads>;
+
+/** `because` null: not the world's fault but ours. */
+export interface Failure {
+  readonly because: Trouble | null;
+  readonly detail: string;
+  readonly stack: string;
+}
+export type Result =
+  | { readonly ok: true; readonly answer: unknown }
+  | { readonly ok: false; readonly failure: Failure };
+
+export interface Envelope {
+  readonly ticket: number;
+  readonly call: WriteCall | ReadCall | { readonly kind: 'close'; readonly ask: null };
+}
+/** First message of a thread: it serves, or why not. Then batches of results. */
+export type Opened = { readonly failure: Failure | null };
+export type Reply = readonly (readonly [ticket: number, result: Result])[];

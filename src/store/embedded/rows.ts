@@ -1,0 +1,270 @@
+// Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
+import type { JobStep, NewJob, PendingRow, UserRecord } from '../../contracts/store.js';
+import { unreachable } from '../../core/assert.js';
+import type {
+  Constraint,
+  ContainerFacts,
+  Identity,
+  Job,
+  JobSpec,
+  JobState,
+  KillWanted,
+  Outcome,
+  Placement,
+  SystemFault,
+} from '../../core/job.js';
+import type { Needs } from '../../core/resources.js';
+import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
+import type { StepColumns, SubmissionColumns } from './requests.js';
+import type { Row } from './sqlite.js';
+
+export const JOB_STATES: readonly JobState[] = [
+  'pending',
+  'launching',
+  'running',
+  'killing',
+  'unreachable',
+  'over',
+];
+
+/** A record whose document does not parse, or lacks what its state demands. */
+export class UnreadableRecord extends Error {
+  override readonly name = 'UnreadableRecord';
+  readonly id: string | number;
+
+  constructor(id: string | number, options?: ErrorOptions) {
+    super(`the record of ${id} cannot be read`, options);
+    this.id = id;
+  }
+}
+
+/** Columns of a whole job, in the order `jobOf` reads them. */
+export const JOB_COLUMNS =
+  'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
+  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked';
+/** Columns of a waiting job, in the order `pendingRowsOf` reads them. */
+export const PENDING_COLUMNS =
+  'id, submitted_at, not_before, kill_wanted_by IS NOT NULL, owner, project, executor, shape';
+
+/** What changes during a job's life and no query asks for. */
+interface LifeDocument {
+  readonly faults: readonly SystemFault[];
+  readonly directory: string | null;
+  readonly placement?: Placement | null;
+  readonly startedAt?: Instant | null;
+  readonly container?: ContainerFacts;
+  readonly since?: Instant;
+  readonly outcome?: Outcome;
+  readonly killWanted?: KillWanted;
+}
+/** What was asked; never changes. */
+interface AskedDocument {
+  readonly identity: Identity;
+  readonly spec: JobSpec;
+}
+interface ShapeDocument {
+  readonly needs: Needs;
+  readonly constraints: readonly Constraint[];
+}
+
+const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
+
+/** Owners are escaped so that no owner and key together look like another pair. */
+const idemKeyOf = (owner: UserId, key: string): string =>
+  `${owner.replaceAll('%', '%25').replaceAll('/', '%2F')}/${key}`;
+
+export function submissionColumns(job: NewJob): SubmissionColumns {
+  const { spec } = job;
+  return {
+    owner: job.owner,
+    project: job.project,
+    submittedAt: job.submittedAt,
+    executor: spec.executor,
+    idemKey: job.idempotencyKey === null ? null : idemKeyOf(job.owner, job.idempotencyKey),
+    digest: job.digest,
+    shape: JSON.stringify({
+      needs: spec.needs,
+      constraints: spec.constraints,
+    } satisfies ShapeDocument),
+    life: FIRST_LIFE,
+    asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
+    script: job.script,
+  };
+}
+
+export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumns {
+  return {
+    id: to.id,
+    fromState: from.state,
+    fromLaunches: from.launches,
+    unlessKillWanted,
+    state: to.state,
+    launches: to.launches,
+    notBefore: to.state === 'pending' ? to.notBefore : null,
+    endedAt: to.state === 'over' ? to.endedAt : null,
+    life: JSON.stringify(lifeOf(to)),
+  };
+}
+
+function lifeOf(job: Job): LifeDocument {
+  const { faults, directory } = job;
+  switch (job.state) {
+    case 'pending':
+      return { faults, directory };
+    case 'launching':
+      return { faults, directory, placement: job.placement };
+    case 'running': {
+      const { placement, startedAt, container } = job;
+      return { faults, directory, placement, startedAt, container };
+    }
+    case 'killing': {
+      const { placement, startedAt, container, killWanted } = job;
+      return { faults, directory, placement, startedAt, container, killWanted };
+    }
+    case 'unreachable': {
+      const { placement, startedAt, container, since } = job;
+      return { faults, directory, placement, startedAt, container, since };
+    }
+    case 'over': {
+      const { placement, startedAt, container, outcome } = job;
+      return { faults, directory, placement, startedAt, container, outcome };
+    }
+    default:
+      return unreachable(job);
+  }
+}
+
+/** @throws UnreadableRecord */
+export function jobOf(row: Row): Job {
+  const id = jobId(Number(row[0]));
+  try {
+    return assembled(row);
+  } catch (cause) {
+    throw new UnreadableRecord(id, { cause });
+  }
+}
+
+function assembled(row: Row): Job {
+  const [id, owner, project, state, launches, version, submittedAt] = row;
+  const [notBefore, endedAt, killBy, killAt, lifeText, askedText] = row.slice(7);
+  const life = JSON.parse(String(lifeText)) as LifeDocument;
+  const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
+  const asked = {
+    id: jobId(Number(id)),
+    owner: userId(String(owner)),
+    project: projectId(String(project)),
+    identity: present(identity),
+    spec: present(spec),
+    submittedAt: instant(Number(submittedAt)),
+    launches: Number(launches),
+    faults: present(life.faults),
+    directory: life.directory,
+    killWanted:
+      killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
+    version: Number(version),
+  };
+  const known = state as JobState;
+  switch (known) {
+    case 'pending':
+      return { ...asked, state: known, notBefore: instantOrNull(notBefore) };
+    case 'launching':
+      return { ...asked, state: known, placement: present(life.placement) };
+    case 'running':
+      return {
+        ...asked,
+        state: known,
+        placement: present(life.placement),
+        startedAt: present(life.startedAt),
+        container: present(life.container),
+      };
+    case 'killing':
+      return {
+        ...asked,
+        state: known,
+        ...held(life),
+        // The leader acts on a stored wish; should it ever act on its own, the record still says for whom.
+        killWanted: asked.killWanted ?? present(life.killWanted),
+      };
+    case 'unreachable':
+      return { ...asked, state: known, ...held(life), since: present(life.since) };
+    case 'over':
+      return {
+        ...asked,
+        state: known,
+        outcome: present(life.outcome),
+        endedAt: instant(Number(present(endedAt))),
+        startedAt: life.startedAt ?? null,
+        placement: life.placement ?? null,
+        container: present(life.container),
+      };
+    default:
+      return unreachable(known);
+  }
+}
+
+const held = (life: LifeDocument) => ({
+  placement: present(life.placement),
+  startedAt: life.startedAt ?? null,
+  container: present(life.container),
+});
+
+const instantOrNull = (value: unknown): Instant | null =>
+  value === null ? null : instant(Number(value));
+
+function present<T>(value: T | null | undefined): T {
+  if (value === undefined || value === null) throw new Error('a field is missing');
+  return value;
+}
+
+/** Shapes met so far in one question, by their text. */
+export type Shapes = Map<string, ShapeDocument>;
+
+/**
+ * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
+ * `shapes` is the caller's memory between slices of one question.
+ */
+export function pendingRowsOf(
+  rows: readonly Row[],
+  shapes: Shapes,
+  broken: (unreadable: UnreadableRecord) => void,
+): PendingRow[] {
+  const answers: PendingRow[] = [];
+  for (const [id, submittedAt, notBefore, isKillWanted, owner, project, executor, text] of rows) {
+    try {
+      answers.push({
+        id: jobId(Number(id)),
+        owner: userId(String(owner)),
+        project: projectId(String(project)),
+        submittedAt: instant(Number(submittedAt)),
+        ...shapeOf(String(text), shapes),
+        executor: executor === null ? null : String(executor),
+        notBefore: instantOrNull(notBefore),
+        isKillWanted: isKillWanted === 1,
+      });
+    } catch (cause) {
+      broken(new UnreadableRecord(Number(id), { cause }));
+    }
+  }
+  return answers;
+}
+
+function shapeOf(text: string, shapes: Shapes): ShapeDocument {
+  const known = shapes.get(text);
+  if (known !== undefined) return known;
+  const { needs, constraints } = JSON.parse(text) as ShapeDocument;
+  const shape = { needs: present(needs), constraints: present(constraints) };
+  shapes.set(text, shape);
+  return shape;
+}
+
+/** @throws UnreadableRecord */
+export function userOf(id: string, document: string): UserRecord {
+  try {
+    const user = JSON.parse(document) as UserRecord;
+    present(user.identity);
+    present(user.keys);
+    return user;
+  } catch (cause) {
+    throw new UnreadableRecord(id, { cause });
+  }
+}

@@ -1,0 +1,85 @@
+// The tables, and how an older file becomes a newer one. Forward only.
+import { type Database, DatabaseTrouble } from './sqlite.js';
+
+/** "GODK": tells our files from those of other programs. */
+const APPLICATION_ID = 0x474f444b;
+
+/**
+ * Step n makes version n + 1 of version n. Never edited once released: add a step.
+ *
+ * `jobs` holds what cycles and lists ask for; `life` is JSON of what changes besides. `submissions` is written once
+ * and never again, so that a step of a job costs the same whatever the size of its request; the script stands last,
+ * where lists do not touch its pages.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO counters VALUES ('job', 0);
+
+  CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    project TEXT NOT NULL,
+    state TEXT NOT NULL,
+    launches INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    not_before INTEGER,
+    ended_at INTEGER,
+    kill_wanted_by TEXT,
+    kill_wanted_at INTEGER,
+    executor TEXT,
+    idem_key TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL,
+    shape TEXT NOT NULL,
+    life TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX jobs_state ON jobs (state, id);
+  CREATE INDEX jobs_owner ON jobs (owner, state, id);
+  CREATE INDEX jobs_project ON jobs (project, state, id);
+  CREATE INDEX jobs_sweep ON jobs (submitted_at, id) WHERE state = 'pending';
+  CREATE INDEX jobs_kill_wanted ON jobs (id) WHERE kill_wanted_by IS NOT NULL AND state <> 'over';
+
+  CREATE TABLE submissions (id INTEGER PRIMARY KEY, asked TEXT NOT NULL, script TEXT NOT NULL) STRICT;
+  CREATE TABLE users (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE lease (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL,
+    holder TEXT NOT NULL,
+    beat INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/**
+ * Brings the file to the newest version, in one transaction; safe to interrupt, safe from several processes at once.
+ * @throws DatabaseTrouble `newer-schema`, `not-a-store`, or what else ails the file
+ */
+export function migrate(database: Database): void {
+  // Looked at before anything is written: a file of another program stays as it is.
+  const version = checkedVersion(database);
+  if (database.pragma('journal_mode') !== 'wal') database.pragma('journal_mode = WAL');
+  if (version === MIGRATIONS.length) return;
+  database.write(() => {
+    // Again, now that the lock is ours: another process may have been faster.
+    const from = checkedVersion(database);
+    if (from === 0) database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    for (const step of MIGRATIONS.slice(from)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
+}
+
+function checkedVersion(database: Database): number {
+  const version = Number(database.pragma('user_version'));
+  const isOurs = database.pragma('application_id') === APPLICATION_ID;
+  const tables = database.prepare('SELECT count(*) FROM sqlite_master').get()?.[0];
+  if (!isOurs && (version > 0 || tables !== 0))
+    throw new DatabaseTrouble('not-a-store', 'the file is a database of another program');
+  if (version > MIGRATIONS.length)
+    throw new DatabaseTrouble(
+      'newer-schema',
+      `the store has schema ${version}, made by a newer GoDocker; this one knows ${MIGRATIONS.length}`,
+    );
+  return version;
+}

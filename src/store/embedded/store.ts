@@ -1,0 +1,347 @@
+// The embedded store: SQLite in one file, for one machine. Writes and large reads happen in threads of their own;
+// point reads take some ten microseconds and happen here.
+import { ServiceError } from '../../contracts/errors.js';
+import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
+import type { Log } from '../../contracts/log.js';
+import {
+  type AccountUse,
+  FencedOut,
+  type JobQuery,
+  type JobStep,
+  type Lease,
+  type NewJob,
+  type PendingRow,
+  type StepAnswer,
+  type Store,
+  type SubmitAnswer,
+  type UserRecord,
+} from '../../contracts/store.js';
+import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
+import { type Instant, type JobId, jobId, type UserId } from '../../core/units.js';
+import { Channel, errorOf } from './channel.js';
+import { textOf } from './reader.js';
+import type { Reads, StepResult, Writes } from './requests.js';
+import {
+  JOB_COLUMNS,
+  JOB_STATES,
+  jobOf,
+  pendingRowsOf,
+  type Shapes,
+  stepColumns,
+  submissionColumns,
+  UnreadableRecord,
+  userOf,
+} from './rows.js';
+import { Database, type Row } from './sqlite.js';
+import { failureOf } from './writer.js';
+
+export interface EmbeddedStoreOptions {
+  /** The database file; made when it is not there. Two more stand beside it: `-wal`, `-shm`. */
+  readonly path: string;
+  readonly log: Log;
+  /** Size bound of the file; beyond it writes are refused as on a full disk. Absent: none. */
+  readonly bytesMax?: number;
+}
+
+/** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
+const PENDING_SLICE = 2_000;
+const RECORDS_SLICE = 500;
+const SCRIPTS_SLICE = 100;
+/** Jobs turned into documents without a pause for others. */
+const ENCODED_AT_ONCE = 200;
+/** A reader waits only while another process repairs the log after a crash. */
+const POINT_READ_BUSY_MS = 1_000;
+const PAGE_BYTES = 4_096;
+
+/**
+ * Opens the store, making or upgrading the file. Several processes of one machine may have it open.
+ * @throws ServiceError store-unavailable; `facts.because` says why: `newer-schema`, `not-a-store`, `cannot-open` …
+ */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
+  const { path, log, bytesMax } = options;
+  const pagesMax = bytesMax === undefined ? null : Math.max(1, Math.floor(bytesMax / PAGE_BYTES));
+  const [writer, reader] = await Promise.allSettled([
+    Channel.open<Writes>({ role: 'writer', path, pagesMax }, log),
+    Channel.open<Reads>({ role: 'reader', path, pagesMax: null }, log),
+  ]);
+  try {
+    if (writer.status === 'rejected') throw writer.reason;
+    if (reader.status === 'rejected') throw reader.reason;
+    return new EmbeddedStore(writer.value, reader.value, pointReader(path), log);
+  } catch (failure) {
+    for (const channel of [writer, reader])
+      if (channel.status === 'fulfilled') await channel.value.close();
+    throw failure instanceof ServiceError ? failure : errorOf(failureOf(failure));
+  }
+}
+
+interface PointReader {
+  readonly job: (id: number) => Row | undefined;
+  readonly user: (id: string) => Row | undefined;
+  readonly setting: (name: string) => Row | undefined;
+  readonly lease: () => Row | undefined;
+  readonly close: () => void;
+}
+
+function pointReader(path: string): PointReader {
+  const database = Database.open(path, { create: false, busyTimeoutMs: POINT_READ_BUSY_MS });
+  const job = database.prepare(
+    `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
+  );
+  const user = database.prepare('SELECT document FROM users WHERE id = ?');
+  // As bytes: libsql cuts texts that it reads at their first NUL.
+  const setting = database.prepare('SELECT CAST(value AS BLOB) FROM settings WHERE name = ?');
+  const lease = database.prepare('SELECT epoch, holder, beat FROM lease');
+  return {
+    job: (id) => job.get(id),
+    user: (id) => user.get(id),
+    setting: (name) => setting.get(name),
+    lease: () => lease.get(),
+    close: () => database.close(),
+  };
+}
+
+class EmbeddedStore implements Store {
+  readonly #writer: Channel<Writes>;
+  readonly #reader: Channel<Reads>;
+  readonly #point: PointReader;
+  readonly #log: Log;
+  #closing: Promise<void> | undefined;
+
+  constructor(writer: Channel<Writes>, reader: Channel<Reads>, point: PointReader, log: Log) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#point = point;
+    this.#log = log;
+  }
+
+  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]> {
+    if (jobs.length === 0) return [];
+    const columns = await inPortions(jobs, submissionColumns);
+    return this.#writer.call('submit', columns);
+  }
+
+  async job(id: JobId): Promise<Job | undefined> {
+    const row = this.#read((point) => point.job(id));
+    return row === undefined ? undefined : readable(() => jobOf(row));
+  }
+
+  async jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>> {
+    const found = new Map<JobId, Job>();
+    for (const slice of slices(ids, RECORDS_SLICE))
+      for (const job of this.#readableJobs(await this.#reader.call('records', slice)))
+        found.set(job.id, job);
+    return found;
+  }
+
+  async scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
+    const found = new Map<JobId, string>();
+    for (const slice of slices(ids, SCRIPTS_SLICE))
+      for (const [id, script] of await this.#reader.call('scripts', slice))
+        found.set(jobId(id), script);
+    return found;
+  }
+
+  async list(query: JobQuery): Promise<readonly Job[]> {
+    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
+    return this.#readableJobs(await this.#reader.call('list', { ...query, limit }));
+  }
+
+  async counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
+    const counts = Object.fromEntries(JOB_STATES.map((state) => [state, 0])) as Record<
+      JobState,
+      number
+    >;
+    for (const [state, count] of await this.#reader.call('counts', owner ?? null))
+      counts[state as JobState] = Number(count);
+    return counts;
+  }
+
+  async pending(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+    readonly submittedSince?: Instant;
+  }): Promise<readonly PendingRow[]> {
+    const answers: PendingRow[] = [];
+    const shapes: Shapes = new Map();
+    for await (const rows of this.#pendingSlices(query))
+      for (const row of pendingRowsOf(rows, shapes, (broken) => this.#skip(broken)))
+        answers.push(row);
+    return answers;
+  }
+
+  async *#pendingSlices(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+    readonly submittedSince?: Instant;
+  }): AsyncGenerator<readonly Row[]> {
+    let after: number = query.after ?? 0;
+    if (query.submittedSince !== undefined) {
+      const since = query.submittedSince;
+      const ids = await this.#reader.call('sweep', { since, after, limit: query.limit });
+      for (const slice of slices(ids, PENDING_SLICE))
+        yield await this.#reader.call('pendingAmong', slice);
+      return;
+    }
+    for (let left = query.limit; left > 0; left -= PENDING_SLICE) {
+      const limit = Math.min(left, PENDING_SLICE);
+      const rows = await this.#reader.call('pending', { after, limit });
+      yield rows;
+      if (rows.length < limit) return;
+      after = Number(rows.at(-1)?.[0]);
+    }
+  }
+
+  async live(): Promise<readonly LiveJob[]> {
+    const live: LiveJob[] = [];
+    for (let after = 0; ; ) {
+      const rows = await this.#reader.call('live', { after, limit: RECORDS_SLICE });
+      live.push(...this.#readableJobs(rows).filter(isLive));
+      if (rows.length < RECORDS_SLICE) return live;
+      after = Number(rows.at(-1)?.[0]);
+    }
+  }
+
+  used(since: Instant): Promise<readonly AccountUse[]> {
+    return this.#reader.call('used', since);
+  }
+
+  killsWanted(): Promise<readonly JobId[]> {
+    return this.#reader.call('killsWanted', null);
+  }
+
+  async advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]> {
+    const columns = await inPortions(steps, stepColumns);
+    const answer = await this.#writer.call('advance', { epoch, steps: columns });
+    if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
+    return answer.map((result) => this.#stepAnswer(result));
+  }
+
+  #stepAnswer(result: StepResult): StepAnswer {
+    if (result.kind === 'stored') return result;
+    const { record } = result;
+    return {
+      kind: 'refused',
+      job: record === undefined ? undefined : this.#readableJobs([record])[0],
+    };
+  }
+
+  wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
+    return this.#writer.call('wantKill', { id, by, at });
+  }
+
+  async lease(): Promise<Lease | undefined> {
+    const row = this.#read((point) => point.lease());
+    return row === undefined
+      ? undefined
+      : { epoch: Number(row[0]), holder: String(row[1]), beat: Number(row[2]) };
+  }
+
+  takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined> {
+    return this.#writer.call('takeLease', { holder, seen: seen ?? null });
+  }
+
+  beatLease(lease: Lease): Promise<Lease | undefined> {
+    return this.#writer.call('beatLease', lease);
+  }
+
+  freeLease(lease: Lease): Promise<void> {
+    return this.#writer.call('freeLease', lease);
+  }
+
+  async setting(name: string): Promise<string | undefined> {
+    const row = this.#read((point) => point.setting(name));
+    return row === undefined ? undefined : textOf(row[0]);
+  }
+
+  putSetting(name: string, value: string): Promise<void> {
+    return this.#writer.call('putSetting', { name, value });
+  }
+
+  async user(id: UserId): Promise<UserRecord | undefined> {
+    const row = this.#read((point) => point.user(id));
+    return row === undefined ? undefined : readable(() => userOf(id, String(row[0])));
+  }
+
+  async users(): Promise<readonly UserRecord[]> {
+    const rows = await this.#reader.call('users', null);
+    return this.#readable(rows, ([id, document]) => userOf(String(id), String(document)));
+  }
+
+  putUser(user: UserRecord): Promise<void> {
+    return this.#writer.call('putUser', { id: user.id, document: JSON.stringify(user) });
+  }
+
+  deleteUser(id: UserId): Promise<boolean> {
+    return this.#writer.call('deleteUser', id);
+  }
+
+  /** What was asked before is finished; the writer goes last and folds the log into the file. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#point.close();
+    const reader = this.#reader.close();
+    const writer = this.#writer.close();
+    await Promise.all([reader, writer]);
+  }
+
+  #read(question: (point: PointReader) => Row | undefined): Row | undefined {
+    if (this.#closing !== undefined)
+      throw errorOf({ because: 'closed', detail: 'the store is closed', stack: '' });
+    try {
+      return question(this.#point);
+    } catch (failure) {
+      throw errorOf(failureOf(failure));
+    }
+  }
+
+  #readableJobs(rows: readonly Row[]): Job[] {
+    return this.#readable(rows, jobOf);
+  }
+
+  /** One broken record must not hide the others: it is left out, and said. */
+  #readable<T>(rows: readonly Row[], parse: (row: Row) => T): T[] {
+    return rows.flatMap((row) => {
+      try {
+        return [parse(row)];
+      } catch (failure) {
+        if (!(failure instanceof UnreadableRecord)) throw failure;
+        this.#skip(failure);
+        return [];
+      }
+    });
+  }
+
+  #skip({ id, cause }: UnreadableRecord): void {
+    this.#log.error('record left out: it cannot be read', { id, cause });
+  }
+}
+
+/** @throws ServiceError internal, with the record's id */
+function readable<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (failure) {
+    if (!(failure instanceof UnreadableRecord)) throw failure;
+    throw new ServiceError('internal', failure.message, { id: failure.id }, { cause: failure });
+  }
+}
+
+/** Maps with pauses, so that a large call does not hold up the event loop. */
+async function inPortions<T, U>(items: readonly T[], map: (item: T) => U): Promise<U[]> {
+  if (items.length <= ENCODED_AT_ONCE) return items.map(map);
+  const mapped: U[] = [];
+  for (const slice of slices(items, ENCODED_AT_ONCE)) {
+    for (const item of slice) mapped.push(map(item));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return mapped;
+}
+
+function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}

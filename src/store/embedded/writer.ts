@@ -1,0 +1,213 @@
+// Carries out writes, many in one transaction: they share one sync of the disk.
+import type { Lease, SubmitAnswer } from '../../contracts/store.js';
+import { assert, unreachable } from '../../core/assert.js';
+import { jobId } from '../../core/units.js';
+import type {
+  Failure,
+  Result,
+  StepColumns,
+  StepResult,
+  SubmissionColumns,
+  WriteCall,
+  Writes,
+} from './requests.js';
+import { JOB_COLUMNS } from './rows.js';
+import { type Database, DatabaseTrouble } from './sqlite.js';
+
+const prepareAll = (database: Database) => ({
+  lastId: database.prepare("SELECT value FROM counters WHERE name = 'job'"),
+  putLastId: database.prepare("UPDATE counters SET value = ? WHERE name = 'job'"),
+  known: database.prepare('SELECT id, digest FROM jobs WHERE idem_key = ?'),
+  putJob: database.prepare(
+    `INSERT INTO jobs (id, owner, project, state, launches, version, submitted_at, executor,
+                       idem_key, digest, shape, life)
+     VALUES (?, ?, ?, 'pending', 0, 1, ?, ?, ?, ?, ?, ?)`,
+  ),
+  putSubmission: database.prepare('INSERT INTO submissions VALUES (?, ?, ?)'),
+  // Never touches kill_wanted_*: these columns belong to the web processes.
+  step: database.prepare(
+    `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?, life = ?,
+                     version = version + 1
+     WHERE id = ? AND state = ? AND launches = ? AND (? = 0 OR kill_wanted_by IS NULL)
+     RETURNING version`,
+  ),
+  record: database.prepare(
+    `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
+  ),
+  wantKill: database.prepare(
+    `UPDATE jobs SET kill_wanted_by = ?, kill_wanted_at = ?, version = version + 1
+     WHERE id = ? AND state <> 'over' AND kill_wanted_by IS NULL`,
+  ),
+  state: database.prepare('SELECT state FROM jobs WHERE id = ?'),
+  lease: database.prepare('SELECT epoch FROM lease'),
+  firstLease: database.prepare('INSERT OR IGNORE INTO lease VALUES (1, 1, ?, 0)'),
+  takeLease: database.prepare(
+    `UPDATE lease SET epoch = epoch + 1, holder = ?, beat = 0
+     WHERE epoch = ? AND holder = ? AND beat = ?`,
+  ),
+  beatLease: database.prepare(
+    'UPDATE lease SET beat = beat + 1 WHERE epoch = ? AND holder = ? RETURNING beat',
+  ),
+  freeLease: database.prepare("UPDATE lease SET holder = '' WHERE epoch = ? AND holder = ?"),
+  putSetting: database.prepare('INSERT OR REPLACE INTO settings VALUES (?, ?)'),
+  putUser: database.prepare('INSERT OR REPLACE INTO users VALUES (?, ?)'),
+  deleteUser: database.prepare('DELETE FROM users WHERE id = ?'),
+});
+
+/** How many rows a call writes, about: what a commit is bounded by. */
+export function weightOf(call: WriteCall): number {
+  if (call.kind === 'submit') return call.ask.length;
+  if (call.kind === 'advance') return call.ask.steps.length;
+  return 1;
+}
+
+export class Writer {
+  readonly #database: Database;
+  readonly #statements: ReturnType<typeof prepareAll>;
+  /** The counter as this transaction sees it; undefined until it was read. */
+  #lastId: number | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#statements = prepareAll(database);
+  }
+
+  /**
+   * Does all calls in one transaction; results stand in their order and are durable when this returns. Trouble of the
+   * database fails them all. A call that fails by itself must not take the others along, so each then goes alone.
+   */
+  perform(calls: readonly WriteCall[]): readonly Result[] {
+    try {
+      const answers = this.#transaction(() => calls.map((call) => this.#do(call)));
+      return answers.map((answer) => ({ ok: true, answer }));
+    } catch (failure) {
+      if (calls.length === 1 || failure instanceof DatabaseTrouble)
+        return calls.map(() => ({ ok: false, failure: failureOf(failure) }));
+      return calls.flatMap((call) => this.perform([call]));
+    }
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#lastId = undefined;
+    return this.#database.write(() => {
+      const answer = work();
+      if (this.#lastId !== undefined) this.#statements.putLastId.run(this.#lastId);
+      return answer;
+    });
+  }
+
+  #do(call: WriteCall): Writes[keyof Writes]['answer'] {
+    const statements = this.#statements;
+    switch (call.kind) {
+      case 'submit':
+        return call.ask.map((job) => this.#submit(job));
+      case 'advance':
+        return this.#advance(call.ask);
+      case 'wantKill':
+        return this.#wantKill(call.ask);
+      case 'takeLease':
+        return this.#takeLease(call.ask);
+      case 'beatLease': {
+        const { epoch, holder } = call.ask;
+        const beat = statements.beatLease.get(epoch, holder)?.[0];
+        return beat === undefined ? undefined : { epoch, holder, beat: Number(beat) };
+      }
+      case 'freeLease':
+        statements.freeLease.run(call.ask.epoch, call.ask.holder);
+        return undefined;
+      case 'putSetting':
+        statements.putSetting.run(call.ask.name, call.ask.value);
+        return undefined;
+      case 'putUser':
+        statements.putUser.run(call.ask.id, call.ask.document);
+        return undefined;
+      case 'deleteUser':
+        return statements.deleteUser.run(call.ask) > 0;
+      default:
+        return unreachable(call);
+    }
+  }
+
+  #submit(job: SubmissionColumns): SubmitAnswer {
+    const statements = this.#statements;
+    if (job.idemKey !== null) {
+      // No race: the write lock is ours from the transaction's start.
+      const known = statements.known.get(job.idemKey);
+      if (known !== undefined)
+        return {
+          kind: known[1] === job.digest ? 'known' : 'key-reused',
+          id: jobId(Number(known[0])),
+        };
+    }
+    const id = this.#nextId();
+    statements.putJob.run(
+      id,
+      job.owner,
+      job.project,
+      job.submittedAt,
+      job.executor,
+      job.idemKey ?? `#${id}`,
+      job.digest,
+      job.shape,
+      job.life,
+    );
+    statements.putSubmission.run(id, job.asked, job.script);
+    return { kind: 'stored', id: jobId(id) };
+  }
+
+  #nextId(): number {
+    this.#lastId ??= Number(this.#statements.lastId.get()?.[0]);
+    assert(Number.isSafeInteger(this.#lastId), 'the counter of job ids is there');
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  #advance({ epoch, steps }: Writes['advance']['ask']): Writes['advance']['answer'] {
+    if (this.#statements.lease.get()?.[0] !== epoch) return 'fenced';
+    return steps.map((step) => this.#step(step));
+  }
+
+  #step(step: StepColumns): StepResult {
+    const stored = this.#statements.step.get(
+      step.state,
+      step.launches,
+      step.notBefore,
+      step.endedAt,
+      step.life,
+      step.id,
+      step.fromState,
+      step.fromLaunches,
+      step.unlessKillWanted ? 1 : 0,
+    );
+    return stored === undefined
+      ? { kind: 'refused', record: this.#statements.record.get(step.id) }
+      : { kind: 'stored', version: Number(stored[0]) };
+  }
+
+  #wantKill({ id, by, at }: Writes['wantKill']['ask']): Writes['wantKill']['answer'] {
+    if (this.#statements.wantKill.run(by, at, id) > 0) return 'wanted';
+    const state = this.#statements.state.get(id)?.[0];
+    if (state === undefined) return 'unknown';
+    return state === 'over' ? 'over' : 'already';
+  }
+
+  #takeLease({ holder, seen }: Writes['takeLease']['ask']): Lease | undefined {
+    if (seen === null)
+      return this.#statements.firstLease.run(holder) > 0
+        ? { epoch: 1, holder, beat: 0 }
+        : undefined;
+    return this.#statements.takeLease.run(holder, seen.epoch, seen.holder, seen.beat) > 0
+      ? { epoch: seen.epoch + 1, holder, beat: 0 }
+      : undefined;
+  }
+}
+
+/** As values that can cross threads. */
+export function failureOf(failure: unknown): Failure {
+  const error = failure instanceof Error ? failure : new Error(String(failure));
+  return {
+    because: error instanceof DatabaseTrouble ? error.because : null,
+    detail: error.message,
+    stack: error.stack ?? error.message,
+  };
+}

@@ -1,0 +1,221 @@
+// Lists, counts, the pending sweep: the reading part of the store contract.
+import type { Test } from 'tap';
+import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
+import type { Store } from '../../src/contracts/store.js';
+import { instant, jobId, projectId } from '../../src/core/units.js';
+import {
+  ALICE,
+  AT,
+  aNewJob,
+  aSpec,
+  BOB,
+  ended,
+  launched,
+  leader,
+  pendingJob,
+  started,
+  stepTo,
+  submitted,
+} from '../store/a-job.js';
+import type { MakeStore } from './store.js';
+
+const DNA = projectId('dna');
+
+/** Six jobs: 1–3 of alice (2 in dna), 4–6 of bob (5 in dna); 1 over, 2 running, 4 launching. */
+async function six(store: Store): Promise<void> {
+  for (const owner of [ALICE, BOB])
+    for (const project of ['default', DNA, 'default'])
+      await store.submit([aNewJob({ owner, project: projectId(project) })]);
+  const epoch = await leader(store);
+  for (const [id, target] of [
+    [1, 'over'],
+    [2, 'running'],
+    [4, 'launching'],
+  ] as const) {
+    const pending = await pendingJob(store, jobId(id));
+    const launching = launched(pending);
+    const running = started(launching);
+    const steps = [stepTo(pending, launching)];
+    if (target !== 'launching') steps.push(stepTo(launching, running));
+    if (target === 'over') steps.push(stepTo(running, ended(running)));
+    await store.advance(epoch, steps);
+  }
+}
+
+export async function queryContract(t: Test, make: MakeStore): Promise<void> {
+  await t.test('lists are newest first and filtered', async (t) => {
+    const { store } = await make(t);
+    await six(store);
+    const cases: readonly (readonly [Parameters<Store['list']>[0], readonly number[]])[] = [
+      [{}, [6, 5, 4, 3, 2, 1]],
+      [{ limit: 2 }, [6, 5]],
+      [{ limit: 2, skip: 1 }, [5, 4]],
+      [{ skip: 5 }, [1]],
+      [{ skip: 6 }, []],
+      [{ limit: 0 }, []],
+      [{ before: jobId(3) }, [2, 1]],
+      [{ owner: ALICE }, [3, 2, 1]],
+      [{ owner: ALICE, limit: 1, skip: 1 }, [2]],
+      [{ owner: BOB, before: jobId(6), limit: 1 }, [5]],
+      [{ project: DNA }, [5, 2]],
+      [{ project: DNA, owner: BOB }, [5]],
+      [{ states: ['running'] }, [2]],
+      [{ states: ['over', 'launching', 'running'] }, [4, 2, 1]],
+      [{ states: ['over', 'launching', 'running'], limit: 1, skip: 1 }, [2]],
+      [{ states: ['pending'], owner: ALICE }, [3]],
+      [{ states: ['pending'], owner: BOB, project: DNA }, [5]],
+      [{ states: ['over', 'running', 'over'], limit: 2 }, [2, 1]],
+      [{ states: ['unreachable', 'killing'] }, []],
+      [{ states: [] }, []],
+      [{ owner: ALICE, states: ['over', 'pending'], before: jobId(3) }, [1]],
+    ];
+    for (const [query, ids] of cases)
+      t.strictSame(
+        (await store.list(query)).map(({ id }) => id),
+        ids,
+        JSON.stringify(query),
+      );
+    t.strictSame((await store.list({ limit: 1 }))[0], await store.job(jobId(6)), 'whole records');
+  });
+
+  await t.test('a page is bounded', async (t) => {
+    const { store } = await make(t);
+    await store.submit(Array.from({ length: PAGE_ITEMS_MAX + 5 }, () => aNewJob()));
+    t.equal((await store.list({})).length, PAGE_ITEMS_MAX);
+    t.equal((await store.list({ limit: PAGE_ITEMS_MAX * 2 })).length, PAGE_ITEMS_MAX);
+  });
+
+  await t.test('counts name every state', async (t) => {
+    const { store } = await make(t);
+    const none = { pending: 0, launching: 0, running: 0, killing: 0, unreachable: 0, over: 0 };
+    t.strictSame(await store.counts(), none);
+    await six(store);
+    t.strictSame(await store.counts(), { ...none, pending: 3, launching: 1, running: 1, over: 1 });
+    t.strictSame(await store.counts(ALICE), { ...none, pending: 1, running: 1, over: 1 });
+    t.strictSame(await store.counts(BOB), { ...none, pending: 2, launching: 1 });
+  });
+
+  await t.test('jobs are found by id, unknown ones are left out', async (t) => {
+    const { store } = await make(t);
+    await six(store);
+    const found = await store.jobs([jobId(2), jobId(77), jobId(6), jobId(2)]);
+    t.strictSame([...found.keys()].sort(), [2, 6]);
+    t.strictSame(found.get(jobId(2)), await store.job(jobId(2)));
+    t.equal((await store.jobs([])).size, 0);
+    t.equal(await store.job(jobId(77)), undefined);
+  });
+
+  await t.test('pending rows hold what the queue needs', async (t) => {
+    const { store } = await make(t);
+    const spec = aSpec({
+      executor: 'swarm',
+      constraints: [{ name: 'rack', value: 'r1' }],
+      needs: { cpuMilli: 500, memMb: 64, gpus: 2, ports: 1, custom: { fpga: 1 } },
+    });
+    const job = await submitted(store, { spec, owner: BOB, project: DNA });
+    await store.wantKill(job.id, ALICE, AT);
+    t.strictSame(await store.pending({ after: null, limit: 10 }), [
+      {
+        id: job.id,
+        owner: BOB,
+        project: DNA,
+        submittedAt: AT,
+        needs: spec.needs,
+        constraints: spec.constraints,
+        executor: 'swarm',
+        notBefore: null,
+        isKillWanted: true,
+      },
+    ]);
+  });
+
+  await t.test('a requeued job is pending again, with its earliest instant', async (t) => {
+    const { store } = await make(t);
+    const pending = await submitted(store);
+    const launching = launched(pending);
+    const epoch = await leader(store);
+    await store.advance(epoch, [stepTo(pending, launching)]);
+    t.strictSame(await store.pending({ after: null, limit: 10 }), []);
+    const again = { ...pending, launches: 1, notBefore: instant(AT + 30_000) };
+    await store.advance(epoch, [stepTo(launching, again)]);
+    const rows = await store.pending({ after: null, limit: 10 });
+    t.strictSame(
+      rows.map(({ id, notBefore, submittedAt }) => ({ id, notBefore, submittedAt })),
+      [{ id: pending.id, notBefore: AT + 30_000, submittedAt: AT }],
+    );
+  });
+
+  await t.test('pending comes in pages in order of id', async (t) => {
+    const { store } = await make(t);
+    const total = 12_001;
+    await store.submit(
+      Array.from({ length: total }, (_, n) => aNewJob({ submittedAt: instant(AT - n) })),
+    );
+    const all = await store.pending({ after: null, limit: 20_000 });
+    t.equal(all.length, total);
+    t.ok(
+      all.every(({ id }, n) => id === n + 1),
+      'rising, none twice',
+    );
+    const page = await store.pending({ after: jobId(10), limit: 5_500 });
+    t.equal(page.length, 5_500);
+    t.equal(page[0]?.id, 11);
+    t.equal(page.at(-1)?.id, 5_510);
+    t.strictSame(await store.pending({ after: jobId(total), limit: 5 }), []);
+    t.strictSame(await store.pending({ after: null, limit: 0 }), []);
+  });
+
+  await t.test('the sweep sees only what was submitted since', async (t) => {
+    const { store } = await make(t);
+    for (const at of [30, 10, 20, 20])
+      await store.submit([aNewJob({ submittedAt: instant(AT + at) })]);
+    const since = (ms: number, after: number | null = null) =>
+      store
+        .pending({
+          after: after === null ? null : jobId(after),
+          limit: 10,
+          submittedSince: instant(AT + ms),
+        })
+        .then((rows) => rows.map(({ id }) => id));
+    t.strictSame(await since(20), [1, 3, 4], 'ids rising, the instant included');
+    t.strictSame(await since(20, 1), [3, 4]);
+    t.strictSame(await since(31), []);
+    const page = { after: null, limit: 2, submittedSince: instant(AT + 20) };
+    t.strictSame(
+      (await store.pending(page)).map(({ id }) => id),
+      [1, 3],
+      'cut at the limit',
+    );
+  });
+
+  await t.test('live jobs are those that may hold a task', async (t) => {
+    const { store } = await make(t);
+    await six(store);
+    const live = await store.live();
+    t.strictSame(
+      live.map(({ id, state }) => [id, state]),
+      [
+        [2, 'running'],
+        [4, 'launching'],
+      ],
+    );
+    t.strictSame(live[0], await store.job(jobId(2)));
+  });
+
+  await t.test('live holds thousands', async (t) => {
+    const { store } = await make(t);
+    const total = 1_203;
+    const answers = await store.submit(Array.from({ length: total }, () => aNewJob()));
+    const jobs = await store.jobs(answers.map(({ id }) => id));
+    const epoch = await leader(store);
+    const steps = [...jobs.values()].flatMap((job) =>
+      job.state === 'pending' ? [stepTo(job, launched(job))] : [],
+    );
+    await store.advance(epoch, steps);
+    const live = await store.live();
+    t.strictSame(
+      live.map(({ id }) => id),
+      answers.map(({ id }) => id),
+    );
+  });
+}

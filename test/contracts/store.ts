@@ -1,0 +1,25 @@
+// What every store must do, whatever it is made of. An implementation calls `storeContract` in two lines.
+import t, { type Test } from 'tap';
+import type { Store } from '../../src/contracts/store.js';
+import { historyContract } from './store-history.js';
+import { leaderContract } from './store-leader.js';
+import { queryContract } from './store-queries.js';
+import { submissionContract } from './store-submissions.js';
+
+/** One empty database, and handles on it. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** A further handle on the same data, as another process would have. */
+  another(): Promise<Store>;
+}
+/** Makes an empty store; all handles are closed at the test's end. */
+export type MakeStore = (t: Test) => Promise<StoreUnderTest>;
+
+export function storeContract(name: string, make: MakeStore): void {
+  t.test(`${name} store`, async (t) => {
+    await t.test('submissions', (t) => submissionContract(t, make));
+    await t.test('queries', (t) => queryContract(t, make));
+    await t.test('the leader', (t) => leaderContract(t, make));
+    await t.test('histories', (t) => historyContract(t, make));
+  });
+}

@@ -1,0 +1,229 @@
+// What only the embedded store promises: about its file, broken records, a full disk, other programs.
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import Libsql from 'libsql';
+import t, { type Test } from 'tap';
+import { ServiceError } from '../../src/contracts/errors.js';
+import { type Facts, type Log, SILENT } from '../../src/contracts/log.js';
+import type { Store } from '../../src/contracts/store.js';
+import { jobId } from '../../src/core/units.js';
+import { MIGRATIONS } from '../../src/store/embedded/schema.js';
+import { openEmbeddedStore } from '../../src/store/embedded/store.js';
+import {
+  ALICE,
+  aNewJob,
+  aUser,
+  BOB,
+  launched,
+  leader,
+  pendingJob,
+  stepTo,
+  submitted,
+} from './a-job.js';
+
+async function opened(t: Test, path: string, more: { log?: Log; bytesMax?: number } = {}) {
+  const store = await openEmbeddedStore({ path, log: SILENT, ...more });
+  t.teardown(() => store.close());
+  return store;
+}
+
+/** Opens the file as another program would, for a moment. */
+function meddle(path: string, sql: string): void {
+  const database = new Libsql(path);
+  database.exec(sql);
+  database.close();
+}
+
+async function troubleOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    await call;
+    return 'no failure';
+  } catch (failure) {
+    if (!(failure instanceof ServiceError)) throw failure;
+    return { code: failure.code, because: failure.facts.because };
+  }
+}
+
+const unavailable = (because: string) => ({ code: 'store-unavailable', because });
+
+/** A log that keeps its errors. */
+function errorLog(): { log: Log; errors: Facts[] } {
+  const errors: Facts[] = [];
+  const log: Log = { ...SILENT, error: (_, facts = {}) => errors.push(facts), with: () => log };
+  return { log, errors };
+}
+
+t.test('the file is readable by its owner only, also its log', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const store = await opened(t, path);
+  await store.submit([aNewJob()]);
+  for (const end of ['', '-wal', '-shm']) t.equal(statSync(path + end).mode & 0o777, 0o600, end);
+});
+
+t.test('a stopped store is one file; everything is there again', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const first = await opened(t, path);
+  const job = await submitted(first);
+  await first.putUser(aUser());
+  const epoch = await leader(first);
+  await first.close();
+  t.equal(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0, 0, 'the log is folded in');
+  const again = await opened(t, path);
+  t.strictSame(await again.job(job.id), job);
+  t.strictSame(await again.user(ALICE), aUser());
+  t.equal((await again.lease())?.epoch, epoch);
+});
+
+t.test('ids are not reused when jobs are deleted', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const store = await opened(t, path);
+  await store.submit([aNewJob(), aNewJob()]);
+  meddle(path, 'DELETE FROM jobs; DELETE FROM submissions');
+  const [answer] = await store.submit([aNewJob()]);
+  t.strictSame(answer, { kind: 'stored', id: 3 });
+  await store.close();
+  meddle(path, 'DELETE FROM jobs; DELETE FROM submissions');
+  t.strictSame(await (await opened(t, path)).submit([aNewJob()]), [{ kind: 'stored', id: 4 }]);
+});
+
+t.test('files that are not ours are refused and left alone', async (t) => {
+  const folder = t.testdir({ folder: {}, 'text.db': 'not a database, '.repeat(100) });
+  const path = (name: string) => join(folder, name);
+  meddle(path('foreign.db'), 'CREATE TABLE t (a)');
+  const before = readFileSync(path('foreign.db'));
+  const store = await opened(t, path('newer.db'));
+  await store.close();
+  meddle(path('newer.db'), `PRAGMA user_version = ${MIGRATIONS.length + 1}`);
+  const cases: readonly (readonly [string, string])[] = [
+    ['foreign.db', 'not-a-store'],
+    ['text.db', 'corrupt'],
+    ['newer.db', 'newer-schema'],
+    ['missing/store.db', 'cannot-open'],
+    ['folder', 'cannot-open'],
+  ];
+  for (const [name, because] of cases)
+    t.strictSame(await troubleOf(opened(t, path(name))), unavailable(because), name);
+  t.ok(before.equals(readFileSync(path('foreign.db'))), 'not a byte changed');
+});
+
+t.test('a newer file says so to people', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  await (await opened(t, path)).close();
+  meddle(path, 'PRAGMA user_version = 9000');
+  await t.rejects(opened(t, path), { message: /schema 9000, made by a newer GoDocker/ });
+});
+
+t.test('two openers of a new file at once both serve', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const stores = await Promise.all([1, 2, 3].map(() => opened(t, path)));
+  const answers = await Promise.all(stores.map((store) => store.submit([aNewJob()])));
+  t.strictSame(
+    answers
+      .flat()
+      .map(({ id }) => id)
+      .sort(),
+    [1, 2, 3],
+  );
+});
+
+t.test('a broken record is named, and hides no other', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const { log, errors } = errorLog();
+  const store = await opened(t, path, { log });
+  const epoch = await leader(store);
+  await store.submit(Array.from({ length: 6 }, () => aNewJob()));
+  for (const id of [5, 6]) {
+    const job = await pendingJob(store, jobId(id));
+    await store.advance(epoch, [stepTo(job, launched(job))]);
+  }
+  await store.putUser(aUser());
+  await store.putUser(aUser({ id: BOB }));
+  meddle(
+    path,
+    `UPDATE jobs SET life = '{"faults":[' WHERE id = 1;
+     UPDATE submissions SET asked = '{}' WHERE id = 2;
+     UPDATE jobs SET shape = 'nonsense' WHERE id = 3;
+     UPDATE jobs SET life = '{"faults":[],"directory":null}' WHERE id = 5;
+     UPDATE users SET document = '[]' WHERE id = 'bob'`,
+  );
+  for (const id of [1, 2, 5])
+    await t.rejects(
+      store.job(jobId(id)),
+      { code: 'internal', message: `the record of ${id} cannot be read`, facts: { id } },
+      `job ${id}`,
+    );
+  await t.rejects(store.user(BOB), { code: 'internal', facts: { id: 'bob' } });
+
+  const skipped = async (call: Promise<unknown>) => {
+    errors.length = 0;
+    await call;
+    return errors.map(({ id }) => id);
+  };
+  const idsOf = async (jobs: Promise<Iterable<{ id: unknown }>>) =>
+    [...(await jobs)].map(({ id }) => id);
+  t.strictSame(await idsOf(store.list({})), [6, 4, 3]);
+  t.strictSame(await skipped(store.list({})), [5, 2, 1], 'each left out is logged');
+  t.strictSame(await idsOf(store.live()), [6]);
+  t.strictSame(await skipped(store.live()), [5]);
+  t.strictSame(await idsOf(store.pending({ after: null, limit: 9 })), [1, 2, 4]);
+  t.strictSame(await skipped(store.pending({ after: null, limit: 9 })), [3]);
+  t.strictSame([...(await store.jobs([jobId(1), jobId(4)])).keys()], [4]);
+  t.strictSame(await idsOf(store.users()), [ALICE]);
+});
+
+t.test('a broken record refuses steps without harm to the others', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const { log, errors } = errorLog();
+  const store = await opened(t, path, { log });
+  const epoch = await leader(store);
+  const broken = await submitted(store);
+  const sound = await submitted(store);
+  await store.wantKill(broken.id, BOB, broken.submittedAt);
+  meddle(path, `UPDATE submissions SET asked = '' WHERE id = ${broken.id}`);
+  const answers = await store.advance(epoch, [
+    stepTo(broken, launched(broken)),
+    stepTo(sound, launched(sound)),
+  ]);
+  t.strictSame(answers, [
+    { kind: 'refused', job: undefined },
+    { kind: 'stored', version: 2 },
+  ]);
+  t.strictSame(
+    errors.map(({ id }) => id),
+    [broken.id],
+  );
+});
+
+t.test('a full disk refuses, keeps what it has, and heals by itself', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const store = await opened(t, path, { bytesMax: 1024 * 1024 });
+  const large = aNewJob({ script: 'x'.repeat(100_000) });
+  const stored: number[] = [];
+  const fill = async () => {
+    for (;;) for (const { id } of await store.submit([large])) stored.push(id);
+  };
+  t.strictSame(await troubleOf(fill()), unavailable('disk-full'));
+  t.ok(stored.length > 3, `${stored.length} fitted`);
+  t.strictSame(
+    await troubleOf(store.submit([aNewJob(), large, aNewJob()])),
+    unavailable('disk-full'),
+  );
+  t.equal((await store.counts()).pending, stored.length, 'all or nothing');
+  t.equal((await store.jobs(stored.map(jobId))).size, stored.length, 'reading goes on');
+
+  meddle(path, 'UPDATE submissions SET script = "" WHERE id <= 3'.replaceAll('"', "'"));
+  const [answer] = await store.submit([large]);
+  t.equal(answer?.kind, 'stored', 'room again: no restart needed');
+});
+
+t.test('answers come in the order of commits: a read after a write sees it', async (t) => {
+  const store: Store = await opened(t, join(t.testdir({}), 'store.db'));
+  await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const [answer] = await store.submit([aNewJob()]);
+      const id = jobId(Number(answer?.id));
+      const [point, bulk] = await Promise.all([store.job(id), store.jobs([id])]);
+      t.ok(point !== undefined && bulk.has(id));
+    }),
+  );
+});

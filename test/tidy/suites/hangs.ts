@@ -1,0 +1,5 @@
+import t from 'tap';
+
+t.test('waits for ever', async () => {
+  await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+});
