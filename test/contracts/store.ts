@@ -19,6 +19,7 @@ export type MakeStore = (t: Test) => Promise<StoreUnderTest>;
 const SUITE_MS_MAX = 180_000;
 
 export function storeContract(name: string, make: MakeStore): void {
+  t.setTimeout(SUITE_MS_MAX);
   t.test(`${name} store`, { timeout: SUITE_MS_MAX }, async (t) => {
     await t.test('submissions', (t) => submissionContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
