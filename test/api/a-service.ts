@@ -50,6 +50,8 @@ export interface AService {
 export interface ServiceOptions {
   readonly settings?: Raw;
   readonly volumes?: readonly SiteVolume[];
+  /** alice's password is `PASSWORD`; else nobody has one. */
+  readonly hasPassword?: boolean;
   readonly deps?: Partial<ApiDeps>;
 }
 
@@ -85,8 +87,8 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   const keys = { alice: '', bob: '', root: '' };
   for (const login of ['alice', 'bob', 'root'] as const) {
     const identity = { uid: 1001, gid: 1001, sgids: [100], home, email: `${login}@example.org` };
-    // One hash is enough, and slow enough.
-    const password = login === 'alice' ? PASSWORD : null;
+    // Hashing is slow on purpose: only where a test signs in with it.
+    const password = login === 'alice' && options.hasPassword === true ? PASSWORD : null;
     const ports = { randomBytes, now: NOW };
     const made = await makeUser({ login, password, identity, isAdmin: login === 'root' }, ports);
     await store.putUser(made.record);
