@@ -1,7 +1,17 @@
 // Builds everything that is compiled: proto/ → static code, TypeScript → dist/, web/ → web/dist. Leaves a stamp that
 // `npm start` compares with the sources.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +61,17 @@ if (existsSync('web/vite.config.ts')) {
     'warn',
     'web',
   ]);
+}
+// npm links the commands of dependencies, not those of the project itself: `npx --no god` finds ours through this.
+const bins = 'node_modules/.bin';
+for (const name of ['god', 'godocker']) {
+  const entry = `dist/bin/${name}.js`;
+  if (!existsSync(entry)) continue;
+  chmodSync(entry, 0o755);
+  if (!lstatSync('node_modules').isDirectory()) continue; // a link: not ours to change
+  mkdirSync(bins, { recursive: true });
+  rmSync(join(bins, name), { force: true });
+  symlinkSync(join('../..', entry), join(bins, name));
 }
 rmSync('dist/.stamp', { force: true });
 writeFileSync('dist/.stamp', stamp);

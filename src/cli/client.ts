@@ -28,6 +28,8 @@ export class Client {
   readonly #login: Login;
   readonly #warn: (sentence: string) => void;
   #token: string | null;
+  /** A server that never answered is more likely a wrong address than one that restarts. */
+  #hasAnswered = false;
 
   /** `warn` hears, in a sentence, that a call is being repeated. */
   constructor(login: Login, warn: (sentence: string) => void) {
@@ -49,6 +51,7 @@ export class Client {
         return await readJson(answer);
       } catch (error) {
         if (!(error instanceof Unreachable) || !isRepeatable || attempt === TRIES_MAX) throw error;
+        if (!this.#hasAnswered) throw error;
         const pauseMs = error.retryAfterMs ?? RETRY_MS_MIN * 2 ** (attempt - 1);
         if (pauseMs > RETRY_MS_MAX) throw error;
         this.#warn(`${error.message}; trying again in ${(pauseMs / 1000).toFixed(1)} s`);
@@ -110,7 +113,7 @@ export class Client {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), ANSWER_MS_MAX);
     try {
-      return await fetch(url, {
+      const answer = await fetch(url, {
         method,
         redirect: 'error',
         signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
@@ -125,6 +128,8 @@ export class Client {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
+      this.#hasAnswered = true;
+      return answer;
     } catch (cause) {
       signal?.throwIfAborted();
       const why = late.signal.aborted ? `no answer in ${ANSWER_MS_MAX / 1000} s` : causeOf(cause);

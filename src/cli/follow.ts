@@ -8,6 +8,9 @@ import { isEnd, type JobView, readJob, readStatus, type ViewState } from './wire
 const LOOK_MS_MIN = 50;
 const LOOK_MS_MAX = 1_000;
 const SLOWER_BY = 1.5;
+/** Between two tries of a server that does not answer. */
+const AWAY_LOOK_MS_MIN = 250;
+const AWAY_LOOK_MS_MAX = 5_000;
 /** A file server may show a new file late (NFS caches names for up to a minute): waited for, then told. */
 const LATE_FILE_MS_MAX = 65_000;
 /** A service that restarts, or a network that comes and goes, does not end the following. */
@@ -52,7 +55,7 @@ export async function follow(options: FollowOptions): Promise<JobView> {
       if (awaySince === null) options.warn(`${error.message}; the job is not affected, trying on`);
       awaySince ??= performance.now();
       if (performance.now() - awaySince > PATIENCE_MS_MAX) throw error;
-      lookMs = LOOK_MS_MAX;
+      lookMs = Math.min(AWAY_LOOK_MS_MAX, Math.max(AWAY_LOOK_MS_MIN, lookMs * 2));
     }
     await sleep(lookMs, undefined, { signal: options.signal });
   }

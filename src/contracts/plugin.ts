@@ -4,11 +4,11 @@
  * with its name. A plugin outside the project imports types from here only, so nothing has to be resolved at run time.
  */
 import type { Policy } from '../core/policy.js';
-import type { JobId } from '../core/units.js';
 import type { Authenticator, SiteVolume } from './auth.js';
 import type { Clock, Random, Timers } from './clock.js';
 import type { Cluster, ClusterMemory } from './cluster.js';
 import type { Log } from './log.js';
+import type { FileStorage } from './storage.js';
 import type { UserRecord } from './store.js';
 import type { Watcher } from './watcher.js';
 
@@ -86,14 +86,8 @@ export interface Users {
   user(login: string): Promise<UserRecord | undefined>;
 }
 
-/** The ordering rule in force: pure, so it is the core's own interface. */
+/** The ordering rule in force: pure, so that a plugin of the site's own can be tried on a recorded queue. */
 export type QueuePolicy = Policy;
-
-/** Where job directories lie. */
-export interface FileStorage {
-  /** Absolute path of the job's directory under `sharedDir`; derived, so asking twice gives the same. */
-  directoryOf(job: JobId, sharedDir: string): string;
-}
 
 /** Tells an outside registry that a process lives. */
 export interface StatusReporter {

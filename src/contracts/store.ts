@@ -2,6 +2,9 @@
  * The record of everything that must survive: jobs, users, the lease, a few settings. Embedded (SQLite) and MongoDB
  * implement it and pass one contract suite. Every method throws `ServiceError('store-unavailable')` when the store
  * cannot be reached, and then the fate of a write is unknown: read again before anything else happens to the job.
+ *
+ * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
+ * throw `ServiceError('internal')` with `facts.id`.
  */
 import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
 import type { Needs } from '../core/resources.js';
@@ -46,7 +49,10 @@ export interface JobStep {
   readonly from: { readonly state: JobState; readonly launches: number };
   /** An intent must not overtake a kill: stored only while no kill is wanted. */
   readonly unlessKillWanted: boolean;
-  /** The whole new record; its `killWanted` and `version` are ignored, the store keeps its own. */
+  /**
+   * The whole new record; the store keeps its own `killWanted` and `version`, and what was asked (`owner`, `project`,
+   * `identity`, `spec`, `submittedAt`), which no step may change.
+   */
   readonly to: Job;
 }
 
@@ -64,6 +70,15 @@ export interface JobQuery {
   readonly skip?: number;
   /** At most `PAGE_ITEMS_MAX`; absent: that many. */
   readonly limit?: number;
+}
+
+/** What the jobs of one account used that ended within a window: plain sums, durations from start to end. */
+export interface AccountUse {
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  readonly timeMs: number;
+  readonly cpuMilli: number;
+  readonly memMb: number;
 }
 
 /** One leader at a time; no clocks are compared, a standby watches `beat` change by its own monotonic clock. */
@@ -95,8 +110,13 @@ export interface JobStore {
     readonly limit: number;
     readonly submittedSince?: Instant;
   }): Promise<readonly PendingRow[]>;
-  /** Every job that holds, or may hold, a task. */
+  /**
+   * Every job that holds, or may hold, a task, in order of id. Read in portions: complete for the leader, since nobody
+   * else moves jobs. Damaged records are left out, so ask `job` before a task without a job is called an orphan.
+   */
   live(): Promise<readonly LiveJob[]>;
+  /** Use by account of the jobs that started and ended, the end not before `since`. */
+  used(since: Instant): Promise<readonly AccountUse[]>;
   /** Jobs not over whose kill is wanted. */
   killsWanted(): Promise<readonly JobId[]>;
 
@@ -113,7 +133,7 @@ export interface JobStore {
   takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined>;
   /** Raises the beat. Undefined when the lease is another's: stop at once. */
   beatLease(lease: Lease): Promise<Lease | undefined>;
-  /** A clean stop: the next holder need not wait. Keeps the epoch. */
+  /** A clean stop: the holder becomes the empty string, so the next need not wait. Keeps the epoch. */
   freeLease(lease: Lease): Promise<void>;
 
   setting(name: string): Promise<string | undefined>;

@@ -44,7 +44,8 @@ export interface Demand {
 /** An agent as the checks see it. */
 export interface Site {
   readonly executor: string;
-  readonly host: string;
+  /** Null: not told, so that any name may be right. */
+  readonly host: string | null;
   readonly attributes: Readonly<Record<string, string>>;
   readonly unavailableFrom: Instant | null;
 }
@@ -115,7 +116,7 @@ export class Tally {
       return false;
     }
     for (const constraint of constraints) {
-      if (attributeOf(site, constraint.name) === constraint.value) continue;
+      if (meets(site, constraint)) continue;
       this.#unmet.set(constraint, (this.#unmet.get(constraint) ?? 0) + agents);
       return false;
     }
@@ -151,21 +152,20 @@ function note<Name>(lacks: Map<Name, Lack>, name: Name, best: number, agents: nu
 }
 
 /** Agents without an attribute `hostname` have one all the same: jobs may ask for a machine by name. */
-function attributeOf({ attributes, host }: Site, name: string): string | undefined {
-  return Object.hasOwn(attributes, name)
-    ? attributes[name]
-    : name === 'hostname'
-      ? host
-      : undefined;
+function meets({ attributes, host }: Site, { name, value }: Constraint): boolean {
+  if (Object.hasOwn(attributes, name)) return attributes[name] === value;
+  return name === 'hostname' && (host === null || host === value);
 }
 
 /** Agents that are alike, with all their resources, used or not. */
 export interface AgentShape {
-  readonly executor: string;
-  readonly host: string;
-  readonly attributes: Readonly<Record<string, string>>;
   readonly total: Capacity;
-  readonly agents: number;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly count: number;
+  /** Absent: the inventory does not tell them apart by executor. */
+  readonly executor?: string;
+  /** Absent: it does not tell them apart by name. */
+  readonly host?: string;
 }
 
 /**
@@ -175,10 +175,14 @@ export interface AgentShape {
 export function impossible(demand: Demand, inventory: readonly AgentShape[]): readonly Obstacle[] {
   if (inventory.length === 0) return [];
   const tally = new Tally(demand);
-  for (const { executor, host, attributes, total, agents } of inventory) {
-    const room = { ...total, portsFree: portCount(total.ports) };
-    if (tally.admits({ executor, host, attributes, unavailableFrom: null }, room, agents))
-      return [];
+  for (const { executor, host, attributes, total, count } of inventory) {
+    const site = {
+      executor: executor ?? demand.executor ?? '',
+      host: host ?? null,
+      attributes,
+      unavailableFrom: null,
+    };
+    if (tally.admits(site, { ...total, portsFree: portCount(total.ports) }, count)) return [];
   }
   return tally.obstacles();
 }

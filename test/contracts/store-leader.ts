@@ -80,7 +80,14 @@ export async function leaderContract(t: Test, make: MakeStore): Promise<void> {
     const launching = launched(pending);
     const running = started(launching);
     const { startedAt, container } = running;
-    const killing: KillingJob = { ...launching, state: 'killing', startedAt: null, container };
+    const killWanted = { by: pending.owner, at: AT };
+    const killing: KillingJob = {
+      ...launching,
+      state: 'killing',
+      startedAt: null,
+      container,
+      killWanted,
+    };
     const away: UnreachableJob = {
       ...launching,
       state: 'unreachable',

@@ -64,6 +64,7 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
       [{ states: ['over', 'launching', 'running'], limit: 1, skip: 1 }, [2]],
       [{ states: ['pending'], owner: ALICE }, [3]],
       [{ states: ['pending'], owner: BOB, project: DNA }, [5]],
+      [{ states: ['over', 'running', 'over'], limit: 2 }, [2, 1]],
       [{ states: ['unreachable', 'killing'] }, []],
       [{ states: [] }, []],
       [{ owner: ALICE, states: ['over', 'pending'], before: jobId(3) }, [1]],
@@ -179,6 +180,12 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
     t.strictSame(await since(20), [1, 3, 4], 'ids rising, the instant included');
     t.strictSame(await since(20, 1), [3, 4]);
     t.strictSame(await since(31), []);
+    const page = { after: null, limit: 2, submittedSince: instant(AT + 20) };
+    t.strictSame(
+      (await store.pending(page)).map(({ id }) => id),
+      [1, 3],
+      'cut at the limit',
+    );
   });
 
   await t.test('live jobs are those that may hold a task', async (t) => {

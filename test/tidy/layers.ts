@@ -18,7 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Launchers and what they may start. */
 const MAY_LAUNCH: Readonly<Record<string, readonly string[]>> = {
-  'bin/godocker.ts': ['service', 'localmesos'],
+  'bin/godocker.ts': ['service'],
   'bin/god.ts': ['cli'],
 };
 
@@ -75,7 +75,7 @@ function importFault(path: string, layer: string, module: string): string | unde
 }
 
 function layerOf(path: string): string | undefined {
-  if (/^src\/service\.[jt]s$/.test(path)) return 'service';
+  if (/^src\/(service|main)\.[jt]s$/.test(path)) return 'service';
   if (/^bin\//.test(path)) return 'bin';
   if (/^plugins\//.test(path)) return 'plugins';
   const folder = /^src\/([a-z]+)\//.exec(path)?.[1];

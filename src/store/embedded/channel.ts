@@ -1,6 +1,7 @@
 // The main thread's end of a thread of the store: calls of one turn of the event loop travel as one message.
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../../contracts/errors.js';
+import type { Log } from '../../contracts/log.js';
 import { Bug } from '../../core/assert.js';
 import type { Envelope, Failure, Opened, Reply } from './requests.js';
 import type { ThreadOptions } from './thread.js';
@@ -13,14 +14,16 @@ interface Waiting {
 /** `S`: the questions the thread answers. */
 export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unknown } }> {
   readonly #worker: Worker;
+  readonly #log: Log;
   readonly #waiting = new Map<number, Waiting>();
   #outgoing: Envelope[] = [];
   #lastTicket = 0;
   /** Set once nothing more can be asked. */
   #ended: Failure | undefined;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, log: Log) {
     this.#worker = worker;
+    this.#log = log;
     worker.on('message', (reply: Reply) => {
       for (const [ticket, result] of reply) {
         const waiting = this.#waiting.get(ticket);
@@ -36,6 +39,7 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
   /** Starts the thread and waits until it has opened the file. @throws ServiceError store-unavailable */
   static async open<S extends { [Kind in keyof S]: { ask: unknown; answer: unknown } }>(
     options: ThreadOptions,
+    log: Log,
   ): Promise<Channel<S>> {
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: options });
     const opened = await new Promise<Opened>((resolve, reject) => {
@@ -46,7 +50,7 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
       await worker.terminate();
       throw errorOf(opened.failure);
     }
-    return new Channel<S>(worker);
+    return new Channel<S>(worker, log);
   }
 
   /** Resolves with the thread's answer. @throws ServiceError store-unavailable; Bug when the failure is ours */
@@ -83,6 +87,7 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
   }
 
   #end(failure: Failure): void {
+    if (this.#ended === undefined) this.#log.error('a thread of the store died', { ...failure });
     this.#ended ??= failure;
     for (const { reject } of this.#waiting.values()) reject(errorOf(failure));
     this.#waiting.clear();

@@ -2,7 +2,7 @@
 import type { JobQuery } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import type { JobState } from '../../core/job.js';
-import { jobId } from '../../core/units.js';
+import { jobId, projectId, userId } from '../../core/units.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { JOB_COLUMNS, JOB_STATES, PENDING_COLUMNS } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
@@ -19,9 +19,13 @@ const prepareAll = (database: Database) => ({
     `SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
      WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?`,
   ),
-  pendingSince: database.prepare(
-    `SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_sweep
+  // Ids only, straight from the index: a burst of submissions makes this a long list.
+  sweep: database.prepare(
+    `SELECT id FROM jobs INDEXED BY jobs_sweep
      WHERE state = 'pending' AND submitted_at >= ? AND id > ? ORDER BY id LIMIT ?`,
+  ),
+  pendingAmong: database.prepare(
+    `SELECT ${PENDING_COLUMNS} FROM jobs WHERE id ${AMONG} AND state = 'pending' ORDER BY id`,
   ),
   live: database.prepare(
     `${WHOLE_JOB} WHERE j.id IN (
@@ -35,6 +39,13 @@ const prepareAll = (database: Database) => ({
   killsWanted: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_kill_wanted
      WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
+  ),
+  used: database.prepare(
+    `SELECT owner, project, sum(max(0, ended_at - json_extract(life, '$.startedAt'))),
+       sum(json_extract(shape, '$.needs.cpuMilli')), sum(json_extract(shape, '$.needs.memMb'))
+     FROM jobs
+     WHERE state = 'over' AND ended_at >= ? AND json_extract(life, '$.startedAt') IS NOT NULL
+     GROUP BY owner, project`,
   ),
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),
 });
@@ -72,16 +83,26 @@ export class Reader {
         return this.#list(call.ask);
       case 'counts':
         return call.ask === null ? statements.counts.all() : statements.countsOf.all(call.ask);
-      case 'pending': {
-        const { after, limit, submittedSince } = call.ask;
-        return submittedSince === null
-          ? statements.pending.all(after, limit)
-          : statements.pendingSince.all(submittedSince, after, limit);
+      case 'pending':
+        return statements.pending.all(call.ask.after, call.ask.limit);
+      case 'sweep': {
+        const { since, after, limit } = call.ask;
+        return statements.sweep.all(since, after, limit).map(([id]) => Number(id));
       }
+      case 'pendingAmong':
+        return statements.pendingAmong.all(JSON.stringify(call.ask));
       case 'live':
         return statements.live.all(call.ask.after, call.ask.limit);
       case 'killsWanted':
         return statements.killsWanted.all().map(([id]) => jobId(Number(id)));
+      case 'used':
+        return statements.used.all(call.ask).map(([owner, project, timeMs, cpuMilli, memMb]) => ({
+          owner: userId(String(owner)),
+          project: projectId(String(project)),
+          timeMs: Number(timeMs),
+          cpuMilli: Number(cpuMilli),
+          memMb: Number(memMb),
+        }));
       case 'users':
         return statements.users.all();
       default:
@@ -95,8 +116,12 @@ export class Reader {
    */
   #list(query: Reads['list']['ask']): readonly Row[] {
     const filters = filtersOf(query);
-    const isFiltered = filters.length > 0 || query.states !== undefined;
-    const states: readonly (JobState | null)[] = isFiltered ? (query.states ?? JOB_STATES) : [null];
+    const asked = query.states;
+    const isFiltered = filters.length > 0 || asked !== undefined;
+    // In our own order and each once: few different statements, and no job twice.
+    const states: readonly (JobState | null)[] = isFiltered
+      ? JOB_STATES.filter((state) => asked?.includes(state) ?? true)
+      : [null];
     if (states.length === 0) return [];
     const skip = query.skip ?? 0;
     const values: Value[] = [];

@@ -1,5 +1,5 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
-import type { JobQuery, Lease, SubmitAnswer } from '../../contracts/store.js';
+import type { AccountUse, JobQuery, Lease, SubmitAnswer } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { Row, Trouble } from './sqlite.js';
@@ -63,12 +63,17 @@ export interface Reads {
   scripts: { ask: readonly number[]; answer: readonly (readonly [id: number, script: string])[] };
   list: { ask: JobQuery & { readonly limit: number }; answer: readonly Row[] };
   counts: { ask: string | null; answer: readonly Row[] };
-  pending: {
-    ask: { readonly after: number; readonly limit: number; readonly submittedSince: number | null };
-    answer: readonly Row[];
+  pending: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
+  /** Ids of waiting jobs submitted at `since` or later. */
+  sweep: {
+    ask: { readonly since: number; readonly after: number; readonly limit: number };
+    answer: readonly number[];
   };
+  /** Those of the named jobs that still wait. */
+  pendingAmong: { ask: readonly number[]; answer: readonly Row[] };
   live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   killsWanted: { ask: null; answer: readonly JobId[] };
+  used: { ask: number; answer: readonly AccountUse[] };
   users: { ask: null; answer: readonly Row[] };
 }
 

@@ -8,6 +8,7 @@ import type {
   Job,
   JobSpec,
   JobState,
+  KillWanted,
   Outcome,
   Placement,
   SystemFault,
@@ -54,6 +55,7 @@ interface LifeDocument {
   readonly container?: ContainerFacts;
   readonly since?: Instant;
   readonly outcome?: Outcome;
+  readonly killWanted?: KillWanted;
 }
 /** What was asked; never changes. */
 interface AskedDocument {
@@ -111,10 +113,13 @@ function lifeOf(job: Job): LifeDocument {
       return { faults, directory };
     case 'launching':
       return { faults, directory, placement: job.placement };
-    case 'running':
-    case 'killing': {
+    case 'running': {
       const { placement, startedAt, container } = job;
       return { faults, directory, placement, startedAt, container };
+    }
+    case 'killing': {
+      const { placement, startedAt, container, killWanted } = job;
+      return { faults, directory, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
@@ -173,7 +178,13 @@ function assembled(row: Row): Job {
         container: present(life.container),
       };
     case 'killing':
-      return { ...asked, state: known, ...held(life) };
+      return {
+        ...asked,
+        state: known,
+        ...held(life),
+        // The leader acts on a stored wish; should it ever act on its own, the record still says for whom.
+        killWanted: asked.killWanted ?? present(life.killWanted),
+      };
     case 'unreachable':
       return { ...asked, state: known, ...held(life), since: present(life.since) };
     case 'over':
@@ -205,13 +216,16 @@ function present<T>(value: T | null | undefined): T {
   return value;
 }
 
+/** Shapes met so far in one question, by their text. */
+export type Shapes = Map<string, ShapeDocument>;
+
 /**
  * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
  * `shapes` is the caller's memory between slices of one question.
  */
 export function pendingRowsOf(
   rows: readonly Row[],
-  shapes: Map<string, ShapeDocument>,
+  shapes: Shapes,
   broken: (unreadable: UnreadableRecord) => void,
 ): PendingRow[] {
   const answers: PendingRow[] = [];
@@ -234,7 +248,7 @@ export function pendingRowsOf(
   return answers;
 }
 
-function shapeOf(text: string, shapes: Map<string, ShapeDocument>): ShapeDocument {
+function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);
   if (known !== undefined) return known;
   const { needs, constraints } = JSON.parse(text) as ShapeDocument;

@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import {
+  type AccountUse,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -25,6 +26,7 @@ import {
   JOB_STATES,
   jobOf,
   pendingRowsOf,
+  type Shapes,
   stepColumns,
   submissionColumns,
   UnreadableRecord,
@@ -59,8 +61,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const { path, log, bytesMax } = options;
   const pagesMax = bytesMax === undefined ? null : Math.max(1, Math.floor(bytesMax / PAGE_BYTES));
   const [writer, reader] = await Promise.allSettled([
-    Channel.open<Writes>({ role: 'writer', path, pagesMax }),
-    Channel.open<Reads>({ role: 'reader', path, pagesMax: null }),
+    Channel.open<Writes>({ role: 'writer', path, pagesMax }, log),
+    Channel.open<Reads>({ role: 'reader', path, pagesMax: null }, log),
   ]);
   try {
     if (writer.status === 'rejected') throw writer.reason;
@@ -161,19 +163,33 @@ class EmbeddedStore implements Store {
     readonly submittedSince?: Instant;
   }): Promise<readonly PendingRow[]> {
     const answers: PendingRow[] = [];
-    const shapes = new Map();
-    let after: number = query.after ?? 0;
-    for (let left = query.limit; left > 0; ) {
-      const limit = Math.min(left, PENDING_SLICE);
-      const submittedSince = query.submittedSince ?? null;
-      const rows = await this.#reader.call('pending', { after, limit, submittedSince });
+    const shapes: Shapes = new Map();
+    for await (const rows of this.#pendingSlices(query))
       for (const row of pendingRowsOf(rows, shapes, (broken) => this.#skip(broken)))
         answers.push(row);
-      if (rows.length < limit) break;
-      after = Number(rows.at(-1)?.[0]);
-      left -= limit;
-    }
     return answers;
+  }
+
+  async *#pendingSlices(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+    readonly submittedSince?: Instant;
+  }): AsyncGenerator<readonly Row[]> {
+    let after: number = query.after ?? 0;
+    if (query.submittedSince !== undefined) {
+      const since = query.submittedSince;
+      const ids = await this.#reader.call('sweep', { since, after, limit: query.limit });
+      for (const slice of slices(ids, PENDING_SLICE))
+        yield await this.#reader.call('pendingAmong', slice);
+      return;
+    }
+    for (let left = query.limit; left > 0; left -= PENDING_SLICE) {
+      const limit = Math.min(left, PENDING_SLICE);
+      const rows = await this.#reader.call('pending', { after, limit });
+      yield rows;
+      if (rows.length < limit) return;
+      after = Number(rows.at(-1)?.[0]);
+    }
   }
 
   async live(): Promise<readonly LiveJob[]> {
@@ -184,6 +200,10 @@ class EmbeddedStore implements Store {
       if (rows.length < RECORDS_SLICE) return live;
       after = Number(rows.at(-1)?.[0]);
     }
+  }
+
+  used(since: Instant): Promise<readonly AccountUse[]> {
+    return this.#reader.call('used', since);
   }
 
   killsWanted(): Promise<readonly JobId[]> {

@@ -1,0 +1,38 @@
+/**
+ * The script that runs in the job directory around the user's own: plain POSIX sh, so that any image with a shell
+ * will do, busybox included, without network and without installing anything.
+ */
+
+/** Names in a job directory; existing clients know the first four. */
+export const SCRIPT_FILE = 'cmd.sh';
+export const LOG_FILE = 'god.log';
+export const ERROR_FILE = 'god.err';
+export const INFO_FILE = 'god.info';
+export const WRAPPER_FILE = 'wrapper.sh';
+/** Named after the launch, so that the code of a former launch is never taken for this one's. */
+export const exitFile = (launch: number): string => `god.exit-${launch}`;
+
+/**
+ * The wrapper of one launch. It expects GODOCKER_PWD; it leaves the script's output in god.log and god.err, start and
+ * end (epoch seconds) in god.info, the exit code in a file named after the launch, by rename, and exits with that code.
+ * SIGTERM is passed on to the script, so that it may save its work; its end is waited for.
+ */
+export function wrapperScript(launch: number): string {
+  const exit = exitFile(launch);
+  return `#!/bin/sh
+cd "$GODOCKER_PWD" || exit 125
+date +%s > ${INFO_FILE}
+./${SCRIPT_FILE} > ${LOG_FILE} 2> ${ERROR_FILE} < /dev/null &
+child=$!
+trap 'kill -TERM "$child" 2> /dev/null' TERM
+wait "$child"
+code=$?
+while kill -0 "$child" 2> /dev/null; do
+  wait "$child"
+  code=$?
+done
+date +%s >> ${INFO_FILE}
+echo "$code" > .${exit} && mv -f .${exit} ${exit}
+exit "$code"
+`;
+}

@@ -1,0 +1,225 @@
+/**
+ * The scheduler's side of one executor: holds its offers, asks for more or for none, and reconciles after every
+ * subscription until the cluster has answered for each task.
+ */
+
+import type { Clock, Timer, Timers } from '../contracts/clock.js';
+import type { Cluster, ClusterListener, ClusterOffer, TaskUpdate } from '../contracts/cluster.js';
+import { OFFER_HELD_MS_MAX, REFUSE_MS, REVIVE_EACH_MS_MIN } from '../contracts/limits.js';
+import type { Log } from '../contracts/log.js';
+import type { AgentId, OfferId, TaskId } from '../core/units.js';
+import { OfferBook } from './offer-book.js';
+
+export interface TaskRef {
+  readonly taskId: TaskId;
+  readonly agentId: AgentId | null;
+}
+
+/** What the link tells the scheduler. */
+export interface LinkOwner {
+  offersChanged(): void;
+  updated(link: ClusterLink, update: TaskUpdate): void;
+  /** Every task of this executor that a job holds, or may hold. */
+  tasksOf(executor: string): readonly TaskRef[];
+  /** Whether any job waits that this executor could take. */
+  hasPending(): boolean;
+}
+
+export interface LinkPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+const RECONCILE_AGAIN_MS_MIN = 1_000;
+const RECONCILE_AGAIN_MS_MAX = 15_000;
+/** Everything is asked about again this often: a lost message heals. */
+const RECONCILE_EACH_MS = 15 * 60_000;
+
+export class ClusterLink implements ClusterListener {
+  readonly cluster: Cluster;
+  readonly book = new OfferBook();
+  readonly #owner: LinkOwner;
+  readonly #ports: LinkPorts;
+  readonly #unanswered = new Map<TaskId, TaskRef>();
+  #isConnected = false;
+  #isSuppressed = false;
+  #revivedAtMs = Number.NEGATIVE_INFINITY;
+  #ageTimer: Timer | undefined;
+  #reviveTimer: Timer | undefined;
+  #reconcileTimer: Timer | undefined;
+  #reconcileEachTimer: Timer | undefined;
+  /** Why the cluster will not have us, or null. Shown by readiness. */
+  refusal: string | null = null;
+
+  constructor(cluster: Cluster, owner: LinkOwner, ports: LinkPorts) {
+    this.cluster = cluster;
+    this.#owner = owner;
+    this.#ports = ports;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  async start(): Promise<void> {
+    await this.cluster.start(this);
+  }
+
+  async stop(): Promise<void> {
+    this.#dropTimers();
+    await this.cluster.stop();
+  }
+
+  #dropTimers(): void {
+    for (const timer of [
+      this.#ageTimer,
+      this.#reviveTimer,
+      this.#reconcileTimer,
+      this.#reconcileEachTimer,
+    ])
+      timer?.cancel();
+    this.#ageTimer =
+      this.#reviveTimer =
+      this.#reconcileTimer =
+      this.#reconcileEachTimer =
+        undefined;
+  }
+
+  // ---- what the cluster tells
+
+  connected(facts: { readonly frameworkId: string; readonly isNew: boolean }): void {
+    this.#ports.log.info('connected to the cluster', facts);
+    this.#isConnected = true;
+    this.refusal = null;
+    // A new subscription starts unsuppressed, and all offers of before are void.
+    this.#isSuppressed = false;
+    this.book.clear();
+    this.#reconcileAll();
+  }
+
+  disconnected(because: string): void {
+    if (this.#isConnected) this.#ports.log.warn('cluster connection lost', { because });
+    this.#isConnected = false;
+    this.book.clear();
+    this.#dropTimers();
+  }
+
+  refused(because: string): void {
+    this.#ports.log.error('the cluster refuses us', { because });
+    this.refusal = because;
+  }
+
+  offers(offers: readonly ClusterOffer[]): void {
+    const executor = this.cluster.name;
+    this.book.add(
+      offers.map((offer) => ({ ...offer, executor })),
+      this.#ports.clock.monotonicMs(),
+    );
+    this.#watchAge();
+    this.#owner.offersChanged();
+  }
+
+  rescinded(offerId: OfferId): void {
+    this.book.remove([offerId]);
+  }
+
+  updated(update: TaskUpdate): void {
+    this.#unanswered.delete(update.taskId);
+    this.#owner.updated(this, update);
+  }
+
+  agentFailed(agentId: AgentId): void {
+    this.#ports.log.warn('agent failed', { agentId });
+  }
+
+  // ---- offers
+
+  /** A job waits and no held offer fits it: ask for all there is. */
+  want(): void {
+    if (!this.#isConnected || this.#reviveTimer !== undefined) return;
+    const sinceMs = this.#ports.clock.monotonicMs() - this.#revivedAtMs;
+    if (sinceMs >= REVIVE_EACH_MS_MIN) {
+      this.#revive();
+      return;
+    }
+    // REVIVE clears all filters, so they are rationed; the wish is kept.
+    this.#reviveTimer = this.#ports.timers.after(REVIVE_EACH_MS_MIN - sinceMs, () => {
+      this.#reviveTimer = undefined;
+      if (this.#isConnected && this.#owner.hasPending() && this.book.size === 0) this.#revive();
+    });
+  }
+
+  #revive(): void {
+    this.#revivedAtMs = this.#ports.clock.monotonicMs();
+    this.#isSuppressed = false;
+    this.cluster.revive();
+  }
+
+  /** Offers older than `OFFER_HELD_MS_MAX` go back: other frameworks wait for what we hoard. */
+  #watchAge(): void {
+    if (this.#ageTimer !== undefined) return;
+    const oldest = this.book.oldestMs();
+    if (oldest === undefined) return;
+    const inMs = Math.max(0, oldest + OFFER_HELD_MS_MAX - this.#ports.clock.monotonicMs());
+    this.#ageTimer = this.#ports.timers.after(inMs, () => {
+      this.#ageTimer = undefined;
+      const old = this.book.takeOlder(OFFER_HELD_MS_MAX, this.#ports.clock.monotonicMs());
+      if (old.length > 0) this.cluster.decline(old, REFUSE_MS);
+      if (this.book.size === 0 && !this.#owner.hasPending() && !this.#isSuppressed) {
+        this.#isSuppressed = true;
+        this.cluster.suppress();
+      }
+      this.#watchAge();
+    });
+  }
+
+  get isSuppressed(): boolean {
+    return this.#isSuppressed;
+  }
+
+  // ---- reconciliation
+
+  /** Asks about one task now, and again until it is answered. */
+  ask(task: TaskRef): void {
+    this.#unanswered.set(task.taskId, task);
+    if (!this.#isConnected) return;
+    this.cluster.reconcile([task]);
+    this.#askAgain(RECONCILE_AGAIN_MS_MIN);
+  }
+
+  /** Our part of a task is over: nobody waits for an answer any more. */
+  forget(taskId: TaskId): void {
+    this.#unanswered.delete(taskId);
+  }
+
+  isAnswered(taskId: TaskId): boolean {
+    return !this.#unanswered.has(taskId);
+  }
+
+  #reconcileAll(): void {
+    this.#unanswered.clear();
+    const tasks = this.#owner.tasksOf(this.cluster.name);
+    for (const task of tasks) this.#unanswered.set(task.taskId, task);
+    if (tasks.length > 0) this.cluster.reconcile(tasks);
+    // All the cluster knows of: finds tasks that no job holds.
+    this.cluster.reconcile([]);
+    this.#askAgain(RECONCILE_AGAIN_MS_MIN);
+    this.#reconcileEachTimer?.cancel();
+    this.#reconcileEachTimer = this.#ports.timers.after(RECONCILE_EACH_MS, () =>
+      this.#reconcileAll(),
+    );
+  }
+
+  /** Silence is no answer: asked again with back-off, for as long as it takes. */
+  #askAgain(pauseMs: number): void {
+    this.#reconcileTimer?.cancel();
+    this.#reconcileTimer = this.#ports.timers.after(pauseMs, () => {
+      this.#reconcileTimer = undefined;
+      if (this.#unanswered.size === 0) return;
+      this.#ports.log.info('asking again about tasks', { tasks: this.#unanswered.size });
+      this.cluster.reconcile([...this.#unanswered.values()]);
+      this.#askAgain(Math.min(2 * pauseMs, RECONCILE_AGAIN_MS_MAX));
+    });
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * What the leader believes of the jobs that hold a task, and the only way it changes a record. Events of one job are
+ * carried out one after the other; writes of many jobs share a transaction. A write whose result is unknown is in
+ * doubt: the job is read again before anything else happens to it.
+ */
+import type { Clock, Timers } from '../contracts/clock.js';
+import { ServiceError } from '../contracts/errors.js';
+import type { Log } from '../contracts/log.js';
+import { FencedOut, type JobStep, type JobStore, type StepAnswer } from '../contracts/store.js';
+import { assert } from '../core/assert.js';
+import { isLive, type Job, type LiveJob } from '../core/job.js';
+import { type Effect, type JobEvent, step } from '../core/lifecycle.js';
+import type { JobId } from '../core/units.js';
+
+export type Applied =
+  /** Stored. The effects are still to be carried out. */
+  | {
+      readonly kind: 'moved';
+      readonly before: Job;
+      readonly job: Job;
+      readonly effects: readonly Effect[];
+    }
+  /** Late, repeated or foreign: nothing changed. */
+  | { readonly kind: 'ignored'; readonly because: string; readonly effects: readonly Effect[] }
+  /** The record has moved on, as another process wrote it (a kill wanted before its intent, a job removed). */
+  | { readonly kind: 'refused'; readonly job: Job | undefined };
+
+interface Write {
+  readonly step: JobStep;
+  readonly settle: (answer: StepAnswer) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface JobBookPorts {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  /** The lease is another's: the whole daemon must stop at once. */
+  readonly fencedOut: (error: FencedOut) => void;
+}
+
+/** First and largest pause before a store that failed is asked again. */
+const AGAIN_MS_MIN = 100;
+const AGAIN_MS_MAX = 5_000;
+
+export class JobBook {
+  readonly #ports: JobBookPorts;
+  readonly #epoch: number;
+  readonly #live = new Map<JobId, LiveJob>();
+  /** The end of each busy job's chain. */
+  readonly #chains = new Map<JobId, Promise<unknown>>();
+  #gathered: Write[] = [];
+  #isWriting = false;
+  #isClosed = false;
+
+  constructor(ports: JobBookPorts, epoch: number, live: readonly LiveJob[]) {
+    this.#ports = ports;
+    this.#epoch = epoch;
+    for (const job of live) this.#live.set(job.id, job);
+  }
+
+  get(id: JobId): LiveJob | undefined {
+    return this.#live.get(id);
+  }
+
+  live(): IterableIterator<LiveJob> {
+    return this.#live.values();
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Nothing is written any more; what waits never settles. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * Carries out one event on a job: on what the book holds of it, else on `known` (a record just read), else on the
+   * record read from the store. Resolves when the outcome is durable; goes on trying while the store is away.
+   */
+  apply(id: JobId, event: JobEvent, known?: Job): Promise<Applied> {
+    const former = this.#chains.get(id);
+    const mine =
+      former === undefined
+        ? this.#carryOut(id, event, known)
+        : former.then(() => this.#carryOut(id, event));
+    // The chain goes on whatever became of its links; the caller sees the failure.
+    const link = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#chains.set(id, link);
+    void link.then(() => {
+      if (this.#chains.get(id) === link) this.#chains.delete(id);
+    });
+    return mine;
+  }
+
+  async #carryOut(id: JobId, event: JobEvent, known?: Job): Promise<Applied> {
+    let job = this.#live.get(id) ?? known ?? (await this.#read(id));
+    for (;;) {
+      if (job === undefined) return { kind: 'refused', job };
+      const taken = step(job, event, this.#ports.clock.now());
+      if (taken.kind === 'ignored') return taken;
+      const answer = await this.#write(job, taken.job, event.kind === 'placed');
+      if (answer === 'doubt') {
+        job = await this.#read(id);
+        this.#remember(id, job);
+        continue;
+      }
+      if (answer.kind === 'stored') {
+        const stored: Job = { ...taken.job, version: answer.version };
+        this.#remember(id, stored);
+        return { kind: 'moved', before: job, job: stored, effects: taken.effects };
+      }
+      this.#remember(id, answer.job);
+      const isSame = answer.job?.state === job.state && answer.job.launches === job.launches;
+      if (event.kind === 'placed' || answer.job === undefined)
+        return { kind: 'refused', job: answer.job };
+      assert(!isSame, 'a step is refused only when the record has moved on');
+      job = answer.job;
+    }
+  }
+
+  #remember(id: JobId, job: Job | undefined): void {
+    if (job !== undefined && isLive(job)) this.#live.set(id, job);
+    else this.#live.delete(id);
+  }
+
+  #write(from: Job, to: Job, unlessKillWanted: boolean): Promise<StepAnswer | 'doubt'> {
+    const { state, launches } = from;
+    return new Promise((settle, fail) => {
+      this.#gathered.push({
+        step: { from: { state, launches }, unlessKillWanted, to },
+        settle,
+        fail: (error) => (isAway(error) ? settle('doubt') : fail(error)),
+      });
+      if (!this.#isWriting) this.#ports.timers.soon(() => void this.#flush());
+    });
+  }
+
+  /** One transaction at a time: while it syncs, the next batch gathers. */
+  async #flush(): Promise<void> {
+    if (this.#isWriting || this.#isClosed) return;
+    this.#isWriting = true;
+    while (this.#gathered.length > 0 && !this.#isClosed) {
+      const batch = this.#gathered;
+      this.#gathered = [];
+      try {
+        const answers = await this.#ports.store.advance(
+          this.#epoch,
+          batch.map((write) => write.step),
+        );
+        batch.forEach((write, at) => {
+          const answer = answers[at];
+          assert(answer !== undefined, 'the store answers each step');
+          write.settle(answer);
+        });
+      } catch (error) {
+        if (error instanceof FencedOut) {
+          this.close();
+          this.#ports.fencedOut(error);
+          return;
+        }
+        for (const write of batch) write.fail(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  /** Reads a record, for as long as it takes. */
+  async #read(id: JobId): Promise<Job | undefined> {
+    for (let pauseMs = AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, AGAIN_MS_MAX)) {
+      try {
+        return await this.#ports.store.job(id);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        this.#ports.log.warn('store away, asking again', { jobId: id, pauseMs });
+      }
+      await new Promise<void>((go) => this.#ports.timers.after(pauseMs, go));
+    }
+  }
+}
+
+/** The world failed, not we: the store cannot be reached. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof ServiceError && error.code === 'store-unavailable';

@@ -1,0 +1,440 @@
+/**
+ * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
+ * Cycles run when something happened, never on a sleeping loop.
+ */
+
+import type { Timer } from '../contracts/clock.js';
+import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
+import {
+  CYCLE_EACH_MS_MIN,
+  LAUNCHES_PER_CYCLE_MAX,
+  SHAPES_PER_CYCLE_MAX,
+  SWEEP_BACK_MS,
+  SWEEP_EACH_MS,
+  UPDATE_OVERDUE_MS,
+} from '../contracts/limits.js';
+import type { Lease, PendingRow } from '../contracts/store.js';
+import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
+import { isLive, type Job, type LaunchingJob } from '../core/job.js';
+import type { Obstacle } from '../core/obstacle.js';
+import { PendingQueue } from '../core/queue.js';
+import { type Instant, instant, type JobId, type OfferId } from '../core/units.js';
+import { Accounting } from './accounting.js';
+import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
+import { type Applied, JobBook } from './job-book.js';
+import { type Bin, type Placed, Placing } from './placing.js';
+import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import { Updates } from './updates.js';
+
+/** Rows read at once while the queue is loaded. */
+const INTAKE_ROWS = 5_000;
+/** A launch that failed on our side (directory, store) is tried again after this. */
+const POSTPONED_MS = 5_000;
+/** The window of use moves on by the hour. */
+const ACCOUNT_EACH_MS = 3_600_000;
+/** A kill is sent again after this, until the task's end is known. */
+const KILL_AGAIN_MS = 10_000;
+
+export class Leader implements LinkOwner {
+  readonly #ports: SchedulerPorts;
+  readonly #options: SchedulerOptions;
+  readonly #queue = new PendingQueue();
+  readonly #book: JobBook;
+  readonly #placing: Placing;
+  readonly #updates: Updates;
+  readonly #links = new Map<string, ClusterLink>();
+  /** Planned, not yet told what became of them. */
+  readonly #inHand = new Set<JobId>();
+  #highest: JobId | null = null;
+  #isTakingIn = false;
+  #takeInAgain = false;
+  #cycleTimer: Timer | undefined;
+  #sweepTimer: Timer | undefined;
+  #dueTimer: Timer | undefined;
+  #lastCycleMs = Number.NEGATIVE_INFINITY;
+  #cursor: CycleCursor | null = null;
+  /** Why jobs wait, by shape, as the last cycles saw it. */
+  #obstacles = new Map<number, readonly Obstacle[]>();
+  readonly #accounting = new Accounting();
+  #accountsTimer: Timer | undefined;
+  #wantsOffers = false;
+  #isClosed = false;
+  #isReady = false;
+
+  private constructor(ports: SchedulerPorts, options: SchedulerOptions, book: JobBook) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#book = book;
+    this.#placing = new Placing(ports, options, book, this.#accounting);
+    this.#updates = new Updates(ports, book, {
+      applied: (applied, executor) => this.#afterwards(applied, executor),
+      linkOf: (executor) => this.#links.get(executor),
+    });
+  }
+
+  /** Reads everything under our epoch, then connects the clusters. */
+  static async takeOver(
+    ports: SchedulerPorts,
+    options: SchedulerOptions,
+    lease: Lease,
+    clusters: readonly Cluster[],
+    fencedOut: () => void,
+  ): Promise<Leader> {
+    const live = await ports.store.live();
+    const book = new JobBook({ ...ports, fencedOut }, lease.epoch, live);
+    const leader = new Leader(ports, options, book);
+    for (const cluster of clusters)
+      leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
+    ports.log.info('record read', { live: live.length });
+    await leader.#account();
+    await leader.#takeIn();
+    await leader.#actOnKills();
+    return leader;
+  }
+
+  async start(): Promise<void> {
+    this.#sweepLater();
+    await Promise.all([...this.#links.values()].map((link) => link.start()));
+    this.#isReady = true;
+  }
+
+  /** Ends the term; tasks go on. `isFenced`: another may lead already, so nothing more is sent. */
+  async stop(): Promise<void> {
+    this.#isClosed = true;
+    this.#isReady = false;
+    this.#placing.close();
+    for (const timer of [this.#cycleTimer, this.#sweepTimer, this.#dueTimer, this.#accountsTimer])
+      timer?.cancel();
+    this.#updates.close();
+    this.#book.close();
+    await Promise.all([...this.#links.values()].map((link) => link.stop()));
+  }
+
+  status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
+    const trouble: string[] = [];
+    for (const [name, link] of this.#links) {
+      if (link.refusal !== null) trouble.push(`executor ${name} refuses us: ${link.refusal}`);
+      else if (!link.isConnected) trouble.push(`executor ${name} is not connected`);
+    }
+    return {
+      isReady: this.#isReady,
+      pending: this.#queue.size,
+      live: this.#book.size,
+      trouble,
+    };
+  }
+
+  /** Why a waiting job still waits; undefined when it does not wait here. */
+  obstacles(id: JobId): readonly Obstacle[] | undefined {
+    const shape = this.#queue.shapeOf(id);
+    if (shape === undefined) return undefined;
+    return this.#obstacles.get(shape.id) ?? [{ code: 'no-offers' }];
+  }
+
+  /** Sums of use, from the record; again when the window has moved on. */
+  async #account(): Promise<void> {
+    const since = instant(this.#ports.clock.now() - this.#options.usageWindowMs);
+    this.#accounting.load(await this.#ports.store.used(since), this.#book.live());
+    this.#accountsTimer = this.#ports.timers.after(ACCOUNT_EACH_MS, () => {
+      this.#account().catch((error: unknown) =>
+        this.#ports.log.warn('use not read; the sums of before stay in force', { error }),
+      );
+    });
+  }
+
+  // ---- notices from web processes
+
+  submitted(): void {
+    void this.#takeIn();
+  }
+
+  killWanted(id: JobId): void {
+    void this.#kill(id);
+  }
+
+  // ---- intake
+
+  /** Reads the pending rows above the highest id known; a notice that arrives meanwhile is not lost. */
+  async #takeIn(): Promise<void> {
+    if (this.#isTakingIn) {
+      this.#takeInAgain = true;
+      return;
+    }
+    this.#isTakingIn = true;
+    try {
+      do {
+        this.#takeInAgain = false;
+        await this.#readRows({});
+      } while (this.#takeInAgain && !this.#isClosed);
+    } catch (error) {
+      this.#ports.log.warn('pending jobs not read; the next sweep tries again', { error });
+    } finally {
+      this.#isTakingIn = false;
+    }
+  }
+
+  async #readRows(since: { submittedSince?: Instant }): Promise<void> {
+    const isSweep = since.submittedSince !== undefined;
+    let after = isSweep ? null : this.#highest;
+    for (;;) {
+      const rows = await this.#ports.store.pending({ after, limit: INTAKE_ROWS, ...since });
+      if (this.#isClosed) return;
+      for (const row of rows) this.#takeRow(row);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.id;
+      if (!isSweep) this.#highest = last.id;
+      if (rows.length < INTAKE_ROWS) return;
+    }
+  }
+
+  #takeRow(row: PendingRow): void {
+    if (this.#queue.has(row.id) || this.#inHand.has(row.id) || this.#book.get(row.id)) return;
+    if (row.isKillWanted) {
+      void this.#kill(row.id);
+      return;
+    }
+    this.#queue.add(row);
+    this.#newWork();
+  }
+
+  #newWork(): void {
+    this.#wantsOffers = true;
+    this.#cycleSoon();
+  }
+
+  #sweepLater(): void {
+    this.#sweepTimer = this.#ports.timers.after(SWEEP_EACH_MS, () => void this.#sweep());
+  }
+
+  /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
+  async #sweep(): Promise<void> {
+    try {
+      const submittedSince = instant(this.#ports.clock.now() - SWEEP_BACK_MS - SWEEP_EACH_MS);
+      await this.#readRows({ submittedSince });
+      await this.#actOnKills();
+      this.#askAboutSilent();
+    } catch (error) {
+      this.#ports.log.warn('sweep not finished', { error });
+    }
+    if (!this.#isClosed) this.#sweepLater();
+  }
+
+  #askAboutSilent(): void {
+    const now = this.#ports.clock.now();
+    for (const job of this.#book.live()) {
+      const link = this.#links.get(job.placement.executor);
+      if (link === undefined) continue;
+      const { taskId, agentId } = job.placement;
+      const silentMs = now - job.placement.placedAt;
+      if (job.state === 'launching' && silentMs > UPDATE_OVERDUE_MS && link.isAnswered(taskId))
+        link.ask({ taskId, agentId });
+      if (job.state === 'killing') this.#updates.killAgain(job, KILL_AGAIN_MS);
+    }
+  }
+
+  // ---- kills
+
+  async #actOnKills(): Promise<void> {
+    for (const id of await this.#ports.store.killsWanted()) {
+      if (this.#book.get(id)?.state !== 'killing') void this.#kill(id);
+    }
+  }
+
+  async #kill(id: JobId): Promise<void> {
+    try {
+      const job = await this.#ports.store.job(id);
+      const wanted = job?.killWanted;
+      if (job === undefined || wanted === null || wanted === undefined || this.#isClosed) return;
+      if (job.state === 'over') return;
+      this.#queue.remove(id);
+      const event = { kind: 'killWanted', by: wanted.by, at: wanted.at } as const;
+      const executor = isLive(job) ? job.placement.executor : null;
+      this.#afterwards(await this.#book.apply(id, event, job), executor);
+    } catch (error) {
+      this.#ports.log.warn('kill not carried out; the next sweep tries again', {
+        jobId: id,
+        error,
+      });
+    }
+  }
+
+  // ---- the cycle
+
+  offersChanged(): void {
+    this.#cycleSoon();
+  }
+
+  hasPending(): boolean {
+    return this.#queue.size > 0;
+  }
+
+  tasksOf(executor: string): readonly TaskRef[] {
+    const tasks: TaskRef[] = [];
+    for (const { placement } of this.#book.live())
+      if (placement.executor === executor)
+        tasks.push({ taskId: placement.taskId, agentId: placement.agentId });
+    return tasks;
+  }
+
+  #cycleSoon(): void {
+    if (this.#cycleTimer !== undefined || this.#isClosed) return;
+    const sinceMs = this.#ports.clock.monotonicMs() - this.#lastCycleMs;
+    const waitMs = Math.max(0, CYCLE_EACH_MS_MIN - sinceMs);
+    this.#cycleTimer = this.#ports.timers.after(waitMs, () => {
+      this.#cycleTimer = undefined;
+      this.#cycle();
+    });
+  }
+
+  #cycle(): void {
+    const startedMs = this.#ports.clock.monotonicMs();
+    this.#lastCycleMs = startedMs;
+    const at = this.#ports.clock.now();
+    this.#queue.due(at);
+    this.#watchDue(at);
+    if (this.#isClosed || this.#queue.size === 0) return;
+    const links = [...this.#links.values()];
+    const offers = links.flatMap((link) => [...link.book.all()]);
+    const plan = planCycle({
+      queue: this.#queue,
+      offers,
+      policy: this.#ports.policy,
+      standings: this.#accounting,
+      at,
+      limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
+      defaultExecutor: this.#options.defaultExecutor,
+      cursor: this.#cursor,
+    });
+    // A round that goes on adds to what it found before; a new round begins anew.
+    if (this.#cursor === null) this.#obstacles.clear();
+    for (const [shape, obstacles] of plan.obstacles) this.#obstacles.set(shape, obstacles);
+    this.#cursor = plan.cursor;
+    this.#carryOut(plan.launches);
+    const tookMs = this.#ports.clock.monotonicMs() - startedMs;
+    const launched = plan.launches.length;
+    this.#ports.events.emit('cycle:finished', { pending: this.#queue.size, launched, tookMs });
+    if (plan.isUnfinished) this.#cycleSoon();
+    else this.#askForOffers(links, launched);
+  }
+
+  /** Jobs still wait and nothing fitted: ask for more, once for each reason to. */
+  #askForOffers(links: readonly ClusterLink[], launched: number): void {
+    if (this.#queue.size === 0) return;
+    for (const link of links)
+      if (link.isSuppressed || (this.#wantsOffers && launched === 0)) link.want();
+    this.#wantsOffers = false;
+  }
+
+  #watchDue(at: Instant): void {
+    this.#dueTimer?.cancel();
+    const next = this.#queue.nextDueAt();
+    this.#dueTimer =
+      next === null
+        ? undefined
+        : this.#ports.timers.after(Math.max(1, next - at), () => this.#newWork());
+  }
+
+  #carryOut(launches: readonly Launch[]): void {
+    if (launches.length === 0) return;
+    const bins = new Map<OfferId, { bin: Bin; launches: Launch[] }>();
+    for (const launch of launches) {
+      this.#queue.remove(launch.jobId);
+      this.#inHand.add(launch.jobId);
+      const first = launch.offerIds[0];
+      const link = this.#links.get(launch.executor);
+      if (first === undefined || link === undefined) continue;
+      const known = bins.get(first);
+      if (known !== undefined) {
+        known.launches.push(launch);
+        continue;
+      }
+      link.book.remove(launch.offerIds);
+      const own: Launch[] = [launch];
+      bins.set(first, { bin: { link, offerIds: launch.offerIds, launches: own }, launches: own });
+    }
+    void this.#placing
+      .carryOut(
+        [...bins.values()].map(({ bin }) => bin),
+        (placed) => this.#placed(placed),
+      )
+      .catch((error: unknown) => this.#ports.failed(error));
+  }
+
+  #placed(placed: Placed): void {
+    switch (placed.kind) {
+      case 'launched':
+        this.#inHand.delete(placed.job.id);
+        this.#launched(placed.job);
+        return;
+      case 'doubt':
+        this.#inHand.delete(placed.job.id);
+        this.#updates.inDoubt(placed.job);
+        return;
+      case 'refused':
+        this.#inHand.delete(placed.job.id);
+        void this.#updates.neverRan(placed.job, 'the cluster refused the launch');
+        return;
+      case 'moved-on':
+        this.#inHand.delete(placed.jobId);
+        // A kill came before the intent, or another process changed the record: take it as it is now.
+        if (placed.job?.state === 'pending' && placed.job.killWanted === null)
+          this.#requeue(placed.job);
+        else void this.#kill(placed.jobId);
+        return;
+      case 'postponed':
+        this.#inHand.delete(placed.jobId);
+        this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(placed.jobId));
+        return;
+    }
+  }
+
+  async #readAgain(id: JobId): Promise<void> {
+    try {
+      const job = await this.#ports.store.job(id);
+      if (job?.state === 'pending' && !this.#isClosed) this.#requeue(job);
+    } catch {
+      this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(id));
+    }
+  }
+
+  #launched({ id, submittedAt, placement: { taskId } }: LaunchingJob): void {
+    const waitedMs = this.#ports.clock.now() - submittedAt;
+    this.#ports.events.emit('job:launched', { jobId: id, taskId, waitedMs });
+  }
+
+  // ---- updates
+
+  updated(link: ClusterLink, update: TaskUpdate): void {
+    this.#updates.take(link, update);
+  }
+
+  /** After a record was stored: effects, and the queue follows. `executor`: where the task runs, if there is one. */
+  #afterwards(applied: Applied, executor: string | null): void {
+    if (applied.kind === 'refused' || this.#isClosed) return;
+    for (const effect of applied.effects) {
+      if (effect.kind === 'killTask' && executor !== null) this.#updates.kill(executor, effect);
+      if (effect.kind === 'settle' && applied.kind === 'moved')
+        this.#accounting.settle(applied.before, effect.usedMs);
+    }
+    if (applied.kind === 'ignored') return;
+    const { before, job } = applied;
+    if (isLive(before) && !isLive(job)) {
+      this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
+      this.#updates.forget(before.placement.taskId);
+    }
+    if (job.state === 'pending') this.#requeue(job);
+    if (job.state === 'over') {
+      const { id, owner, outcome } = job;
+      this.#ports.events.emit('job:ended', { jobId: id, owner, outcome: outcome.kind });
+    }
+  }
+
+  #requeue(job: Job & { state: 'pending' }): void {
+    if (this.#queue.has(job.id) || this.#inHand.has(job.id) || this.#book.get(job.id)) return;
+    const { id, owner, project, submittedAt, notBefore, spec } = job;
+    const { needs, constraints, executor } = spec;
+    this.#queue.add({ id, owner, project, submittedAt, needs, constraints, executor, notBefore });
+    this.#newWork();
+  }
+}

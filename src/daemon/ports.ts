@@ -1,0 +1,36 @@
+/** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
+import type { Clock, Timers } from '../contracts/clock.js';
+import type { Events } from '../contracts/events.js';
+import type { Log } from '../contracts/log.js';
+import type { FileStorage } from '../contracts/storage.js';
+import type { JobStore } from '../contracts/store.js';
+import type { Policy } from '../core/policy.js';
+import type { TaskMode } from './task-order.js';
+
+export interface SchedulerPorts {
+  readonly store: JobStore;
+  readonly storage: FileStorage;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly events: Events;
+  readonly policy: Policy;
+  /** This installation's id: tells our tasks from those of a twin. */
+  readonly installation: string;
+  /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
+  readonly failed: (error: unknown) => void;
+}
+
+export interface SchedulerOptions {
+  readonly installation: string;
+  /** Unique among all daemons that share the store. */
+  readonly holder: string;
+  /** No other daemon can be alive: a lease left behind is taken at once. */
+  readonly isAlone: boolean;
+  /** Takes the jobs that name no executor. */
+  readonly defaultExecutor: string;
+  /** How far back use counts. */
+  readonly usageWindowMs: number;
+  /** Whether an executor runs containers or plain processes. */
+  readonly modeOf: (executor: string) => TaskMode;
+}

@@ -1,0 +1,99 @@
+/** From a placed job to the order that its cluster executes: program, environment, mounts. */
+import type { ClusterOffer, TaskOrder } from '../contracts/cluster.js';
+import { KILL_GRACE_MS } from '../contracts/limits.js';
+import type { JobDirectoryOrder } from '../contracts/storage.js';
+import { assert } from '../core/assert.js';
+import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
+import { parseTaskId } from '../core/units.js';
+import { SCRIPT_FILE, WRAPPER_FILE, wrapperScript } from '../core/wrapper.js';
+
+/** How the agents of an executor run tasks: in containers, or as plain processes of the agent. */
+export type TaskMode = 'container' | 'process';
+
+export const CONTAINER_JOB_DIRECTORY = '/mnt/go-docker';
+const CONTAINER_HOME = '/mnt/home';
+const CONTAINER_DATA = '/mnt/god-data';
+/** A process starts with an empty environment; a container keeps its image's PATH. */
+const PROCESS_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The directory of a launch, with the user's script and our wrapper around it. */
+export const directoryOrder = (job: Job, script: string, launch: number): JobDirectoryOrder => ({
+  id: job.id,
+  identity: job.identity,
+  files: [
+    { name: SCRIPT_FILE, content: script, mode: 0o755 },
+    { name: WRAPPER_FILE, content: wrapperScript(launch), mode: 0o755 },
+  ],
+});
+
+/** The environment of a job, whole: nothing of the service's reaches it. */
+export function environmentOf(job: Job, directory: string, mode: TaskMode): Record<string, string> {
+  const pwd = mode === 'container' ? CONTAINER_JOB_DIRECTORY : directory;
+  const home = homeOf(job, pwd, mode);
+  const environment: Record<string, string> = {
+    GODOCKER_JID: String(job.id),
+    GODOCKER_PWD: pwd,
+    GODOCKER_HOME: home,
+    GODOCKER_DATA: CONTAINER_DATA,
+    HOME: home,
+    USER: job.owner,
+    LOGNAME: job.owner,
+  };
+  if (mode === 'process') environment.PATH = PROCESS_PATH;
+  return environment;
+}
+
+function homeOf(job: Job, pwd: string, mode: TaskMode): string {
+  if (mode === 'process') return job.identity.home === '' ? pwd : job.identity.home;
+  return job.spec.volumes.some((volume) => volume.mount === CONTAINER_HOME) ? CONTAINER_HOME : pwd;
+}
+
+/** The job directory under its name inside, and what policy granted. */
+const mountsOf = (spec: JobSpec, directory: string): readonly Volume[] => [
+  { name: 'go-docker', path: directory, mount: CONTAINER_JOB_DIRECTORY, acl: 'rw' },
+  ...spec.volumes,
+];
+
+export interface OrderContext {
+  readonly mode: TaskMode;
+  readonly installation: string;
+  readonly role: ClusterOffer['role'];
+}
+
+/** What the cluster is asked to run for one stored intent. */
+export function taskOrder(
+  job: Job & { placement: Placement },
+  { mode, installation, role }: OrderContext,
+): TaskOrder {
+  const { placement, directory } = job;
+  assert(directory !== null, 'a placed job has its directory');
+  const launch = parseTaskId(placement.taskId)?.launch;
+  assert(launch === job.launches, 'the placement is of the latest launch');
+  const isContainer = mode === 'container';
+  const wrapper = `${isContainer ? CONTAINER_JOB_DIRECTORY : directory}/${WRAPPER_FILE}`;
+  return {
+    taskId: placement.taskId,
+    jobId: job.id,
+    name: job.spec.name,
+    agentId: placement.agentId,
+    role,
+    needs: job.spec.needs,
+    ports: placement.ports,
+    containerPorts: job.spec.ports,
+    image: isContainer ? job.spec.image : null,
+    volumes: isContainer ? mountsOf(job.spec, directory) : [],
+    hasNetwork: job.spec.hasNetwork,
+    identity: job.identity,
+    isRoot: job.spec.isRoot,
+    argv: ['/bin/sh', wrapper],
+    environment: environmentOf(job, directory, mode),
+    labels: {
+      'godocker.installation': installation,
+      'godocker.job': String(job.id),
+      'godocker.uid': String(job.spec.isRoot ? 0 : job.identity.uid),
+      'godocker.gid': String(job.spec.isRoot ? 0 : job.identity.gid),
+      'godocker.sgids': job.identity.sgids.join(','),
+    },
+    killGraceMs: KILL_GRACE_MS,
+  };
+}

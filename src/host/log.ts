@@ -1,0 +1,25 @@
+/** The service's log: one JSON object a line through pino, or short lines for people at a terminal. */
+import { type Logger, pino } from 'pino';
+import type { Facts, Log } from '../contracts/log.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export function openLog({ level }: { level: LogLevel }): Log {
+  return wrap(
+    pino({
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { error: pino.stdSerializers.err },
+      redact: ['password', 'apikey', 'secret', 'token'],
+    }),
+  );
+}
+
+const wrap = (logger: Logger): Log => ({
+  debug: (message, facts: Facts = {}) => logger.debug(facts, message),
+  info: (message, facts: Facts = {}) => logger.info(facts, message),
+  warn: (message, facts: Facts = {}) => logger.warn(facts, message),
+  error: (message, facts: Facts = {}) => logger.error(facts, message),
+  with: (facts) => wrap(logger.child(facts)),
+});

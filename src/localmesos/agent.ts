@@ -1,0 +1,38 @@
+/** One agent of the local node: a share of this machine, or an imagined one. */
+import type { Attribute, URL } from '../mesos/messages.js';
+import type { Amount } from './amounts.js';
+import type { Offer } from './offers.js';
+import type { Task } from './task.js';
+
+export interface Agent {
+  readonly id: string;
+  readonly hostname: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly url: URL;
+  readonly attributes: readonly Attribute[];
+  readonly registeredAt: number;
+  readonly total: Amount;
+  /** Neither offered nor used. */
+  free: Amount;
+  readonly offers: Set<Offer>;
+  /** Tasks that hold resources, by framework and task id. */
+  readonly tasks: Set<Task>;
+}
+
+/** Reads `rack:r1;zone:z1;num:1` as agents do: numbers become scalars, the rest text. */
+export function parseAttributes(text: string): Attribute[] {
+  return text
+    .split(';')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => {
+      const colon = part.indexOf(':');
+      if (colon <= 0) throw new Error(`attribute "${part}" must have the form name:value`);
+      const name = part.slice(0, colon).trim();
+      const value = part.slice(colon + 1).trim();
+      return /^-?\d+(\.\d+)?$/.test(value)
+        ? { name, type: 'SCALAR' as const, scalar: { value: Number(value) } }
+        : { name, type: 'TEXT' as const, text: { value } };
+    });
+}

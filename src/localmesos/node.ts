@@ -1,0 +1,300 @@
+/** Builds a local node: a Mesos master and its agents on one machine, in this process. */
+import { randomUUID } from 'node:crypto';
+import { cpus as machineCpus, hostname as machineName, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { Clock, Timers } from '../contracts/clock.js';
+import { type Log, SILENT } from '../contracts/log.js';
+import { instant } from '../core/units.js';
+import { type Agent, parseAttributes } from './agent.js';
+import type { Amount } from './amounts.js';
+import { Books, type Ports } from './books.js';
+import type { Containerizer } from './containerizer.js';
+import { openHome } from './home.js';
+import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
+import { Master } from './master.js';
+import { bootId } from './proc.js';
+import { ProcessContainerizer } from './process.js';
+import { type Credential, MasterServer } from './server.js';
+import { SimulatingContainerizer } from './simulate.js';
+import {
+  frameworksView,
+  MASTER_CAPABILITIES,
+  MESOS_VERSION,
+  metricsView,
+  type Place,
+  rolesView,
+  slavesView,
+  stateView,
+  tasksView,
+  versionView,
+} from './views.js';
+
+export type ContainerizerName = 'docker' | 'process' | 'simulate';
+
+export interface LocalNodeOptions {
+  /** 0 takes a free one. Default 5050. */
+  readonly port?: number;
+  /** Address to listen on. Default 127.0.0.1; others are refused unless `allowRemote`. */
+  readonly host?: string;
+  readonly allowRemote?: boolean;
+  /** Further names that requests may have in `Host`. */
+  readonly hosts?: readonly string[];
+  /** Default 1. */
+  readonly agents?: number;
+  /** Of each agent; default: the machine's, shared equally. */
+  readonly cpus?: number;
+  readonly memMb?: number;
+  readonly gpus?: number;
+  readonly diskMb?: number;
+  /** Attributes of every agent, as `rack:r1;zone:z1`; or one text for each agent. */
+  readonly attributes?: string | readonly string[];
+  /** Name of the machine in offers. */
+  readonly hostname?: string;
+  /** `auto` (default): Docker when a daemon answers, else processes. */
+  readonly containerizer?: ContainerizerName | 'auto';
+  /** Where to keep what must survive; needed unless tasks are simulated. Absolute. */
+  readonly stateDir?: string;
+  /** Null: nobody has to say who they are. */
+  readonly credential: Credential | null;
+  /** Host folders that containers may mount; what is in them too. */
+  readonly allowMounts?: readonly string[];
+  /** Login name or `uid:gid` of process tasks that name none, when the node is root. */
+  readonly jobUser?: string;
+  /** Default /var/run/docker.sock. */
+  readonly dockerSocket?: string;
+  /** Default 5,000. */
+  readonly heartbeatMs?: number;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly log?: Log;
+}
+
+export interface LocalNode {
+  /** `http://host:port` */
+  readonly url: string;
+  readonly port: number;
+  readonly containerizer: ContainerizerName;
+  /** Closes streams and lets running tasks run on. */
+  stop(): Promise<void>;
+}
+
+const HEARTBEAT_MS = 5_000;
+const DISK_MB = 10_000;
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+/** Each agent has a block of ports of its own, as long as blocks last. */
+const FIRST_PORT = 31_000;
+const PORTS_EACH = 1_000;
+const PORT_BLOCKS = 30;
+/** Offers of one life of the node: ids of the next life begin behind them. */
+const OFFERS_PER_LIFE = 1_000_000_000;
+
+export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNode> {
+  const log = options.log ?? SILENT;
+  const clock = options.clock ?? realClock;
+  const timers = options.timers ?? realTimers;
+  const host = options.host ?? '127.0.0.1';
+  if (!LOOPBACK.test(host) && options.allowRemote !== true) {
+    throw new Error(`the local node does not listen on ${host} unless told that it may`);
+  }
+  const containerizer = await chooseContainerizer(options, { clock, timers, log });
+  const home = options.stateDir === undefined ? undefined : openHome(options.stateDir, randomUUID);
+  try {
+    const kept = readKept(options.stateDir);
+    const journal = openJournal(options.stateDir, kept, containerizer, timers, log);
+    const ports: Ports = { clock, timers, uuid: randomUUID, log, containerizer, journal };
+    const life = home?.life ?? 0;
+    const books = new Books(home?.masterId ?? randomUUID(), clock.now(), {
+      offer: life * OFFERS_PER_LIFE,
+      framework: nextFramework(kept, home?.masterId),
+    });
+    return await serve(options, { host, books, ports, kept, unlock: () => home?.unlock() });
+  } catch (error) {
+    home?.unlock();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly host: string;
+  readonly books: Books;
+  readonly ports: Ports;
+  readonly kept: Kept;
+  readonly unlock: () => void;
+}
+
+async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode> {
+  const { host, books, ports, kept } = parts;
+  const { clock, log, containerizer, journal } = ports;
+  const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
+  const hostname = options.hostname ?? machineName();
+  const place: Place & { port: number } = { hostname: host, ip: host, port: 0 };
+  const flags = { hostname, port: '0', agents: String(options.agents ?? 1) };
+  let master: Master | null = null;
+  const startedMs = clock.monotonicMs();
+  const pages = new Map<string, () => unknown>([
+    ['/state', () => stateView(books, place, flags)],
+    ['/slaves', () => slavesView(books)],
+    ['/frameworks', () => frameworksView(books)],
+    ['/tasks', () => tasksView(books)],
+    ['/roles', () => rolesView(books)],
+    ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
+    ['/version', () => versionView('', 0)],
+  ]);
+  const server = new MasterServer({
+    host,
+    port: options.port ?? 5050,
+    credential: options.credential,
+    hosts: options.hosts ?? [],
+    heartbeatMs,
+    uuid: ports.uuid,
+    log,
+    master: () => master,
+    pages,
+  });
+  const { port } = await server.listen();
+  Object.assign(place, { port });
+  const ready = new Master(books, ports, {
+    heartbeatMs,
+    bootId: bootId(),
+    masterInfo: () => ({
+      id: books.masterId,
+      ip: littleEndian(host),
+      port,
+      pid: `master@${host}:${port}`,
+      hostname: host,
+      version: MESOS_VERSION,
+      address: { hostname: host, ip: host, port },
+      capabilities: MASTER_CAPABILITIES.map((type) => ({ type })),
+    }),
+  });
+  for (const agent of makeAgents(options, books.masterId, { ...place, hostname }, clock)) {
+    ready.addAgent(agent);
+  }
+  await ready.start(kept);
+  master = ready;
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  log.info('local node ready', {
+    url,
+    containerizer: containerizer.name,
+    agents: books.agents.size,
+  });
+  return {
+    url,
+    port,
+    containerizer: containerizer.name,
+    stop: async () => {
+      master = null;
+      ready.stop();
+      await server.close();
+      await containerizer.stop();
+      ready.stop();
+      journal.close();
+      parts.unlock();
+    },
+  };
+}
+
+async function chooseContainerizer(
+  options: LocalNodeOptions,
+  ports: { clock: Clock; timers: Timers; log: Log },
+): Promise<Containerizer> {
+  const wanted = options.containerizer ?? 'auto';
+  if (wanted === 'simulate') return new SimulatingContainerizer(ports.timers);
+  if (options.stateDir === undefined) {
+    throw new Error('the local node needs a state directory to find its tasks again');
+  }
+  ports.log.warn('tasks run as plain processes: no isolation, for development only');
+  return new ProcessContainerizer({
+    folder: join(options.stateDir, 'tasks'),
+    jobUser: options.jobUser ?? null,
+    ...ports,
+  });
+}
+
+const readKept = (stateDir: string | undefined): Kept =>
+  stateDir === undefined
+    ? { frameworks: new Map(), removed: new Set(), tasks: new Map() }
+    : readJournal(stateDir);
+
+function openJournal(
+  stateDir: string | undefined,
+  kept: Kept,
+  { name }: Containerizer,
+  timers: Timers,
+  log: Log,
+): Journal {
+  if (stateDir === undefined) return NO_JOURNAL;
+  return new FileJournal(stateDir, kept, {
+    later: timers.soon,
+    failed: (error) => log.error('journal not written', { cause: String(error) }),
+    keepsTasks: name !== 'simulate',
+  });
+}
+
+/** Ids of frameworks are never given twice. */
+function nextFramework(kept: Kept, masterId: string | undefined): number {
+  const numbers = [...kept.frameworks.keys(), ...kept.removed]
+    .filter((id) => id.startsWith(`${masterId}-`))
+    .map((id) => Number(id.slice(id.lastIndexOf('-') + 1)));
+  return numbers.reduce((next, number) => Math.max(next, number + 1), 0);
+}
+
+function makeAgents(
+  options: LocalNodeOptions,
+  masterId: string,
+  place: Place,
+  clock: Clock,
+): Agent[] {
+  const count = options.agents ?? 1;
+  const cpus = options.cpus ?? Math.max(1, Math.floor(machineCpus().length / count));
+  const memMb = options.memMb ?? Math.floor(totalmem() / 2 ** 20 / count);
+  const milli = { cpus, mem: memMb, disk: options.diskMb ?? DISK_MB, gpus: options.gpus ?? 0 };
+  const scalars = Object.fromEntries(
+    Object.entries(milli).flatMap(([name, value]) =>
+      value > 0 ? [[name, Math.round(value * 1_000)]] : [],
+    ),
+  );
+  return Array.from({ length: count }, (_, n) => {
+    const begin = FIRST_PORT + PORTS_EACH * (count > PORT_BLOCKS ? 0 : n);
+    const ports = [{ begin, end: begin + PORTS_EACH - 1 }];
+    const total: Amount = { scalars, ranges: { ports } };
+    const text =
+      typeof options.attributes === 'string' ? options.attributes : options.attributes?.[n];
+    const hostname = count === 1 ? place.hostname : `${place.hostname}-${n + 1}`;
+    const { ip, port } = place;
+    return {
+      id: `${masterId}-S${n}`,
+      hostname,
+      ip,
+      port,
+      url: { scheme: 'http', address: { hostname, ip, port }, path: `/slave(${n + 1})` },
+      attributes: parseAttributes(text ?? ''),
+      registeredAt: clock.now(),
+      total,
+      free: total,
+      offers: new Set(),
+      tasks: new Set(),
+    };
+  });
+}
+
+/** How Mesos writes an IPv4 address as a number; 0 for names and IPv6. */
+function littleEndian(address: string): number {
+  const parts = address.split('.').map(Number);
+  return parts.length === 4 ? Buffer.from(parts).readUInt32LE() : 0;
+}
+
+const realClock: Clock = {
+  now: () => instant(Date.now()),
+  monotonicMs: () => performance.now(),
+};
+
+const realTimers: Timers = {
+  after: (delayMs, call) => {
+    const timer = setTimeout(call, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  soon: (call) => {
+    setImmediate(call);
+  },
+};

@@ -1,0 +1,62 @@
+/** Runs nothing: tasks end after `simulate.ms` with `simulate.exit`, both labels of the task. For load tests. */
+import type { Timer, Timers } from '../contracts/clock.js';
+import type { TaskInfo } from '../mesos/messages.js';
+import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
+
+export class SimulatingContainerizer implements Containerizer {
+  readonly name = 'simulate';
+  readonly noun = 'Command';
+  readonly #timers: Timers;
+  readonly #running = new Map<string, Timer | null>();
+  #listener: ContainerListener = () => {};
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  async start(listener: ContainerListener): Promise<void> {
+    this.#listener = listener;
+  }
+
+  launch({ containerId, info }: Launch): void {
+    this.#listener({ kind: 'starting', containerId });
+    this.#listener({ kind: 'started', containerId, pid: null, ip: null, data: null });
+    const lastsMs = numberLabel(info, 'simulate.ms');
+    const end: End = { kind: 'exited', code: numberLabel(info, 'simulate.exit') };
+    this.#running.set(containerId, null);
+    if (lastsMs > 0) {
+      const timer = this.#timers.after(lastsMs, () => this.#end(containerId, end));
+      this.#running.set(containerId, timer);
+    } else this.#timers.soon(() => this.#end(containerId, end));
+  }
+
+  kill(containerId: string): void {
+    this.#running.get(containerId)?.cancel();
+    this.#end(containerId, { kind: 'signaled', signal: 15 });
+  }
+
+  /** Nothing outlives this process. */
+  async recover(launches: readonly Launch[]): Promise<void> {
+    for (const { containerId } of launches) {
+      const end: End = { kind: 'lost', message: 'Executor terminated' };
+      this.#listener({ kind: 'ended', containerId, end });
+    }
+  }
+
+  forget(): void {}
+
+  async stop(): Promise<void> {
+    for (const timer of this.#running.values()) timer?.cancel();
+    this.#running.clear();
+  }
+
+  #end(containerId: string, end: End): void {
+    if (this.#running.delete(containerId)) this.#listener({ kind: 'ended', containerId, end });
+  }
+}
+
+function numberLabel(info: TaskInfo, key: string): number {
+  const value = info.labels?.labels?.find((label) => label.key === key)?.value;
+  const number = Number(value ?? 0);
+  return Number.isFinite(number) && number >= 0 ? number : 0;
+}

@@ -1,0 +1,148 @@
+/**
+ * The small shell that stands between the node and its process tasks. One copy, detached from the node, reads a line
+ * for each task and forks a supervisor for it; supervisors outlive the node and leave the exit code in a file.
+ *
+ * Files of a task, in a folder named after its container id:
+ * `begun`  made exclusively, by the supervisor before it runs anything, or by a node that came back and gives the
+ *          task up: whoever makes it decides whether the task ever runs
+ * `pid`    process id and start time, written by the task's own process before it becomes the task
+ * `exit`   the exit code and a newline, one write: a reader sees all of it or nothing
+ * `run`    what the task's account executes; `sandbox/` its working directory
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+
+/** Programs are found here, never by the node's own PATH: nothing of its environment reaches a task. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Fields of a line: folder, uid, gid, supplementary groups (or `-` for none); uid `-` keeps the node's account.
+ * The task's process is a foreground child, so that it does not inherit the ignored SIGINT and SIGQUIT of a background
+ * one, and it never holds the pipes. `$RESET` undoes what else may be ignored. What a task leaves behind in its process
+ * group is killed when its first process has ended.
+ */
+const SCRIPT = `
+supervise() {
+  cd "./$1" 2>/dev/null || return
+  set -C
+  : 2>/dev/null >begun || return
+  set +C
+  (
+    folder=$1 uid=$2 gid=$3 groups=$4
+    read -r stat </proc/self/stat
+    pid=\${stat%% *}
+    set -- \${stat##*) }
+    echo "$pid \${20}" >pid || exit 125
+    echo "S $folder $pid" >&3
+    exec 3>&-
+    cd sandbox || exit 125
+    case $uid in
+    -) exec setsid $RESET /bin/sh ../run ;;
+    esac
+    case $groups in
+    -) groups=--clear-groups ;;
+    *) groups=--groups=$groups ;;
+    esac
+    exec setsid $RESET setpriv --reuid="$uid" --regid="$gid" "$groups" --no-new-privs /bin/sh ../run
+  )
+  code=$?
+  read -r pid start <pid && kill -KILL -- "-$pid" 2>/dev/null
+  echo "$code" >exit
+  echo "E $1 $code" >&3
+}
+exec 3>&1
+while read -r folder uid gid groups; do
+  supervise "$folder" "$uid" "$gid" "$groups" </dev/null >/dev/null &
+done
+`;
+
+export type SupervisorLine =
+  | { readonly kind: 'started'; readonly folder: string; readonly pid: number }
+  | { readonly kind: 'ended'; readonly folder: string; readonly code: number };
+
+export interface SupervisorListener {
+  line(line: SupervisorLine): void;
+  /** The reading shell is gone; lines it had not read are lost, running tasks are not. */
+  gone(because: string): void;
+}
+
+/** The reading shell. Closing it leaves the supervisors alone. */
+export class Supervisor {
+  readonly #child: ChildProcess;
+  #isClosed = false;
+
+  constructor(folder: string, listener: SupervisorListener) {
+    const errors = openSync(join(folder, 'supervisor.log'), 'a', 0o600);
+    this.#child = spawn('/bin/sh', ['-c', SCRIPT], {
+      cwd: folder,
+      detached: true,
+      env: { PATH: SYSTEM_PATH, RESET: resetsSignals() ? 'env --default-signal' : '' },
+      stdio: ['pipe', 'pipe', errors],
+    });
+    closeSync(errors);
+    const gone = (because: string) => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      listener.gone(because);
+    };
+    this.#child.on('error', (error) => gone(error.message));
+    this.#child.on('exit', (code, signal) => gone(`exit ${code ?? signal}`));
+    // A write to a shell that just died: its exit tells the same.
+    this.#child.stdin?.on('error', () => {});
+    this.#child.stdout?.on('error', () => {});
+    this.#read(listener);
+    this.#child.unref();
+    unref(this.#child.stdin);
+    unref(this.#child.stdout);
+  }
+
+  launch(
+    folder: string,
+    account: { uid: number; gid: number; groups: readonly number[] } | null,
+  ): void {
+    const who =
+      account === null
+        ? '- - -'
+        : `${account.uid} ${account.gid} ${account.groups.length === 0 ? '-' : account.groups.join(',')}`;
+    this.#child.stdin?.write(`${folder} ${who}\n`);
+  }
+
+  /** Lines already written are still read; then the shell ends by itself. */
+  close(): void {
+    this.#isClosed = true;
+    this.#child.stdin?.end();
+    this.#child.stdout?.destroy();
+  }
+
+  #read(listener: SupervisorListener): void {
+    const decoder = new StringDecoder('latin1');
+    let rest = '';
+    this.#child.stdout?.on('data', (chunk: Buffer) => {
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const text of lines) {
+        const [kind, folder = '', number = ''] = text.split(' ');
+        if (kind === 'S') listener.line({ kind: 'started', folder, pid: Number(number) });
+        else if (kind === 'E') listener.line({ kind: 'ended', folder, code: Number(number) });
+      }
+    });
+  }
+}
+
+/** Pipes of a child are sockets here, which can be told not to keep the process alive. */
+function unref(stream: unknown): void {
+  if (typeof stream === 'object' && stream !== null && 'unref' in stream) {
+    if (typeof stream.unref === 'function') stream.unref();
+  }
+}
+
+let canReset: boolean | undefined;
+
+/** Whether this system's `env` can undo ignored signals (coreutils 8.31). */
+function resetsSignals(): boolean {
+  canReset ??=
+    spawnSync('env', ['--default-signal', 'true'], { env: { PATH: SYSTEM_PATH } }).status === 0;
+  return canReset;
+}

@@ -1,0 +1,86 @@
+/** The command `godocker`: which process to be. Everything else is in the configuration. */
+import { Command, CommanderError } from 'commander';
+import { HomeTaken } from './config/home.js';
+import { readConfig } from './config/read.js';
+import type { Config } from './contracts/config.js';
+import { describeProblem } from './contracts/reader.js';
+import { BadPlugins, describePluginProblem } from './host/load.js';
+import { localMesosCommand } from './localmesos/index.js';
+import { startService } from './service.js';
+
+/** Exit codes of the service, after sysexits: a wrong call, a wrong configuration. */
+const USAGE = 64;
+const CONFIG = 78;
+const SOFTWARE = 70;
+const UNAVAILABLE = 69;
+
+/** Runs one command; resolves with the exit code when it is over. */
+export async function main(argv: readonly string[]): Promise<number> {
+  // The local node has options of its own, and other programs start it.
+  if (argv[0] === 'local-mesos') return localMesosCommand(argv.slice(1));
+  let code = 0;
+  const program = new Command('godocker')
+    .description('Batch scripts in containers for a shared computing centre.')
+    .exitOverride()
+    .showHelpAfterError();
+  program
+    .command('up', { isDefault: false })
+    .description('everything in one process: the default for one machine')
+    .option('--config <file>', 'configuration file (default: $GOD_CONFIG, then godocker.yaml)')
+    .action(async ({ config: file }: { config?: string }) => {
+      const config = configured(file);
+      code = config === undefined ? CONFIG : await up(config);
+    });
+  program
+    .command('local-mesos')
+    .description('the embedded Mesos-compatible master and agents, alone: see local-mesos --help');
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    if (error instanceof HomeTaken) return complain(error.message, UNAVAILABLE);
+    if (error instanceof BadPlugins)
+      return complain(error.problems.map(describePluginProblem).join('\n'), CONFIG);
+    throw error;
+  }
+}
+
+function complain(message: string, code: number): number {
+  process.stderr.write(`godocker: ${message}\n`);
+  return code;
+}
+
+/** The configuration, or every problem of it on standard error and nothing started. */
+function configured(file: string | undefined): Config | undefined {
+  const answer = readConfig({ file, environment: process.env, directory: process.cwd() });
+  if (answer.kind === 'read') {
+    for (const warning of answer.warnings) process.stderr.write(`godocker: ${warning}\n`);
+    return answer.config;
+  }
+  const { problems } = answer;
+  process.stderr.write(
+    `godocker: the configuration has ${problems.length} mistakes, nothing was started:\n`,
+  );
+  for (const problem of problems) process.stderr.write(`  ${describeProblem(problem)}\n`);
+  return undefined;
+}
+
+/** Runs the service until it is told to stop; resolves with the exit code. */
+async function up(config: Config): Promise<number> {
+  let stopped: (code: number) => void = () => {};
+  const over = new Promise<number>((resolve) => {
+    stopped = resolve;
+  });
+  const service = await startService(config, (error) => {
+    // A bug of ours: stop as after a power cut. What was promised is in the store, reconciliation repairs the rest.
+    process.stderr.write(`godocker: stopping after a bug: ${(error as Error).stack ?? error}\n`);
+    process.exit(SOFTWARE);
+  });
+  process.stdout.write(`GoDocker is up: ${service.web}\n`);
+  process.stdout.write(`Sign in: ${service.signInLink}\n`);
+  for (const notice of service.notices) process.stdout.write(`Note: ${notice}.\n`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void service.stop().then(() => stopped(0)));
+  return over;
+}

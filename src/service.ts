@@ -1,0 +1,414 @@
+/** The composition root of `up`: the only place that builds what lives long, and takes it down again in order. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { makeUser } from './api/accounts.js';
+import { createApi } from './api/app.js';
+import { localJobFiles } from './api/job-files.js';
+import { Home } from './config/home.js';
+import { jobIdentity, sharedDirectory } from './config/job-account.js';
+import type { Cluster, ClusterMemory } from './contracts/cluster.js';
+import type { CatalogueImage, Config } from './contracts/config.js';
+import { Events } from './contracts/events.js';
+import type { Log } from './contracts/log.js';
+import type { Host, PluginKind } from './contracts/plugin.js';
+import type { Store } from './contracts/store.js';
+import type { Identity } from './core/job.js';
+import type { AgentShape } from './core/obstacle.js';
+import { userId } from './core/units.js';
+import { SchedulerDaemon } from './daemon/scheduler.js';
+import { type LoadInput, loadPlugin } from './host/load.js';
+import { openLog } from './host/log.js';
+import { systemClock, systemRandom, systemTimers } from './host/system.js';
+import { type LocalNode, startLocalNode } from './localmesos/index.js';
+import { JSON_TYPE, PROTOBUF_TYPE } from './mesos/codec.js';
+import { MesosFramework } from './mesos/framework.js';
+import { UndiciTransport } from './mesos/transport.js';
+import { openEmbeddedStore } from './store/embedded/store.js';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const DISTRIBUTION = dirname(HERE);
+const PROJECT = dirname(DISTRIBUTION);
+
+/** Files of the home that people and programs look for. */
+const ADMIN_FILE = 'admin.json';
+const ENDPOINTS_FILE = 'endpoints.json';
+const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
+const ADMIN = userId('admin');
+const INSTALLATION = 'installation';
+const FRAMEWORK_ID = 'mesos.framework-id';
+
+/** What was built, to be taken down in the opposite order. */
+class Stack {
+  readonly #down: (readonly [what: string, stop: () => Promise<void> | void])[] = [];
+
+  push(what: string, stop: () => Promise<void> | void): void {
+    this.#down.push([what, stop]);
+  }
+
+  /** Goes on after a failure, so that nothing is left running. */
+  async takeDown(log: Log): Promise<void> {
+    for (let next = this.#down.pop(); next !== undefined; next = this.#down.pop()) {
+      const [what, stop] = next;
+      try {
+        await stop();
+      } catch (error) {
+        log.error('not stopped cleanly', { what, error });
+      }
+    }
+  }
+}
+
+/** A running service. */
+export interface Service {
+  readonly web: string;
+  /** The local node's address, or null: a cluster elsewhere. */
+  readonly mesos: string | null;
+  readonly notices: readonly string[];
+  /** Opens the page as the administrator. */
+  readonly signInLink: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything in this process.
+ * @param failed called with a bug of ours: the process must stop, its supervisor starts it again.
+ * @throws HomeTaken, BadPlugins, ServiceError; then nothing is left running.
+ */
+export async function startService(
+  config: Config,
+  failed: (error: unknown) => void,
+): Promise<Service> {
+  const log = openLog({ level: config.logLevel });
+  const stack = new Stack();
+  try {
+    return await build(config, log, stack, failed);
+  } catch (error) {
+    await stack.takeDown(log);
+    throw error;
+  }
+}
+
+async function build(
+  config: Config,
+  log: Log,
+  stack: Stack,
+  failed: (error: unknown) => void,
+): Promise<Service> {
+  const home = Home.open(config.home);
+  stack.push('home', () => home.close());
+  home.remove(ENDPOINTS_FILE);
+  const identity = jobIdentity(config.jobs.user);
+  const shared = sharedDirectory(home.path, config.sharedDir, identity);
+  const store = await openEmbeddedStore({ path: home.at('store.db'), log });
+  stack.push('store', () => store.close());
+  const installation = await settled(store, INSTALLATION, randomUUID);
+  const adminKey = await adminAccount(home, store, identity);
+
+  const node = await localNode(config, home, shared.path, log);
+  if (node !== null) stack.push('local node', () => node.stop());
+  const host = hostFor(config, store, log);
+  const loading: LoadInput = {
+    folders: [
+      join(DISTRIBUTION, 'plugins'),
+      ...(config.pluginsDir === null ? [] : [config.pluginsDir]),
+    ],
+    options: {
+      ...config.pluginOptions,
+      'storage-pairtree': { shared_dir: shared.path },
+      'scheduler-fairshare': fairshareOptions(config),
+    },
+    hostFor: host,
+  };
+  const [auth, policy, storage] = await Promise.all([
+    loadPlugin({ kind: 'auth', name: config.plugins.auth }, loading),
+    loadPlugin({ kind: 'scheduler', name: config.plugins.scheduler }, loading),
+    loadPlugin({ kind: 'storage', name: 'pairtree' }, loading),
+  ]);
+
+  const events = new Events();
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const containerizer = node === null ? 'mesos' : node.containerizer;
+  const scheduler = new SchedulerDaemon(
+    {
+      store,
+      storage,
+      policy,
+      events,
+      installation,
+      failed,
+      clock: systemClock,
+      timers: systemTimers,
+      log: log.with({ part: 'scheduler' }),
+    },
+    {
+      installation,
+      holder: `${process.pid}-${randomUUID()}`,
+      isAlone: true,
+      defaultExecutor: 'mesos',
+      usageWindowMs: 30 * 86_400_000,
+      modeOf: () => (containerizer === 'process' ? 'process' : 'container'),
+    },
+    () => [mesosCluster(config, home, store, node, log)],
+  );
+  scheduler.start();
+  stack.push('scheduler', () => scheduler.stop());
+
+  const api = createApi({
+    config,
+    store,
+    auth,
+    events,
+    metrics,
+    clock: systemClock,
+    randomBytes,
+    secret: Buffer.from(config.web.secret ?? home.secret('jwt-key')),
+    log: log.with({ part: 'web' }),
+    notices: scheduler.notices,
+    files: localJobFiles,
+    images: () => imagesOf(config, containerizer),
+    containerizer: containerizer === 'simulate' ? 'process' : containerizer,
+    executorFeatures: ['kill', 'resources.port'],
+    inventory: () => (node === null ? null : [machineShape(config)]),
+    notReady: () => {
+      const { isReady, trouble } = scheduler.status();
+      return isReady ? trouble : ['the scheduler is starting', ...trouble];
+    },
+    pages: pagesFolder(),
+    version: version(),
+    onBug: failed,
+  });
+  const web = await listen(config, api.callback());
+  stack.push('web server', () => close(web.server));
+  home.writeSecret(
+    ADMIN_FILE,
+    json({ server: web.url, user: ADMIN, password: adminKey.password, apikey: adminKey.apikey }),
+  );
+  home.writeSecret(ENDPOINTS_FILE, json({ web: web.url, mesos: node?.url ?? null }));
+  stack.push('endpoints', () => home.remove(ENDPOINTS_FILE));
+  return {
+    web: web.url,
+    mesos: node?.url ?? null,
+    notices: noticesOf(config, node, shared.notice),
+    signInLink: `${web.url}${config.web.prefix}/app/#signin=${adminKey.apikey}`,
+    stop: () => stack.takeDown(log),
+  };
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value)}\n`;
+
+/** A setting, made at its first use. */
+async function settled(store: Store, name: string, make: () => string): Promise<string> {
+  const known = await store.setting(name);
+  if (known !== undefined) return known;
+  const made = make();
+  await store.putSetting(name, made);
+  return made;
+}
+
+interface AdminKey {
+  readonly password: string;
+  readonly apikey: string;
+}
+
+/** The first account. Its secrets are in the home, readable by the service's user alone, and nowhere else. */
+async function adminAccount(home: Home, store: Store, identity: Identity): Promise<AdminKey> {
+  const text = home.read(ADMIN_FILE);
+  const known = text === undefined ? undefined : (JSON.parse(text) as AdminKey);
+  const record = await store.user(ADMIN);
+  if (known !== undefined && record !== undefined) {
+    // The account that runs jobs may have been configured anew.
+    await store.putUser({ ...record, identity });
+    return known;
+  }
+  const password = randomBytes(18).toString('base64url');
+  const made = await makeUser(
+    { login: ADMIN, password, identity, isAdmin: true },
+    { randomBytes, now: systemClock.now() },
+  );
+  await store.putUser(made.record);
+  return { password, apikey: made.key };
+}
+
+async function localNode(
+  config: Config,
+  home: Home,
+  sharedDir: string,
+  log: Log,
+): Promise<LocalNode | null> {
+  if (config.mesos.master !== null) return null;
+  const { local } = config;
+  const credential = mesosCredential(home);
+  return startLocalNode({
+    port: local.mesosPort,
+    containerizer: local.containerizer,
+    ...(local.cpus === null ? {} : { cpus: local.cpus }),
+    ...(local.memMb === null ? {} : { memMb: local.memMb }),
+    ...(local.gpus === null ? {} : { gpus: local.gpus }),
+    stateDir: home.at('local-mesos'),
+    credential,
+    allowMounts: [sharedDir, ...config.volumes.flatMap(({ path }) => path ?? [])],
+    log: log.with({ part: 'local-mesos' }),
+  });
+}
+
+function mesosCredential(home: Home): { principal: string; secret: string } {
+  const known = home.read(MESOS_CREDENTIAL_FILE);
+  if (known !== undefined) return JSON.parse(known) as { principal: string; secret: string };
+  const made = {
+    principal: `godocker-${randomBytes(4).toString('hex')}`,
+    secret: randomBytes(32).toString('base64url'),
+  };
+  home.writeSecret(MESOS_CREDENTIAL_FILE, json(made));
+  return made;
+}
+
+function mesosCluster(
+  config: Config,
+  home: Home,
+  store: Store,
+  node: LocalNode | null,
+  log: Log,
+): Cluster {
+  const { mesos } = config;
+  const local = node === null ? null : mesosCredential(home);
+  return new MesosFramework({
+    masters: node === null ? (mesos.master ?? '').split(',') : [new URL(node.url).host],
+    framework: {
+      user: 'root',
+      name: mesos.name,
+      roles: mesos.roles,
+      principal: local?.principal ?? mesos.principal,
+      secret: local?.secret ?? mesos.secret,
+      failoverTimeoutMs: mesos.failoverMs,
+      hostname: null,
+      webuiUrl: config.web.endpoint,
+      labels: {},
+    },
+    mediaType: mesos.encoding === 'json' ? JSON_TYPE : PROTOBUF_TYPE,
+    tasks: { network: 'BRIDGE', alwaysPull: config.images.pull === 'always' },
+    memory: memoryIn(store, FRAMEWORK_ID),
+    ports: {
+      clock: systemClock,
+      timers: systemTimers,
+      random: systemRandom,
+      log: log.with({ part: 'mesos' }),
+      transport: new UndiciTransport(),
+    },
+  });
+}
+
+const memoryIn = (store: Store, name: string): ClusterMemory => ({
+  load: async () => (await store.setting(name)) ?? null,
+  save: (frameworkId) => store.putSetting(name, frameworkId),
+});
+
+/** What each plugin may touch. */
+const hostFor =
+  (config: Config, store: Store, log: Log) =>
+  (kind: PluginKind, name: string): Host => ({
+    log: log.with({ plugin: `${kind}-${name}` }),
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    users: { user: (login) => store.user(userId(login)) },
+    volumes: config.volumes,
+    memory: memoryIn(store, `plugin.${kind}-${name}`),
+  });
+
+const fairshareOptions = ({ fairshare }: Config) => ({
+  waiting_time_weight: fairshare.waitingTime,
+  user_time_weight: fairshare.userTime,
+  user_cpu_weight: fairshare.userCpu,
+  user_ram_weight: fairshare.userRam,
+  group_time_weight: fairshare.groupTime,
+  group_cpu_weight: fairshare.groupCpu,
+  group_ram_weight: fairshare.groupRam,
+  user_weight: fairshare.user,
+  group_weight: fairshare.group,
+});
+
+/** The catalogue in force, never empty. */
+async function imagesOf(config: Config, containerizer: string): Promise<readonly CatalogueImage[]> {
+  if (config.images.catalogue.length > 0) return config.images.catalogue;
+  if (containerizer === 'process')
+    return [{ name: 'host', url: 'host', isInteractive: false, isDefault: true }];
+  return [];
+}
+
+/** What the local node offers in total. */
+function machineShape({ local }: Config): AgentShape {
+  return {
+    total: {
+      cpuMilli: Math.round((local.cpus ?? cpus().length) * 1_000),
+      memMb: local.memMb ?? Math.floor(totalmem() / 1_048_576),
+      gpus: local.gpus ?? 0,
+      ports: [{ begin: 31_000, end: 31_999 }],
+      custom: {},
+    },
+    attributes: {},
+    count: 1,
+  };
+}
+
+function pagesFolder(): string | null {
+  const folder = join(PROJECT, 'web/dist');
+  return existsSync(join(folder, 'index.html')) ? folder : null;
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+async function listen(
+  { web }: Config,
+  answer: RequestListener,
+): Promise<{ server: Server; url: string }> {
+  const server =
+    web.tls === null
+      ? createServer(answer)
+      : createTlsServer(
+          { cert: readFileSync(web.tls.certFile), key: readFileSync(web.tls.keyFile) },
+          answer,
+        );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(web.port, web.listen, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const name = web.listen.includes(':') ? `[${web.listen}]` : web.listen;
+  const scheme = web.tls === null ? 'http' : 'https';
+  return { server, url: `${scheme}://${name}:${port}` };
+}
+
+/** Answers what is under way, then closes. */
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const impatience = setTimeout(() => server.closeAllConnections(), 2_000);
+  await closed;
+  clearTimeout(impatience);
+}
+
+function noticesOf(config: Config, node: LocalNode | null, shared: string | null): string[] {
+  const notices: string[] = [];
+  if (node?.containerizer === 'process')
+    notices.push(
+      'jobs run as plain processes: no isolation, images are not used; development only',
+    );
+  const { cpus: offered } = config.local;
+  if (node !== null && offered !== null && offered > cpus().length)
+    notices.push(`the local node offers ${offered} cpus, this machine has ${cpus().length}`);
+  if (shared !== null) notices.push(shared);
+  return notices;
+}

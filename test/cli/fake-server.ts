@@ -1,0 +1,237 @@
+// A small server that speaks the documented shapes, for tests of the command line. It runs nothing: a job goes one
+// step further each time its status is asked for. The real service is met in the end-to-end suites.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface FakeStep {
+  readonly primary: 'pending' | 'running' | 'over';
+  readonly secondary?: string;
+  readonly log?: string | Buffer;
+  readonly err?: string | Buffer;
+  readonly exitcode?: number | null;
+  readonly reason?: string;
+}
+
+interface FakeJob {
+  readonly id: number;
+  readonly asked: Record<string, unknown>;
+  steps: FakeStep[];
+  now: FakeStep;
+  startedAt: number | null;
+  endedAt: number | null;
+  readonly files: Map<string, Buffer>;
+}
+
+type Answer = 'drop' | { status: number; body?: unknown; headers?: Record<string, string> };
+
+/** Takes the place of one answer. */
+export interface Fault {
+  readonly when: RegExp;
+  readonly answer: Answer;
+  /** The server does its work first; only the answer is lost. */
+  readonly isAfter?: boolean;
+}
+
+export const FAKE_KEY = 'key-of-ada';
+const DAWN = 1_700_000_000;
+
+export class FakeServer {
+  readonly jobs = new Map<number, FakeJob>();
+  readonly requests: { line: string; headers: IncomingMessage['headers']; body: string }[] = [];
+  readonly faults: Fault[] = [];
+  /** What each new job will go through. */
+  plan: FakeStep[] = [
+    { primary: 'running', log: 'hello\n' },
+    { primary: 'over', exitcode: 0 },
+  ];
+  warnings: unknown[] = [];
+  token = 1;
+  hasRanges = true;
+  readonly #keys = new Map<string, number>();
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+
+  async start(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** A job that is there already. */
+  add(steps: FakeStep[], asked: Record<string, unknown> = {}): number {
+    const id = this.jobs.size + 1;
+    const job: FakeJob = {
+      id,
+      asked,
+      steps: [...steps],
+      now: { primary: 'pending' },
+      startedAt: null,
+      endedAt: null,
+      files: new Map(),
+    };
+    this.jobs.set(id, job);
+    return id;
+  }
+
+  advance(id: number): void {
+    const job = this.jobs.get(id);
+    const step = job?.steps.shift();
+    if (job === undefined || step === undefined) return;
+    job.now = step;
+    if (step.primary === 'running') job.startedAt ??= DAWN + 1;
+    if (step.primary === 'over') job.endedAt = DAWN + 3.5;
+    this.#append(job, 'god.log', step.log);
+    this.#append(job, 'god.err', step.err);
+    if (job.startedAt !== null)
+      for (const name of ['god.log', 'god.err']) this.#append(job, name, '');
+  }
+
+  #append(job: FakeJob, name: string, more: string | Buffer | undefined): void {
+    if (more === undefined) return;
+    job.files.set(name, Buffer.concat([job.files.get(name) ?? Buffer.alloc(0), Buffer.from(more)]));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
+    const line = `${request.method} ${request.url}`;
+    this.requests.push({ line, headers: request.headers, body });
+    const at = this.faults.findIndex((fault) => fault.when.test(line));
+    const [fault] = at < 0 ? [] : this.faults.splice(at, 1);
+    const done =
+      fault?.isAfter === true || fault === undefined ? this.#answer(request, body) : null;
+    const answer = fault?.answer ?? done ?? { status: 500 };
+    if (answer === 'drop') {
+      request.socket.destroy();
+      return;
+    }
+    const isRaw = Buffer.isBuffer(answer.body) || typeof answer.body === 'string';
+    response.writeHead(answer.status, {
+      'content-type': isRaw ? 'application/octet-stream' : 'application/json; charset=UTF-8',
+      ...answer.headers,
+    });
+    response.end(isRaw ? answer.body : JSON.stringify(answer.body ?? {}));
+  }
+
+  #answer(request: IncomingMessage, body: string): Exclude<Answer, 'drop'> {
+    const url = new URL(request.url ?? '/', 'http://fake');
+    const route = `${request.method} ${url.pathname.replace('/api/1.0/', '')}`;
+    if (route === 'POST authenticate')
+      return JSON.parse(body).apikey === FAKE_KEY
+        ? { status: 200, body: { token: `t${this.token}` } }
+        : { status: 401, body: { code: 'bad-credentials', msg: 'wrong user or key' } };
+    if (route === 'POST user/bind')
+      return JSON.parse(body).password === 'secret'
+        ? { status: 200, body: { token: `t${this.token}` } }
+        : { status: 401, body: { code: 'bad-credentials', msg: 'wrong user or password' } };
+    if (route === 'GET config')
+      return {
+        status: 200,
+        body: {
+          images: [
+            { name: 'a', url: 'a:1' },
+            { name: 'b', url: 'b:2', default: true },
+          ],
+        },
+      };
+    if (request.headers.authorization !== `Bearer t${this.token}`)
+      return { status: 401, body: { code: 'bad-token', msg: 'no such token' } };
+    return this.#jobAnswer(route, url, request, body);
+  }
+
+  #jobAnswer(
+    route: string,
+    _url: URL,
+    request: IncomingMessage,
+    body: string,
+  ): Exclude<Answer, 'drop'> {
+    if (route === 'POST task')
+      return this.#submit(String(request.headers['idempotency-key']), body);
+    if (route === 'GET task/active')
+      return { status: 200, body: this.#docs((job) => job.now.primary !== 'over') };
+    const over = /^POST task\/over\/(\d+)\/(\d+)$/.exec(route);
+    if (over !== null) {
+      const docs = this.#docs((job) => job.now.primary === 'over');
+      return { status: 200, body: docs.slice(Number(over[1])).slice(0, Number(over[2])) };
+    }
+    const [, id, rest = ''] = /^\w+ task\/(\d+)(\/.*)?$/.exec(route) ?? [];
+    const job = this.jobs.get(Number(id));
+    if (job === undefined)
+      return { status: 404, body: { code: 'job-not-found', msg: `there is no job ${id}` } };
+    if (request.method === 'DELETE') return this.#kill(job);
+    if (rest === '/status') {
+      this.advance(job.id);
+      return { status: 200, body: { status: docOf(job).status, container: {} } };
+    }
+    if (rest === '') return { status: 200, body: docOf(job) };
+    return this.#file(job, decodeURIComponent(rest.replace('/files/', '')), request.headers.range);
+  }
+
+  #submit(key: string, body: string): Exclude<Answer, 'drop'> {
+    const id = this.#keys.get(key) ?? this.add(this.plan, JSON.parse(body));
+    this.#keys.set(key, id);
+    return { status: 200, body: { msg: 'Task added', id, warnings: this.warnings } };
+  }
+
+  #kill(job: FakeJob): Exclude<Answer, 'drop'> {
+    if (job.now.primary === 'over')
+      return { status: 409, body: { code: 'wrong-state', msg: `job ${job.id} is over` } };
+    job.steps = [{ primary: 'over', secondary: 'killed', exitcode: 137 }];
+    return { status: 200, body: { msg: 'Kill requested' } };
+  }
+
+  #file(job: FakeJob, path: string, range: string | undefined): Exclude<Answer, 'drop'> {
+    if (path === '') {
+      const entries = [...job.files].map(([name, data]) => ({
+        name,
+        type: 'file',
+        size: data.length,
+      }));
+      return { status: 200, body: [{ name: 'results', type: 'dir', size: 0 }, ...entries] };
+    }
+    const data = job.files.get(path);
+    if (data === undefined)
+      return { status: 404, body: { code: 'file-not-found', msg: `there is no file ${path}` } };
+    const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+    if (range === undefined || !this.hasRanges) return { status: 200, body: data };
+    if (from >= data.length) return { status: 416, body: '' };
+    return { status: 206, body: data.subarray(from) };
+  }
+
+  #docs(isWanted: (job: FakeJob) => boolean): unknown[] {
+    return [...this.jobs.values()].filter(isWanted).map(docOf);
+  }
+}
+
+function docOf(job: FakeJob) {
+  const meta = (job.asked.meta ?? { name: 'made up', description: '', tags: [] }) as object;
+  return {
+    id: job.id,
+    date: DAWN,
+    user: { id: 'ada', project: 'default' },
+    meta,
+    requirements: { cpu: 1, ram: 1, gpus: 0, label: [], ...(job.asked.requirements as object) },
+    container: {
+      image: 'b:2',
+      volumes: [],
+      ports: [],
+      meta: job.startedAt === null ? null : { Node: { Name: 'node-1' } },
+      ...(job.asked.container as object),
+    },
+    command: job.asked.command ?? { interactive: false, cmd: '#!/bin/sh\ntrue\n' },
+    status: {
+      primary: job.now.primary,
+      secondary: job.now.secondary ?? (job.now.primary === 'over' ? '' : null),
+      reason: job.now.reason ?? null,
+      exitcode: job.now.exitcode ?? null,
+      date_over: job.endedAt,
+      ...(job.startedAt === null ? {} : { date_running: job.startedAt }),
+    },
+  };
+}

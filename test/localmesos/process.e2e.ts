@@ -1,0 +1,209 @@
+/** Process tasks: exit codes, signals, grace, accounts, what a task sees of the node. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Test, test } from 'tap';
+import { type LocalNode, startLocalNode } from '../../src/localmesos/index.js';
+import { aTask, Driver } from './support/driver.js';
+
+async function aNode(t: Test): Promise<{ node: LocalNode; driver: Driver; folder: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'godocker-process-'));
+  const stateDir = join(folder, 'state');
+  const node = await startLocalNode({
+    port: 0,
+    containerizer: 'process',
+    stateDir,
+    credential: null,
+    cpus: 64,
+    memMb: 64_000,
+  });
+  const driver = new Driver({ url: node.url });
+  await driver.subscribe();
+  t.teardown(async () => {
+    driver.cut();
+    await node.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { node, driver, folder };
+}
+
+test('a task ends with its own exit code', async (t) => {
+  const { driver } = await aNode(t);
+  const offer = await driver.anOffer();
+  const agent = offer.agent_id.value;
+  const answer = await driver.accept(
+    [offer],
+    [
+      aTask('good', agent, 'true'),
+      aTask('bad', agent, 'exit 7'),
+      aTask('none', agent, '/no/such/program'),
+    ],
+  );
+  t.equal(answer.status, 202);
+  t.match(await driver.update('good', 'TASK_FINISHED'), {
+    message: 'Command exited with status 0',
+  });
+  t.match(await driver.update('bad', 'TASK_FAILED'), { message: 'Command exited with status 7' });
+  t.match(await driver.update('none', 'TASK_FAILED'), {
+    message: 'Command exited with status 127',
+  });
+  t.same(driver.statesOf('good'), ['TASK_STARTING', 'TASK_RUNNING', 'TASK_FINISHED']);
+  t.same(driver.statesOf('none'), ['TASK_STARTING', 'TASK_RUNNING', 'TASK_FAILED']);
+});
+
+test('death by signal is told as such', async (t) => {
+  const { driver } = await aNode(t);
+  const offer = await driver.anOffer();
+  await driver.accept([offer], [aTask('seg', offer.agent_id.value, 'kill -SEGV $$')]);
+  const end = await driver.update('seg', 'TASK_FAILED');
+  t.equal(end.message, 'Command terminated with signal Segmentation fault');
+});
+
+test('a kill ends the task and all it started', async (t) => {
+  const { driver, folder } = await aNode(t);
+  const offer = await driver.anOffer();
+  const pids = join(folder, 'pids');
+  const command = `sleep 1000 & echo $$ $! >${pids}; wait`;
+  await driver.accept([offer], [aTask('long', offer.agent_id.value, command)]);
+  await driver.update('long', 'TASK_RUNNING');
+  const [shell = 0, child = 0] = await driver.until(() => numbersIn(pids), 'the pids');
+  await driver.call({ type: 'KILL', kill: { task_id: { value: 'long' } } });
+  const end = await driver.update('long', 'TASK_KILLED');
+  t.equal(end.message, 'Command terminated with signal Terminated');
+  t.ok(driver.statesOf('long').includes('TASK_KILLING'));
+  t.notOk(isAlive(shell), 'the task is gone');
+  t.notOk(isAlive(child), 'its child too');
+});
+
+test('a task that ignores SIGTERM gets SIGKILL after its grace, not before', async (t) => {
+  const { driver } = await aNode(t);
+  const offer = await driver.anOffer();
+  const command = "trap '' TERM; while :; do sleep 0.1; done";
+  await driver.accept([offer], [aTask('deaf', offer.agent_id.value, command)]);
+  await driver.update('deaf', 'TASK_RUNNING');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const beganAt = Date.now();
+  await driver.call({
+    type: 'KILL',
+    kill: {
+      task_id: { value: 'deaf' },
+      kill_policy: { grace_period: { nanoseconds: 700_000_000 } },
+    },
+  });
+  const end = await driver.update('deaf', 'TASK_KILLED');
+  const tookMs = Date.now() - beganAt;
+  t.equal(end.message, 'Command terminated with signal Killed');
+  t.ok(tookMs >= 650 && tookMs < 3_000, `after its grace of 700 ms: ${tookMs}`);
+});
+
+test('nothing of the node reaches a task', async (t) => {
+  process.env.GODOCKER_TEST_SECRET = 'must not be seen';
+  t.teardown(() => {
+    delete process.env.GODOCKER_TEST_SECRET;
+  });
+  const { driver, folder } = await aNode(t);
+  const offer = await driver.anOffer();
+  const out = join(folder, 'out');
+  const command = {
+    value: `{ env; ls -l /proc/self/fd; grep -E 'Sig(Ign|Cgt)' /proc/self/status; } >${out}`,
+    environment: {
+      variables: [
+        { name: 'MINE', value: "it's\nmine" },
+        { name: 'odd.name', value: '1' },
+      ],
+    },
+  };
+  await driver.accept([offer], [aTask('env', offer.agent_id.value, '', { command })]);
+  await driver.update('env', 'TASK_FINISHED');
+  const seen = readFileSync(out, 'utf8');
+  t.notMatch(seen, 'GODOCKER_TEST_SECRET');
+  t.match(seen, "MINE=it's\nmine");
+  t.match(seen, 'odd.name=1');
+  t.notMatch(seen, 'pipe:', 'no pipe of the supervisor is open');
+  t.match(seen, /SigIgn:\s+0+\n/, 'no signal is ignored');
+});
+
+test('max_completion_time ends a task as failed', async (t) => {
+  const { driver } = await aNode(t);
+  const offer = await driver.anOffer();
+  const more = { max_completion_time: { nanoseconds: 300_000_000 } };
+  await driver.accept([offer], [aTask('slow', offer.agent_id.value, 'sleep 100', more)]);
+  const end = await driver.update('slow', 'TASK_FAILED');
+  t.equal(end.reason, 'REASON_MAX_COMPLETION_TIME_REACHED');
+  t.equal(end.message, 'Command terminated with signal Terminated');
+});
+
+test('an unknown account is refused', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async (t) => {
+  const { driver } = await aNode(t);
+  const offer = await driver.anOffer();
+  const command = { value: 'true', user: 'no-such-user' };
+  await driver.accept([offer], [aTask('baduser', offer.agent_id.value, '', { command })]);
+  const end = await driver.update('baduser', 'TASK_DROPPED');
+  t.equal(end.reason, 'REASON_EXECUTOR_TERMINATED');
+  t.match(end.message, "No such user 'no-such-user'");
+});
+
+test('labels say whose account it is', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async (t) => {
+  const { driver } = await aNode(t);
+  const offer = await driver.anOffer();
+  const labels = [
+    { key: 'godocker.uid', value: '65534' },
+    { key: 'godocker.gid', value: '65533' },
+    { key: 'godocker.sgids', value: '65532,65531' },
+  ];
+  const command =
+    'test "$(id -u) $(id -g) $(id -G)" = "65534 65533 65533 65532 65531" && touch mine';
+  await driver.accept(
+    [offer],
+    [aTask('who', offer.agent_id.value, command, { labels: { labels } })],
+  );
+  const end = await driver.until(
+    () => driver.updates.find(({ state }) => state === 'TASK_FINISHED' || state === 'TASK_FAILED'),
+    'the end',
+  );
+  t.equal(end.message, 'Command exited with status 0');
+});
+
+test('a thousand tasks take seconds', async (t) => {
+  const { driver } = await aNode(t);
+  const count = 1_000;
+  const offer = await driver.anOffer();
+  const agent = offer.agent_id.value;
+  const tasks = Array.from({ length: count }, (_, n) =>
+    aTask(`m${n}`, agent, 'true', { cpus: 0.05 }),
+  );
+  const beganAt = Date.now();
+  const cpu = process.cpuUsage();
+  await driver.accept([offer], tasks);
+  const over = () =>
+    driver.updates.filter(({ state }) => state === 'TASK_FINISHED').length >= count;
+  await driver.until(over, 'all ends', 60_000);
+  const { user, system } = process.cpuUsage(cpu);
+  const tookMs = Date.now() - beganAt;
+  t.comment(
+    `${count} tasks in ${tookMs} ms, ${((user + system) / 1_000 / count).toFixed(2)} ms cpu each here`,
+  );
+  t.ok(tookMs < 30_000);
+});
+
+function numbersIn(path: string): number[] | undefined {
+  try {
+    const text = readFileSync(path, 'utf8');
+    return text.endsWith('\n') ? text.trim().split(' ').map(Number) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

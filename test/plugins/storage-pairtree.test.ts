@@ -1,0 +1,91 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import pairtree, { pairtreePath } from '../../plugins/storage-pairtree.js';
+import type { Host } from '../../src/contracts/plugin.js';
+import type { FileStorage } from '../../src/contracts/storage.js';
+import { jobId } from '../../src/core/units.js';
+
+const IS_ROOT = process.getuid?.() === 0;
+const identity = {
+  uid: IS_ROOT ? 65_534 : (process.getuid?.() ?? 0),
+  gid: IS_ROOT ? 65_534 : (process.getgid?.() ?? 0),
+  sgids: [],
+  home: '',
+  email: null,
+};
+
+function open(t: { teardown(call: () => void): unknown }): { storage: FileStorage; root: string } {
+  const root = mkdtempSync(join(tmpdir(), 'pairtree-'));
+  chmodSync(root, 0o711);
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  return { storage: pairtree.create({ sharedDir: root }, {} as Host), root };
+}
+
+t.test('job ids are cut in pieces of two digits, as clients expect', async (t) => {
+  t.equal(pairtreePath('/s', 72), '/s/tasks/pairtree_root/72/task');
+  t.equal(pairtreePath('/s', 1234), '/s/tasks/pairtree_root/12/34/task');
+  t.equal(pairtreePath('/s', 123), '/s/tasks/pairtree_root/12/3/task');
+});
+
+t.test(
+  'a job directory belongs to its user alone, and holds the files that were put there',
+  async (t) => {
+    const { storage } = open(t);
+    const files = [{ name: 'cmd.sh', content: 'echo hi\n', mode: 0o755 }];
+    const directory = await storage.prepare({ id: jobId(12), identity, files });
+    const stat = statSync(directory);
+    t.same([stat.mode & 0o777, stat.uid], [0o700, identity.uid]);
+    t.equal(readFileSync(join(directory, 'cmd.sh'), 'utf8'), 'echo hi\n');
+    t.same(statSync(join(directory, 'cmd.sh')).mode & 0o777, 0o755);
+  },
+);
+
+t.test(
+  'a second launch gets its files anew; links that a job left are replaced, never followed',
+  async (t) => {
+    const { storage, root } = open(t);
+    const order = {
+      id: jobId(7),
+      identity,
+      files: [{ name: 'cmd.sh', content: 'new\n', mode: 0o755 }],
+    };
+    const directory = await storage.prepare(order);
+    const precious = join(root, 'precious');
+    writeFileSync(precious, 'untouched');
+    for (const name of ['cmd.sh', '.cmd.sh.new']) {
+      rmSync(join(directory, name), { force: true });
+      symlinkSync(precious, join(directory, name));
+    }
+    await storage.prepare(order);
+    t.equal(readFileSync(precious, 'utf8'), 'untouched');
+    t.notOk(lstatSync(join(directory, 'cmd.sh')).isSymbolicLink());
+    t.equal(readFileSync(join(directory, 'cmd.sh'), 'utf8'), 'new\n');
+  },
+);
+
+t.test(
+  'the exit file of a launch is read; links, large files and others’ launches are not',
+  async (t) => {
+    const { storage } = open(t);
+    const directory = await storage.prepare({ id: jobId(9), identity, files: [] });
+    t.equal(await storage.exitFile(directory, 1), undefined, 'not there yet');
+    writeFileSync(join(directory, 'god.exit-1'), '3\n');
+    t.equal(await storage.exitFile(directory, 1), '3\n');
+    t.equal(await storage.exitFile(directory, 2), undefined, 'another launch');
+    symlinkSync(join(directory, 'god.exit-1'), join(directory, 'god.exit-3'));
+    t.equal(await storage.exitFile(directory, 3), undefined, 'a link');
+    writeFileSync(join(directory, 'god.exit-4'), '0'.repeat(17));
+    t.equal(await storage.exitFile(directory, 4), undefined, 'too large');
+  },
+);

@@ -1,0 +1,60 @@
+/** A clock and timers that a test moves by hand: nothing happens until it says so. */
+import type { Clock, Timer, Timers } from '../../src/contracts/clock.js';
+import { instant } from '../../src/core/units.js';
+
+interface Due {
+  readonly atMs: number;
+  readonly order: number;
+  readonly call: () => void;
+}
+
+export class FakeTime implements Clock, Timers {
+  #nowMs = 0;
+  #order = 0;
+  readonly #due = new Set<Due>();
+  readonly #epochMs: number;
+
+  constructor(epochMs = 1_800_000_000_000) {
+    this.#epochMs = epochMs;
+  }
+
+  now() {
+    return instant(this.#epochMs + this.#nowMs);
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, call: () => void): Timer {
+    const due = { atMs: this.#nowMs + delayMs, order: this.#order++, call };
+    this.#due.add(due);
+    return { cancel: () => this.#due.delete(due) };
+  }
+
+  soon(call: () => void): void {
+    this.after(0, call);
+  }
+
+  /** Lets time pass; timers run in order, and what they promise is settled before the next one. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.#nowMs + ms;
+    await settle();
+    for (;;) {
+      const next = [...this.#due]
+        .filter((due) => due.atMs <= endMs)
+        .sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
+      if (next === undefined) break;
+      this.#due.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.call();
+      await settle();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+/** Lets promises that are already decided run their course. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
