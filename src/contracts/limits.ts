@@ -59,6 +59,8 @@ export const SYSTEM_RETRIES_MAX = 5;
 export const SUBSCRIBE_ANSWER_MS_MAX = 15_000;
 /** Mesos: a call without an answer after this is in doubt. Masters answer in milliseconds. */
 export const CALL_ANSWER_MS_MAX = 10_000;
+/** Mesos: a clean stop waits this long for the answers to calls under way. */
+export const CALLS_DRAIN_MS_MAX = 2_000;
 /** Mesos: redirects followed in a row before the masters count as undecided. */
 export const REDIRECTS_MAX = 5;
 /** Mesos: of an error's text we keep this much. */

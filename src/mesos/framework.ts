@@ -76,10 +76,9 @@ export class MesosFramework implements Cluster {
 
   async stop(): Promise<void> {
     this.#listener = undefined;
-    const stopped = this.#connection.stop();
-    this.#forget();
     this.#firstAttempt();
-    await stopped;
+    await this.#connection.stop();
+    this.#forget();
   }
 
   resubscribe(because: string): void {

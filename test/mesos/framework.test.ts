@@ -372,6 +372,19 @@ t.test('stop leaves: the stream closes, nothing is reported any more', async (t)
   t.strictSame(stage.sent(), [], 'no TEARDOWN: tasks live on');
 });
 
+t.test('stop lets calls under way be answered, but not for ever', async (t) => {
+  const stage = await new Stage('f1').up();
+  stage.framework.kill(theKill('7-1'));
+  stage.framework.kill(theKill('8-1'));
+  const [first] = stage.sent();
+  const stopped = stage.framework.stop();
+  await first?.answer(TAKEN);
+  t.notOk(stage.stream.isClosed, 'the second one is still under way');
+  await stage.ring();
+  await stopped;
+  t.ok(stage.stream.isClosed);
+});
+
 t.test('start is done when the first attempt failed', async (t) => {
   const stage = new Stage();
   const started = stage.framework.start(stage.notes);
