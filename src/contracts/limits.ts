@@ -63,5 +63,7 @@ export const CALL_ANSWER_MS_MAX = 10_000;
 export const CALLS_DRAIN_MS_MAX = 2_000;
 /** Mesos: redirects followed in a row before the masters count as undecided. */
 export const REDIRECTS_MAX = 5;
+/** Mesos: tasks named in one RECONCILE. A master that parses long ones answers nobody else meanwhile. */
+export const RECONCILE_TASKS_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;

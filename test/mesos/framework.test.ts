@@ -345,6 +345,17 @@ t.test('implicit reconciliation names no task', async (t) => {
   t.strictSame(only(stage).call.reconcile, {});
 });
 
+t.test('a long reconciliation is asked for in parts', async (t) => {
+  const stage = await new Stage('f1').up();
+  stage.framework.reconcile(Array.from({ length: 2_500 }, (_, n) => theKill(`${n + 1}-1`)));
+  const sent = stage.sent().map(({ call }) => call.reconcile?.tasks ?? []);
+  t.strictSame(
+    sent.map((tasks) => tasks.length),
+    [1_000, 1_000, 500],
+  );
+  t.equal(new Set(sent.flat().map((task) => task.task_id.value)).size, 2_500);
+});
+
 t.test('without a stream commands are lost, not queued', async (t) => {
   const stage = await new Stage('f1').up();
   stage.stream.listener.ended('reset');
