@@ -207,13 +207,9 @@ export class MasterConnection {
   }
 
   #read(decoder: RecordDecoder, chunk: Uint8Array): void {
-    const stream = this.#stream;
     try {
-      for (const record of decoder.push(chunk)) {
-        // An event may have closed the stream; what follows it then is void.
-        if (stream !== this.#stream) return;
-        this.#readRecord(record);
-      }
+      // An event may end the stream; the state then takes no more of what follows it in the same chunk.
+      for (const record of decoder.push(chunk)) this.#readRecord(record);
     } catch (error) {
       if (!(error instanceof BrokenStream)) throw error;
       this.#input({ kind: 'ended', because: error.message });
