@@ -47,12 +47,11 @@ const generated = 'src/mesos/generated';
 if (protos.length > 0 && stale(`${generated}/v1.d.ts`, [...protos, 'scripts/proto.mjs']))
   generate(protos, generated);
 
-run('TypeScript', join(dirname(require.resolve('typescript/package.json')), 'bin/tsc'), [
-  '-p',
-  '.',
-]);
+const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
+run('TypeScript', tsc, ['-p', '.']);
 if (existsSync(generated)) cpSync(generated, 'dist/src/mesos/generated', { recursive: true });
 if (existsSync('web/vite.config.ts')) {
+  run('types of the pages', tsc, ['-p', 'web']);
   run('pages', binOf('vite'), [
     'build',
     '--config',

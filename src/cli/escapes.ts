@@ -1,5 +1,3 @@
-import { StringDecoder } from 'node:string_decoder';
-
 /** Longest escape sequence that is looked at whole. */
 const SEQUENCE_CHARS_MAX = 64;
 /** Text of OSC, DCS and the like may be long; after this much it is taken for text again. */
@@ -13,20 +11,21 @@ type Mode = 'text' | 'escape' | 'sequence' | 'string' | 'string-escape';
  * and characters may be cut anywhere between chunks.
  */
 export class HarmlessText {
-  readonly #decoder = new StringDecoder('utf8');
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #mode: Mode = 'text';
   #sequence = '';
   #swallowed = 0;
 
   push(chunk: Uint8Array): string {
     let shown = '';
-    for (const character of this.#decoder.write(Buffer.from(chunk))) shown += this.#take(character);
+    for (const character of this.#decoder.decode(chunk, { stream: true }))
+      shown += this.#take(character);
     return shown;
   }
 
   /** What an unfinished character at the very end becomes. */
   end(): string {
-    return this.#mode === 'text' ? this.#decoder.end() : '';
+    return this.#mode === 'text' ? this.#decoder.decode() : '';
   }
 
   #take(character: string): string {

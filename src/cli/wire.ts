@@ -1,4 +1,7 @@
-/** The server's JSON ↔ what commands work with. The only place of `god` that knows the historic key names. */
+/**
+ * The server's JSON as people's words. The only place of `god` that knows the historic key names; the pages read jobs
+ * through it too, so it needs neither Node nor a browser.
+ */
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
 
@@ -40,9 +43,14 @@ export interface JobView {
   readonly ramGb: number;
   readonly gpus: number;
   readonly image: string;
+  /** False where jobs run as plain processes and the image plays no part. */
+  readonly isImageUsed: boolean;
   readonly host: string | null;
   readonly ports: readonly string[];
+  /** `name:acl` of those that were asked for. */
   readonly volumes: readonly string[];
+  /** Where its files lie on the shared file system; null until it was made. */
+  readonly directory: string | null;
   readonly labels: readonly string[];
   readonly script: string;
 }
@@ -52,6 +60,9 @@ export interface FileView {
   readonly isDirectory: boolean;
   readonly bytes: number;
 }
+
+/** Volumes that the server adds by itself. */
+const OWN_VOLUMES = new Set(['go-docker', 'god-ftp']);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -81,6 +92,7 @@ export function readJob(doc: unknown): JobView {
   const { status } = doc;
   const [meta, user] = [part(doc, 'meta'), part(doc, 'user')];
   const [requirements, container] = [part(doc, 'requirements'), part(doc, 'container')];
+  const volumes = list(container.volumes).filter(isRecord);
   const state = readState(status, container);
   return {
     id: doc.id,
@@ -99,11 +111,13 @@ export function readJob(doc: unknown): JobView {
     ramGb: number(requirements.ram),
     gpus: number(requirements.gpus),
     image: text(container.image),
+    isImageUsed: container.image_used !== false,
     host: textOrNull(part(part(container, 'meta'), 'Node').Name),
     ports: strings(container.ports),
-    volumes: list(container.volumes).flatMap((volume) =>
-      isRecord(volume) ? [`${text(volume.name)}:${text(volume.acl) || 'ro'}`] : [],
-    ),
+    volumes: volumes
+      .filter(({ name }) => !OWN_VOLUMES.has(text(name)))
+      .map(({ name, acl }) => `${text(name)}:${text(acl) || 'ro'}`),
+    directory: textOrNull(volumes.find(({ name }) => name === 'go-docker')?.path),
     labels: strings(requirements.label),
     script: text(part(doc, 'command').cmd),
   };
@@ -138,13 +152,6 @@ export function readSubmitted(answer: unknown): { id: number; warnings: readonly
   if (!isRecord(answer) || typeof answer.id !== 'number')
     throw new Failure(EXIT.protocol, 'the server answered a submission without a job id');
   return { id: answer.id, warnings: list(answer.warnings).map(sentenceOf) };
-}
-
-/** The image for jobs that name none: the site's default, else the first it lists. */
-export function readDefaultImage(config: unknown): string | undefined {
-  const images = list(isRecord(config) ? config.images : undefined).filter(isRecord);
-  const chosen = images.find((image) => image.default === true) ?? images[0];
-  return chosen === undefined ? undefined : text(chosen.url) || text(chosen.name);
 }
 
 /** Every error answer of the server, also those of a proxy before it, as code, sentence and field. */

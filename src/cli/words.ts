@@ -1,4 +1,4 @@
-/** Values as people read them: durations, sizes, outcomes; and what must never reach a terminal. */
+/** Values as people read them, here and on the pages: durations, sizes, outcomes. Needs neither Node nor a browser. */
 import { unreachable } from '../core/assert.js';
 import { EXIT } from './exit-codes.js';
 import type { JobView, ViewOutcome } from './wire.js';

@@ -1,6 +1,7 @@
 // A small server that speaks the documented shapes, for tests of the command line. It runs nothing: a job goes one
 // step further each time its status is asked for. The real service is met in the end-to-end suites.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -48,6 +49,9 @@ export class FakeServer {
   warnings: unknown[] = [];
   token = 1;
   hasRanges = true;
+  isImageUsed = true;
+  /** Folder of the built pages, served under /app/ with the policy of the real service. */
+  pages: string | null = null;
   readonly #keys = new Map<string, number>();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
@@ -101,6 +105,10 @@ export class FakeServer {
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
     const line = `${request.method} ${request.url}`;
+    if (this.pages !== null && request.url?.startsWith('/app/') === true) {
+      servePage(this.pages, request.url, response);
+      return;
+    }
     this.requests.push({ line, headers: request.headers, body });
     const at = this.faults.findIndex((fault) => fault.when.test(line));
     const [fault] = at < 0 ? [] : this.faults.splice(at, 1);
@@ -134,6 +142,13 @@ export class FakeServer {
       return {
         status: 200,
         body: {
+          image_used: this.isImageUsed,
+          defaults: { cpu: 1, ram: 2 },
+          version: '0.0-fake',
+          volumes: [
+            { name: 'home', acl: 'rw', mount: '/mnt/home' },
+            { name: 'banks', acl: 'ro', mount: '/db' },
+          ],
           images: [
             { name: 'a', url: 'a:1' },
             { name: 'b', url: 'b:2', default: true },
@@ -198,15 +213,34 @@ export class FakeServer {
     const data = job.files.get(path);
     if (data === undefined)
       return { status: 404, body: { code: 'file-not-found', msg: `there is no file ${path}` } };
-    const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
     if (range === undefined || !this.hasRanges) return { status: 200, body: data };
+    const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? [];
+    const from = first === '' ? Math.max(0, data.length - Number(last)) : Number(first);
     if (from >= data.length) return { status: 416, body: '' };
-    return { status: 206, body: data.subarray(from) };
+    const headers = { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` };
+    return { status: 206, body: data.subarray(from), headers };
   }
 
   #docs(isWanted: (job: FakeJob) => boolean): unknown[] {
     return [...this.jobs.values()].filter(isWanted).map(docOf);
   }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+function servePage(folder: string, url: string, response: ServerResponse): void {
+  const name = url.slice('/app/'.length).replace(/[?#].*/, '') || 'index.html';
+  response.writeHead(200, {
+    'content-type': TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
+    'content-security-policy':
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  });
+  response.end(readFileSync(`${folder}/${name}`));
 }
 
 function docOf(job: FakeJob) {

@@ -209,10 +209,11 @@ function factsOf(job: JobView, now: number): (readonly [string, string])[] {
     ['Ended', localTime(job.endedAt)],
     [job.startedAt === null ? 'Waiting' : 'Ran', ageOf(job, now)],
     ['Needs', `${job.cpu} cpu, ${job.ramGb} GB${job.gpus > 0 ? `, ${job.gpus} gpu` : ''}`],
-    ['Image', job.image],
+    ['Image', job.isImageUsed || job.image === '' ? job.image : `${job.image} (not used here)`],
     ['Volumes', job.volumes.join(', ')],
     ['Labels', job.labels.join(', ')],
     ['Node', job.host ?? ''],
+    ['Directory', job.directory ?? ''],
     ['Ports', job.ports.join(', ')],
   ];
   return all.filter(([, value]) => value !== '' && value !== '-');

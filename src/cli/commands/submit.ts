@@ -10,7 +10,7 @@ import {
   scriptOf,
   submissionOf,
 } from '../submission.js';
-import { readDefaultImage, readSubmitted } from '../wire.js';
+import { readSubmitted } from '../wire.js';
 
 /** What stood on the command line: the words after `--`, or else the name of a script. */
 export interface Asked {
@@ -50,10 +50,8 @@ export async function sendJob(
   script: Script,
   options: SubmitOptions,
 ): Promise<{ id: number; warnings: readonly string[] }> {
-  const image =
-    options.image ??
-    (context.terminal.env.GODOCKER_IMAGE || undefined) ??
-    readDefaultImage(await client.json('GET', 'config'));
+  // Without one the server takes the site's default.
+  const image = options.image ?? (context.terminal.env.GODOCKER_IMAGE || undefined);
   const answer = await client.json('POST', 'task', {
     body: submissionOf(script, image, options),
     query: { strict: '1' },
