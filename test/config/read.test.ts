@@ -1,5 +1,5 @@
 // The configuration: all mistakes at once, or one frozen value.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -193,6 +193,14 @@ t.test('beyond loopback only with TLS or a proxy', async (t) => {
   t.equal(read('listen: 0.0.0.0\nbehind_proxy: true', t).kind, 'read');
   t.equal(read('listen: 10.0.0.1\ntls: { cert: a.pem, key: b.pem }', t).kind, 'read');
   t.equal(read('listen: 127.0.0.9', t).kind, 'read');
+});
+
+t.test('secrets that everybody may read are told', async (t) => {
+  const yaml = 'secret_passphrase: sixteen or more letters\n';
+  t.match(read(yaml, t), { kind: 'read', warnings: [/chmod 600/] });
+  const directory = t.testdir({ 'godocker.yaml': yaml });
+  chmodSync(join(directory, 'godocker.yaml'), 0o600);
+  t.match(readConfig({ environment: {}, directory }), { kind: 'read', warnings: [] });
 });
 
 t.test('lists and options of plugins arrive as written', async (t) => {
