@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './stamp.mjs';
 import { Report } from './testing/report.mjs';
-import { compiledSuite, sourceOf } from './testing/sources.mjs';
+import { compiledSuite, SUITES_VARIABLE, sourceOf } from './testing/sources.mjs';
 import { killAll, runSuites } from './testing/suite-process.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -97,10 +97,12 @@ function runCoverage(names) {
       '--coverage-report=json-summary',
       '--reporter=terse',
       '--timeout=300',
-      ...suitesOf('fast', names).map((suite) => `--test-arg=${suite}`),
       'scripts/testing/run-suites.mjs',
     ],
-    { stdio: 'inherit' },
+    {
+      stdio: 'inherit',
+      env: { ...process.env, [SUITES_VARIABLE]: JSON.stringify(suitesOf('fast', names)) },
+    },
   );
   if (done.status !== 0) return false;
   const summary = JSON.parse(readFileSync('.tap/report/coverage-summary.json', 'utf8'));

@@ -1,13 +1,16 @@
 // Imports many compiled suites into one process, one after the other: a process of its own for each would cost a second.
+// The list comes in the environment: tap names the folders it makes for tests after the command line, which must stay short
+// and differ between processes that run side by side.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
+import { SUITES_VARIABLE } from './sources.mjs';
 import { SUITE_ENDED, SUITE_STARTED } from './tap-reader.mjs';
 
 /** What a suite may need to close its servers after its last test. */
 const CLOSING_MS_MAX = 3_000;
 
-for (const file of process.argv.slice(2)) {
+for (const file of JSON.parse(process.env[SUITES_VARIABLE] ?? '[]')) {
   t.comment(`${SUITE_STARTED}${file}`);
   try {
     await import(pathToFileURL(resolve(file)).href);

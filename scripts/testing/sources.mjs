@@ -2,6 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** A JSON list of compiled suites, for `run-suites.mjs`. */
+export const SUITES_VARIABLE = 'GODOCKER_TEST_SUITES';
+
 export const sourceOf = (file) =>
   String(file)
     .replace(/^dist\//, '')

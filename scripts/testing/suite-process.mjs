@@ -1,7 +1,9 @@
 // Runs suites in child processes and hears what they say. A suite that never finishes is killed with all it started.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { SUITES_VARIABLE } from './sources.mjs';
 import { TapReader } from './tap-reader.mjs';
 
 const alive = new Set();
@@ -43,13 +45,19 @@ export async function runSuites(root, suites, { limitMs, environment, listener }
 async function runOnce(root, suites, { limitMs, environment, listener }) {
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', join(root, 'scripts/testing/run-suites.mjs'), ...suites],
+    ['--enable-source-maps', join(root, 'scripts/testing/run-suites.mjs'), tagOf(suites)],
     {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       // Our own limit counts, by suite; tap's would count a whole process of suites.
-      env: { ...process.env, ...environment, TAP_TIMEOUT: '0', FORCE_COLOR: '0' },
+      env: {
+        ...process.env,
+        ...environment,
+        [SUITES_VARIABLE]: JSON.stringify(suites),
+        TAP_TIMEOUT: '0',
+        FORCE_COLOR: '0',
+      },
     },
   );
   alive.add(child.pid);
@@ -69,6 +77,9 @@ async function runOnce(root, suites, { limitMs, environment, listener }) {
   watch.ended(code, signal);
   return watch.begun;
 }
+
+/** Tells processes apart: suites never run twice at once. */
+const tagOf = (suites) => createHash('sha256').update(suites.join()).digest('hex').slice(0, 8);
 
 /** Follows one process of suites: which suite it is at, whether that one takes too long, whether it ended as it should. */
 class Watch {

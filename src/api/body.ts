@@ -1,7 +1,7 @@
 /** Request bodies: bounded, UTF-8, JSON. An empty one is undefined: old clients send a JSON content type with nothing. */
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../contracts/errors.js';
-import { BODY_BYTES_MAX } from '../contracts/limits.js';
+import { BODY_BYTES_MAX, DRAINED_BYTES_MAX } from '../contracts/limits.js';
 
 /** @throws ServiceError `too-large`, `bad-json`, `bad-request` */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -40,14 +40,16 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     throw new ServiceError('bad-request', 'compressed bodies are not accepted', {
       field: 'Content-Encoding',
     });
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    if (size > BODY_BYTES_MAX) throw tooLarge();
-    chunks.push(chunk);
+    // Read on, keeping nothing: who is cut off while sending never sees the answer.
+    if (size <= BODY_BYTES_MAX) chunks.push(chunk);
+    else chunks.length = 0;
+    if (size > DRAINED_BYTES_MAX) break;
   }
+  if (size > BODY_BYTES_MAX) throw tooLarge();
   return Buffer.concat(chunks);
 }
 

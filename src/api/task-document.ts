@@ -13,7 +13,7 @@ import {
 } from '../contracts/limits.js';
 
 /** Present, but of no effect: filled by the server, or sent back by clients that send whole documents. */
-const ignored = z.unknown();
+const ignored = z.unknown().optional();
 
 /** A number; old clients also send digits in quotes. */
 const amount = (min: number, max: number) =>
@@ -80,10 +80,12 @@ const REQUIREMENTS = {
 };
 
 /** `"None"` is what an old client makes of no answer. */
-const acl = z.preprocess(
-  (value) => (value === 'None' || value === '' ? null : value),
-  z.enum(['ro', 'rw'], { error: 'must be "ro" or "rw"' }).nullish(),
-);
+const acl = z
+  .preprocess(
+    (value) => (value === 'None' || value === '' ? null : value),
+    z.enum(['ro', 'rw'], { error: 'must be "ro" or "rw"' }).nullish(),
+  )
+  .optional();
 
 const VOLUME = {
   name: line(NAME_CHARS_MAX).min(1, { error: 'may not be empty' }),

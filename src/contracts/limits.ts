@@ -5,6 +5,8 @@ export const SCRIPT_BYTES_MAX = 1024 * 1024;
 /** Everything of a job besides its script, as JSON. */
 export const JOB_DOCUMENT_BYTES_MAX = 256 * 1024;
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+/** Of a body that is too large this much is read and dropped, so that the sender gets to see the answer. */
+export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
 export const NAME_CHARS_MAX = 256;
 export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */

@@ -17,7 +17,7 @@ import { type Account, accountOf, NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
 import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
-import { Supervisor, type SupervisorLine } from './supervisor.js';
+import { LOG_FILE, Supervisor, type SupervisorLine } from './supervisor.js';
 
 /** Exit files of tasks that another life of the node started are looked for this often. */
 const LOOK_EACH_MS = 100;
@@ -41,6 +41,12 @@ interface Running {
   killGraceMs: number | null;
   killAtMs: number;
   killTimer: Timer | null;
+}
+
+/** What the files of a task tell. */
+interface Life {
+  readonly process: { readonly pid: number; readonly startTime: string } | null;
+  readonly exitCode: number | null;
 }
 
 export interface ProcessOptions {
@@ -118,8 +124,8 @@ export class ProcessContainerizer implements Containerizer {
     for (const launch of launches) {
       const running = { ...newRunning(launch), isAdopted: true };
       this.#running.set(launch.containerId, running);
-      const code = this.#exitCode(launch.containerId);
-      if (code !== undefined) this.#end(running, endOf(code));
+      const { exitCode } = this.#life(launch.containerId);
+      if (exitCode !== null) this.#end(running, endOf(exitCode));
       else if (launch.bootId !== boot || this.#giveUp(launch.containerId)) this.#end(running, LOST);
       else this.#lookAt(running);
     }
@@ -128,7 +134,8 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   forget(containerId: string): void {
-    this.#removals.push(this.#path(containerId));
+    const files = [this.#path(containerId), this.#path(containerId, '.run')];
+    this.#removals.push(...files, this.#path(containerId, '.life'));
     this.#removeSome();
   }
 
@@ -139,8 +146,8 @@ export class ProcessContainerizer implements Containerizer {
     this.#supervisor?.close();
   }
 
-  #path(containerId: string, file = ''): string {
-    return join(this.#options.folder, containerId, file);
+  #path(containerId: string, suffix: '' | '.run' | '.life' = ''): string {
+    return join(this.#options.folder, `${containerId}${suffix}`);
   }
 
   #supervise(): void {
@@ -168,12 +175,11 @@ export class ProcessContainerizer implements Containerizer {
     if (info.container?.docker !== undefined) {
       throw new Error('this node runs plain processes; it has no Docker images');
     }
-    const sandbox = this.#path(containerId, 'sandbox');
+    const sandbox = this.#path(containerId);
     const facts = { MESOS_SANDBOX: sandbox, MESOS_TASK_ID: info.task_id.value };
     const text = runFile(command, { memMb, facts });
-    mkdirSync(this.#path(containerId), { mode: 0o711 });
     mkdirSync(sandbox, { mode: 0o700 });
-    const run = this.#path(containerId, 'run');
+    const run = this.#path(containerId, '.run');
     writeFileSync(run, text, { mode: 0o400, flag: 'wx' });
     fetchFiles(command, sandbox, containerId, account);
     if (account === null) return;
@@ -182,7 +188,7 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   #told(line: SupervisorLine): void {
-    const running = this.#running.get(line.folder);
+    const running = this.#running.get(line.id);
     if (running === undefined) return;
     if (line.kind === 'started') {
       this.#started(running, line.pid);
@@ -222,30 +228,28 @@ export class ProcessContainerizer implements Containerizer {
 
   #isAlive(running: Running): boolean {
     if (running.pid === null) return false;
-    running.startTime ??= this.#pidFile(running.launch.containerId)?.startTime ?? null;
+    running.startTime ??= this.#life(running.launch.containerId).process?.startTime ?? null;
     const facts = processFacts(running.pid);
     return facts !== undefined && facts.startTime === running.startTime;
   }
 
-  #pidFile(containerId: string): { pid: number; startTime: string } | undefined {
-    const text = readWhole(this.#path(containerId, 'pid'));
-    const [pid = '', startTime = ''] = text?.trimEnd().split(' ') ?? [];
-    return text === undefined ? undefined : { pid: Number(pid), startTime };
-  }
-
-  #exitCode(containerId: string): number | undefined {
-    const text = readWhole(this.#path(containerId, 'exit'));
-    return text === undefined ? undefined : Number(text);
+  #life(containerId: string): Life {
+    const [first, second] = wholeLines(this.#path(containerId, '.life'));
+    const [pid = '', startTime = ''] = first?.split(' ') ?? [];
+    return {
+      process: first === undefined ? null : { pid: Number(pid), startTime },
+      exitCode: second === undefined ? null : Number(second),
+    };
   }
 
   /** True when the task has not begun and now never will. */
   #giveUp(containerId: string): boolean {
     try {
-      writeFileSync(this.#path(containerId, 'begun'), '', { flag: 'wx' });
+      writeFileSync(this.#path(containerId, '.life'), '', { flag: 'wx' });
       return true;
     } catch (error) {
-      // Without its folder it cannot begin either.
-      return isCode(error, 'ENOENT');
+      if (isCode(error, 'EEXIST')) return false;
+      throw error;
     }
   }
 
@@ -260,18 +264,14 @@ export class ProcessContainerizer implements Containerizer {
 
   /** Adopted tasks are known by their files only; of the others this notices when their supervisor was killed. */
   #lookAt(running: Running): void {
-    const { containerId } = running.launch;
-    if (running.pid === null && running.isAdopted) {
-      const found = this.#pidFile(containerId);
-      if (found !== undefined) {
-        running.startTime = found.startTime;
-        this.#started(running, found.pid);
-      }
-    }
     if (running.isAdopted) {
-      const code = this.#exitCode(containerId);
-      if (code !== undefined) {
-        this.#end(running, endOf(code));
+      const life = this.#life(running.launch.containerId);
+      if (running.pid === null && life.process !== null) {
+        running.startTime = life.process.startTime;
+        this.#started(running, life.process.pid);
+      }
+      if (life.exitCode !== null) {
+        this.#end(running, endOf(life.exitCode));
         return;
       }
     }
@@ -282,19 +282,20 @@ export class ProcessContainerizer implements Containerizer {
     const nowMs = this.#options.clock.monotonicMs();
     running.deadSinceMs ??= nowMs;
     if (nowMs - running.deadSinceMs < EXIT_FILE_WAIT_MS) return;
-    const code = this.#exitCode(containerId);
-    this.#end(running, code === undefined ? LOST : endOf(code));
+    const { exitCode } = this.#life(running.launch.containerId);
+    this.#end(running, exitCode === null ? LOST : endOf(exitCode));
   }
 
-  /** Folders that no task claims: acknowledged shortly before a crash. */
+  /** What no task claims: acknowledged shortly before a crash. */
   #removeStrays(claimed: ReadonlySet<string>): void {
-    for (const name of readdirSync(this.#options.folder)) {
-      if (name === 'supervisor.log' || claimed.has(name)) continue;
-      const found = this.#pidFile(name);
-      const isAlive = found !== undefined && processFacts(found.pid)?.startTime === found.startTime;
-      if (isAlive)
-        this.#options.log.warn('a process of a forgotten task is alive', { folder: name });
-      else this.forget(name);
+    const names = readdirSync(this.#options.folder).filter((name) => name !== LOG_FILE);
+    for (const id of new Set(names.map((name) => name.replace(/\.(run|life)$/, '')))) {
+      if (claimed.has(id)) continue;
+      const { process } = this.#life(id);
+      const isAlive =
+        process !== null && processFacts(process.pid)?.startTime === process.startTime;
+      if (isAlive) this.#options.log.warn('a process of a forgotten task is alive', { id });
+      else this.forget(id);
     }
   }
 
@@ -355,13 +356,12 @@ function fetchFiles(
   }
 }
 
-/** The content of a file that is written at once and ends with a newline; undefined before that. */
-function readWhole(path: string): string | undefined {
+/** The lines of a file that is written line by line, without one that is not there entirely. */
+function wholeLines(path: string): string[] {
   try {
-    const text = readFileSync(path, 'latin1');
-    return text.endsWith('\n') ? text : undefined;
+    return readFileSync(path, 'latin1').split('\n').slice(0, -1);
   } catch (error) {
-    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return undefined;
+    if (isCode(error, 'ENOENT')) return [];
     throw error;
   }
 }

@@ -2,12 +2,12 @@
  * The small shell that stands between the node and its process tasks. One copy, detached from the node, reads a line
  * for each task and forks a supervisor for it; supervisors outlive the node and leave the exit code in a file.
  *
- * Files of a task, in a folder named after its container id:
- * `begun`  made exclusively, by the supervisor before it runs anything, or by a node that came back and gives the
- *          task up: whoever makes it decides whether the task ever runs
- * `pid`    process id and start time, written by the task's own process before it becomes the task
- * `exit`   the exit code and a newline, one write: a reader sees all of it or nothing
- * `run`    what the task's account executes; `sandbox/` its working directory
+ * What there is of a task, named after its container id (few files: making one costs more than starting a process):
+ * `ID/`      its sandbox, where it runs
+ * `ID.run`   what the task's account executes
+ * `ID.life`  first line: process id and start time, written by the task's own process before it becomes the task;
+ *            second line: the exit code. Each line is one write, so a reader sees all of it or nothing. The file is
+ *            made exclusively: a node that came back and finds none makes it, empty, and so the task never runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -18,49 +18,51 @@ import { StringDecoder } from 'node:string_decoder';
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Fields of a line: folder, uid, gid, supplementary groups (or `-` for none); uid `-` keeps the node's account.
- * The task's process is a foreground child, so that it does not inherit the ignored SIGINT and SIGQUIT of a background
- * one, and it never holds the pipes. `$RESET` undoes what else may be ignored. What a task leaves behind in its process
- * group is killed when its first process has ended.
+ * Fields of a line: id, uid, gid, supplementary groups (or `-` for none); uid `-` keeps the node's account.
+ * The task's process is a foreground child and never holds the pipes. `$reset` undoes that shells let background jobs
+ * ignore SIGINT and SIGQUIT. What a task leaves behind in its process group is killed when its first process has ended.
  */
 const SCRIPT = `
 supervise() {
-  cd "./$1" 2>/dev/null || return
-  set -C
-  : 2>/dev/null >begun || return
-  set +C
   (
-    folder=$1 uid=$2 gid=$3 groups=$4
+    id=$1 uid=$2 gid=$3 groups=$4
     read -r stat </proc/self/stat
     pid=\${stat%% *}
     set -- \${stat##*) }
-    echo "$pid \${20}" >pid || exit 125
-    echo "S $folder $pid" >&3
+    set -C
+    echo "$pid \${20}" >"$id.life" || exit 125
+    echo "S $id $pid" >&3
     exec 3>&-
-    cd sandbox || exit 125
+    cd "./$id" || exit 125
     case $uid in
-    -) exec setsid $RESET /bin/sh ../run ;;
+    -) exec setsid $reset /bin/sh "../$id.run" ;;
     esac
     case $groups in
     -) groups=--clear-groups ;;
     *) groups=--groups=$groups ;;
     esac
-    exec setsid $RESET setpriv --reuid="$uid" --regid="$gid" "$groups" --no-new-privs /bin/sh ../run
+    exec setsid $reset setpriv --reuid="$uid" --regid="$gid" "$groups" --no-new-privs /bin/sh "../$id.run"
   )
   code=$?
-  read -r pid start <pid && kill -KILL -- "-$pid" 2>/dev/null
-  echo "$code" >exit
+  if read -r pid start <"$1.life"; then
+    kill -KILL -- "-$pid" 2>/dev/null
+    echo "$code" >>"$1.life"
+  fi
   echo "E $1 $code" >&3
 }
+reset=$1
 exec 3>&1
-while read -r folder uid gid groups; do
-  supervise "$folder" "$uid" "$gid" "$groups" </dev/null >/dev/null &
+while read -r id uid gid groups; do
+  supervise "$id" "$uid" "$gid" "$groups" </dev/null >/dev/null &
 done
 `;
 
+/** Where the shells complain. */
+export const LOG_FILE = 'supervisor.log';
+
 export type SupervisorLine =
-  | { readonly kind: 'started'; readonly folder: string; readonly pid: number }
-  | { readonly kind: 'ended'; readonly folder: string; readonly code: number };
+  | { readonly kind: 'started'; readonly id: string; readonly pid: number }
+  | { readonly kind: 'ended'; readonly id: string; readonly code: number };
 
 export interface SupervisorListener {
   line(line: SupervisorLine): void;
@@ -74,13 +76,17 @@ export class Supervisor {
   #isClosed = false;
 
   constructor(folder: string, listener: SupervisorListener) {
-    const errors = openSync(join(folder, 'supervisor.log'), 'a', 0o600);
-    this.#child = spawn('/bin/sh', ['-c', SCRIPT], {
-      cwd: folder,
-      detached: true,
-      env: { PATH: SYSTEM_PATH, RESET: resetsSignals() ? 'env --default-signal' : '' },
-      stdio: ['pipe', 'pipe', errors],
-    });
+    const errors = openSync(join(folder, LOG_FILE), 'a', 0o600);
+    this.#child = spawn(
+      '/bin/sh',
+      ['-c', SCRIPT, 'supervisor', resetsSignals() ? 'env --default-signal' : ''],
+      {
+        cwd: folder,
+        detached: true,
+        env: { PATH: SYSTEM_PATH },
+        stdio: ['pipe', 'pipe', errors],
+      },
+    );
     closeSync(errors);
     const gone = (because: string) => {
       if (this.#isClosed) return;
@@ -99,14 +105,14 @@ export class Supervisor {
   }
 
   launch(
-    folder: string,
+    id: string,
     account: { uid: number; gid: number; groups: readonly number[] } | null,
   ): void {
     const who =
       account === null
         ? '- - -'
         : `${account.uid} ${account.gid} ${account.groups.length === 0 ? '-' : account.groups.join(',')}`;
-    this.#child.stdin?.write(`${folder} ${who}\n`);
+    this.#child.stdin?.write(`${id} ${who}\n`);
   }
 
   /** Lines already written are still read; then the shell ends by itself. */
@@ -123,9 +129,9 @@ export class Supervisor {
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
       for (const text of lines) {
-        const [kind, folder = '', number = ''] = text.split(' ');
-        if (kind === 'S') listener.line({ kind: 'started', folder, pid: Number(number) });
-        else if (kind === 'E') listener.line({ kind: 'ended', folder, code: Number(number) });
+        const [kind, id = '', number = ''] = text.split(' ');
+        if (kind === 'S') listener.line({ kind: 'started', id, pid: Number(number) });
+        else if (kind === 'E') listener.line({ kind: 'ended', id, code: Number(number) });
       }
     });
   }

@@ -49,7 +49,7 @@ function command(order: TaskOrder): CommandInfo {
         rest.length > 0
         ? { arguments: rest }
         : {}),
-    environment: { variables },
+    ...(variables.length > 0 ? { environment: { variables } } : {}),
   };
 }
 
@@ -59,6 +59,11 @@ function container(order: TaskOrder, image: string, form: TaskForm): ContainerIn
     assert(container_port !== undefined, 'each host port has a container port');
     return { host_port, container_port, protocol: 'tcp' };
   });
+  const volumes = order.volumes.map(({ mount, path, acl }) => ({
+    container_path: mount,
+    host_path: path,
+    mode: acl === 'rw' ? ('RW' as const) : ('RO' as const),
+  }));
   const network = !order.hasNetwork ? 'NONE' : mappings.length > 0 ? 'BRIDGE' : form.network;
   return {
     type: 'DOCKER',
@@ -70,11 +75,7 @@ function container(order: TaskOrder, image: string, form: TaskForm): ContainerIn
       parameters: parameters(order),
       force_pull_image: form.alwaysPull,
     },
-    volumes: order.volumes.map((volume) => ({
-      container_path: volume.mount,
-      host_path: volume.path,
-      mode: volume.acl === 'rw' ? 'RW' : 'RO',
-    })),
+    ...(volumes.length > 0 ? { volumes } : {}),
   };
 }
 

@@ -110,6 +110,7 @@ export class UndiciTransport implements Transport {
         body: post.body,
         // undici sends only such requests ahead of answers. A receipt may well arrive twice; nothing else may.
         idempotent: lane === 'receipts',
+        blocking: lane !== 'receipts',
       });
       const text = await textOf(body);
       return {

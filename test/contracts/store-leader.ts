@@ -11,6 +11,7 @@ import { agentId, instant, jobId, taskIdOf } from '../../src/core/units.js';
 import {
   ALICE,
   AT,
+  aSpec,
   BOB,
   ended,
   givenUp,
@@ -133,6 +134,22 @@ export async function leaderContract(t: Test, make: MakeStore): Promise<void> {
     const nobody = stepTo({ ...pending, id: jobId(99) }, { ...launching, id: jobId(99) });
     t.strictSame(await store.advance(epoch, [nobody]), [{ kind: 'refused', job: undefined }]);
     t.strictSame(await store.job(pending.id), stored);
+  });
+
+  await t.test('a step changes neither what was asked nor the wish to kill', async (t) => {
+    const { store } = await make(t);
+    const epoch = await leader(store);
+    const pending = await submitted(store);
+    const other = await submitted(store, { owner: BOB, spec: aSpec({ name: 'other' }) });
+    const { owner, project, identity, spec, submittedAt } = other;
+    const forged = {
+      ...launched(pending),
+      ...{ owner, project, identity, spec, submittedAt },
+      killWanted: { by: ALICE, at: AT },
+      version: 77,
+    };
+    await store.advance(epoch, [stepTo(pending, forged)]);
+    t.strictSame(await store.job(pending.id), { ...launched(pending), version: 2 });
   });
 
   await t.test('refused steps do not stop the others', async (t) => {

@@ -15,8 +15,12 @@ export interface StoreUnderTest {
 /** Makes an empty store; all handles are closed at the test's end. */
 export type MakeStore = (t: Test) => Promise<StoreUnderTest>;
 
+/** Some sixty stores are opened; a busy machine may take its time. */
+const SUITE_MS_MAX = 180_000;
+
 export function storeContract(name: string, make: MakeStore): void {
-  t.test(`${name} store`, async (t) => {
+  t.setTimeout(SUITE_MS_MAX);
+  t.test(`${name} store`, { timeout: SUITE_MS_MAX }, async (t) => {
     await t.test('submissions', (t) => submissionContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));

@@ -107,10 +107,7 @@ test('nothing of the node reaches a task', async (t) => {
   const command = {
     value: `{ env; ls -l /proc/self/fd; grep -E 'Sig(Ign|Cgt)' /proc/self/status; } >${out}`,
     environment: {
-      variables: [
-        { name: 'MINE', value: "it's\nmine" },
-        { name: 'odd.name', value: '1' },
-      ],
+      variables: [{ name: 'MINE', value: "it's\nmine" }],
     },
   };
   await driver.accept([offer], [aTask('env', offer.agent_id.value, '', { command })]);
@@ -118,9 +115,24 @@ test('nothing of the node reaches a task', async (t) => {
   const seen = readFileSync(out, 'utf8');
   t.notMatch(seen, 'GODOCKER_TEST_SECRET');
   t.match(seen, "MINE=it's\nmine");
-  t.match(seen, 'odd.name=1');
-  t.notMatch(seen, 'pipe:', 'no pipe of the supervisor is open');
+  t.notMatch(seen, 'socket:', 'no connection of the supervisor is open');
   t.match(seen, /SigIgn:\s+0+\n/, 'no signal is ignored');
+});
+
+test('without a shell the program gets its arguments and any name in its environment', async (t) => {
+  const { driver, folder } = await aNode(t);
+  const offer = await driver.anOffer();
+  const out = join(folder, 'out');
+  const script = 'open(OUT, ">", $ARGV[0]); print OUT "$ENV{q(odd.name)} $ARGV[1]"';
+  const command = {
+    shell: false,
+    value: 'perl',
+    arguments: ['perl', '-e', script, out, '$HOME "quoted"'],
+    environment: { variables: [{ name: 'odd.name', value: 'a=b' }] },
+  };
+  await driver.accept([offer], [aTask('argv', offer.agent_id.value, '', { command })]);
+  await driver.update('argv', 'TASK_FINISHED');
+  t.equal(readFileSync(out, 'utf8'), 'a=b $HOME "quoted"');
 });
 
 test('max_completion_time ends a task as failed', async (t) => {
@@ -156,7 +168,7 @@ test('labels say whose account it is', {
     { key: 'godocker.sgids', value: '65532,65531' },
   ];
   const command =
-    'test "$(id -u) $(id -g) $(id -G)" = "65534 65533 65533 65532 65531" && touch mine';
+    'test "$(id -u) $(id -g) $(id -G)" = "65534 65533 65533 65531 65532" && touch mine';
   await driver.accept(
     [offer],
     [aTask('who', offer.agent_id.value, command, { labels: { labels } })],

@@ -15,6 +15,8 @@ import { aNewJob, launched, leader, stepTo, submitted } from './a-job.js';
 
 const PROGRAM = fileURLToPath(new URL('./store-process.js', import.meta.url));
 const KILLS = 8;
+/** Real processes on a machine that may be busy. */
+const PATIENT = { timeout: 180_000 };
 /** As `store-process` submits them. Not imported: that file acts when it is loaded. */
 const BATCH = 3;
 
@@ -40,9 +42,9 @@ const node = (t: Test, ...args: readonly string[]) =>
 
 /** Waits for what was said to satisfy `claim`. */
 async function until(t: Test, claim: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!claim()) {
-    if (performance.now() > deadline) t.bailout(`waited 20 s for: ${what}`);
+    if (performance.now() > deadline) t.bailout(`waited 60 s for: ${what}`);
     await pause(5);
   }
 }
@@ -50,53 +52,57 @@ async function until(t: Test, claim: () => boolean, what: string): Promise<void>
 const saidOf = (lines: readonly string[][], word: string) =>
   lines.filter(([first]) => first === word).map(([, ...rest]) => rest);
 
-t.test(`killed ${KILLS} times at random moments: nothing acknowledged is lost`, async (t) => {
-  const path = join(t.testdir({}), 'store.db');
-  const stored = new Map<string, string[]>();
-  const launches = new Set<number>();
-  for (let kill = 1; kill <= KILLS; kill++) {
-    const { child, lines, ended } = node(t, 'work', path, `p${kill}`);
-    await until(t, () => lines.length > 1, 'the first acknowledgement');
-    const delayMs = Math.round(20 + Math.random() * 300);
-    await pause(delayMs);
-    child.kill('SIGKILL');
-    await ended;
-    for (const [digest = '', ...ids] of saidOf(lines, 'stored')) stored.set(digest, ids);
-    for (const [id] of saidOf(lines, 'launched')) launches.add(Number(id));
-    t.comment(`kill ${kill} after ${delayMs} ms: ${stored.size} submissions acknowledged`);
+t.test(
+  `killed ${KILLS} times at random moments: nothing acknowledged is lost`,
+  PATIENT,
+  async (t) => {
+    const path = join(t.testdir({}), 'store.db');
+    const stored = new Map<string, string[]>();
+    const launches = new Set<number>();
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const { child, lines, ended } = node(t, 'work', path, `p${kill}`);
+      await until(t, () => lines.length > 1, 'the first acknowledgement');
+      const delayMs = Math.round(20 + Math.random() * 300);
+      await pause(delayMs);
+      child.kill('SIGKILL');
+      await ended;
+      for (const [digest = '', ...ids] of saidOf(lines, 'stored')) stored.set(digest, ids);
+      for (const [id] of saidOf(lines, 'launched')) launches.add(Number(id));
+      t.comment(`kill ${kill} after ${delayMs} ms: ${stored.size} submissions acknowledged`);
 
-    const bare = new Libsql(path);
-    t.strictSame(bare.prepare('PRAGMA integrity_check').raw().all(), [['ok']], 'file is sound');
-    const rows = bare.prepare('SELECT digest, count(*), min(id) FROM jobs GROUP BY digest').raw();
-    const halves = (rows.all() as [string, number, number][]).filter(([, n]) => n !== BATCH);
-    t.strictSame(halves, [], 'no submission is there by half');
-    const counts = bare.prepare(
-      `SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM submissions),
+      const bare = new Libsql(path);
+      t.strictSame(bare.prepare('PRAGMA integrity_check').raw().all(), [['ok']], 'file is sound');
+      const rows = bare.prepare('SELECT digest, count(*), min(id) FROM jobs GROUP BY digest').raw();
+      const halves = (rows.all() as [string, number, number][]).filter(([, n]) => n !== BATCH);
+      t.strictSame(halves, [], 'no submission is there by half');
+      const counts = bare.prepare(
+        `SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM submissions),
               (SELECT max(id) FROM jobs) <= (SELECT value FROM counters)`,
+      );
+      const [jobs, documents, isCounted] = counts.raw().get() as [number, number, number];
+      t.equal(jobs, documents, 'each job has its request');
+      t.equal(isCounted, 1, 'the counter is not behind');
+      bare.close();
+    }
+
+    const store = await openEmbeddedStore({ path, log: SILENT });
+    const ids = [...stored.values()].flat().map(Number);
+    t.ok(ids.length > KILLS * BATCH, `${ids.length} jobs acknowledged`);
+    t.equal(new Set(ids).size, ids.length, 'no id was given twice');
+    const jobs = await store.jobs(ids.map(jobId));
+    t.strictSame(
+      ids.filter((id) => !jobs.has(jobId(id))),
+      [],
+      'every acknowledged job is there',
     );
-    const [jobs, documents, isCounted] = counts.raw().get() as [number, number, number];
-    t.equal(jobs, documents, 'each job has its request');
-    t.equal(isCounted, 1, 'the counter is not behind');
-    bare.close();
-  }
+    t.ok(launches.size > 0, `${launches.size} intents acknowledged`);
+    const unlaunched = [...launches].filter((id) => jobs.get(jobId(id))?.state !== 'launching');
+    t.strictSame(unlaunched, [], 'every acknowledged intent is there');
+    await store.close();
+  },
+);
 
-  const store = await openEmbeddedStore({ path, log: SILENT });
-  const ids = [...stored.values()].flat().map(Number);
-  t.ok(ids.length > KILLS * BATCH, `${ids.length} jobs acknowledged`);
-  t.equal(new Set(ids).size, ids.length, 'no id was given twice');
-  const jobs = await store.jobs(ids.map(jobId));
-  t.strictSame(
-    ids.filter((id) => !jobs.has(jobId(id))),
-    [],
-    'every acknowledged job is there',
-  );
-  t.ok(launches.size > 0, `${launches.size} intents acknowledged`);
-  const unlaunched = [...launches].filter((id) => jobs.get(jobId(id))?.state !== 'launching');
-  t.strictSame(unlaunched, [], 'every acknowledged intent is there');
-  await store.close();
-});
-
-t.test('two processes on one file: no id twice, one leader', async (t) => {
+t.test('two processes on one file: no id twice, one leader', PATIENT, async (t) => {
   const path = join(t.testdir({}), 'store.db');
   const store = await openEmbeddedStore({ path, log: SILENT });
   t.teardown(() => store.close());
@@ -121,7 +127,7 @@ t.test('two processes on one file: no id twice, one leader', async (t) => {
   await t.rejects(store.advance(epoch, [stepTo(job, launched(job))]), FencedOut);
 });
 
-t.test('no room for the file: refused, and served again once there is', async (t) => {
+t.test('no room for the file: refused, and served again once there is', PATIENT, async (t) => {
   const path = join(t.testdir({}), 'store.db');
   // A soft limit, so that it can be lifted from outside: 1 MiB, in the shell's blocks of 512 bytes.
   const limited = `ulimit -S -f 2048; exec "$0" "$@"`;

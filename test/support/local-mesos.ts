@@ -1,7 +1,6 @@
 // `godocker local-mesos` as its own process, for clients that know nothing of us.
 import { join } from 'node:path';
-import type { Test } from 'tap';
-import { freePort, temporaryFolder } from './places.js';
+import { freePort, type Scope, temporaryFolder } from './places.js';
 import { type Background, startBackground } from './programs.js';
 import { projectFile } from './project.js';
 import { waitFor } from './waiting.js';
@@ -12,8 +11,8 @@ export interface LocalMesos {
   readonly process: Background;
 }
 
-/** Starts a node with one agent on a free port and stops it after the test. `args` are added to its command line. */
-export async function startLocalMesos(t: Test, args: readonly string[]): Promise<LocalMesos> {
+/** Starts a node on a free port and stops it after the test. `args` are its command line; one agent of 4 cpus if it names none. */
+export async function startLocalMesos(t: Scope, args: readonly string[]): Promise<LocalMesos> {
   const folder = temporaryFolder(t, 'local-mesos');
   const port = await freePort();
   const node = startBackground(
@@ -21,7 +20,8 @@ export async function startLocalMesos(t: Test, args: readonly string[]): Promise
     [
       projectFile('dist/bin/godocker.js'),
       'local-mesos',
-      ...['--port', String(port), '--agents', '1', '--cpus', '4', '--mem', '4096'],
+      ...['--port', String(port)],
+      ...(args.includes('--agents') ? [] : ['--agents', '1', '--cpus', '4', '--mem', '4096']),
       ...args,
     ],
     {

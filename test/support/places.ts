@@ -4,10 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Test } from 'tap';
+
+/** What ends with a test or a benchmark. A tap test is one. */
+export interface Scope {
+  teardown(end: () => unknown): unknown;
+}
 
 /** An empty folder that is removed after the test. */
-export function temporaryFolder(t: Test, what: string): string {
+export function temporaryFolder(t: Scope, what: string): string {
   const folder = mkdtempSync(join(tmpdir(), `godocker-test-${what}-`));
   t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   return folder;

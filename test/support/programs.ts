@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { sleep } from './waiting.js';
+import { within } from './waiting.js';
 
 export interface RunResult {
   readonly code: number | null;
@@ -91,7 +91,7 @@ export function startBackground(
     stop: async (graceMs = 15_000) => {
       if (isRunning()) {
         process.kill(pid, 'SIGTERM');
-        await Promise.race([ended(child), sleep(graceMs)]);
+        await within(ended(child), graceMs);
       }
       killSession(pid);
       await ended(child);

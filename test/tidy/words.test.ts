@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import t from 'tap';
-import { filesBelow, projectFile, readProjectFile } from '../support/project.js';
+import { filesBelow, projectFile, projectRoot, readProjectFile } from '../support/project.js';
 import { longFunctions, machineFaults, nameFaults, textFaults } from './words.js';
 
 const FOLDERS = ['src', 'bin', 'plugins', 'bench', 'test', 'web/src'];
@@ -29,7 +30,6 @@ t.test('files stay short and honest', async (t) => {
   t.equal(textFaults('a.ts', 'interface IStore {}').length, 1);
   t.equal(textFaults('a.ts', '// TODO later').length, 1);
   t.same(textFaults('a.ts', '// TODO wait for the leader, #12'), []);
-  t.equal(textFaults('a.ts', 'const x = y as any;').length, 1);
   t.equal(textFaults('a.ts', '// @ts-ignore').length, 1);
 });
 
@@ -49,8 +49,8 @@ t.test('no path of one machine is left in', async (t) => {
   t.same(
     texts
       .filter((path) => !isAboutRules(path) && path !== 'package-lock.json')
-      .flatMap((path) => machineFaults(path, readProjectFile(path))),
+      .flatMap((path) => machineFaults(path, readProjectFile(path), [projectRoot, homedir()])),
     [],
   );
-  t.equal(machineFaults('a.ts', "open('/home/someone/file')").length, 1);
+  t.equal(machineFaults('a.ts', "open('/Users/someone/file')", []).length, 1);
 });

@@ -45,6 +45,7 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
     const opened = await new Promise<Opened>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
+      worker.once('exit', () => reject(errorOf(died('its thread ended before it served'))));
     });
     if (opened.failure !== null) {
       await worker.terminate();

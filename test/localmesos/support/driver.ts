@@ -1,5 +1,5 @@
 /** A small Mesos framework for tests: subscribes, collects events, sends calls. Knows nothing of our own framework. */
-import { type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { decodeEvent, encodeCall, JSON_TYPE, type MediaType } from '../../../src/mesos/codec.js';
 import type {
   Call,
@@ -43,6 +43,7 @@ export class Driver {
   acknowledges: boolean;
   #stream: IncomingMessage | undefined;
   readonly #options: DriverOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
   readonly #waiting = new Set<() => void>();
 
   constructor(options: DriverOptions) {
@@ -119,6 +120,7 @@ export class Driver {
 
   /** Cuts the connection without a word. */
   cut(): void {
+    this.#agent.destroy();
     this.#stream?.destroy();
   }
 
@@ -197,6 +199,7 @@ export class Driver {
         `${url}/api/v1/scheduler`,
         {
           method: 'POST',
+          agent: headers['Mesos-Stream-Id'] === undefined ? false : this.#agent,
           headers: {
             'Content-Type': this.mediaType,
             Accept: this.mediaType,

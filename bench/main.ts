@@ -1,0 +1,33 @@
+// `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
+import { cycle1m, match100k } from './cycle.js';
+import { dispatch } from './dispatch.js';
+import type { Figure } from './figure.js';
+import { idleLatency } from './idle-latency.js';
+import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
+import { submit } from './submit.js';
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
+  submit,
+  dispatch,
+  'idle-latency': idleLatency,
+  'store-submit': storeSubmit,
+  'store-submit-bulk': storeSubmitBulk,
+  'store-advance-1000': storeAdvance,
+  'store-pending-100k': () => storePending(),
+};
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !(name in BENCHMARKS));
+  if (unknown.length > 0) {
+    console.error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+    return 2;
+  }
+  for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+    console.error(`${name} …`);
+    const figure = await BENCHMARKS[name]?.();
+    console.log(JSON.stringify(figure));
+  }
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));

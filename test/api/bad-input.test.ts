@@ -1,0 +1,318 @@
+// What bad input gets: a code, a sentence, the field; nothing stored, never a 500.
+import t, { type Test } from 'tap';
+import { NOTHING } from '../../src/core/resources.js';
+import { type AService, type Asked, aService, aTask } from './a-service.js';
+
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly field?: string;
+  /** Part of the sentence. */
+  readonly says?: RegExp;
+}
+
+async function refused(
+  t: Test,
+  { ask, store, noticed }: AService,
+  name: string,
+  asked: Asked & { readonly path?: string },
+  { status, code, field, says }: Refusal,
+): Promise<void> {
+  const answer = await ask(asked.path ?? '/api/1.0/task', asked);
+  const { headers, statusCode, body } = answer;
+  t.equal(statusCode, status, `${name}: ${body.slice(0, 200)}`);
+  t.match(headers['content-type'], /^application\/json/, name);
+  const said = answer.json<Record<string, unknown>>();
+  t.equal(said.code, code, name);
+  t.type(said.msg, 'string', name);
+  if (field !== undefined) t.equal(said.field, field, name);
+  if (says !== undefined) t.match(said.msg, says, name);
+  t.equal((await store.list({})).length, 0, `${name}: nothing stored`);
+  t.same(noticed, [], `${name}: nobody told`);
+}
+
+const field = (name: string, says?: RegExp): Refusal => ({
+  status: 400,
+  code: 'bad-field',
+  field: name,
+  ...(says === undefined ? {} : { says }),
+});
+const unsupported = (name: string): Refusal => ({
+  status: 400,
+  code: 'not-supported',
+  field: name,
+});
+const many = (count: number): string[] => Array.from({ length: count }, (_, n) => `n${n}`);
+
+t.test('bodies that are not a task', async (t) => {
+  const service = await aService(t);
+  const cases: Record<string, [Asked, Refusal]> = {
+    'half JSON': [{ raw: '{"nonsense":' }, { status: 400, code: 'bad-json' }],
+    'not UTF-8': [{ raw: Buffer.from([0x22, 0xff, 0x22]) }, { status: 400, code: 'bad-json' }],
+    'a list': [{ body: [] }, field('body')],
+    'a word': [{ body: 'task' }, field('body')],
+    'no body': [{ method: 'POST' }, field('body')],
+    'nothing in it': [{ body: {} }, field('command')],
+    'too many bytes': [
+      { raw: ' '.repeat(2 * 1024 * 1024 + 1) },
+      { status: 413, code: 'too-large' },
+    ],
+    compressed: [
+      { raw: 'x', headers: { 'content-encoding': 'gzip' } },
+      { status: 400, code: 'bad-request', field: 'Content-Encoding' },
+    ],
+  };
+  for (const [name, [asked, refusal]] of Object.entries(cases))
+    await refused(t, service, name, asked, refusal);
+});
+
+t.test('fields of a wrong shape', async (t) => {
+  const service = await aService(t);
+  const cases: Record<string, [Parameters<typeof aTask>[0], Refusal]> = {
+    'cpu a word': [{ requirements: { cpu: 'many' } }, field('requirements.cpu', /number/)],
+    'cpu zero': [{ requirements: { cpu: 0 } }, field('requirements.cpu', /at least/)],
+    'cpu negative': [{ requirements: { cpu: -1 } }, field('requirements.cpu')],
+    'ram huge': [{ requirements: { ram: 1e9 } }, field('requirements.ram', /at most/)],
+    'gpus a fraction': [{ requirements: { gpus: 0.5 } }, field('requirements.gpus', /whole/)],
+    'port out of range': [
+      { requirements: { ports: [80, 70_000] } },
+      field('requirements.ports[1]'),
+    ],
+    'ports too many': [
+      { requirements: { ports: many(65).map((_, n) => n + 1) } },
+      field('requirements.ports'),
+    ],
+    'label without ==': [{ requirements: { label: ['ssd'] } }, field('requirements.label[0]')],
+    'labels too many': [{ requirements: { label: many(65) } }, field('requirements.label')],
+    'name too long': [{ meta: { name: 'n'.repeat(257) } }, field('meta.name')],
+    'name with a line end': [{ meta: { name: 'a\nb' } }, field('meta.name', /control/)],
+    'tags not a list': [{ meta: { tags: 'galaxy' } }, field('meta.tags')],
+    'description too long': [
+      { meta: { description: 'd'.repeat(4097) } },
+      field('meta.description'),
+    ],
+    'script missing': [{ command: { cmd: undefined } }, field('command.cmd')],
+    'script empty': [{ command: { cmd: '' } }, field('command.cmd')],
+    'script with NUL': [{ command: { cmd: 'a\0b' } }, field('command.cmd', /NUL/)],
+    'script a number': [{ command: { cmd: 7 } }, field('command.cmd')],
+    'acl unknown': [
+      { container: { volumes: [{ name: 'home', acl: 'rwx' }] } },
+      field('container.volumes[0].acl'),
+    ],
+    'volume without a name': [{ container: { volumes: [{}] } }, field('container.volumes[0].name')],
+    'no such executor': [{ requirements: { executor: 'slurm' } }, field('requirements.executor')],
+    'no such project': [{ more: { user: { project: 'lambda' } } }, field('user.project')],
+  };
+  for (const [name, [parts, refusal]] of Object.entries(cases))
+    await refused(t, service, name, { body: aTask(parts) }, refusal);
+
+  const two = await service.ask('/api/1.0/task', {
+    body: aTask({ requirements: { cpu: 'x' }, meta: { name: 7 } }),
+  });
+  t.match(two.json().msg, /requirements\.cpu .*number/, 'all problems are told at once');
+  t.match(two.json().msg, /meta\.name/);
+});
+
+t.test('sizes', async (t) => {
+  const service = await aService(t);
+  const script = aTask({ command: { cmd: 'x'.repeat(1024 * 1024 + 1) } });
+  const refusal = { status: 413, code: 'too-large', field: 'command.cmd' };
+  await refused(t, service, 'a script of more than 1 MiB', { body: script }, refusal);
+  const document = aTask({ more: { status: 'x'.repeat(256 * 1024) } });
+  await refused(
+    t,
+    service,
+    'a document of more than 256 KiB',
+    { body: document },
+    {
+      status: 413,
+      code: 'too-large',
+      field: 'body',
+    },
+  );
+});
+
+t.test('what would run differently from what was asked', async (t) => {
+  const service = await aService(t);
+  const cases: Record<string, [Parameters<typeof aTask>[0], Refusal]> = {
+    array: [
+      { requirements: { array: { values: '1:10' } } },
+      unsupported('requirements.array.values'),
+    ],
+    dependencies: [{ requirements: { tasks: ['12'] } }, unsupported('requirements.tasks')],
+    storage: [
+      { requirements: { tmpstorage: { size: '10G', path: null } } },
+      unsupported('requirements.tmpstorage'),
+    ],
+    uris: [{ requirements: { uris: ['http://example.org'] } }, unsupported('requirements.uris')],
+    lifespan: [{ requirements: { maxlifespan: '7d' } }, unsupported('requirements.maxlifespan')],
+    network: [{ requirements: { network: 'user' } }, unsupported('requirements.network')],
+    queue: [
+      { requirements: { executor: 'mesos:long:docker' } },
+      unsupported('requirements.executor'),
+    ],
+    interactive: [{ command: { interactive: true } }, unsupported('command.interactive')],
+    root: [{ container: { root: true } }, unsupported('container.root')],
+    'somebody else': [
+      { more: { user: { id: 'bob' } } },
+      { status: 403, code: 'forbidden', field: 'user.id' },
+    ],
+  };
+  for (const [name, [parts, refusal]] of Object.entries(cases))
+    await refused(t, service, name, { body: aTask(parts) }, refusal);
+});
+
+t.test('unknown image, unknown volume', async (t) => {
+  const settings = { volumes: [{ name: 'db', path: '/nowhere/db' }] };
+  const volumes = [
+    { name: 'db', acl: 'ro', path: '/nowhere/db', mount: null, isChecked: true },
+  ] as const;
+  const service = await aService(t, { settings, volumes });
+  await refused(
+    t,
+    service,
+    'image',
+    { body: aTask({ container: { image: 'nope:1' } }) },
+    {
+      status: 400,
+      code: 'unknown-image',
+      field: 'container.image',
+      says: /nope:1.*debian:12/,
+    },
+  );
+  const unknown = { status: 400, code: 'unknown-volume', field: 'container.volumes[1].name' };
+  await refused(
+    t,
+    service,
+    'volume',
+    { body: aTask({ container: { volumes: [{ name: 'go-docker' }, { name: 'omaha' }] } }) },
+    { ...unknown, says: /omaha.*no such volume/ },
+  );
+  await refused(
+    t,
+    service,
+    'volume that is away',
+    { body: aTask({ container: { volumes: [{ name: 'db' }] } }) },
+    { ...unknown, field: 'container.volumes[0].name', says: /not there/ },
+  );
+});
+
+const agent = {
+  executor: 'mesos',
+  host: 'node-1',
+  attributes: { storage: 'disk' },
+  total: { ...NOTHING, cpuMilli: 2000, memMb: 8000 },
+  agents: 3,
+};
+
+t.test('impossible requirements', async (t) => {
+  const service = await aService(t, { deps: { inventory: () => [agent] } });
+  const cases: Record<string, [Parameters<typeof aTask>[0], string, RegExp]> = {
+    cpus: [
+      { requirements: { cpu: 3 } },
+      'requirements.cpu',
+      /no agent could ever run this: largest has 2 cpus/,
+    ],
+    memory: [{ requirements: { ram: 8.001 } }, 'requirements.ram', /largest has 8 GB/],
+    gpus: [{ requirements: { gpus: 1 } }, 'requirements.gpus', /largest has 0 gpus/],
+    label: [{ requirements: { label: ['storage==ssd'] } }, 'requirements.label', /storage==ssd/],
+    custom: [
+      { requirements: { label: ['resource==fpga', 'resource==fpga'] } },
+      'requirements.label',
+      /largest has 0 of resource fpga/,
+    ],
+  };
+  for (const [name, [parts, fieldName, says]] of Object.entries(cases))
+    await refused(
+      t,
+      service,
+      name,
+      { body: aTask(parts) },
+      {
+        status: 400,
+        code: 'impossible-job',
+        field: fieldName,
+        says,
+      },
+    );
+});
+
+t.test('a site may accept what is impossible today', async (t) => {
+  const settings = { refuse_impossible: false };
+  const service = await aService(t, { settings, deps: { inventory: () => [agent] } });
+  const answer = await service.ask('/api/1.0/task', { body: aTask({ requirements: { cpu: 3 } }) });
+  t.equal(answer.statusCode, 200);
+  t.match(answer.json().warnings, [{ code: 'impossible', field: 'requirements.cpu' }]);
+});
+
+t.test('unknown keys are named, or refused when strict', async (t) => {
+  const service = await aService(t);
+  const body = aTask({ requirements: { cpus: 2 }, more: { favourite: 1 } });
+  await refused(
+    t,
+    service,
+    'strict',
+    { path: '/api/1.0/task?strict=1', body },
+    {
+      status: 400,
+      code: 'unknown-field',
+      field: 'favourite',
+      says: /favourite, requirements\.cpus/,
+    },
+  );
+  const answer = await service.ask('/api/1.0/task', { body });
+  t.equal(answer.statusCode, 200);
+  t.same(
+    answer.json<{ warnings: { field: string }[] }>().warnings.map((one) => one.field),
+    ['favourite', 'requirements.cpus'],
+  );
+});
+
+t.test('ids, paths, methods, tokens', async (t) => {
+  const service = await aService(t);
+  const get = { method: 'GET' } as const;
+  const token = await service.tokenOf('alice');
+  const cases: Record<string, [string, Asked, Refusal]> = {
+    'id a word': ['/api/1.0/task/seven', get, { status: 400, code: 'bad-id', field: 'id' }],
+    'id zero': ['/api/1.0/task/0', get, { status: 400, code: 'bad-id' }],
+    'id negative': ['/api/1.0/task/-1/status', get, { status: 400, code: 'bad-id' }],
+    'id endless': [`/api/1.0/task/${'9'.repeat(400)}`, get, { status: 400, code: 'bad-id' }],
+    'id unknown': ['/api/1.0/task/4711', get, { status: 404, code: 'job-not-found' }],
+    'kill unknown': [
+      '/api/1.0/task/4711',
+      { method: 'DELETE' },
+      { status: 404, code: 'job-not-found' },
+    ],
+    'skip a word': [
+      '/api/1.0/task/over/a/1',
+      { method: 'POST' },
+      { status: 400, code: 'bad-request', field: 'skip' },
+    ],
+    'broken escape': ['/api/1.0/task/%E0%A4%A', get, { status: 400, code: 'bad-path' }],
+    'broken escape elsewhere': ['/%zz', get, { status: 400, code: 'bad-path' }],
+    'no such route': ['/api/1.0/nothing', get, { status: 404, code: 'route-not-found' }],
+    'no such method': [
+      '/api/1.0/task/1',
+      { method: 'PUT' },
+      { status: 405, code: 'method-not-allowed' },
+    ],
+    'no token': ['/api/1.0/task/1', { token: null }, { status: 401, code: 'no-token' }],
+    'token nonsense': ['/api/1.0/task/1', { token: 'abc' }, { status: 401, code: 'bad-token' }],
+    'token changed': [
+      '/api/1.0/task/1',
+      { token: `${token}x` },
+      { status: 401, code: 'bad-token' },
+    ],
+    'not admin': ['/api/1.0/task/active/all', get, { status: 403, code: 'forbidden' }],
+    'users, not admin': ['/api/1.0/user', get, { status: 403, code: 'forbidden' }],
+    'key with spaces': [
+      '/api/1.0/task',
+      { body: aTask(), headers: { 'idempotency-key': 'a b' } },
+      field('Idempotency-Key'),
+    ],
+  };
+  for (const [name, [path, asked, refusal]] of Object.entries(cases))
+    await refused(t, service, name, { ...asked, path }, refusal);
+  const allow = await service.ask('/api/1.0/task/1', { method: 'PUT' });
+  t.equal(allow.headers.allow, 'DELETE, GET, HEAD');
+});

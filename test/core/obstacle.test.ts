@@ -1,0 +1,104 @@
+import t from 'tap';
+import { planCycle } from '../../src/core/cycle.js';
+import type { Offer } from '../../src/core/matching.js';
+import { type Demand, impossible } from '../../src/core/obstacle.js';
+import { fifo } from '../../src/core/policy.js';
+import { PendingQueue } from '../../src/core/queue.js';
+import { jobId } from '../../src/core/units.js';
+import { after, aNeed, anOffer, aRow, someFree } from './samples.js';
+
+const limits = { launchesMax: 100, shapesMax: 100 };
+
+/** Why one such job does not start on these offers; undefined when it does. */
+function why(demand: Partial<Demand>, offers: readonly Offer[]) {
+  const queue = new PendingQueue();
+  queue.add(aRow(1, demand));
+  const plan = planCycle({ queue, offers, policy: fifo, at: after(0), limits });
+  return plan.obstacles.get(queue.shapeOf(jobId(1))?.id ?? -1);
+}
+
+t.test('every agent is counted once, for its first reason', async (t) => {
+  const soon = after(3_600_000);
+  const offers = [
+    anOffer('o1', { attributes: { rack: 'r2' } }),
+    anOffer('o2', { attributes: { rack: 'r1' }, free: someFree({ cpuMilli: 500 }) }),
+    anOffer('o3', { attributes: { rack: 'r1' }, free: someFree({ cpuMilli: 750 }) }),
+    anOffer('o4', { attributes: { rack: 'r1' }, free: someFree({ memMb: 99 }) }),
+    anOffer('o5', { attributes: { rack: 'r1' }, unavailableFrom: soon }),
+    anOffer('o6', { attributes: { rack: 'r1' }, unavailableFrom: after(7_200_000) }),
+    anOffer('o7', { executor: 'swarm', attributes: { rack: 'r1' } }),
+    anOffer('o8'),
+  ];
+  const demand = { constraints: [{ name: 'rack', value: 'r1' }], executor: 'mesos' };
+  t.same(why(demand, offers), [
+    { code: 'other-executor', executor: 'mesos', agents: 1 },
+    { code: 'constraint', name: 'rack', value: 'r1', agents: 2 },
+    { code: 'maintenance', agents: 2, from: soon },
+    { code: 'too-small', resource: 'cpuMilli', wanted: 1_000, agents: 2, best: 750 },
+    { code: 'too-small', resource: 'memMb', wanted: 100, agents: 1, best: 99 },
+  ]);
+});
+
+t.test('special resources, GPUs and ports', async (t) => {
+  const offers = [anOffer('o1', { free: someFree({ custom: { fpga: 1 } }) })];
+  t.same(why({ needs: aNeed({ custom: { fpga: 2 } }) }, offers), [
+    { code: 'custom-too-small', name: 'fpga', wanted: 2, agents: 1, best: 1 },
+  ]);
+  t.same(why({ needs: aNeed({ gpus: 1 }) }, offers), [
+    { code: 'too-small', resource: 'gpus', wanted: 1, agents: 1, best: 0 },
+  ]);
+  t.same(why({ needs: aNeed({ ports: 1 }) }, offers), [
+    { code: 'too-small', resource: 'ports', wanted: 1, agents: 1, best: 0 },
+  ]);
+  t.equal(why({ needs: aNeed({ custom: { fpga: 1 } }) }, offers), undefined);
+});
+
+t.test('a machine may be asked for by name', async (t) => {
+  const wanted = (value: string) => ({ constraints: [{ name: 'hostname', value }] });
+  t.equal(why(wanted('host-a1'), [anOffer('o1')]), undefined);
+  t.match(why(wanted('host-a2'), [anOffer('o1')]), [{ code: 'constraint', agents: 1 }]);
+  const named = anOffer('o1', { attributes: { hostname: 'green' } });
+  t.equal(why(wanted('green'), [named]), undefined, 'the attribute comes first');
+  t.match(why(wanted('host-a1'), [named]), [{ code: 'constraint' }]);
+});
+
+t.test('names of the language are no attributes', async (t) => {
+  const demand = { constraints: [{ name: 'constructor', value: 'x' }] };
+  t.match(why(demand, [anOffer('o1')]), [{ code: 'constraint', name: 'constructor' }]);
+});
+
+t.test('without offers nothing is asked, so nothing is said', async (t) => {
+  t.equal(why({}, []), undefined);
+});
+
+t.test('impossible: no agent could ever run it, even idle', async (t) => {
+  const demand = (part: Partial<Demand> = {}): Demand => ({
+    needs: aNeed(),
+    constraints: [],
+    executor: null,
+    ...part,
+  });
+  const inventory = [
+    { total: someFree({ cpuMilli: 2_000 }), attributes: { rack: 'r1' }, count: 10 },
+    { total: someFree({ cpuMilli: 1_500 }), attributes: { rack: 'r2' }, count: 5 },
+  ];
+  t.same(impossible(demand(), inventory), []);
+  t.same(impossible(demand({ needs: aNeed({ cpuMilli: 8_000 }) }), inventory), [
+    { code: 'too-small', resource: 'cpuMilli', wanted: 8_000, agents: 15, best: 2_000 },
+  ]);
+  const rack2 = { constraints: [{ name: 'rack', value: 'r2' }] };
+  t.same(impossible(demand({ ...rack2, needs: aNeed({ cpuMilli: 2_000 }) }), inventory), [
+    { code: 'constraint', name: 'rack', value: 'r2', agents: 10 },
+    { code: 'too-small', resource: 'cpuMilli', wanted: 2_000, agents: 5, best: 1_500 },
+  ]);
+  t.same(impossible(demand({ needs: aNeed({ cpuMilli: 8_000 }) }), []), [], 'nothing is known');
+  const named = { constraints: [{ name: 'hostname', value: 'green' }] };
+  t.same(impossible(demand(named), inventory), [], 'names are not told, so it may be there');
+  t.match(
+    impossible(
+      demand({ executor: 'swarm' }),
+      inventory.map((agents) => ({ ...agents, executor: 'mesos' })),
+    ),
+    [{ code: 'other-executor', agents: 15 }],
+  );
+});

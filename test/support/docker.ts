@@ -1,0 +1,84 @@
+// A Docker daemon for tests: the machine's own if it answers, else one of ours in a temporary folder.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { temporaryFolder } from './places.js';
+import { hasProgram, type RunOptions, type RunResult, run, startBackground } from './programs.js';
+import { skipAloud } from './skip.js';
+import { waitFor } from './waiting.js';
+
+export interface Docker {
+  /** Path of the Unix socket. */
+  readonly socket: string;
+  /** For programs that take their daemon from the environment. */
+  readonly env: { readonly DOCKER_HOST: string };
+  /** Runs the `docker` command against this daemon. */
+  docker(args: readonly string[], options?: RunOptions): Promise<RunResult>;
+}
+
+/** First start of a daemon on a loaded machine, with its own containerd. */
+const DAEMON_START_MS_MAX = 40_000;
+
+/** A daemon, or undefined after the test was skipped aloud. It is stopped, and what it holds removed, after the test. */
+export async function dockerFor(t: Test): Promise<Docker | undefined> {
+  if (!hasProgram('docker')) {
+    skipAloud(t, 'Docker', 'the docker command is not installed; npm run test:setup installs it');
+    return undefined;
+  }
+  const own = socketOfMachine();
+  if (own !== undefined && (await isAnswering(dockerAt(own)))) return dockerAt(own);
+  if (!hasProgram('dockerd') || process.getuid?.() !== 0) {
+    skipAloud(t, 'Docker', 'no daemon answers, and without dockerd and root none can be started');
+    return undefined;
+  }
+  return startDaemon(t);
+}
+
+async function startDaemon(t: Test): Promise<Docker | undefined> {
+  const folder = temporaryFolder(t, 'docker');
+  const socket = join(folder, 'docker.sock');
+  const daemon = startBackground(
+    'dockerd',
+    [
+      ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
+      ...['-H', `unix://${socket}`, '--pidfile', join(folder, 'pid')],
+    ],
+    { cwd: folder, logFile: join(folder, 'log') },
+  );
+  const docker = dockerAt(socket);
+  t.teardown(async () => {
+    await removeContainers(docker);
+    await daemon.stop();
+  });
+  await waitFor('dockerd answers', DAEMON_START_MS_MAX, async () => {
+    if (!daemon.isRunning()) throw new Error(`dockerd ended: ${daemon.lastWords()}`);
+    return isAnswering(docker);
+  });
+  return docker;
+}
+
+/** The daemon would leave its containers running, with their files in a folder that is about to be removed. */
+async function removeContainers(docker: Docker): Promise<void> {
+  const listed = await docker.docker(['ps', '-aq']);
+  const ids = listed.stdout.split('\n').filter(Boolean);
+  if (ids.length > 0) await docker.docker(['rm', '-f', ...ids]);
+}
+
+function dockerAt(socket: string): Docker {
+  const host = `unix://${socket}`;
+  return {
+    socket,
+    env: { DOCKER_HOST: host },
+    docker: (args, options) => run('docker', ['-H', host, ...args], options),
+  };
+}
+
+function socketOfMachine(): string | undefined {
+  const host = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
+  const socket = host.startsWith('unix://') ? host.slice('unix://'.length) : undefined;
+  return socket !== undefined && existsSync(socket) ? socket : undefined;
+}
+
+const isAnswering = async (docker: Docker): Promise<boolean> =>
+  (await docker.docker(['version', '--format', '{{.Server.Version}}'], { limitMs: 5_000 })).code ===
+  0;
