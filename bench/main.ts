@@ -1,5 +1,4 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
-import { cycle1m, match100k } from './cycle.js';
 import { dispatch } from './dispatch.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
@@ -19,7 +18,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !(name in BENCHMARKS));
   if (unknown.length > 0) {
-    console.error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+    console.error(
+      `no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`,
+    );
     return 2;
   }
   for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {

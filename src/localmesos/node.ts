@@ -9,6 +9,7 @@ import { type Agent, parseAttributes } from './agent.js';
 import type { Amount } from './amounts.js';
 import { Books, type Ports } from './books.js';
 import type { Containerizer } from './containerizer.js';
+import { DockerContainerizer, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { Master } from './master.js';
@@ -80,6 +81,7 @@ export interface LocalNode {
 
 const HEARTBEAT_MS = 5_000;
 const DISK_MB = 10_000;
+const DOCKER_SOCKET = '/var/run/docker.sock';
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 /** Each agent has a block of ports of its own, as long as blocks last. */
 const FIRST_PORT = 31_000;
@@ -96,16 +98,16 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNo
   if (!LOOPBACK.test(host) && options.allowRemote !== true) {
     throw new Error(`the local node does not listen on ${host} unless told that it may`);
   }
-  const containerizer = await chooseContainerizer(options, { clock, timers, log });
   const home = options.stateDir === undefined ? undefined : openHome(options.stateDir, randomUUID);
   try {
+    const masterId = home?.masterId ?? randomUUID();
+    const containerizer = await chooseContainerizer(options, masterId, { clock, timers, log });
     const kept = readKept(options.stateDir);
     const journal = openJournal(options.stateDir, kept, containerizer, timers, log);
     const ports: Ports = { clock, timers, uuid: randomUUID, log, containerizer, journal };
-    const life = home?.life ?? 0;
-    const books = new Books(home?.masterId ?? randomUUID(), clock.now(), {
-      offer: life * OFFERS_PER_LIFE,
-      framework: nextFramework(kept, home?.masterId),
+    const books = new Books(masterId, clock.now(), {
+      offer: (home?.life ?? 0) * OFFERS_PER_LIFE,
+      framework: nextFramework(kept, masterId),
     });
     return await serve(options, { host, books, ports, kept, unlock: () => home?.unlock() });
   } catch (error) {
@@ -196,19 +198,28 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
 
 async function chooseContainerizer(
   options: LocalNodeOptions,
+  nodeId: string,
   ports: { clock: Clock; timers: Timers; log: Log },
 ): Promise<Containerizer> {
-  const wanted = options.containerizer ?? 'auto';
+  const {
+    stateDir,
+    dockerSocket: socketPath = DOCKER_SOCKET,
+    containerizer: wanted = 'auto',
+  } = options;
   if (wanted === 'simulate') return new SimulatingContainerizer(ports.timers);
-  if (options.stateDir === undefined) {
+  if (stateDir === undefined) {
     throw new Error('the local node needs a state directory to find its tasks again');
   }
+  const version = wanted === 'process' ? undefined : await dockerVersion(socketPath);
+  if (version !== undefined) {
+    ports.log.info('tasks run in Docker containers', { version });
+    const granted = options.allowMounts ?? [];
+    return new DockerContainerizer({ socketPath, nodeId, granted, ...ports });
+  }
+  if (wanted === 'docker') throw new Error(`no Docker daemon answers on ${socketPath}`);
   ports.log.warn('tasks run as plain processes: no isolation, for development only');
-  return new ProcessContainerizer({
-    folder: join(options.stateDir, 'tasks'),
-    jobUser: options.jobUser ?? null,
-    ...ports,
-  });
+  const folder = join(stateDir, 'tasks');
+  return new ProcessContainerizer({ folder, jobUser: options.jobUser ?? null, ...ports });
 }
 
 const readKept = (stateDir: string | undefined): Kept =>
@@ -232,7 +243,7 @@ function openJournal(
 }
 
 /** Ids of frameworks are never given twice. */
-function nextFramework(kept: Kept, masterId: string | undefined): number {
+function nextFramework(kept: Kept, masterId: string): number {
   const numbers = [...kept.frameworks.keys(), ...kept.removed]
     .filter((id) => id.startsWith(`${masterId}-`))
     .map((id) => Number(id.slice(id.lastIndexOf('-') + 1)));

@@ -202,7 +202,7 @@ const agent = {
   host: 'node-1',
   attributes: { storage: 'disk' },
   total: { ...NOTHING, cpuMilli: 2000, memMb: 8000 },
-  agents: 3,
+  count: 3,
 };
 
 t.test('impossible requirements', async (t) => {

@@ -10,6 +10,7 @@ import {
   aSpec,
   BOB,
   ended,
+  givenUp,
   launched,
   leader,
   pendingJob,
@@ -217,5 +218,36 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
       live.map(({ id }) => id),
       answers.map(({ id }) => id),
     );
+  });
+
+  await t.test('use is summed by account, from the instant given', async (t) => {
+    const { store } = await make(t);
+    const epoch = await leader(store);
+    const spec = aSpec({ needs: { cpuMilli: 1_500, memMb: 64, gpus: 0, ports: 0, custom: {} } });
+    const finish = async (owner: typeof ALICE, endsAfterMs: number) => {
+      const pending = await submitted(store, { owner, spec });
+      const running = started(launched(pending));
+      await store.advance(epoch, [
+        stepTo(pending, launched(pending)),
+        stepTo(launched(pending), running),
+        stepTo(running, { ...ended(running), endedAt: instant(AT + endsAfterMs) }),
+      ]);
+    };
+    for (const ms of [1_000, 3_000]) await finish(ALICE, ms);
+    await finish(BOB, 500);
+    const neverStarted = await submitted(store, { owner: BOB });
+    await store.advance(epoch, [stepTo(neverStarted, givenUp(neverStarted))]);
+    await submitted(store);
+
+    const project = projectId('default');
+    const alice = { owner: ALICE, project, timeMs: 4_000, cpuMilli: 3_000, memMb: 128 };
+    const bob = { owner: BOB, project, timeMs: 500, cpuMilli: 1_500, memMb: 64 };
+    const byOwner = async (since: number) =>
+      [...(await store.used(instant(since)))].sort((a, b) => (a.owner < b.owner ? -1 : 1));
+    t.strictSame(await byOwner(0), [alice, bob]);
+    t.strictSame(await byOwner(AT + 3_000), [
+      { ...alice, timeMs: 3_000, cpuMilli: 1_500, memMb: 64 },
+    ]);
+    t.strictSame(await byOwner(AT + 3_001), []);
   });
 }

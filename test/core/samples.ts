@@ -53,7 +53,7 @@ export const aPending = (part: Partial<PendingJob> = {}): PendingJob => ({
   id: jobId(7),
   owner: userId('bob'),
   project: projectId('default'),
-  identity: { uid: 1001, gid: 100, sgids: [], home: '/home/bob', email: null },
+  identity: { uid: 1001, gid: 100, sgids: [], home: '/users/bob', email: null },
   spec: aSpec(),
   submittedAt: T0,
   launches: 0,

@@ -6,17 +6,20 @@ import t, { type Test } from 'tap';
 import { ServiceError } from '../../src/contracts/errors.js';
 import { type Facts, type Log, SILENT } from '../../src/contracts/log.js';
 import type { Store } from '../../src/contracts/store.js';
-import { jobId } from '../../src/core/units.js';
+import { instant, jobId } from '../../src/core/units.js';
 import { MIGRATIONS } from '../../src/store/embedded/schema.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import {
   ALICE,
+  AT,
   aNewJob,
   aUser,
   BOB,
+  ended,
   launched,
   leader,
   pendingJob,
+  started,
   stepTo,
   submitted,
 } from './a-job.js';
@@ -169,6 +172,23 @@ t.test('a broken record is named, and hides no other', async (t) => {
   t.strictSame(await skipped(store.pending({ after: null, limit: 9 })), [3]);
   t.strictSame([...(await store.jobs([jobId(1), jobId(4)])).keys()], [4]);
   t.strictSame(await idsOf(store.users()), [ALICE]);
+});
+
+t.test('a broken record does not hide the use of others', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const store = await opened(t, path);
+  const epoch = await leader(store);
+  for (let n = 0; n < 3; n++) {
+    const pending = await submitted(store);
+    const running = started(launched(pending));
+    await store.advance(epoch, [
+      stepTo(pending, launched(pending)),
+      stepTo(launched(pending), running),
+      stepTo(running, { ...ended(running), endedAt: instant(AT + 1_000) }),
+    ]);
+  }
+  meddle(path, "UPDATE jobs SET life = '{' WHERE id = 1; UPDATE jobs SET shape = '' WHERE id = 2");
+  t.match(await store.used(AT), [{ owner: ALICE, timeMs: 2_000, cpuMilli: 1_000 }]);
 });
 
 t.test('a broken record refuses steps without harm to the others', async (t) => {

@@ -12,15 +12,19 @@ export interface LocalMesos {
 }
 
 /** Starts a node on a free port and stops it after the test. `args` are its command line; one agent of 4 cpus if it names none. */
-export async function startLocalMesos(t: Scope, args: readonly string[]): Promise<LocalMesos> {
+export async function startLocalMesos(
+  t: Scope,
+  args: readonly string[],
+  port?: number,
+): Promise<LocalMesos> {
   const folder = temporaryFolder(t, 'local-mesos');
-  const port = await freePort();
+  const listening = port ?? (await freePort());
   const node = startBackground(
     process.execPath,
     [
       projectFile('dist/bin/godocker.js'),
       'local-mesos',
-      ...['--port', String(port)],
+      ...['--port', String(listening)],
       ...(args.includes('--agents') ? [] : ['--agents', '1', '--cpus', '4', '--mem', '4096']),
       ...args,
     ],
@@ -31,12 +35,12 @@ export async function startLocalMesos(t: Scope, args: readonly string[]): Promis
     },
   );
   t.teardown(() => node.stop());
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${listening}`;
   await waitFor('the local node answers', 20_000, async () => {
     if (!node.isRunning()) throw new Error(`the local node ended: ${node.lastWords()}`);
     return isAnswering(`${url}/version`);
   });
-  return { url, port, process: node };
+  return { url, port: listening, process: node };
 }
 
 /** Whether a GET is answered with 200; a refused connection is a no. */

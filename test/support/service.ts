@@ -14,6 +14,8 @@ export interface ServiceOptions {
   readonly containerizer?: 'process' | 'docker' | 'auto';
   /** More of the environment, `GODOCKER_LOCAL_CPUS` for example; undefined takes a variable away. */
   readonly env?: NodeJS.ProcessEnv;
+  /** False: a service whose cluster is not there yet is never ready; it is enough that it listens. */
+  readonly isReadyAwaited?: boolean;
   /** Added to `up`. */
   readonly args?: readonly string[];
 }
@@ -65,9 +67,10 @@ export async function startService(t: Scope, options: ServiceOptions = {}): Prom
     if (!program.isRunning()) throw new Error(`the service ended: ${program.lastWords()}`);
     return readJson<{ web: string; mesos: string }>(join(home, 'endpoints.json'));
   });
+  const ready = options.isReadyAwaited === false ? '/healthz' : '/readyz';
   await waitFor('the service is ready', START_MS_MAX, () => {
     if (!program.isRunning()) throw new Error(`the service ended: ${program.lastWords()}`);
-    return isAnswering(`${endpoints.web}/readyz`);
+    return isAnswering(endpoints.web + ready);
   });
   const readyMs = performance.now() - startedAt;
   const admin = readJson<Service['admin']>(join(home, 'admin.json'));

@@ -40,11 +40,17 @@ const prepareAll = (database: Database) => ({
     `SELECT id FROM jobs INDEXED BY jobs_kill_wanted
      WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
   ),
+  // A damaged document counts as nothing: it must not hide the use of all others.
   used: database.prepare(
-    `SELECT owner, project, sum(max(0, ended_at - json_extract(life, '$.startedAt'))),
-       sum(json_extract(shape, '$.needs.cpuMilli')), sum(json_extract(shape, '$.needs.memMb'))
-     FROM jobs
-     WHERE state = 'over' AND ended_at >= ? AND json_extract(life, '$.startedAt') IS NOT NULL
+    `SELECT owner, project, sum(max(0, ended_at - started_at)), sum(cpu_milli), sum(mem_mb)
+     FROM (
+       SELECT owner, project, ended_at,
+         CASE WHEN json_valid(life) THEN json_extract(life, '$.startedAt') END AS started_at,
+         CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.cpuMilli') END AS cpu_milli,
+         CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.memMb') END AS mem_mb
+       FROM jobs INDEXED BY jobs_ended
+       WHERE state = 'over' AND ended_at >= ?)
+     WHERE started_at IS NOT NULL
      GROUP BY owner, project`,
   ),
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),

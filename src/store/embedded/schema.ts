@@ -50,6 +50,7 @@ export const MIGRATIONS: readonly string[] = [
     beat INTEGER NOT NULL
   ) STRICT;
   `,
+  "CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 'over'",
 ];
 
 /**

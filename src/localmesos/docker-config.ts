@@ -1,0 +1,238 @@
+/** Turns a task into the configuration of a container, and refuses what a task must not have. */
+import { realpathSync } from 'node:fs';
+import { sep } from 'node:path';
+import type {
+  ContainerInfo,
+  ContainerInfoDockerInfo,
+  TaskInfo,
+  Volume,
+} from '../mesos/messages.js';
+import type { Launch } from './containerizer.js';
+
+/** By these labels containers are found again. */
+export const NODE_LABEL = 'godocker.node';
+export const CONTAINER_LABEL = 'godocker.container';
+
+const BYTES_PER_MB = 2 ** 20;
+/** Docker refuses less. */
+const MEMORY_MB_MIN = 6;
+/** Weight of one cpu, as Mesos counts. */
+const SHARES_PER_CPU = 1_024;
+const SHARES_MIN = 2;
+/** Enough for any honest program; a fork bomb ends here. */
+const PIDS_MAX = 8_192;
+
+/** What a task asks for and does not get. */
+export class NotGranted extends Error {
+  override readonly name = 'NotGranted';
+}
+
+/** What the parameters of a DockerInfo may set: the names of the docker command's options. */
+interface Wishes {
+  user?: string;
+  entrypoint?: string;
+  workdir?: string;
+  hostname?: string;
+  isReadOnly?: boolean;
+  readonly env: string[];
+  readonly groups: string[];
+  readonly labels: Record<string, string>;
+  readonly volumes: Volume[];
+}
+
+/**
+ * @param granted host folders that may be mounted, and what is in them
+ * @throws NotGranted
+ */
+export function containerConfig(
+  launch: Launch,
+  { nodeId, granted }: { nodeId: string; granted: readonly string[] },
+): { image: string; isPullForced: boolean; config: Record<string, unknown> } {
+  const { info } = launch;
+  const docker = info.container?.docker;
+  if (docker === undefined)
+    throw new NotGranted('this node runs Docker containers only; the task names no image');
+  if (docker.privileged === true) throw new NotGranted('privileged containers are not allowed');
+  const wishes = wishesOf(docker);
+  const labels = {
+    ...wishes.labels,
+    [NODE_LABEL]: nodeId,
+    [CONTAINER_LABEL]: launch.containerId,
+    'godocker.framework': launch.frameworkId,
+    'godocker.agent': launch.agentId,
+    'godocker.task': info.task_id.value,
+  };
+  const variables = info.command?.environment?.variables ?? [];
+  const config = {
+    Image: docker.image,
+    ...program(info, wishes),
+    Env: [...variables.map(({ name, value }) => `${name}=${value ?? ''}`), ...wishes.env],
+    Labels: labels,
+    ...(wishes.user === undefined ? {} : { User: wishes.user }),
+    ...(wishes.workdir === undefined ? {} : { WorkingDir: wishes.workdir }),
+    ...(wishes.hostname === undefined ? {} : { Hostname: wishes.hostname }),
+    ...exposed(docker),
+    HostConfig: {
+      ...limits(launch),
+      ...network(docker),
+      ...privileges(wishes),
+      Mounts: mounts(info.container, wishes, granted),
+      GroupAdd: wishes.groups,
+      ReadonlyRootfs: wishes.isReadOnly ?? false,
+      // Reaps orphans and passes signals on: a first process that handles none would ignore SIGTERM.
+      Init: true,
+      AutoRemove: false,
+      RestartPolicy: { Name: 'no' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } },
+    },
+  };
+  return { image: docker.image, isPullForced: docker.force_pull_image ?? false, config };
+}
+
+/** With a shell, the command line replaces the image's entry point, as a real agent does it. */
+function program({ command }: TaskInfo, wishes: Wishes): Record<string, unknown> {
+  const { shell = true, value, arguments: argv = [] } = command ?? {};
+  const entrypoint = wishes.entrypoint === undefined ? {} : { Entrypoint: [wishes.entrypoint] };
+  if (shell && value !== undefined) return { Entrypoint: ['/bin/sh'], Cmd: ['-c', value] };
+  const words = value === undefined ? argv : [value, ...argv];
+  return words.length === 0 ? entrypoint : { ...entrypoint, Cmd: words };
+}
+
+function limits({ memMb, cpuMilli, info }: Launch): Record<string, unknown> {
+  const memory = Math.max(MEMORY_MB_MIN, memMb) * BYTES_PER_MB;
+  const gpus = info.resources?.find(({ name }) => name === 'gpus')?.scalar?.value ?? 0;
+  return {
+    ...(memMb > 0 ? { Memory: memory, MemorySwap: memory } : {}),
+    CpuShares: Math.max(SHARES_MIN, Math.round((cpuMilli * SHARES_PER_CPU) / 1_000)),
+    PidsLimit: PIDS_MAX,
+    ...(gpus > 0
+      ? { DeviceRequests: [{ Driver: 'nvidia', Count: gpus, Capabilities: [['gpu']] }] }
+      : {}),
+  };
+}
+
+/** Root, where it was granted by name, keeps what Docker gives by default; everybody else has no capability. */
+function privileges({ user }: Wishes): Record<string, unknown> {
+  const isRoot = user !== undefined && /^(0|root)(:|$)/.test(user);
+  return { ...(isRoot ? {} : { CapDrop: ['ALL'] }), SecurityOpt: ['no-new-privileges'] };
+}
+
+function network({
+  network: mode = 'HOST',
+  port_mappings = [],
+}: ContainerInfoDockerInfo): Record<string, unknown> {
+  if (mode === 'USER') throw new NotGranted('user-defined Docker networks are not supported');
+  if (mode !== 'BRIDGE') return { NetworkMode: mode.toLowerCase() };
+  const bindings = port_mappings.map(({ host_port, container_port, protocol = 'tcp' }) => [
+    `${container_port}/${protocol}`,
+    [{ HostPort: String(host_port) }],
+  ]);
+  return { NetworkMode: 'bridge', PortBindings: Object.fromEntries(bindings) };
+}
+
+function exposed({
+  network: mode = 'HOST',
+  port_mappings = [],
+}: ContainerInfoDockerInfo): Record<string, unknown> {
+  if (mode !== 'BRIDGE' || port_mappings.length === 0) return {};
+  const ports = port_mappings.map(({ container_port, protocol = 'tcp' }) => [
+    `${container_port}/${protocol}`,
+    {},
+  ]);
+  return { ExposedPorts: Object.fromEntries(ports) };
+}
+
+function mounts(
+  container: ContainerInfo | undefined,
+  wishes: Wishes,
+  granted: readonly string[],
+): readonly Record<string, unknown>[] {
+  return [...(container?.volumes ?? []), ...wishes.volumes].map(
+    ({ container_path, host_path, mode }) => ({
+      Type: 'bind',
+      Source: grantedPath(host_path, granted),
+      Target: container_path,
+      ReadOnly: mode !== 'RW',
+    }),
+  );
+}
+
+/** The real path, links resolved: what was checked is what gets mounted. */
+function grantedPath(path: string | undefined, granted: readonly string[]): string {
+  if (path === undefined || !path.startsWith('/')) {
+    throw new NotGranted(`only absolute host paths can be mounted, not '${path ?? ''}'`);
+  }
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch {
+    throw new NotGranted(`host path '${path}' does not exist`);
+  }
+  const isGranted = granted
+    .map(realOf)
+    .some((folder) => real === folder || real.startsWith(withSlash(folder)));
+  if (!isGranted)
+    throw new NotGranted(`host path '${path}' is not among the folders that may be mounted`);
+  return real;
+}
+
+const withSlash = (folder: string): string => (folder.endsWith(sep) ? folder : folder + sep);
+
+function realOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+function wishesOf({ parameters = [] }: ContainerInfoDockerInfo): Wishes {
+  const wishes: Wishes = { env: [], groups: [], labels: {}, volumes: [] };
+  for (const { key, value } of parameters) {
+    if (!wish(wishes, key, value)) throw new NotGranted(`Docker parameter '${key}' is not allowed`);
+  }
+  return wishes;
+}
+
+/** False for an option that is not known to be harmless. */
+function wish(wishes: Wishes, key: string, value: string): boolean {
+  switch (key) {
+    case 'user':
+      wishes.user = value;
+      return true;
+    case 'group-add':
+      wishes.groups.push(value);
+      return true;
+    case 'env':
+      wishes.env.push(value);
+      return true;
+    case 'entrypoint':
+      wishes.entrypoint = value;
+      return true;
+    case 'workdir':
+      wishes.workdir = value;
+      return true;
+    case 'hostname':
+      wishes.hostname = value;
+      return true;
+    case 'label': {
+      const [name = '', ...rest] = value.split('=');
+      wishes.labels[name] = rest.join('=');
+      return true;
+    }
+    case 'read-only':
+      wishes.isReadOnly = value !== 'false';
+      return true;
+    case 'volume': {
+      const [host_path = '', container_path = '', mode = 'rw'] = value.split(':');
+      wishes.volumes.push({ host_path, container_path, mode: mode === 'ro' ? 'RO' : 'RW' });
+      return true;
+    }
+    case 'cap-drop':
+    case 'init':
+      // So it is anyway.
+      return true;
+    default:
+      return false;
+  }
+}
