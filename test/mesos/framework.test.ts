@@ -1,32 +1,10 @@
 import t from 'tap';
-import type { LaunchAnswer, LaunchBatch } from '../../src/contracts/cluster.js';
-import { agentId, jobId, offerId, taskId, taskIdOf } from '../../src/core/units.js';
+import type { LaunchAnswer } from '../../src/contracts/cluster.js';
+import { agentId, offerId, taskId } from '../../src/core/units.js';
 import type { TaskStatus } from '../../src/mesos/messages.js';
 import type { Answer } from '../../src/mesos/transport.js';
-import { anOffer, type Sent, Stage, settle, TAKEN } from './stage.js';
+import { aBatch, anOffer, type Sent, Stage, settle, TAKEN } from './stage.js';
 
-const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
-  offerIds: offers.map(offerId),
-  orders: jobs.map((job) => ({
-    taskId: taskIdOf(jobId(job), 1),
-    jobId: jobId(job),
-    name: 'job',
-    agentId: agentId('a1'),
-    role: 'god',
-    needs: { cpuMilli: 1_000, memMb: 64, gpus: 0, ports: 0, custom: {} },
-    ports: [],
-    containerPorts: [],
-    image: null,
-    volumes: [],
-    hasNetwork: false,
-    identity: { uid: 1, gid: 1, sgids: [], home: '/', email: null },
-    isRoot: false,
-    argv: ['true'],
-    environment: {},
-    labels: {},
-    killGraceMs: 1_000,
-  })),
-});
 const theKill = (id: string) => ({ taskId: taskId(id), agentId: agentId('a1'), graceMs: 2_000 });
 const types = (sent: readonly Sent[]) => sent.map(({ call }) => call.type);
 const answered = (status: number, text = ''): Answer => ({

@@ -1,7 +1,12 @@
 /** A framework on a stage: its clock, timers and wire are ours, so that each test moves them by hand. */
-import type { ClusterListener, ClusterOffer, TaskUpdate } from '../../src/contracts/cluster.js';
+import type {
+  ClusterListener,
+  ClusterOffer,
+  LaunchBatch,
+  TaskUpdate,
+} from '../../src/contracts/cluster.js';
 import { SILENT } from '../../src/contracts/log.js';
-import { instant } from '../../src/core/units.js';
+import { agentId, instant, jobId, offerId, taskIdOf } from '../../src/core/units.js';
 import { decodeCall, encodeEvent, JSON_TYPE } from '../../src/mesos/codec.js';
 import { MesosFramework } from '../../src/mesos/framework.js';
 import type { Call, Event, Offer } from '../../src/mesos/messages.js';
@@ -207,4 +212,28 @@ export const anOffer = (id: string, more: Partial<Offer> = {}): Offer => ({
     { name: 'mem', type: 'SCALAR', scalar: { value: 4_096 }, allocation_info },
   ],
   ...more,
+});
+
+/** One task for each of `jobs`, in agent `a1` and role `god`, as `anOffer` has them. */
+export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
+  offerIds: offers.map(offerId),
+  orders: jobs.map((job) => ({
+    taskId: taskIdOf(jobId(job), 1),
+    jobId: jobId(job),
+    name: 'job',
+    agentId: agentId('a1'),
+    role: 'god',
+    needs: { cpuMilli: 1_000, memMb: 64, gpus: 0, ports: 0, custom: {} },
+    ports: [],
+    containerPorts: [],
+    image: null,
+    volumes: [],
+    hasNetwork: false,
+    identity: { uid: 1, gid: 1, sgids: [], home: '/', email: null },
+    isRoot: false,
+    argv: ['true'],
+    environment: {},
+    labels: {},
+    killGraceMs: 1_000,
+  })),
 });

@@ -1,16 +1,16 @@
 /** The real transport against a server that answers with recorded bytes. */
 import { createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
-import type { ClusterListener, LaunchBatch } from '../../src/contracts/cluster.js';
+import type { ClusterListener } from '../../src/contracts/cluster.js';
 import { SILENT } from '../../src/contracts/log.js';
-import { agentId, instant, jobId, offerId, taskId, taskIdOf } from '../../src/core/units.js';
+import { agentId, instant, taskId } from '../../src/core/units.js';
 import type { MediaType } from '../../src/mesos/codec.js';
 import { decodeCall, encodeEvent, JSON_TYPE, PROTOBUF_TYPE } from '../../src/mesos/codec.js';
 import { MesosFramework } from '../../src/mesos/framework.js';
 import type { Call } from '../../src/mesos/messages.js';
 import { encodeRecord } from '../../src/mesos/recordio.js';
 import { UndiciTransport } from '../../src/mesos/transport.js';
-import { anOffer } from './stage.js';
+import { aBatch, anOffer } from './stage.js';
 import { transcript } from './transcript.js';
 
 const recorded = (name: string): Buffer => transcript(`answer-${name}-mesos-1.12.0.http`);
@@ -178,31 +178,6 @@ function begin(ports: readonly number[], mediaType: MediaType = JSON_TYPE) {
   return { notes, framework, started: framework.start(notes) };
 }
 
-const aBatch = (job: number): LaunchBatch => ({
-  offerIds: [offerId('o1')],
-  orders: [
-    {
-      taskId: taskIdOf(jobId(job), 1),
-      jobId: jobId(job),
-      name: 'job',
-      agentId: agentId('a1'),
-      role: 'god',
-      needs: { cpuMilli: 1_000, memMb: 64, gpus: 0, ports: 0, custom: {} },
-      ports: [],
-      containerPorts: [],
-      image: null,
-      volumes: [],
-      hasNetwork: false,
-      identity: { uid: 1, gid: 1, sgids: [], home: '/', email: null },
-      isRoot: false,
-      argv: ['true'],
-      environment: {},
-      labels: {},
-      killGraceMs: 1_000,
-    },
-  ],
-});
-
 for (const [name, mediaType] of [
   ['subscribe', JSON_TYPE],
   ['subscribe-protobuf', PROTOBUF_TYPE],
@@ -318,7 +293,7 @@ t.test('an ACCEPT whose connection dies is in doubt and sent once', async (t) =>
   });
   const { notes, framework } = begin([await master.listen()]);
   await notes.until('offers');
-  t.strictSame(await framework.launch([aBatch(7)]), ['doubt']);
+  t.strictSame(await framework.launch([aBatch(['o1'], 7)]), ['doubt']);
   framework.revive();
   await master.got('REVIVE');
   t.equal((await master.got('ACCEPT')).length, 1);
@@ -336,7 +311,7 @@ t.test('a call of another stream is refused, and the subscription renewed', asyn
   });
   const { notes, framework } = begin([await master.listen()]);
   await notes.until('offers');
-  t.strictSame(await framework.launch([aBatch(7)]), ['refused']);
+  t.strictSame(await framework.launch([aBatch(['o1'], 7)]), ['refused']);
   await master.got('SUBSCRIBE', 2);
   await notes.until('connected');
   await framework.stop();
@@ -388,7 +363,7 @@ t.test('nobody listens: the launch is surely refused', async (t) => {
   const { notes, framework } = begin([await master.listen()]);
   await notes.until('offers');
   const closed = master.close();
-  const [answer] = await framework.launch([aBatch(7)]);
+  const [answer] = await framework.launch([aBatch(['o1'], 7)]);
   t.equal(answer, 'refused');
   await framework.stop();
   await closed;
