@@ -1,9 +1,6 @@
 /** The composition root of `up`: the only place that builds what lives long, and takes it down again in order. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +8,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { makeUser } from './api/accounts.js';
 import { createApi } from './api/app.js';
 import { localJobFiles } from './api/job-files.js';
+import { close, listen } from './api/listen.js';
 import { Home } from './config/home.js';
 import { jobIdentity, sharedDirectory } from './config/job-account.js';
 import type { Cluster, ClusterMemory } from './contracts/cluster.js';
@@ -25,6 +23,7 @@ import { userId } from './core/units.js';
 import { SchedulerDaemon } from './daemon/scheduler.js';
 import { type LoadInput, loadPlugin } from './host/load.js';
 import { openLog } from './host/log.js';
+import { Stack } from './host/stack.js';
 import { systemClock, systemRandom, systemTimers } from './host/system.js';
 import { type LocalNode, startLocalNode } from './localmesos/index.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from './mesos/codec.js';
@@ -43,27 +42,6 @@ const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
 const ADMIN = userId('admin');
 const INSTALLATION = 'installation';
 const FRAMEWORK_ID = 'mesos.framework-id';
-
-/** What was built, to be taken down in the opposite order. */
-class Stack {
-  readonly #down: (readonly [what: string, stop: () => Promise<void> | void])[] = [];
-
-  push(what: string, stop: () => Promise<void> | void): void {
-    this.#down.push([what, stop]);
-  }
-
-  /** Goes on after a failure, so that nothing is left running. */
-  async takeDown(log: Log): Promise<void> {
-    for (let next = this.#down.pop(); next !== undefined; next = this.#down.pop()) {
-      const [what, stop] = next;
-      try {
-        await stop();
-      } catch (error) {
-        log.error('not stopped cleanly', { what, error });
-      }
-    }
-  }
-}
 
 /** A running service. */
 export interface Service {
@@ -185,7 +163,7 @@ async function build(
     version: version(),
     onBug: failed,
   });
-  const web = await listen(config, api.callback());
+  const web = await listen(config.web, api.callback());
   stack.push('web server', () => close(web.server));
   home.writeSecret(
     ADMIN_FILE,
@@ -368,36 +346,6 @@ function version(): string {
     version: string;
   };
   return manifest.version;
-}
-
-async function listen(
-  { web }: Config,
-  answer: RequestListener,
-): Promise<{ server: Server; url: string }> {
-  const server =
-    web.tls === null
-      ? createServer(answer)
-      : createTlsServer(
-          { cert: readFileSync(web.tls.certFile), key: readFileSync(web.tls.keyFile) },
-          answer,
-        );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(web.port, web.listen, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const name = web.listen.includes(':') ? `[${web.listen}]` : web.listen;
-  const scheme = web.tls === null ? 'http' : 'https';
-  return { server, url: `${scheme}://${name}:${port}` };
-}
-
-/** Answers what is under way, then closes. */
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const impatience = setTimeout(() => server.closeAllConnections(), 2_000);
-  await closed;
-  clearTimeout(impatience);
 }
 
 function noticesOf(config: Config, node: LocalNode | null, shared: string | null): string[] {

@@ -9,11 +9,10 @@ import {
   CYCLE_EACH_MS_MIN,
   LAUNCHES_PER_CYCLE_MAX,
   SHAPES_PER_CYCLE_MAX,
-  SWEEP_BACK_MS,
   SWEEP_EACH_MS,
   UPDATE_OVERDUE_MS,
 } from '../contracts/limits.js';
-import type { Lease, PendingRow } from '../contracts/store.js';
+import type { Lease } from '../contracts/store.js';
 import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
 import { isLive, type Job, type LaunchingJob } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
@@ -21,17 +20,16 @@ import { PendingQueue } from '../core/queue.js';
 import { type Instant, instant, type JobId, type OfferId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
+import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { type Bin, type Placed, Placing } from './placing.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
 import { Updates } from './updates.js';
 
-/** Rows read at once while the queue is loaded. */
-const INTAKE_ROWS = 5_000;
 /** A launch that failed on our side (directory, store) is tried again after this. */
 const POSTPONED_MS = 5_000;
-/** The window of use moves on by the hour. */
-const ACCOUNT_EACH_MS = 3_600_000;
+/** The record is read whole again after this. */
+const RECORD_EACH_MS = 3_600_000;
 /** A kill is sent again after this, until the task's end is known. */
 const KILL_AGAIN_MS = 10_000;
 
@@ -42,12 +40,10 @@ export class Leader implements LinkOwner {
   readonly #book: JobBook;
   readonly #placing: Placing;
   readonly #updates: Updates;
+  readonly #intake: Intake;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
-  #highest: JobId | null = null;
-  #isTakingIn = false;
-  #takeInAgain = false;
   #cycleTimer: Timer | undefined;
   #sweepTimer: Timer | undefined;
   #dueTimer: Timer | undefined;
@@ -56,7 +52,7 @@ export class Leader implements LinkOwner {
   /** Why jobs wait, by shape, as the last cycles saw it. */
   #obstacles = new Map<number, readonly Obstacle[]>();
   readonly #accounting = new Accounting();
-  #accountsTimer: Timer | undefined;
+  #recordTimer: Timer | undefined;
   #wantsOffers = false;
   #isClosed = false;
   #isReady = false;
@@ -66,6 +62,14 @@ export class Leader implements LinkOwner {
     this.#options = options;
     this.#book = book;
     this.#placing = new Placing(ports, options, book, this.#accounting);
+    this.#intake = new Intake(ports, {
+      isKnown: (id) => this.#isKnown(id),
+      add: (row) => {
+        this.#queue.add(row);
+        this.#newWork();
+      },
+      killWanted: (id) => void this.#kill(id),
+    });
     this.#updates = new Updates(ports, book, {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       linkOf: (executor) => this.#links.get(executor),
@@ -85,9 +89,7 @@ export class Leader implements LinkOwner {
     const leader = new Leader(ports, options, book);
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
-    ports.log.info('record read', { live: live.length });
-    await leader.#account();
-    await leader.#takeIn();
+    await leader.#readRecord();
     await leader.#actOnKills();
     return leader;
   }
@@ -98,12 +100,13 @@ export class Leader implements LinkOwner {
     this.#isReady = true;
   }
 
-  /** Ends the term; tasks go on. `isFenced`: another may lead already, so nothing more is sent. */
+  /** Ends the term; tasks go on. Another may lead already, so nothing more is written or sent. */
   async stop(): Promise<void> {
     this.#isClosed = true;
     this.#isReady = false;
+    this.#intake.close();
     this.#placing.close();
-    for (const timer of [this.#cycleTimer, this.#sweepTimer, this.#dueTimer, this.#accountsTimer])
+    for (const timer of [this.#cycleTimer, this.#sweepTimer, this.#dueTimer, this.#recordTimer])
       timer?.cancel();
     this.#updates.close();
     this.#book.close();
@@ -116,12 +119,8 @@ export class Leader implements LinkOwner {
       if (link.refusal !== null) trouble.push(`executor ${name} refuses us: ${link.refusal}`);
       else if (!link.isConnected) trouble.push(`executor ${name} is not connected`);
     }
-    return {
-      isReady: this.#isReady,
-      pending: this.#queue.size,
-      live: this.#book.size,
-      trouble,
-    };
+    const isReady = this.#isReady;
+    return { isReady, pending: this.#queue.size, live: this.#book.size, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
@@ -131,13 +130,14 @@ export class Leader implements LinkOwner {
     return this.#obstacles.get(shape.id) ?? [{ code: 'no-offers' }];
   }
 
-  /** Sums of use, from the record; again when the window has moved on. */
-  async #account(): Promise<void> {
+  /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */
+  async #readRecord(): Promise<void> {
     const since = instant(this.#ports.clock.now() - this.#options.usageWindowMs);
     this.#accounting.load(await this.#ports.store.used(since), this.#book.live());
-    this.#accountsTimer = this.#ports.timers.after(ACCOUNT_EACH_MS, () => {
-      this.#account().catch((error: unknown) =>
-        this.#ports.log.warn('use not read; the sums of before stay in force', { error }),
+    await this.#intake.readAll();
+    this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => {
+      this.#readRecord().catch((error: unknown) =>
+        this.#ports.log.warn('record not read again; what was known stays in force', { error }),
       );
     });
   }
@@ -145,57 +145,16 @@ export class Leader implements LinkOwner {
   // ---- notices from web processes
 
   submitted(): void {
-    void this.#takeIn();
+    void this.#intake.takeIn();
   }
 
   killWanted(id: JobId): void {
     void this.#kill(id);
   }
 
-  // ---- intake
-
-  /** Reads the pending rows above the highest id known; a notice that arrives meanwhile is not lost. */
-  async #takeIn(): Promise<void> {
-    if (this.#isTakingIn) {
-      this.#takeInAgain = true;
-      return;
-    }
-    this.#isTakingIn = true;
-    try {
-      do {
-        this.#takeInAgain = false;
-        await this.#readRows({});
-      } while (this.#takeInAgain && !this.#isClosed);
-    } catch (error) {
-      this.#ports.log.warn('pending jobs not read; the next sweep tries again', { error });
-    } finally {
-      this.#isTakingIn = false;
-    }
-  }
-
-  async #readRows(since: { submittedSince?: Instant }): Promise<void> {
-    const isSweep = since.submittedSince !== undefined;
-    let after = isSweep ? null : this.#highest;
-    for (;;) {
-      const rows = await this.#ports.store.pending({ after, limit: INTAKE_ROWS, ...since });
-      if (this.#isClosed) return;
-      for (const row of rows) this.#takeRow(row);
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      after = last.id;
-      if (!isSweep) this.#highest = last.id;
-      if (rows.length < INTAKE_ROWS) return;
-    }
-  }
-
-  #takeRow(row: PendingRow): void {
-    if (this.#queue.has(row.id) || this.#inHand.has(row.id) || this.#book.get(row.id)) return;
-    if (row.isKillWanted) {
-      void this.#kill(row.id);
-      return;
-    }
-    this.#queue.add(row);
-    this.#newWork();
+  /** Whether the job waits, is being placed or holds a task, as far as we know. */
+  #isKnown(id: JobId): boolean {
+    return this.#queue.has(id) || this.#inHand.has(id) || this.#book.get(id) !== undefined;
   }
 
   #newWork(): void {
@@ -210,8 +169,7 @@ export class Leader implements LinkOwner {
   /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
   async #sweep(): Promise<void> {
     try {
-      const submittedSince = instant(this.#ports.clock.now() - SWEEP_BACK_MS - SWEEP_EACH_MS);
-      await this.#readRows({ submittedSince });
+      await this.#intake.sweep();
       await this.#actOnKills();
       this.#askAboutSilent();
     } catch (error) {
@@ -306,8 +264,8 @@ export class Leader implements LinkOwner {
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
     });
-    // A round that goes on adds to what it found before; a new round begins anew.
-    if (this.#cursor === null) this.#obstacles.clear();
+    // A round that goes on adds to what it found before; a new round begins anew. Without offers nothing was asked.
+    if (this.#cursor === null && offers.length > 0) this.#obstacles.clear();
     for (const [shape, obstacles] of plan.obstacles) this.#obstacles.set(shape, obstacles);
     this.#cursor = plan.cursor;
     this.#carryOut(plan.launches);
@@ -431,7 +389,7 @@ export class Leader implements LinkOwner {
   }
 
   #requeue(job: Job & { state: 'pending' }): void {
-    if (this.#queue.has(job.id) || this.#inHand.has(job.id) || this.#book.get(job.id)) return;
+    if (this.#isKnown(job.id)) return;
     const { id, owner, project, submittedAt, notBefore, spec } = job;
     const { needs, constraints, executor } = spec;
     this.#queue.add({ id, owner, project, submittedAt, needs, constraints, executor, notBefore });

@@ -1,0 +1,89 @@
+/** How waiting jobs reach the leader: by notice, and by a sweep for those whose notice was lost. */
+import type { Clock } from '../contracts/clock.js';
+import { SWEEP_BACK_MS, SWEEP_EACH_MS } from '../contracts/limits.js';
+import type { Log } from '../contracts/log.js';
+import type { JobStore, PendingRow } from '../contracts/store.js';
+import { type Instant, instant, type JobId } from '../core/units.js';
+
+export interface IntakePorts {
+  readonly store: Pick<JobStore, 'pending'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface IntakeOwner {
+  isKnown(id: JobId): boolean;
+  add(row: PendingRow): void;
+  killWanted(id: JobId): void;
+}
+
+/** Rows read at once. */
+const ROWS = 5_000;
+
+export class Intake {
+  readonly #ports: IntakePorts;
+  readonly #owner: IntakeOwner;
+  #highest: JobId | null = null;
+  #isReading = false;
+  #isAskedAgain = false;
+  #isClosed = false;
+
+  constructor(ports: IntakePorts, owner: IntakeOwner) {
+    this.#ports = ports;
+    this.#owner = owner;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Reads all there is: at takeover and now and then. @throws ServiceError when the store is away. */
+  async readAll(): Promise<void> {
+    this.#highest = await this.#read(null, {});
+  }
+
+  /** Reads the rows above the highest id known; a notice that arrives meanwhile is not lost. */
+  async takeIn(): Promise<void> {
+    if (this.#isReading) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    this.#isReading = true;
+    try {
+      do {
+        this.#isAskedAgain = false;
+        this.#highest = await this.#read(this.#highest, {});
+      } while (this.#isAskedAgain && !this.#isClosed);
+    } catch (error) {
+      this.#ports.log.warn('pending jobs not read; the next sweep tries again', { error });
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /**
+   * Reads what was submitted since the last sweep, and a while before: ids and times are not committed in order.
+   * @throws ServiceError when the store is away.
+   */
+  async sweep(): Promise<void> {
+    const submittedSince = instant(this.#ports.clock.now() - SWEEP_BACK_MS - SWEEP_EACH_MS);
+    await this.#read(null, { submittedSince });
+  }
+
+  /** The id of the last row read, or `after`. */
+  async #read(after: JobId | null, since: { submittedSince?: Instant }): Promise<JobId | null> {
+    for (let last = after; ; ) {
+      const rows = await this.#ports.store.pending({ after: last, limit: ROWS, ...since });
+      if (this.#isClosed) return last;
+      for (const row of rows) this.#take(row);
+      last = rows.at(-1)?.id ?? last;
+      if (rows.length < ROWS) return last;
+    }
+  }
+
+  #take(row: PendingRow): void {
+    if (this.#owner.isKnown(row.id)) return;
+    if (row.isKillWanted) this.#owner.killWanted(row.id);
+    else this.#owner.add(row);
+  }
+}
