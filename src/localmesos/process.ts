@@ -92,7 +92,8 @@ export class ProcessContainerizer implements Containerizer {
       this.#supervisor?.launch(containerId, account);
     } catch (error) {
       this.#running.delete(containerId);
-      const message = error instanceof Error ? error.message : String(error);
+      const { message, cause } = error instanceof Error ? error : new Error(String(error));
+      this.#options.log.warn('task not launched', { taskId: info.task_id.value, message, cause });
       const end: End =
         error instanceof NoAccount
           ? {
@@ -350,8 +351,9 @@ function fetchFiles(
       chmodSync(target, executable === true ? 0o755 : 0o644);
       if (account !== null) chownSync(target, account.uid, account.gid);
     } catch (cause) {
-      const because = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`Failed to fetch all URIs for container '${containerId}': ${because}`);
+      // A real agent's fetcher is a program of its own, and this is how it is told.
+      const message = `Failed to fetch all URIs for container '${containerId}': exited with status 1`;
+      throw new Error(message, { cause });
     }
   }
 }
