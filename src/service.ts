@@ -197,7 +197,7 @@ async function build(
     web: web.url,
     mesos: node?.url ?? null,
     notices: noticesOf(config, node, shared.notice),
-    signInLink: `${web.url}${config.web.prefix}/app/#signin=${adminKey.apikey}`,
+    signInLink: `${web.url}${config.web.prefix}/app/#user=${ADMIN}&key=${adminKey.apikey}`,
     stop: () => stack.takeDown(log),
   };
 }

@@ -20,7 +20,7 @@ export class Refused extends Failure {
   constructor(status: number, said: { code: string; sentence: string; field: string | null }) {
     super(
       exitCodeOf(status),
-      said.field === null || said.sentence.includes(said.field)
+      said.field === null || said.sentence.startsWith(said.field.replace(/\[.*$/, ''))
         ? said.sentence
         : `${said.field}: ${said.sentence}`,
     );

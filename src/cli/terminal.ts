@@ -48,7 +48,7 @@ export function processTerminal(): Terminal {
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
     out: (data) => writeTo(stdout, data),
     err: (data) => writeTo(stderr, data),
-    ask,
+    ask: (question, options) => askOn({ input: stdin, output: stderr }, question, options),
     readInput,
     onSignal(listen) {
       for (const name of SIGNALS) process.on(name, listen);
@@ -68,31 +68,39 @@ function writeTo(stream: NodeJS.WritableStream, data: string | Uint8Array): Prom
   });
 }
 
-function ask(
+interface Asking {
+  readonly hidden?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Puts one question on `output` and reads one line of `input`, which need not be the terminal in tests. */
+export function askOn(
+  { input, output }: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream },
   question: string,
-  { hidden = false, signal }: { hidden?: boolean; signal?: AbortSignal } = {},
+  { hidden = false, signal }: Asking = {},
 ): Promise<string | null> {
   // readline echoes what is typed to its output: a secret goes to one that drops everything.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  process.stderr.write(question);
+  if (hidden) output.write(question);
+  const lines = createInterface({ input, output: hidden ? nowhere : output, terminal: true });
   return new Promise((resolve) => {
-    const lines = createInterface({
-      input: process.stdin,
-      output: hidden ? nowhere : process.stderr,
-      terminal: true,
-    });
-    const finish = (answer: string | null) => {
-      signal?.removeEventListener('abort', giveUp);
-      lines.close();
-      if (hidden || answer === null) process.stderr.write('\n');
-      resolve(answer);
-    };
-    const giveUp = () => finish(null);
+    let answer: string | null = null;
+    const giveUp = () => lines.close();
     signal?.addEventListener('abort', giveUp);
-    lines.once('line', finish);
+    lines.once('line', (line) => {
+      answer = line;
+      lines.close();
+    });
     lines.once('SIGINT', giveUp);
-    lines.once('close', () => resolve(null));
-    if (!hidden) lines.setPrompt(question);
+    lines.once('close', () => {
+      signal?.removeEventListener('abort', giveUp);
+      if (hidden || answer === null) output.write('\n');
+      resolve(answer);
+    });
+    if (!hidden) {
+      lines.setPrompt(question);
+      lines.prompt();
+    }
   });
 }
 

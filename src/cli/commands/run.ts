@@ -159,7 +159,9 @@ class Interruptions {
   }
 
   async #ask(): Promise<void> {
-    const question = `\nKill job ${this.#jobId}? [y] kill it, [d] let it run and leave, [Enter] go on: `;
+    // Past the ^C that the terminal has printed.
+    await this.#context.terminal.err('\n');
+    const question = `Kill job ${this.#jobId}? [y] kill it, [d] let it run and leave, [Enter] go on: `;
     const answer = await this.#context.terminal.ask(question, { signal: this.#following.signal });
     // A second Ctrl-C at the question means the first one.
     if (answer === null || /^y/i.test(answer.trim())) void this.#kill();
