@@ -11,6 +11,7 @@ import {
   type VolumeRefusal,
   type VolumeWish,
 } from '../src/contracts/auth.js';
+import { ServiceError } from '../src/contracts/errors.js';
 import { definePlugin, type Host } from '../src/contracts/plugin.js';
 import type { UserRecord } from '../src/contracts/store.js';
 import type { Volume } from '../src/core/job.js';
@@ -25,9 +26,42 @@ export default definePlugin({
 /** Compared when there is nothing to compare with, so that unknown users cost the same time. */
 const NO_HASH = Buffer.alloc(32);
 
+/** Checking a password is heavy on purpose, and shares its threads with all file work of the process. */
+const CHECKS_AT_ONCE_MAX = 2;
+/** Who comes when so many wait is turned away: nobody guesses passwords by the thousand. */
+const CHECKS_WAITING_MAX = 50;
+
+/** Lets a few through at once, the others in their order. */
+class Turnstile {
+  readonly #atOnceMax: number;
+  readonly #waitingMax: number;
+  readonly #waiting: (() => void)[] = [];
+  #inside = 0;
+
+  constructor(atOnceMax: number, waitingMax: number) {
+    this.#atOnceMax = atOnceMax;
+    this.#waitingMax = waitingMax;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#inside < this.#atOnceMax) this.#inside++;
+    else if (this.#waiting.length >= this.#waitingMax)
+      throw new ServiceError('rate-limited', 'too many passwords are being checked: try again');
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#inside--;
+      else next();
+    }
+  }
+}
+
 class LocalAccounts implements Authenticator {
   readonly name = 'local';
   readonly #host: Host;
+  readonly #checks = new Turnstile(CHECKS_AT_ONCE_MAX, CHECKS_WAITING_MAX);
   #decoy: Promise<string> | undefined;
 
   constructor(host: Host) {
@@ -38,7 +72,8 @@ class LocalAccounts implements Authenticator {
     const user = await this.#host.users.user(login);
     // Made of random bytes: no password opens it.
     this.#decoy ??= hash(randomBytes(32));
-    const isRight = await verify(user?.passwordHash ?? (await this.#decoy), password);
+    const stored = user?.passwordHash ?? (await this.#decoy);
+    const isRight = await this.#checks.run(() => verify(stored, password));
     return user !== undefined && user.passwordHash !== null && isRight ? personOf(user) : undefined;
   }
 

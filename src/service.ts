@@ -153,7 +153,7 @@ async function build(
       holder: `${process.pid}-${randomUUID()}`,
       isAlone: true,
       defaultExecutor: 'mesos',
-      usageWindowMs: 30 * 86_400_000,
+      usageWindowMs: config.usageWindowMs,
       modeOf: () => (containerizer === 'process' ? 'process' : 'container'),
     },
     () => [mesosCluster(config, home, store, node, log)],

@@ -218,6 +218,8 @@ async function readImage(
   if (known !== undefined) return known.url;
   if (asked !== '' && config.images.isAnyAllowed) return asked;
   const some = catalogue.slice(0, 10).map(({ url }) => url);
+  if (some.length === 0)
+    throw new ServiceError('unknown-image', `${field}: this site offers no image yet`, { field });
   throw new ServiceError(
     'unknown-image',
     `${field}: no image "${asked}"; there is ${some.join(', ')}`,

@@ -17,6 +17,16 @@ export interface TokensDeps {
   readonly sessionMs: number;
 }
 
+interface Claims {
+  readonly login: string;
+  readonly keyId: string | null;
+  /** Epoch seconds; null: as long as the key. */
+  readonly endsAt: number | null;
+}
+
+/** Signatures already checked: each check is a job for a thread, and clients send the same token again and again. */
+const TOKENS_REMEMBERED_MAX = 1_000;
+
 export interface Tokens {
   forPassword(person: Person): Promise<string>;
   forKey(person: Person, keyId: string): Promise<string>;
@@ -32,35 +42,38 @@ export function createTokens({ secret, clock, auth, sessionMs }: TokensDeps): To
       .setAudience(AUDIENCE)
       .setIssuedAt(seconds(clock));
 
+  const known = new Recent<Claims>(TOKENS_REMEMBERED_MAX);
+
   async function check(header: string | undefined): Promise<Person> {
     const text = /^Bearer\s+(\S+)$/i.exec(header ?? '')?.[1];
     if (text === undefined)
       throw new ServiceError('no-token', 'sign in first: this needs "Authorization: Bearer TOKEN"');
-    const claims = await verify(text);
-    const person = claims.login === undefined ? undefined : await auth.user(claims.login);
+    const claims = known.get(text) ?? (await verify(text));
+    known.set(text, claims);
+    if (claims.endsAt !== null && claims.endsAt <= seconds(clock))
+      throw new ServiceError('bad-token', 'the session is over: sign in again');
+    const person = await auth.user(claims.login);
     if (person === undefined) throw badToken('nobody has this token any more');
-    if (claims.keyId !== undefined && !person.keyIds.includes(claims.keyId))
+    if (claims.keyId !== null && !person.keyIds.includes(claims.keyId))
       throw badToken('the API key of this token is no longer in force');
     return person;
   }
 
-  async function verify(text: string): Promise<{ login?: string; keyId?: string }> {
+  /** What a token of ours says. Its end is the caller's to check: that changes, the signature does not. */
+  async function verify(text: string): Promise<Claims> {
     try {
       const { payload } = await jwtVerify(text, secret, {
         audience: AUDIENCE,
         algorithms: [ALGORITHM],
-        currentDate: new Date(clock.now()),
+        currentDate: new Date(0),
       });
+      const keyId = typeof payload.key === 'string' ? payload.key : null;
+      const endsAt = payload.exp ?? null;
+      if (payload.sub === undefined) throw badToken('it names nobody');
       // A token without an end must be bound to a key, or nothing could ever revoke it.
-      const keyId = typeof payload.key === 'string' ? payload.key : undefined;
-      if (keyId === undefined && payload.exp === undefined) throw badToken('it has no end');
-      return {
-        ...(payload.sub === undefined ? {} : { login: payload.sub }),
-        ...(keyId === undefined ? {} : { keyId }),
-      };
+      if (keyId === null && endsAt === null) throw badToken('it has no end');
+      return { login: payload.sub, keyId, endsAt };
     } catch (cause) {
-      if (cause instanceof errors.JWTExpired)
-        throw new ServiceError('bad-token', 'the session is over: sign in again', {}, { cause });
       if (cause instanceof errors.JOSEError) throw badToken('it is not a token of ours', cause);
       throw cause;
     }
@@ -80,6 +93,28 @@ export function createTokens({ secret, clock, auth, sessionMs }: TokensDeps): To
         .sign(secret),
     check,
   };
+}
+
+/** Keeps the entries set last. */
+class Recent<Value> {
+  readonly #entries = new Map<string, Value>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: string): Value | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    if (this.#entries.size <= this.#max) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
 }
 
 const seconds = (clock: Clock): number => Math.floor(clock.now() / 1000);

@@ -1,5 +1,5 @@
 /** Reads file, environment and overrides into one frozen Config, or says everything that is wrong with them. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { Config } from '../contracts/config.js';
@@ -30,6 +30,8 @@ export type ReadAnswer =
 
 /** Keys whose values are paths; relative ones are made absolute where they are read. */
 const PATHS = ['home', 'shared_dir', 'plugins_dir', 'tls.cert', 'tls.key'] as const;
+/** Keys nobody else should read. */
+const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;
 /** Set inside of jobs, where a service may be started too: no settings of ours. */
 const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|CPUS|MEMORY_MB|IMAGE)$/;
 /** Settings that exist only in the environment. */
@@ -59,6 +61,8 @@ export function readConfig(input: ReadInput): ReadAnswer {
   reader.refuseUnread(['plugins']);
   check(values, reader);
   if (problems.length > 0) return { kind: 'refused', problems };
+  if (file !== null && isOpen(file) && SECRETS.some((path) => !names.has(path) && values[path]))
+    warnings.push(`${file}: holds secrets and everybody may read it; chmod 600 it`);
   const config = shape(values, pluginOptions, input.directory);
   return { kind: 'read', config: freeze(config), file, warnings };
 }
@@ -90,6 +94,8 @@ function readFile(file: string, problems: Problem[]): Tree {
   problems.push({ path: file, found: tree, wanted: 'keys and values' });
   return {};
 }
+
+const isOpen = (file: string): boolean => (statSync(file).mode & 0o004) !== 0;
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
 

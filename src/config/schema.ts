@@ -139,6 +139,7 @@ const FAIRSHARE = {
   fairshare_group_cpu_weight: weight(0.01, "Weight of the project's used cpus."),
   fairshare_group_ram_weight: weight(0.01, "Weight of the project's used memory."),
   fairshare_user_weight: weight(1, "Weight of the user's priority."),
+  user_reset_usage_duration: integer(30, { min: 1, max: 3_650 }, 'Days of past use that count.'),
   fairshare_group_weight: weight(1, "Weight of the project's priority."),
 };
 
@@ -236,7 +237,6 @@ export const NOT_IN_USE: readonly string[] = [
   'storage',
   'network',
   'network_disabled',
-  'user_reset_usage_duration',
   'share_project_tasks',
   'live_events',
   'live_events_url',

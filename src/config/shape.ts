@@ -14,6 +14,7 @@ const pluginName = (word: string): string => PLUGIN_ALIASES[word] ?? word;
 
 /** 1 GB of a request is 1000 MB of Mesos' `mem` (decision 22). */
 const MB_PER_GB = 1000;
+const DAY_MS = 86_400_000;
 
 export function shape(
   values: Values,
@@ -33,6 +34,7 @@ export function shape(
     },
     pluginOptions,
     fairshare: weightsOf(values),
+    usageWindowMs: values.user_reset_usage_duration * DAY_MS,
     jobs: {
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),

@@ -49,6 +49,8 @@ export interface Config {
   /** Raw options by `<kind>-<name>`; each plugin reads its own. */
   readonly pluginOptions: Readonly<Record<string, Raw>>;
   readonly fairshare: FairshareWeights;
+  /** How far back past use counts. */
+  readonly usageWindowMs: number;
   readonly jobs: JobsConfig;
   readonly images: {
     /** Empty: the images present on the machine, see decision 28. */

@@ -61,7 +61,11 @@ export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
 export const SUBSCRIBE_ANSWER_MS_MAX = 15_000;
 /** Mesos: a call without an answer after this is in doubt. Masters answer in milliseconds. */
 export const CALL_ANSWER_MS_MAX = 10_000;
+/** Mesos: a clean stop waits this long for the answers to calls under way. */
+export const CALLS_DRAIN_MS_MAX = 2_000;
 /** Mesos: redirects followed in a row before the masters count as undecided. */
 export const REDIRECTS_MAX = 5;
+/** Mesos: tasks named in one RECONCILE. A master that parses long ones answers nobody else meanwhile. */
+export const RECONCILE_TASKS_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;

@@ -181,8 +181,8 @@ export class Reader {
     const known = [...this.#read, ...alsoKnown];
     for (const path of this.unread()) {
       const near = nearest(path, known);
-      const hint = near === undefined ? 'no such key' : `no such key (did you mean "${near}"?)`;
-      this.problem(path, this.raw(path), hint);
+      const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
+      this.problem(path, this.raw(path), `a known key${hint}`);
     }
   }
 
@@ -211,7 +211,7 @@ function rangeText(min: number | undefined, max: number | undefined): string {
 /** The known word that differs in the fewest letters, if that is few enough to be a slip. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(word.length > 3 ? 2 : 1, Math.floor(word.length / 3)) + 1;
   for (const candidate of [...new Set(known)].sort()) {
     const distance = editDistance(word, candidate);
     if (distance < bestDistance) {

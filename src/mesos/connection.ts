@@ -1,6 +1,7 @@
 /** Keeps one subscription to the leading master alive, and sends calls beside it. Acts; `subscription.ts` decides. */
 import type { Clock, Random, Timer, Timers } from '../contracts/clock.js';
 import type { LaunchAnswer } from '../contracts/cluster.js';
+import { CALLS_DRAIN_MS_MAX } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import { assert, unreachable } from '../core/assert.js';
 import * as calls from './calls.js';
@@ -63,6 +64,7 @@ export class MasterConnection {
   #stream: { close(): void } | undefined;
   #timer: Timer | undefined;
   #frameworkId: string | null = null;
+  readonly #underWay = new Set<Promise<Answer>>();
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: ConnectionOptions, listener: ConnectionListener) {
@@ -92,8 +94,9 @@ export class MasterConnection {
     this.#input({ kind: 'start' });
   }
 
-  /** Closes the stream; the master keeps our tasks. Waits for the answers of calls under way. */
+  /** Waits a short while for the answers to calls under way, then closes the stream. The master keeps our tasks. */
   async stop(): Promise<void> {
+    await Promise.race([Promise.all(this.#underWay), this.#pause(CALLS_DRAIN_MS_MAX)]);
     this.#input({ kind: 'stop' });
     await this.#ports.transport.close();
   }
@@ -112,16 +115,26 @@ export class MasterConnection {
   async send(lane: Lane, call: Call): Promise<LaunchAnswer> {
     const session = this.#session;
     if (session === undefined) return 'refused';
-    const answer = await this.#ports.transport.call(lane, {
+    const underWay = this.#ports.transport.call(lane, {
       target: session.target,
       headers: { ...this.#headers, 'mesos-stream-id': session.streamId },
       body: encodeCall(call, this.#mediaType),
     });
+    this.#underWay.add(underWay);
+    const answer = await underWay;
+    this.#underWay.delete(underWay);
     const verdict = judge(answer);
-    if (verdict.answer !== 'sent')
+    // With their stream calls lose their meaning; what becomes of them is no news.
+    if (verdict.answer !== 'sent' && session === this.#session)
       this.#ports.log.warn('call not taken', { call: call.type, verdict, answer });
     if (verdict.isSessionOver && session === this.#session) this.renew(verdict.because);
     return verdict.answer;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ports.timers.after(ms, resolve);
+    });
   }
 
   #input(input: Input): void {
@@ -194,13 +207,9 @@ export class MasterConnection {
   }
 
   #read(decoder: RecordDecoder, chunk: Uint8Array): void {
-    const stream = this.#stream;
     try {
-      for (const record of decoder.push(chunk)) {
-        // An event may have closed the stream; what follows it then is void.
-        if (stream !== this.#stream) return;
-        this.#readRecord(record);
-      }
+      // An event may end the stream; the state then takes no more of what follows it in the same chunk.
+      for (const record of decoder.push(chunk)) this.#readRecord(record);
     } catch (error) {
       if (!(error instanceof BrokenStream)) throw error;
       this.#input({ kind: 'ended', because: error.message });

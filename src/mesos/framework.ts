@@ -9,6 +9,7 @@ import type {
   TaskOrder,
   TaskUpdate,
 } from '../contracts/cluster.js';
+import { RECONCILE_TASKS_MAX } from '../contracts/limits.js';
 import { assert } from '../core/assert.js';
 import { agentId, type OfferId, offerId } from '../core/units.js';
 import * as calls from './calls.js';
@@ -65,9 +66,9 @@ export class MesosFramework implements Cluster {
   /** @throws ServiceError when the framework id cannot be read: without it we would become another framework. */
   async start(listener: ClusterListener): Promise<void> {
     assert(this.#listener === undefined, 'a framework is started once');
-    this.#listener = listener;
     this.#savedId = await this.#memory.load();
     this.#frameworkId = this.#savedId;
+    this.#listener = listener;
     await new Promise<void>((resolve) => {
       this.#firstAttempt = resolve;
       this.#connection.start(this.#savedId);
@@ -76,10 +77,9 @@ export class MesosFramework implements Cluster {
 
   async stop(): Promise<void> {
     this.#listener = undefined;
-    const stopped = this.#connection.stop();
-    this.#forget();
     this.#firstAttempt();
-    await stopped;
+    await this.#connection.stop();
+    this.#forget();
   }
 
   resubscribe(because: string): void {
@@ -145,14 +145,19 @@ export class MesosFramework implements Cluster {
     const isUnsettled = ({ taskId }: { readonly taskId: string }) =>
       this.#launching.has(taskId) || this.#doubts.has(taskId);
     const settled = tasks.filter((task) => !isUnsettled(task));
-    if (settled.length > 0 || tasks.length === 0)
-      this.#order(() => calls.reconcile(this.#id(), settled));
+    // None named means all: that must never come of having none left to name.
+    if (tasks.length === 0) this.#order(() => calls.reconcile(this.#id(), []));
+    for (let at = 0; at < settled.length; at += RECONCILE_TASKS_MAX) {
+      const part = settled.slice(at, at + RECONCILE_TASKS_MAX);
+      this.#order(() => calls.reconcile(this.#id(), part));
+    }
     for (const task of tasks.filter(isUnsettled))
       this.#onceSettled(task.taskId, () => this.reconcile([task]));
   }
 
   acknowledge({ taskId, receipt }: TaskUpdate): void {
-    if (!isReceipt(receipt) || this.#connection.session === undefined) return; // The master repeats it on the next stream.
+    // Without a stream there is nobody to tell; the master repeats the update on the next one.
+    if (!isReceipt(receipt) || this.#connection.session === undefined) return;
     void this.#connection.send('receipts', calls.acknowledge(this.#id(), { taskId, ...receipt }));
   }
 

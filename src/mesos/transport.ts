@@ -2,7 +2,7 @@
  * The wire as a port: one stream for a subscription, and calls beside it. The simulation replaces it; `UndiciTransport`
  * is the real one.
  */
-import { Client, Pool } from 'undici';
+import { Client, type Dispatcher, Pool } from 'undici';
 import {
   ANSWER_BYTES_MAX,
   CALL_ANSWER_MS_MAX,
@@ -49,9 +49,9 @@ export interface Transport {
   subscribe(post: Post, listener: StreamListener): { close(): void };
   /** Resolves always; never sends anything twice, except receipts, which are harmless twice. */
   call(lane: Lane, post: Post): Promise<Answer>;
-  /** Later calls use new connections; calls under way keep theirs. */
+  /** Later calls use new connections. Launches under way keep theirs; other calls under way are given up. */
   renew(): void;
-  /** Waits for the calls under way. */
+  /** Gives up what `renew` gives up, and waits for the launches under way. */
   close(): Promise<void>;
 }
 
@@ -100,35 +100,32 @@ export class UndiciTransport implements Transport {
     return { close };
   }
 
-  async call(lane: Lane, post: Post): Promise<Answer> {
+  call(lane: Lane, post: Post): Promise<Answer> {
     const client = this.#lanesTo(post.target.origin)[lane];
-    try {
-      const { statusCode, headers, body } = await client.request({
-        method: 'POST',
-        path: post.target.path,
-        headers: post.headers,
-        body: post.body,
-        // undici sends only such requests ahead of answers. A receipt may well arrive twice; nothing else may.
-        idempotent: lane === 'receipts',
-        blocking: lane !== 'receipts',
-      });
-      const text = await textOf(body);
-      return {
-        kind: 'answered',
-        status: statusCode,
-        location: one(headers.location),
-        text,
-      };
-    } catch (error) {
-      return { kind: isUnsent(error) ? 'unsent' : 'unanswered', because: reasonOf(error) };
-    }
+    const options = {
+      method: 'POST' as const,
+      path: post.target.path,
+      headers: post.headers,
+      body: post.body,
+      // undici sends only such requests ahead of answers. A receipt may well arrive twice; nothing else may.
+      idempotent: lane === 'receipts',
+      blocking: lane !== 'receipts',
+    };
+    return new Promise((resolve) => {
+      client.dispatch(options, new AnswerReader(resolve));
+    });
   }
 
   renew(): void {
     const old = this.#lanes;
     this.#lanes = undefined;
     if (old === undefined) return;
-    const closing = Promise.all([old.launches.close(), old.orders.close(), old.receipts.close()])
+    // Launches get their answers; the rest would only be refused now, and is said again on the next stream.
+    const closing = Promise.all([
+      old.launches.close(),
+      old.orders.destroy(),
+      old.receipts.destroy(),
+    ])
       // A lane that breaks while it closes has told so to the calls on it.
       .then(
         () => undefined,
@@ -158,6 +155,46 @@ export class UndiciTransport implements Transport {
       receipts: new Client(origin, { ...options, pipelining: RECEIPTS_AHEAD }),
     };
     return this.#lanes;
+  }
+}
+
+/** Gathers one answer. Calls are many and their answers empty, so no stream is made of them. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: Answer) => void;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #status = 0;
+  #location: string | null = null;
+
+  constructor(resolve: (answer: Answer) => void) {
+    this.#resolve = resolve;
+  }
+
+  // undici takes a handler without it for one of its older kind.
+  onRequestStart(): void {}
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    this.#status = status;
+    this.#location = one(headers.location);
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#bytes < ANSWER_BYTES_MAX) this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  onResponseEnd(): void {
+    const text = Buffer.concat(this.#chunks).toString('utf8', 0, ANSWER_BYTES_MAX).trim();
+    this.#resolve({ kind: 'answered', status: this.#status, location: this.#location, text });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    const kind = isUnsent(error) ? 'unsent' : 'unanswered';
+    this.#resolve({ kind, because: reasonOf(error) });
   }
 }
 

@@ -82,35 +82,59 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   const directory = t.testdir({});
   const store = await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT });
   t.teardown(() => store.close());
+  const keys = await peopleIn(store, directory, options.hasPassword === true);
+  let now: Instant = NOW;
+  const noticed: JobId[] = [];
+  const killsNoticed: JobId[] = [];
+  const deps: ApiDeps = {
+    ...dullDeps(store, directory, options),
+    clock: { now: () => now, monotonicMs: () => now },
+    notices: {
+      submitted: (ids) => void noticed.push(...ids),
+      killWanted: (id) => void killsNoticed.push(id),
+    },
+    ...options.deps,
+  };
+  const later = (ms: number): void => {
+    now = instant(now + ms);
+  };
+  return { deps, store, keys, directory, noticed, killsNoticed, later, ...askers(deps, keys) };
+}
+
+/** Three accounts, all with a home that is there; root is the administrator. */
+async function peopleIn(
+  store: Store,
+  directory: string,
+  hasPassword: boolean,
+): Promise<AService['keys']> {
   const home = join(directory, 'home');
   mkdirSync(home);
   const keys = { alice: '', bob: '', root: '' };
   for (const login of ['alice', 'bob', 'root'] as const) {
     const identity = { uid: 1001, gid: 1001, sgids: [100], home, email: `${login}@example.org` };
     // Hashing is slow on purpose: only where a test signs in with it.
-    const password = login === 'alice' && options.hasPassword === true ? PASSWORD : null;
+    const password = login === 'alice' && hasPassword ? PASSWORD : null;
     const ports = { randomBytes, now: NOW };
     const made = await makeUser({ login, password, identity, isAdmin: login === 'root' }, ports);
     await store.putUser(made.record);
     keys[login] = made.key;
   }
+  return keys;
+}
 
-  let now: Instant = NOW;
-  const noticed: JobId[] = [];
-  const killsNoticed: JobId[] = [];
-  const deps: ApiDeps = {
-    config: configOf(options.settings, directory),
+function dullDeps(
+  store: Store,
+  directory: string,
+  { settings, volumes = [] }: ServiceOptions,
+): Omit<ApiDeps, 'clock' | 'notices'> {
+  return {
+    config: configOf(settings, directory),
     store,
-    auth: authLocal.create({}, hostOf(store, options.volumes ?? [])),
-    clock: { now: () => now, monotonicMs: () => now },
+    auth: authLocal.create({}, hostOf(store, volumes)),
     randomBytes,
     secret: randomBytes(32),
     log: SILENT,
     events: new Events(),
-    notices: {
-      submitted: (ids) => void noticed.push(...ids),
-      killWanted: (id) => void killsNoticed.push(id),
-    },
     files: localJobFiles,
     images: async () => CATALOGUE,
     containerizer: 'docker',
@@ -123,8 +147,13 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
     onBug: (bug) => {
       throw bug;
     },
-    ...options.deps,
   };
+}
+
+function askers(
+  deps: ApiDeps,
+  keys: AService['keys'],
+): Pick<AService, 'ask' | 'tokenOf' | 'submit'> {
   const listen = createApi(deps).callback();
   const tokens = new Map<string, string>();
 
@@ -159,11 +188,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
     if (answer.statusCode !== 200) throw new Error(`not accepted: ${answer.body}`);
     return jobId(answer.json<{ id: number }>().id);
   }
-
-  const later = (ms: number): void => {
-    now = instant(now + ms);
-  };
-  return { deps, store, keys, directory, noticed, killsNoticed, later, ask, tokenOf, submit };
+  return { ask, tokenOf, submit };
 }
 
 type Part = Readonly<Record<string, unknown>>;

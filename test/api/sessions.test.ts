@@ -132,3 +132,28 @@ t.test('tokens of another secret, audience or algorithm are not ours', async (t)
   for (const token of [`${none}.${claims}.`, `${head}.${claims}.`])
     t.equal((await service.ask('/api/1.0/task/active', { token })).statusCode, 401);
 });
+
+t.test(
+  'a token is believed again and again, its end and its key are asked each time',
+  async (t) => {
+    const service = await aService(t, { hasPassword: true, settings: { session_timeout: '1h' } });
+    const body = { uid: 'alice', password: PASSWORD };
+    const { token } = (await service.ask(BIND, { token: null, body })).json();
+    for (let n = 0; n < 3; n++)
+      t.equal((await service.ask('/api/1.0/task/active', { token })).statusCode, 200);
+    service.later(3_600_000);
+    t.equal((await service.ask('/api/1.0/task/active', { token })).statusCode, 401);
+  },
+);
+
+t.test('a flood of wrong passwords is turned away, not queued for ever', async (t) => {
+  const service = await aService(t, { hasPassword: true });
+  const body = { uid: 'alice', password: 'wrong' };
+  const answers = await Promise.all(
+    Array.from({ length: 80 }, () => service.ask(BIND, { token: null, body })),
+  );
+  const codes = new Set(answers.map(({ statusCode }) => statusCode));
+  t.same([...codes].sort(), [401, 429]);
+  const later = await service.ask(BIND, { token: null, body: { ...body, password: PASSWORD } });
+  t.equal(later.statusCode, 200);
+});

@@ -345,6 +345,17 @@ t.test('implicit reconciliation names no task', async (t) => {
   t.strictSame(only(stage).call.reconcile, {});
 });
 
+t.test('a long reconciliation is asked for in parts', async (t) => {
+  const stage = await new Stage('f1').up();
+  stage.framework.reconcile(Array.from({ length: 2_500 }, (_, n) => theKill(`${n + 1}-1`)));
+  const sent = stage.sent().map(({ call }) => call.reconcile?.tasks ?? []);
+  t.strictSame(
+    sent.map((tasks) => tasks.length),
+    [1_000, 1_000, 500],
+  );
+  t.equal(new Set(sent.flat().map((task) => task.task_id.value)).size, 2_500);
+});
+
 t.test('without a stream commands are lost, not queued', async (t) => {
   const stage = await new Stage('f1').up();
   stage.stream.listener.ended('reset');
@@ -370,6 +381,19 @@ t.test('stop leaves: the stream closes, nothing is reported any more', async (t)
   t.ok(stage.stream.isClosed);
   t.strictSame(stage.notes.words, ['connected f1']);
   t.strictSame(stage.sent(), [], 'no TEARDOWN: tasks live on');
+});
+
+t.test('stop lets calls under way be answered, but not for ever', async (t) => {
+  const stage = await new Stage('f1').up();
+  stage.framework.kill(theKill('7-1'));
+  stage.framework.kill(theKill('8-1'));
+  const [first] = stage.sent();
+  const stopped = stage.framework.stop();
+  await first?.answer(TAKEN);
+  t.notOk(stage.stream.isClosed, 'the second one is still under way');
+  await stage.ring();
+  await stopped;
+  t.ok(stage.stream.isClosed);
 });
 
 t.test('start is done when the first attempt failed', async (t) => {

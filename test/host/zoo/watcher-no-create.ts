@@ -1,0 +1,2 @@
+// Cannot be made.
+export default { kind: 'watcher', name: 'no-create', options: () => ({}) };

@@ -1,0 +1,2 @@
+// Exports nothing by default.
+export const plugin = { kind: 'watcher', name: 'no-default' };

@@ -1,0 +1,2 @@
+// Fails while it is read.
+throw new Error('no such library');

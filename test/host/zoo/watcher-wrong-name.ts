@@ -1,0 +1,2 @@
+// Says it has another name than its file.
+export default { kind: 'watcher', name: 'good', options: () => ({}), create: () => ({}) };
