@@ -52,3 +52,18 @@ export function exitCodeTable(): string {
     '\nA job may itself return one of these numbers: god tells on standard error what happened.\n',
   ].join('');
 }
+
+/** The same as a page; docs/exit-codes.md is this, and a test keeps it so. */
+export function exitCodePage(): string {
+  const rows = Object.entries(EXIT).map(
+    ([name, code]) => `| ${code} | ${MEANING[name as ExitName]} |\n`,
+  );
+  return [
+    '# What `god` exits with\n\n',
+    '`god run` and `god wait` exit with the code of the job: its own, whatever it is. Other codes:\n\n',
+    '| Code | Meaning |\n|---|---|\n',
+    ...rows,
+    '\nA job may itself return one of these numbers; `god` tells on standard error what happened.\n',
+    'With several jobs `god wait` exits with the first code that is not 0, in the order given.\n',
+  ].join('');
+}

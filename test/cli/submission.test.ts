@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { EXIT, exitCodeTable } from '../../src/cli/exit-codes.js';
+import { EXIT, exitCodePage, exitCodeTable } from '../../src/cli/exit-codes.js';
 import {
   quoteWord,
   readPorts,
@@ -12,6 +12,7 @@ import {
 } from '../../src/cli/submission.js';
 import { readJob, readRefusal } from '../../src/cli/wire.js';
 import { exitCodeOf } from '../../src/cli/words.js';
+import { readProjectFile } from '../support/project.js';
 import { FakeTerminal } from './fake-terminal.js';
 
 const WORDS = [
@@ -175,4 +176,8 @@ t.test('the table of exit codes names each once', async (t) => {
   for (const code of Object.values(EXIT))
     t.match(exitCodeTable(), new RegExp(`^ +${code}  \\S`, 'm'));
   t.equal(new Set(Object.values(EXIT)).size, Object.values(EXIT).length);
+});
+
+t.test('the page of exit codes is what the code says', async (t) => {
+  t.equal(readProjectFile('docs/exit-codes.md'), exitCodePage());
 });

@@ -23,8 +23,10 @@ export function App() {
     setMessage(null);
     setSession(fresh);
   };
+  /** `why` null: the user wanted it, so nothing of what they saw is left in the address. */
   const leave = (why: string | null) => {
     dropSession();
+    if (why === null) location.hash = '#/jobs';
     setMessage(why);
     setSession(null);
   };

@@ -10,6 +10,8 @@ import { usePolling } from '../polling.js';
 import { useNow } from './jobs.js';
 
 const LOOK_MS = 700;
+/** Characters; a longer fact takes two columns. */
+const LONG_FACT = 24;
 const VIEWS = ['Output', 'Errors', 'Files', 'Script'] as const;
 type View = (typeof VIEWS)[number];
 
@@ -119,18 +121,18 @@ function Facts({ job }: { job: JobView }) {
     ['Needs', `${job.cpu} cpu · ${job.ramGb} GB${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
     [job.isImageUsed ? 'Image' : 'Image (not used here)', job.image],
     ['Node', job.host ?? '-'],
-    ['Directory', job.directory ?? ''],
+    ['Project', job.project],
     ['Volumes', job.volumes.join(', ')],
     ['Labels', job.labels.join(', ')],
     ['Tags', job.tags.join(', ')],
-    ['Project', job.project],
+    ['Directory', job.directory ?? ''],
   ];
   return (
     <dl class="facts">
       {pairs
         .filter(([, value]) => value !== '' && value !== '-')
         .map(([name, value]) => (
-          <div key={name}>
+          <div key={name} class={value.length > LONG_FACT ? 'long' : ''}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
