@@ -151,7 +151,7 @@ async function build(
     log: log.with({ part: 'web' }),
     notices: scheduler.notices,
     files: localJobFiles,
-    images: () => imagesOf(config, containerizer),
+    images: () => imagesOf(config, node),
     containerizer: containerizer === 'simulate' ? 'process' : containerizer,
     executorFeatures: ['kill', 'resources.port'],
     inventory: () => (node === null ? null : [machineShape(config)]),
@@ -313,12 +313,19 @@ const fairshareOptions = ({ fairshare }: Config) => ({
   group_weight: fairshare.group,
 });
 
-/** The catalogue in force, never empty. */
-async function imagesOf(config: Config, containerizer: string): Promise<readonly CatalogueImage[]> {
-  if (config.images.catalogue.length > 0) return config.images.catalogue;
-  if (containerizer === 'process')
-    return [{ name: 'host', url: 'host', isInteractive: false, isDefault: true }];
-  return [];
+/** The catalogue in force: the site's, else what the local node can run without a registry. */
+async function imagesOf(
+  config: Config,
+  node: LocalNode | null,
+): Promise<readonly CatalogueImage[]> {
+  if (config.images.catalogue.length > 0 || node === null) return config.images.catalogue;
+  const names = node.containerizer === 'docker' ? await node.images() : ['host'];
+  return names.map((name, index) => ({
+    name,
+    url: name,
+    isInteractive: false,
+    isDefault: index === 0,
+  }));
 }
 
 /** What the local node offers in total. */

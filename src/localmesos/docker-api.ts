@@ -67,6 +67,17 @@ export class DockerApi {
     }
   }
 
+  /** Names of the images that are there, in order; those without a name are left out. */
+  async images(): Promise<readonly string[]> {
+    const listed = (await this.#json('GET', '/images/json')) as readonly {
+      readonly RepoTags: readonly string[] | null;
+    }[];
+    return listed
+      .flatMap(({ RepoTags }) => RepoTags ?? [])
+      .filter((tag) => !tag.startsWith('<none>'))
+      .sort();
+  }
+
   /** Resolves when the image is there; the daemon reports failures in the stream of its progress. */
   async pull(image: string): Promise<void> {
     const { name, tag } = splitImage(image);

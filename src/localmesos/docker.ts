@@ -293,3 +293,13 @@ export async function dockerVersion(socketPath: string): Promise<string | undefi
     await api.close();
   }
 }
+
+/** Images that containers can use without a pull. Throws when the daemon does not answer. */
+export async function dockerImages(socketPath: string): Promise<readonly string[]> {
+  const api = new DockerApi(socketPath);
+  try {
+    return await api.images();
+  } finally {
+    await api.close();
+  }
+}

@@ -9,7 +9,7 @@ import { type Agent, parseAttributes } from './agent.js';
 import type { Amount } from './amounts.js';
 import { Books, type Ports } from './books.js';
 import type { Containerizer } from './containerizer.js';
-import { DockerContainerizer, dockerVersion } from './docker.js';
+import { DockerContainerizer, dockerImages, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { Master } from './master.js';
@@ -61,7 +61,7 @@ export interface LocalNodeOptions {
   readonly allowMounts?: readonly string[];
   /** Login name or `uid:gid` of process tasks that name none, when the node is root. */
   readonly jobUser?: string;
-  /** Default /var/run/docker.sock. */
+  /** Default: the Unix socket that `$DOCKER_HOST` names, else /var/run/docker.sock. */
   readonly dockerSocket?: string;
   /** Default 5,000. */
   readonly heartbeatMs?: number;
@@ -75,6 +75,8 @@ export interface LocalNode {
   readonly url: string;
   readonly port: number;
   readonly containerizer: ContainerizerName;
+  /** Images that tasks can use without a pull; none unless tasks run in Docker. */
+  images(): Promise<readonly string[]>;
   /** Closes streams and lets running tasks run on. */
   stop(): Promise<void>;
 }
@@ -82,6 +84,7 @@ export interface LocalNode {
 const HEARTBEAT_MS = 5_000;
 const DISK_MB = 10_000;
 const DOCKER_SOCKET = '/var/run/docker.sock';
+const UNIX = 'unix://';
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 /** Each agent has a block of ports of its own, as long as blocks last. */
 const FIRST_PORT = 31_000;
@@ -184,6 +187,8 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     url,
     port,
     containerizer: containerizer.name,
+    images: async () =>
+      containerizer.name === 'docker' ? dockerImages(dockerSocketOf(options)) : [],
     stop: async () => {
       master = null;
       ready.stop();
@@ -201,11 +206,8 @@ async function chooseContainerizer(
   nodeId: string,
   ports: { clock: Clock; timers: Timers; log: Log },
 ): Promise<Containerizer> {
-  const {
-    stateDir,
-    dockerSocket: socketPath = DOCKER_SOCKET,
-    containerizer: wanted = 'auto',
-  } = options;
+  const { stateDir, containerizer: wanted = 'auto' } = options;
+  const socketPath = dockerSocketOf(options);
   if (wanted === 'simulate') return new SimulatingContainerizer(ports.timers);
   if (stateDir === undefined) {
     throw new Error('the local node needs a state directory to find its tasks again');
@@ -220,6 +222,13 @@ async function chooseContainerizer(
   ports.log.warn('tasks run as plain processes: no isolation, for development only');
   const folder = join(stateDir, 'tasks');
   return new ProcessContainerizer({ folder, jobUser: options.jobUser ?? null, ...ports });
+}
+
+/** The daemon that the `docker` command would use, as far as it has a socket here. */
+function dockerSocketOf({ dockerSocket }: LocalNodeOptions): string {
+  const named = process.env.DOCKER_HOST;
+  const usual = named?.startsWith(UNIX) ? named.slice(UNIX.length) : DOCKER_SOCKET;
+  return dockerSocket ?? usual;
 }
 
 const readKept = (stateDir: string | undefined): Kept =>

@@ -1,5 +1,5 @@
 // The whole service as users start it, in its own session, and a REST client that knows only the documented shapes.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAnswering } from './local-mesos.js';
 import { type Scope, temporaryFolder } from './places.js';
@@ -88,9 +88,10 @@ export async function startService(t: Scope, options: ServiceOptions = {}): Prom
   };
 }
 
-/** A data directory that the jobs' own user can enter. */
+/** A data directory that the jobs' own user can enter; otherwise jobs would leave theirs in /var/lib. */
 function temporaryHome(t: Scope): string {
   const folder = temporaryFolder(t, 'home');
+  chmodSync(folder, 0o711);
   const home = join(folder, 'home');
   mkdirSync(home, { mode: 0o711 });
   return home;
