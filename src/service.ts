@@ -155,6 +155,7 @@ async function build(
     containerizer: containerizer === 'simulate' ? 'process' : containerizer,
     executorFeatures: ['kill', 'resources.port'],
     inventory: () => (node === null ? null : [machineShape(config)]),
+    obstacles: (id) => scheduler.obstacles(id),
     notReady: () => {
       const { isReady, trouble } = scheduler.status();
       return isReady ? trouble : ['the scheduler is starting', ...trouble];

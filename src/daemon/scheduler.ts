@@ -79,7 +79,8 @@ export class SchedulerDaemon {
         this.#makeClusters(),
         () => this.#leadership.fencedOut(),
       );
-      if (this.#isStopped) return;
+      // The term may have ended while the record was read: then nothing of it may act.
+      if (this.#isStopped || !this.#leadership.holds(lease.epoch)) return;
       this.#leader = leader;
       await leader.start();
       // What was submitted while the record was read: its notice found no leader.
