@@ -54,3 +54,16 @@ export const LEASE_RENEW_MS_MAX = 3_000;
 export const LEASE_STALE_MS = 4_000;
 /** Relaunches after failures of the system, whatever the job asks for. */
 export const SYSTEM_RETRIES_MAX = 5;
+
+/** Mesos: a SUBSCRIBE whose head, or whose first event, is later than this is given up; the next master is tried. */
+export const SUBSCRIBE_ANSWER_MS_MAX = 15_000;
+/** Mesos: a call without an answer after this is in doubt. Masters answer in milliseconds. */
+export const CALL_ANSWER_MS_MAX = 10_000;
+/** Mesos: a clean stop waits this long for the answers to calls under way. */
+export const CALLS_DRAIN_MS_MAX = 2_000;
+/** Mesos: redirects followed in a row before the masters count as undecided. */
+export const REDIRECTS_MAX = 5;
+/** Mesos: tasks named in one RECONCILE. A master that parses long ones answers nobody else meanwhile. */
+export const RECONCILE_TASKS_MAX = 1_000;
+/** Mesos: of an error's text we keep this much. */
+export const ANSWER_BYTES_MAX = 64 * 1024;

@@ -70,16 +70,18 @@ function kindOf(field: protobuf.Field): Kind {
 
 // ---- From a decoded binary message ----
 
-/** @throws BadMessage when a required field is missing, for instance an enum number we do not know. */
+/**
+ * Looks only at fields that are set; that all required ones are, the decoder has checked.
+ * @throws BadMessage when a required field is an enum number we do not know.
+ */
 export function readMessage(shape: Shape, message: object): Plain {
   const plain: Plain = {};
-  const values = message as Plain;
-  for (const field of shape.fields) {
-    const value = Object.hasOwn(values, field.name)
-      ? fromField(field, values[field.name])
-      : undefined;
-    if (value !== undefined) plain[field.name] = value;
-    else if (field.isRequired) throw new BadMessage(`Missing required fields: ${field.name}`);
+  for (const [name, set] of Object.entries(message)) {
+    const field = shape.byName.get(name);
+    if (field === undefined) continue;
+    const value = fromField(field, set);
+    if (value !== undefined) plain[name] = value;
+    else if (field.isRequired) throw new BadMessage(`Missing required fields: ${name}`);
   }
   return plain;
 }
