@@ -13,6 +13,7 @@ import { DockerContainerizer, dockerImages, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { Master } from './master.js';
+import { metricsView } from './metrics.js';
 import { bootId } from './proc.js';
 import { ProcessContainerizer } from './process.js';
 import { type Credential, MasterServer } from './server.js';
@@ -21,7 +22,6 @@ import {
   frameworksView,
   MASTER_CAPABILITIES,
   MESOS_VERSION,
-  metricsView,
   type Place,
   rolesView,
   slavesView,
@@ -143,7 +143,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     ['/tasks', () => tasksView(books)],
     ['/roles', () => rolesView(books)],
     ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
-    ['/version', () => versionView('', 0)],
+    ['/version', versionView],
   ]);
   const server = new MasterServer({
     host,

@@ -15,6 +15,7 @@ import type { Log } from '../contracts/log.js';
 import type { CommandInfo } from '../mesos/messages.js';
 import { type Account, accountOf, NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
+import { afterLong } from './long-timer.js';
 import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
 import { LOG_FILE, Supervisor, type SupervisorLine } from './supervisor.js';
@@ -117,7 +118,9 @@ export class ProcessContainerizer implements Containerizer {
     else if (killAtMs >= running.killAtMs) return;
     running.killTimer?.cancel();
     running.killAtMs = killAtMs;
-    running.killTimer = this.#options.timers.after(graceMs, () => this.#signal(running, 'SIGKILL'));
+    running.killTimer = afterLong(this.#options.timers, graceMs, () =>
+      this.#signal(running, 'SIGKILL'),
+    );
   }
 
   async recover(launches: readonly Launch[]): Promise<void> {

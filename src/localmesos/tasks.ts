@@ -14,13 +14,14 @@ import type {
 } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
 import type { Allocator } from './allocator.js';
-import { type Amount, EMPTY, fromWire, minus, plus, scalarOf } from './amounts.js';
+import { type Amount, common, EMPTY, fromWire, minus, plus, scalarOf } from './amounts.js';
 import type { Books, Ports } from './books.js';
 import type { ContainerEvent, End, Launch } from './containerizer.js';
 import { endWords } from './end-words.js';
 import type { Framework } from './framework.js';
 import type { KeptTask } from './journal.js';
 import { offersProblem, taskProblem } from './launch-checks.js';
+import { afterLong } from './long-timer.js';
 import type { Offer } from './offers.js';
 import { isTerminal, type Task, type TaskGroup } from './task.js';
 import { Updates } from './updates.js';
@@ -143,7 +144,8 @@ export class Tasks {
 
   /** Takes a task of a former life into the books. Its containerizer tells the rest. */
   restore(kept: KeptTask, framework: Framework, agent: Agent): Task {
-    const amount = fromWire(kept.info.resources);
+    // The agent may be smaller now than when the task was launched.
+    const amount = common(agent.free, fromWire(kept.info.resources));
     const task = this.#make(kept, { framework, agent, role: kept.role, amount, group: null });
     task.endWanted = kept.killGraceMs === null ? null : 'kill';
     if (kept.end !== null) {
@@ -255,7 +257,6 @@ export class Tasks {
       for (const task of tasks) this.#end(task, end);
       return;
     }
-    this.#books.count('tasks_launched', tasks.length);
     for (const task of tasks) {
       if (task.info.executor !== undefined) {
         const message = 'the local node runs no custom executors';
@@ -331,7 +332,7 @@ export class Tasks {
   #limitTime(task: Task): void {
     const nanoseconds = task.info.max_completion_time?.nanoseconds;
     if (nanoseconds === undefined) return;
-    this.#ports.timers.after(nanoseconds / NANOSECONDS_PER_MS, () => {
+    afterLong(this.#ports.timers, nanoseconds / NANOSECONDS_PER_MS, () => {
       if (task.isReleased || task.endWanted !== null) return;
       task.endWanted = 'max-completion-time';
       const graceMs = graceOf(task.info.kill_policy) ?? KILL_GRACE_MS;
