@@ -115,6 +115,11 @@ t.test('the pages', async (t) => {
     await shoot(page, 'job-files');
     await page.getByRole('tab', { name: 'Script' }).click();
     t.match(await page.getByRole('tabpanel').textContent(), /echo "é"/);
+    await page.getByRole('link', { name: 'Submit a copy' }).click();
+    await page.waitForFunction('document.getElementById("cpu")?.value === "1.5"');
+    const script = page.getByLabel('Script', { exact: true });
+    t.equal(await script.inputValue(), '#!/bin/bash\necho "é"\n');
+    t.equal(await page.getByLabel('home').first().isChecked(), true);
     t.same(complaints, []);
     await page.context().close();
   });
