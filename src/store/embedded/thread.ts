@@ -61,6 +61,7 @@ function writing(options: ThreadOptions): Service {
   const database = Database.open(options.path, { create: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
   migrate(database);
   if (options.pagesMax !== null) database.pragma(`max_page_count = ${options.pagesMax}`);
+  database.tryOftenFor(BUSY_TIMEOUT_MS);
   const writer = new Writer(database);
   return {
     act: (waiting) => {
@@ -76,6 +77,7 @@ function writing(options: ThreadOptions): Service {
     },
     close: () => {
       // The log goes into the file, so that a stopped store is one file to copy. Readers may hold it back: no harm.
+      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
       database.pragma('wal_checkpoint(TRUNCATE)');
       database.close();
     },
