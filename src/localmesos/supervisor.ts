@@ -19,8 +19,9 @@ export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /**
  * Fields of a line: id, uid, gid, supplementary groups (or `-` for none); uid `-` keeps the node's account.
- * The task's process is a foreground child and never holds the pipes. `$reset` undoes that shells let background jobs
- * ignore SIGINT and SIGQUIT. What a task leaves behind in its process group is killed when its first process has ended.
+ * The task's process is a foreground child and never holds the pipes. SIGPIPE is ignored, because the node may be dead
+ * by the time it is told something; `$reset` undoes that for the task, and that shells let background jobs ignore SIGINT
+ * and SIGQUIT. What a task leaves behind in its process group is killed when its first process has ended.
  */
 const SCRIPT = `
 supervise() {
@@ -51,6 +52,7 @@ supervise() {
   echo "E $1 $code" >&3
 }
 reset=$1
+trap '' PIPE
 exec 3>&1
 while read -r id uid gid groups; do
   supervise "$id" "$uid" "$gid" "$groups" </dev/null >/dev/null &
