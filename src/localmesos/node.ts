@@ -130,18 +130,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
   const hostname = options.hostname ?? machineName();
   const place: Place & { port: number } = { hostname: host, ip: host, port: 0 };
-  const flags = { hostname, port: '0', agents: String(options.agents ?? 1) };
   let master: Master | null = null;
-  const startedMs = clock.monotonicMs();
-  const pages = new Map<string, () => unknown>([
-    ['/state', () => stateView(books, place, flags)],
-    ['/slaves', () => slavesView(books)],
-    ['/frameworks', () => frameworksView(books)],
-    ['/tasks', () => tasksView(books)],
-    ['/roles', () => rolesView(books)],
-    ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
-    ['/version', versionView],
-  ]);
   const server = new MasterServer({
     host,
     port: options.port ?? 5050,
@@ -151,7 +140,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     uuid: ports.uuid,
     log,
     master: () => master,
-    pages,
+    pages: pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
   });
   const { port } = await server.listen();
   Object.assign(place, { port });
@@ -169,6 +158,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
       capabilities: MASTER_CAPABILITIES.map((type) => ({ type })),
     }),
   });
+  sayOversize(options, containerizer, log);
   for (const agent of makeAgents(options, books.masterId, { ...place, hostname }, clock)) {
     ready.addAgent(agent);
   }
@@ -196,6 +186,24 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
   };
 }
 
+function pagesOf(
+  books: Books,
+  place: Place,
+  flags: Readonly<Record<string, string>>,
+  clock: Clock,
+): ReadonlyMap<string, () => unknown> {
+  const startedMs = clock.monotonicMs();
+  return new Map<string, () => unknown>([
+    ['/state', () => stateView(books, place, flags)],
+    ['/slaves', () => slavesView(books)],
+    ['/frameworks', () => frameworksView(books)],
+    ['/tasks', () => tasksView(books)],
+    ['/roles', () => rolesView(books)],
+    ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
+    ['/version', versionView],
+  ]);
+}
+
 async function chooseContainerizer(
   options: LocalNodeOptions,
   nodeId: string,
@@ -220,6 +228,20 @@ async function chooseContainerizer(
   ports.log.warn('tasks run as plain processes: no isolation, for development only');
   const folder = join(stateDir, 'tasks');
   return new ProcessContainerizer({ folder, jobUser: options.jobUser ?? null, ...ports });
+}
+
+/** Offering more than the machine has is allowed, for tests and for tasks that mostly wait. */
+function sayOversize(options: LocalNodeOptions, { name }: Containerizer, log: Log): void {
+  if (name === 'simulate') return;
+  const agents = options.agents ?? 1;
+  const has = { cpus: machineCpus().length, memMb: Math.floor(totalmem() / 2 ** 20) };
+  const offered = {
+    cpus: (options.cpus ?? 0) * agents,
+    memMb: (options.memMb ?? 0) * agents,
+  };
+  if (offered.cpus > has.cpus || offered.memMb > has.memMb) {
+    log.warn('more is offered than this machine has', { offered, has });
+  }
 }
 
 const readKept = (stateDir: string | undefined): Kept =>
