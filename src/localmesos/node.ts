@@ -101,8 +101,10 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNo
   const home = options.stateDir === undefined ? undefined : openHome(options.stateDir, randomUUID);
   try {
     const masterId = home?.masterId ?? randomUUID();
-    const containerizer = await chooseContainerizer(options, masterId, { clock, timers, log });
     const kept = readKept(options.stateDir);
+    const former = formerContainerizer(kept);
+    const choice = { ...options, containerizer: agreed(options.containerizer ?? 'auto', former) };
+    const containerizer = await chooseContainerizer(choice, masterId, { clock, timers, log });
     const journal = openJournal(options.stateDir, kept, containerizer, timers, log);
     const ports: Ports = { clock, timers, uuid: randomUUID, log, containerizer, journal };
     const books = new Books(masterId, clock.now(), {
@@ -228,6 +230,26 @@ async function chooseContainerizer(
   ports.log.warn('tasks run as plain processes: no isolation, for development only');
   const folder = join(stateDir, 'tasks');
   return new ProcessContainerizer({ folder, jobUser: options.jobUser ?? null, ...ports });
+}
+
+/** What runs the tasks that a former life of the node left, if there are any. */
+function formerContainerizer({ tasks }: Kept): 'docker' | 'process' | null {
+  const live = [...tasks.values()].find(({ end }) => end === null);
+  if (live === undefined) return null;
+  return live.info.container?.docker === undefined ? 'process' : 'docker';
+}
+
+/**
+ * Only who started a task can tell whether it lives: another one would call it lost, and it would run twice.
+ * @throws Error when what is wanted is not what is needed
+ */
+function agreed(
+  wanted: ContainerizerName | 'auto',
+  former: 'docker' | 'process' | null,
+): ContainerizerName | 'auto' {
+  if (former === null || wanted === former) return wanted;
+  if (wanted === 'auto') return former;
+  throw new Error(`tasks of a former life run by '${former}': they need it again, not '${wanted}'`);
 }
 
 /** Offering more than the machine has is allowed, for tests and for tasks that mostly wait. */
