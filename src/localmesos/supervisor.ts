@@ -10,7 +10,7 @@
  *            made exclusively: a node that came back and finds none makes it, empty, and so the task never runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
@@ -59,8 +59,10 @@ while read -r id uid gid groups; do
 done
 `;
 
-/** Where the shells complain. */
-export const LOG_FILE = 'supervisor.log';
+const SCRIPT_FILE = 'supervisor.sh';
+const LOG_FILE = 'supervisor.log';
+/** Names in the folder that are no task's. */
+export const OWN_FILES: readonly string[] = [SCRIPT_FILE, LOG_FILE];
 
 export type SupervisorLine =
   | { readonly kind: 'started'; readonly id: string; readonly pid: number }
@@ -79,16 +81,17 @@ export class Supervisor {
 
   constructor(folder: string, listener: SupervisorListener) {
     const errors = openSync(join(folder, LOG_FILE), 'a', 0o600);
-    this.#child = spawn(
-      '/bin/sh',
-      ['-c', SCRIPT, 'supervisor', resetsSignals() ? 'env --default-signal' : ''],
-      {
-        cwd: folder,
-        detached: true,
-        env: { PATH: SYSTEM_PATH },
-        stdio: ['pipe', 'pipe', errors],
-      },
-    );
+    // A file, so that a list of processes shows a name and not the whole script. By rename: an older shell may still
+    // be reading the old one.
+    writeFileSync(join(folder, `${SCRIPT_FILE}.new`), SCRIPT, { mode: 0o600 });
+    renameSync(join(folder, `${SCRIPT_FILE}.new`), join(folder, SCRIPT_FILE));
+    const reset = resetsSignals() ? 'env --default-signal' : '';
+    this.#child = spawn('/bin/sh', [`./${SCRIPT_FILE}`, reset], {
+      cwd: folder,
+      detached: true,
+      env: { PATH: SYSTEM_PATH },
+      stdio: ['pipe', 'pipe', errors],
+    });
     closeSync(errors);
     const gone = (because: string) => {
       if (this.#isClosed) return;
