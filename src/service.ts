@@ -9,8 +9,10 @@ import { makeUser } from './api/accounts.js';
 import { createApi } from './api/app.js';
 import { localJobFiles } from './api/job-files.js';
 import { close, listen } from './api/listen.js';
+import { createTokens } from './api/tokens.js';
 import { Home } from './config/home.js';
 import { jobIdentity, sharedDirectory } from './config/job-account.js';
+import type { Authenticator } from './contracts/auth.js';
 import type { Cluster, ClusterMemory } from './contracts/cluster.js';
 import type { CatalogueImage, Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
@@ -40,6 +42,7 @@ const ADMIN_FILE = 'admin.json';
 const ENDPOINTS_FILE = 'endpoints.json';
 const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
 const ADMIN = userId('admin');
+const SIGN_IN_MS = 3_600_000;
 const INSTALLATION = 'installation';
 const FRAMEWORK_ID = 'mesos.framework-id';
 
@@ -139,6 +142,7 @@ async function build(
   scheduler.start();
   stack.push('scheduler', () => scheduler.stop());
 
+  const secret = Buffer.from(config.web.secret ?? home.secret('jwt-key'));
   const api = createApi({
     config,
     store,
@@ -147,7 +151,7 @@ async function build(
     metrics,
     clock: systemClock,
     randomBytes,
-    secret: Buffer.from(config.web.secret ?? home.secret('jwt-key')),
+    secret,
     log: log.with({ part: 'web' }),
     notices: scheduler.notices,
     files: localJobFiles,
@@ -176,12 +180,19 @@ async function build(
     web: web.url,
     mesos: node?.url ?? null,
     notices: noticesOf(config, node, shared.notice),
-    signInLink: `${web.url}${config.web.prefix}/app/#user=${ADMIN}&key=${adminKey.apikey}`,
+    signInLink: `${web.url}${config.web.prefix}/app/#token=${await signInToken(secret, auth)}`,
     stop: () => stack.takeDown(log),
   };
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value)}\n`;
+
+/** Stands in a terminal and perhaps in a log: good for an hour, and for nothing but a session. */
+async function signInToken(secret: Uint8Array, auth: Authenticator): Promise<string> {
+  const tokens = createTokens({ secret, auth, clock: systemClock, sessionMs: SIGN_IN_MS });
+  const admin = await auth.user(ADMIN);
+  return admin === undefined ? '' : tokens.forPassword(admin);
+}
 
 /** A setting, made at its first use. */
 async function settled(store: Store, name: string, make: () => string): Promise<string> {
