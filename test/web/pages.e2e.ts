@@ -1,10 +1,12 @@
 // The pages in a real browser, under the content policy of the service, against a server of the documented shapes.
 // Set SCREENSHOTS to a folder to look at what was seen.
+
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { FAKE_KEY, FakeServer } from '../cli/fake-server.js';
 import { skipAloud } from '../support/skip.js';
+import { waitFor } from '../support/waiting.js';
 import { findBrowser, openBrowser, openPage, pagesFolder } from './browser.js';
 
 const SHOTS = process.env.SCREENSHOTS;
