@@ -4,8 +4,9 @@ import { cpus as machineCpus, hostname as machineName, totalmem } from 'node:os'
 import { join } from 'node:path';
 import type { Clock, Timers } from '../contracts/clock.js';
 import { type Log, SILENT } from '../contracts/log.js';
+import type { AgentShape } from '../core/obstacle.js';
 import { instant } from '../core/units.js';
-import { type Agent, parseAttributes } from './agent.js';
+import { type Agent, agentShape, parseAttributes } from './agent.js';
 import type { Amount } from './amounts.js';
 import { Books, type Ports } from './books.js';
 import type { Containerizer } from './containerizer.js';
@@ -77,6 +78,8 @@ export interface LocalNode {
   readonly containerizer: ContainerizerName;
   /** Images that tasks can use without a pull; none unless tasks run in Docker. */
   images(): Promise<readonly string[]>;
+  /** Its agents as they are when nothing runs. */
+  readonly agents: readonly AgentShape[];
   /** Closes streams and lets running tasks run on. */
   stop(): Promise<void>;
 }
@@ -179,6 +182,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     url,
     port,
     containerizer: containerizer.name,
+    agents: [...books.agents.values()].map(agentShape),
     images: async () =>
       containerizer.name === 'docker' ? dockerImages(dockerSocketOf(options)) : [],
     stop: async () => {
