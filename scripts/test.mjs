@@ -96,7 +96,6 @@ function runCoverage(names) {
       'run',
       '--no-disable-coverage',
       '--allow-incomplete-coverage',
-      '--coverage-report=text',
       '--coverage-report=json-summary',
       '--reporter=terse',
       '--timeout=300',
