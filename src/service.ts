@@ -1,10 +1,9 @@
 /** The composition root: builds what lives long in each kind of process, and takes it down again in order. */
-import { cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
-import type { AgentShape } from './core/obstacle.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -59,7 +58,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       notices: scheduler.notices,
       images: () => imagesOf(config, node),
       containerizer: containerizerOf(config, node),
-      inventory: () => (node === null ? null : [machineShape(config)]),
+      inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
@@ -139,21 +138,6 @@ const webProcess = (
 function containerizerOf(config: Config, node: LocalNode | null): 'docker' | 'mesos' | 'process' {
   if (modeOf(config, node) === 'process' || node?.containerizer === 'simulate') return 'process';
   return node === null ? 'mesos' : 'docker';
-}
-
-/** What the local node offers in total. */
-function machineShape({ local }: Config): AgentShape {
-  return {
-    total: {
-      cpuMilli: Math.round((local.cpus ?? cpus().length) * 1_000),
-      memMb: local.memMb ?? Math.floor(totalmem() / 1_048_576),
-      gpus: local.gpus ?? 0,
-      ports: [{ begin: 31_000, end: 31_999 }],
-      custom: {},
-    },
-    attributes: {},
-    count: 1,
-  };
 }
 
 function noticesOf(config: Config, node: LocalNode | null): string[] {

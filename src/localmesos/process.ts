@@ -18,7 +18,7 @@ import type { Containerizer, ContainerListener, End, Launch } from './containeri
 import { afterLong } from './long-timer.js';
 import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
-import { LOG_FILE, Supervisor, type SupervisorLine } from './supervisor.js';
+import { OWN_FILES, Supervisor, type SupervisorLine } from './supervisor.js';
 
 /** Exit files of tasks that another life of the node started are looked for this often. */
 const LOOK_EACH_MS = 100;
@@ -292,7 +292,7 @@ export class ProcessContainerizer implements Containerizer {
 
   /** What no task claims: acknowledged shortly before a crash. */
   #removeStrays(claimed: ReadonlySet<string>): void {
-    const names = readdirSync(this.#options.folder).filter((name) => name !== LOG_FILE);
+    const names = readdirSync(this.#options.folder).filter((name) => !OWN_FILES.includes(name));
     for (const id of new Set(names.map((name) => name.replace(/\.(run|life)$/, '')))) {
       if (claimed.has(id)) continue;
       const { process } = this.#life(id);

@@ -10,7 +10,7 @@
  *            made exclusively: a node that came back and finds none makes it, empty, and so the task never runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
@@ -19,8 +19,9 @@ export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /**
  * Fields of a line: id, uid, gid, supplementary groups (or `-` for none); uid `-` keeps the node's account.
- * The task's process is a foreground child and never holds the pipes. `$reset` undoes that shells let background jobs
- * ignore SIGINT and SIGQUIT. What a task leaves behind in its process group is killed when its first process has ended.
+ * The task's process is a foreground child and never holds the pipes. SIGPIPE is ignored, because the node may be dead
+ * by the time it is told something; `$reset` undoes that for the task, and that shells let background jobs ignore SIGINT
+ * and SIGQUIT. What a task leaves behind in its process group is killed when its first process has ended.
  */
 const SCRIPT = `
 supervise() {
@@ -51,14 +52,17 @@ supervise() {
   echo "E $1 $code" >&3
 }
 reset=$1
+trap '' PIPE
 exec 3>&1
 while read -r id uid gid groups; do
   supervise "$id" "$uid" "$gid" "$groups" </dev/null >/dev/null &
 done
 `;
 
-/** Where the shells complain. */
-export const LOG_FILE = 'supervisor.log';
+const SCRIPT_FILE = 'supervisor.sh';
+const LOG_FILE = 'supervisor.log';
+/** Names in the folder that are no task's. */
+export const OWN_FILES: readonly string[] = [SCRIPT_FILE, LOG_FILE];
 
 export type SupervisorLine =
   | { readonly kind: 'started'; readonly id: string; readonly pid: number }
@@ -77,16 +81,17 @@ export class Supervisor {
 
   constructor(folder: string, listener: SupervisorListener) {
     const errors = openSync(join(folder, LOG_FILE), 'a', 0o600);
-    this.#child = spawn(
-      '/bin/sh',
-      ['-c', SCRIPT, 'supervisor', resetsSignals() ? 'env --default-signal' : ''],
-      {
-        cwd: folder,
-        detached: true,
-        env: { PATH: SYSTEM_PATH },
-        stdio: ['pipe', 'pipe', errors],
-      },
-    );
+    // A file, so that a list of processes shows a name and not the whole script. By rename: an older shell may still
+    // be reading the old one.
+    writeFileSync(join(folder, `${SCRIPT_FILE}.new`), SCRIPT, { mode: 0o600 });
+    renameSync(join(folder, `${SCRIPT_FILE}.new`), join(folder, SCRIPT_FILE));
+    const reset = resetsSignals() ? 'env --default-signal' : '';
+    this.#child = spawn('/bin/sh', [`./${SCRIPT_FILE}`, reset], {
+      cwd: folder,
+      detached: true,
+      env: { PATH: SYSTEM_PATH },
+      stdio: ['pipe', 'pipe', errors],
+    });
     closeSync(errors);
     const gone = (because: string) => {
       if (this.#isClosed) return;

@@ -22,6 +22,7 @@ export async function localNode(foundation: Foundation): Promise<LocalNode | nul
     ...(local.cpus === null ? {} : { cpus: local.cpus }),
     ...(local.memMb === null ? {} : { memMb: local.memMb }),
     ...(local.gpus === null ? {} : { gpus: local.gpus }),
+    attributes: local.attributes,
     stateDir: home.at('local-mesos'),
     credential: localCredential,
     allowMounts: [shared.path, ...config.volumes.flatMap(({ path }) => path ?? [])],
