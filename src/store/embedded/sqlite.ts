@@ -72,10 +72,19 @@ export const BUSY_TIMEOUT_MS = 5_000;
 const BEGIN_AGAIN_MS = 0.5;
 const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
+/** Told while the write lock is waited for. */
+export interface Waiting {
+  /** Each half second of one wait. */
+  goesOn(): void;
+  over(): void;
+}
+const LOOK_EACH_MS = 500;
+
 /** One connection. Synchronous: it belongs into a thread, but for point reads. */
 export class Database {
   readonly #libsql: Libsql.Database;
   #beginMsMax = 0;
+  #waiting: Waiting | undefined;
 
   private constructor(libsql: Libsql.Database) {
     this.#libsql = libsql;
@@ -125,11 +134,12 @@ export class Database {
   /**
    * From now on a transaction tries for the write lock every half millisecond, for so long. SQLite's own wait grows to
    * 100 ms between tries: beside a process that writes without pause it would miss nearly every gap, and a leader
-   * its beats.
+   * its beats. `waiting` is told meanwhile.
    */
-  tryOftenFor(beginMsMax: number): void {
+  tryOftenFor(beginMsMax: number, waiting: Waiting): void {
     this.pragma('busy_timeout = 0');
     this.#beginMsMax = beginMsMax;
+    this.#waiting = waiting;
   }
 
   /** Runs `work` in a write transaction; durable when it returns. Rolls back when anything throws. */
@@ -147,15 +157,20 @@ export class Database {
   }
 
   #begin(): void {
-    for (const endMs = performance.now() + this.#beginMsMax; ; ) {
+    const endMs = performance.now() + this.#beginMsMax;
+    for (let lookMs = performance.now() + LOOK_EACH_MS; ; ) {
       try {
         this.exec('BEGIN IMMEDIATE');
+        this.#waiting?.over();
         return;
       } catch (failure) {
         const isLocked = failure instanceof DatabaseTrouble && failure.because === 'locked';
         if (!isLocked || performance.now() >= endMs) throw failure;
       }
       Atomics.wait(SLEEP, 0, 0, BEGIN_AGAIN_MS);
+      if (performance.now() < lookMs) continue;
+      lookMs += LOOK_EACH_MS;
+      this.#waiting?.goesOn();
     }
   }
 
