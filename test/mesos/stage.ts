@@ -66,7 +66,10 @@ class HandWire implements Transport {
     this.renewals++;
   }
 
-  async close(): Promise<void> {}
+  closings: boolean[] = [];
+  async close({ isAtOnce } = { isAtOnce: false }): Promise<void> {
+    this.closings.push(isAtOnce);
+  }
 }
 
 /** Notes what the framework reports, as short words with their facts. */
@@ -105,6 +108,8 @@ export class Stage {
   readonly notes = new Notes();
   readonly saved: string[] = [];
   readonly framework: MesosFramework;
+  /** False: somebody else leads now. */
+  isLeader = true;
   /** While set, saving the framework id waits for it. */
   saving: Promise<void> = Promise.resolve();
   nowMs = 0;
@@ -126,6 +131,7 @@ export class Stage {
         labels: { site: 'x' },
       },
       tasks: { network: 'BRIDGE', alwaysPull: false },
+      mayAct: () => this.isLeader,
       memory: {
         load: async () => frameworkId,
         save: async (id) => {
