@@ -77,6 +77,8 @@ export class SchedulerDaemon {
 
   async #lead(lease: Lease): Promise<void> {
     const isOurs = () => this.#leadership.holds(lease.epoch) && this.#leadership.isCurrent();
+    const { clock, log } = this.#ports;
+    const takenMs = clock.monotonicMs();
     try {
       const leader = await Leader.takeOver(
         this.#ports,
@@ -90,6 +92,9 @@ export class SchedulerDaemon {
         await leader.stop({ isAtOnce: true });
         return;
       }
+      const { pending, live } = leader.status();
+      const tookMs = Math.round(clock.monotonicMs() - takenMs);
+      log.info('record read', { epoch: lease.epoch, pending, live, tookMs });
       this.#leader = leader;
       this.#beside(leader, lease, isOurs);
       await leader.start();
