@@ -253,7 +253,8 @@ export class FakeMaster {
   }
 
   #say(taskId: TaskId, agent: AgentId | null, state: TaskState, told: Told): void {
-    this.deliver(this.#update({ taskId, agentId: agent, labels: {} }, state, told));
+    const labels = this.tasks.get(taskId)?.labels ?? {};
+    this.deliver(this.#update({ taskId, agentId: agent, labels }, state, told));
   }
 
   #update(
@@ -282,7 +283,7 @@ export class FakeMaster {
   }
 
   deliver(update: TaskUpdate): void {
-    this.session?.hears((listener) => listener.updated(update));
+    this.session?.tells(update);
   }
 
   /** Agents send again what nobody acknowledged. */
