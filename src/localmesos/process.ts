@@ -1,24 +1,21 @@
 /** Runs tasks as plain processes of this machine. No isolation: for development and trials. */
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
-import type { CommandInfo } from '../mesos/messages.js';
 import { type Account, accountOf, NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
 import { afterLong } from './long-timer.js';
 import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
-import { LOG_FILE, Supervisor, type SupervisorLine } from './supervisor.js';
+import { fetchFiles, ownDirectory } from './sandbox.js';
+import {
+  LOG_FILE,
+  Supervisor,
+  type SupervisorLine,
+  type SupervisorListener,
+} from './supervisor.js';
 
 /** Exit files of tasks that another life of the node started are looked for this often. */
 const LOOK_EACH_MS = 100;
@@ -80,17 +77,16 @@ export class ProcessContainerizer implements Containerizer {
     this.#listener = listener;
     mkdirSync(this.#options.folder, { recursive: true, mode: 0o711 });
     this.#supervise();
-    this.#lookLater();
   }
 
   launch(launch: Launch): void {
     const { containerId, info } = launch;
     try {
       const account = accountOf(info, this.#options.jobUser);
-      this.#prepare(launch, account);
+      const hasSandbox = this.#prepare(launch, account);
       this.#running.set(containerId, newRunning(launch));
       this.#listener({ kind: 'starting', containerId });
-      this.#supervisor?.launch(containerId, account);
+      this.#supervisor?.launch({ id: containerId, hasSandbox, account });
     } catch (error) {
       this.#running.delete(containerId);
       const { message, cause } = error instanceof Error ? error : new Error(String(error));
@@ -138,8 +134,8 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   forget(containerId: string): void {
-    const files = [this.#path(containerId), this.#path(containerId, '.run')];
-    this.#removals.push(...files, this.#path(containerId, '.life'));
+    const files = [this.#path(containerId, '.run'), this.#path(containerId, '.life')];
+    this.#removals.push(...files, this.#path(containerId));
     this.#removeSome();
   }
 
@@ -155,40 +151,40 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   #supervise(): void {
-    this.#supervisor = new Supervisor(this.#options.folder, {
+    const listener: SupervisorListener = {
       line: (line) => this.#told(line),
-      gone: (because) => {
-        if (this.#isStopped) return;
-        this.#options.log.error('supervising shell ended; starting another', { because });
-        // Their ends will not be told by a pipe any more, and lines not read yet are lost.
-        for (const running of this.#running.values()) {
-          running.isAdopted = true;
-          if (running.pid === null && this.#giveUp(running.launch.containerId)) {
-            this.#end(running, LOST);
-          }
-        }
-        this.#supervise();
+      gone: (id, because) => {
+        const running = this.#running.get(id);
+        if (this.#isStopped || running === undefined) return;
+        this.#options.log.error('supervising shell ended', { taskId: taskIdOf(running), because });
+        // Its end will not be told by a pipe any more, and a line not read yet is lost.
+        running.isAdopted = true;
+        if (running.pid === null && this.#giveUp(id)) this.#end(running, LOST);
         this.#lookLater();
       },
-    });
+    };
+    this.#supervisor = new Supervisor(this.#options.folder, listener, this.#options.timers);
   }
 
-  #prepare({ containerId, info, memMb }: Launch, account: Account | null): void {
+  /** Makes the files of a task; tells whether it has a sandbox. */
+  #prepare({ containerId, info, memMb }: Launch, account: Account | null): boolean {
     const { command } = info;
     if (command === undefined) throw new Error('the task has no command');
     if (info.container?.docker !== undefined) {
       throw new Error('this node runs plain processes; it has no Docker images');
     }
+    const own = ownDirectory(info);
     const sandbox = this.#path(containerId);
-    const facts = { MESOS_SANDBOX: sandbox, MESOS_TASK_ID: info.task_id.value };
-    const text = runFile(command, { memMb, facts });
-    mkdirSync(sandbox, { mode: 0o700 });
+    const facts = { MESOS_SANDBOX: own ?? sandbox, MESOS_TASK_ID: info.task_id.value };
+    const text = runFile(command, { memMb, facts, hasSandbox: own === undefined });
     const run = this.#path(containerId, '.run');
+    if (own === undefined) mkdirSync(sandbox, { mode: 0o700 });
     writeFileSync(run, text, { mode: 0o400, flag: 'wx' });
+    if (account !== null) chownSync(run, account.uid, account.gid);
+    if (own !== undefined) return false;
     fetchFiles(command, sandbox, containerId, account);
-    if (account === null) return;
-    chownSync(run, account.uid, account.gid);
-    chownSync(sandbox, account.uid, account.gid);
+    if (account !== null) chownSync(sandbox, account.uid, account.gid);
+    return true;
   }
 
   #told(line: SupervisorLine): void {
@@ -261,25 +257,24 @@ export class ProcessContainerizer implements Containerizer {
     if (this.#look !== null || this.#isStopped) return;
     this.#look = this.#options.timers.after(LOOK_EACH_MS, () => {
       this.#look = null;
-      for (const running of [...this.#running.values()]) this.#lookAt(running);
-      this.#lookLater();
+      const adopted = [...this.#running.values()].filter(({ isAdopted }) => isAdopted);
+      for (const running of adopted) this.#lookAt(running);
+      if (adopted.length > 0) this.#lookLater();
     });
   }
 
-  /** Adopted tasks are known by their files only; of the others this notices when their supervisor was killed. */
+  /** Adopted tasks are known by their files only; the shells of the others tell of them. */
   #lookAt(running: Running): void {
-    if (running.isAdopted) {
-      const life = this.#life(running.launch.containerId);
-      if (running.pid === null && life.process !== null) {
-        running.startTime = life.process.startTime;
-        this.#started(running, life.process.pid);
-      }
-      if (life.exitCode !== null) {
-        this.#end(running, endOf(life.exitCode));
-        return;
-      }
+    const life = this.#life(running.launch.containerId);
+    if (running.pid === null && life.process !== null) {
+      running.startTime = life.process.startTime;
+      this.#started(running, life.process.pid);
     }
-    if (running.pid === null ? !running.isAdopted : this.#isAlive(running)) {
+    if (life.exitCode !== null) {
+      this.#end(running, endOf(life.exitCode));
+      return;
+    }
+    if (running.pid !== null && this.#isAlive(running)) {
       running.deadSinceMs = null;
       return;
     }
@@ -308,7 +303,7 @@ export class ProcessContainerizer implements Containerizer {
       const path = this.#removals.shift();
       if (path === undefined) return;
       this.#removing++;
-      rm(path, { recursive: true, force: true })
+      removed(path)
         .catch((error) =>
           this.#options.log.warn('sandbox not removed', { path, cause: String(error) }),
         )
@@ -319,6 +314,17 @@ export class ProcessContainerizer implements Containerizer {
     }
   }
 }
+
+/** Most are files, or not there at all. */
+async function removed(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) await rm(path, { recursive: true, force: true });
+  }
+}
+
+const taskIdOf = ({ launch }: Running): string => launch.info.task_id.value;
 
 const newRunning = (launch: Launch): Running => ({
   launch,
@@ -336,29 +342,6 @@ function endOf(code: number): End {
   return code > SIGNAL_BASE && code <= SIGNAL_BASE + SIGNAL_MAX
     ? { kind: 'signaled', signal: code - SIGNAL_BASE }
     : { kind: 'exited', code };
-}
-
-/** Files named by the command are copied into the sandbox; only those of this machine. */
-function fetchFiles(
-  command: CommandInfo,
-  sandbox: string,
-  containerId: string,
-  account: Account | null,
-): void {
-  for (const { value, executable, output_file } of command.uris ?? []) {
-    const source = value.replace(/^file:\/\//, '');
-    const target = join(sandbox, basename(output_file ?? source));
-    try {
-      if (!source.startsWith('/')) throw new Error('only files of this machine can be fetched');
-      copyFileSync(source, target);
-      chmodSync(target, executable === true ? 0o755 : 0o644);
-      if (account !== null) chownSync(target, account.uid, account.gid);
-    } catch (cause) {
-      // A real agent's fetcher is a program of its own, and this is how it is told.
-      const message = `Failed to fetch all URIs for container '${containerId}': exited with status 1`;
-      throw new Error(message, { cause });
-    }
-  }
 }
 
 /** The lines of a file that is written line by line, without one that is not there entirely. */
