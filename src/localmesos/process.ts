@@ -1,7 +1,6 @@
 /** Runs tasks as plain processes of this machine. No isolation: for development and trials. */
-import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chownSync, mkdirSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
 import { type Account, accountOf, NoAccount } from './accounts.js';
@@ -16,6 +15,7 @@ import {
   type SupervisorLine,
   type SupervisorListener,
 } from './supervisor.js';
+import { isCode, TaskFiles } from './task-files.js';
 
 /** Exit files of tasks that another life of the node started are looked for this often. */
 const LOOK_EACH_MS = 100;
@@ -41,12 +41,6 @@ interface Running {
   killTimer: Timer | null;
 }
 
-/** What the files of a task tell. */
-interface Life {
-  readonly process: { readonly pid: number; readonly startTime: string } | null;
-  readonly exitCode: number | null;
-}
-
 export interface ProcessOptions {
   /** Where the folders of tasks are; absolute. */
   readonly folder: string;
@@ -62,6 +56,7 @@ export class ProcessContainerizer implements Containerizer {
   readonly noun = 'Command';
   readonly #options: ProcessOptions;
   readonly #running = new Map<string, Running>();
+  readonly #files: TaskFiles;
   readonly #removals: string[] = [];
   #removing = 0;
   #listener: ContainerListener = () => {};
@@ -71,6 +66,7 @@ export class ProcessContainerizer implements Containerizer {
 
   constructor(options: ProcessOptions) {
     this.#options = options;
+    this.#files = new TaskFiles(options.folder);
   }
 
   async start(listener: ContainerListener): Promise<void> {
@@ -95,7 +91,7 @@ export class ProcessContainerizer implements Containerizer {
         error instanceof NoAccount
           ? {
               kind: 'no-account',
-              message: `Failed to create executor directory '${this.#path(containerId)}': Failed to chown directory to '${info.command?.user}': ${message}`,
+              message: `Failed to create executor directory '${this.#files.path(containerId)}': Failed to chown directory to '${info.command?.user}': ${message}`,
             }
           : { kind: 'launch-failed', message };
       this.#listener({ kind: 'ended', containerId, end });
@@ -124,9 +120,10 @@ export class ProcessContainerizer implements Containerizer {
     for (const launch of launches) {
       const running = { ...newRunning(launch), isAdopted: true };
       this.#running.set(launch.containerId, running);
-      const { exitCode } = this.#life(launch.containerId);
+      const { exitCode } = this.#files.life(launch.containerId);
       if (exitCode !== null) this.#end(running, endOf(exitCode));
-      else if (launch.bootId !== boot || this.#giveUp(launch.containerId)) this.#end(running, LOST);
+      else if (launch.bootId !== boot || this.#files.giveUp(launch.containerId))
+        this.#end(running, LOST);
       else this.#lookAt(running);
     }
     this.#removeStrays(new Set(launches.map(({ containerId }) => containerId)));
@@ -134,8 +131,12 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   forget(containerId: string): void {
-    const files = [this.#path(containerId, '.run'), this.#path(containerId, '.life')];
-    this.#removals.push(...files, this.#path(containerId));
+    try {
+      this.#files.free(containerId);
+    } catch (error) {
+      this.#options.log.warn('task files not removed', { containerId, cause: String(error) });
+    }
+    this.#removals.push(this.#files.path(containerId));
     this.#removeSome();
   }
 
@@ -144,10 +145,6 @@ export class ProcessContainerizer implements Containerizer {
     this.#look?.cancel();
     for (const { killTimer } of this.#running.values()) killTimer?.cancel();
     this.#supervisor?.close();
-  }
-
-  #path(containerId: string, suffix: '' | '.run' | '.life' = ''): string {
-    return join(this.#options.folder, `${containerId}${suffix}`);
   }
 
   #supervise(): void {
@@ -159,7 +156,7 @@ export class ProcessContainerizer implements Containerizer {
         this.#options.log.error('supervising shell ended', { taskId: taskIdOf(running), because });
         // Its end will not be told by a pipe any more, and a line not read yet is lost.
         running.isAdopted = true;
-        if (running.pid === null && this.#giveUp(id)) this.#end(running, LOST);
+        if (running.pid === null && this.#files.giveUp(id)) this.#end(running, LOST);
         this.#lookLater();
       },
     };
@@ -174,14 +171,12 @@ export class ProcessContainerizer implements Containerizer {
       throw new Error('this node runs plain processes; it has no Docker images');
     }
     const own = ownDirectory(info);
-    const sandbox = this.#path(containerId);
+    const sandbox = this.#files.path(containerId);
     const facts = { MESOS_SANDBOX: own ?? sandbox, MESOS_TASK_ID: info.task_id.value };
     const text = runFile(command, { memMb, facts, hasSandbox: own === undefined });
-    const run = this.#path(containerId, '.run');
-    if (own === undefined) mkdirSync(sandbox, { mode: 0o700 });
-    writeFileSync(run, text, { mode: 0o400, flag: 'wx' });
-    if (account !== null) chownSync(run, account.uid, account.gid);
+    this.#files.make(containerId, text, account);
     if (own !== undefined) return false;
+    mkdirSync(sandbox, { mode: 0o700 });
     fetchFiles(command, sandbox, containerId, account);
     if (account !== null) chownSync(sandbox, account.uid, account.gid);
     return true;
@@ -228,29 +223,9 @@ export class ProcessContainerizer implements Containerizer {
 
   #isAlive(running: Running): boolean {
     if (running.pid === null) return false;
-    running.startTime ??= this.#life(running.launch.containerId).process?.startTime ?? null;
+    running.startTime ??= this.#files.life(running.launch.containerId).process?.startTime ?? null;
     const facts = processFacts(running.pid);
     return facts !== undefined && facts.startTime === running.startTime;
-  }
-
-  #life(containerId: string): Life {
-    const [first, second] = wholeLines(this.#path(containerId, '.life'));
-    const [pid = '', startTime = ''] = first?.split(' ') ?? [];
-    return {
-      process: first === undefined ? null : { pid: Number(pid), startTime },
-      exitCode: second === undefined ? null : Number(second),
-    };
-  }
-
-  /** True when the task has not begun and now never will. */
-  #giveUp(containerId: string): boolean {
-    try {
-      writeFileSync(this.#path(containerId, '.life'), '', { flag: 'wx' });
-      return true;
-    } catch (error) {
-      if (isCode(error, 'EEXIST')) return false;
-      throw error;
-    }
   }
 
   #lookLater(): void {
@@ -265,7 +240,7 @@ export class ProcessContainerizer implements Containerizer {
 
   /** Adopted tasks are known by their files only; the shells of the others tell of them. */
   #lookAt(running: Running): void {
-    const life = this.#life(running.launch.containerId);
+    const life = this.#files.life(running.launch.containerId);
     if (running.pid === null && life.process !== null) {
       running.startTime = life.process.startTime;
       this.#started(running, life.process.pid);
@@ -281,16 +256,16 @@ export class ProcessContainerizer implements Containerizer {
     const nowMs = this.#options.clock.monotonicMs();
     running.deadSinceMs ??= nowMs;
     if (nowMs - running.deadSinceMs < EXIT_FILE_WAIT_MS) return;
-    const { exitCode } = this.#life(running.launch.containerId);
+    const { exitCode } = this.#files.life(running.launch.containerId);
     this.#end(running, exitCode === null ? LOST : endOf(exitCode));
   }
 
   /** What no task claims: acknowledged shortly before a crash. */
   #removeStrays(claimed: ReadonlySet<string>): void {
     const names = readdirSync(this.#options.folder).filter((name) => name !== LOG_FILE);
-    for (const id of new Set(names.map((name) => name.replace(/\.(run|life)$/, '')))) {
+    for (const id of this.#files.sweep(names)) {
       if (claimed.has(id)) continue;
-      const { process } = this.#life(id);
+      const { process } = this.#files.life(id);
       const isAlive =
         process !== null && processFacts(process.pid)?.startTime === process.startTime;
       if (isAlive) this.#options.log.warn('a process of a forgotten task is alive', { id });
@@ -303,7 +278,7 @@ export class ProcessContainerizer implements Containerizer {
       const path = this.#removals.shift();
       if (path === undefined) return;
       this.#removing++;
-      removed(path)
+      rm(path, { recursive: true, force: true })
         .catch((error) =>
           this.#options.log.warn('sandbox not removed', { path, cause: String(error) }),
         )
@@ -312,15 +287,6 @@ export class ProcessContainerizer implements Containerizer {
           this.#removeSome();
         });
     }
-  }
-}
-
-/** Most are files, or not there at all. */
-async function removed(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (!isCode(error, 'ENOENT')) await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -343,19 +309,6 @@ function endOf(code: number): End {
     ? { kind: 'signaled', signal: code - SIGNAL_BASE }
     : { kind: 'exited', code };
 }
-
-/** The lines of a file that is written line by line, without one that is not there entirely. */
-function wholeLines(path: string): string[] {
-  try {
-    return readFileSync(path, 'latin1').split('\n').slice(0, -1);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 /** False when there is nobody to signal, or nobody that we may. */
 function trySignal(target: number, signal: NodeJS.Signals): boolean {

@@ -3,12 +3,12 @@
  * task, starts it, waits for it and leaves its exit code in a file; then it reads the next line. They outlive the node
  * until their task has ended.
  *
- * What there is of a task, named after its container id (few files: making one costs more than starting a process):
+ * What there is of a task, named after its container id (see task-files.ts):
  * `ID/`      its sandbox, where it runs; not for a task that brings a directory of its own
  * `ID.run`   what the task's account executes
  * `ID.life`  first line: process id and start time, written by the task's own process before it becomes the task;
- *            second line: the exit code. Each line is one write, so a reader sees all of it or nothing. The file is
- *            made exclusively: a node that came back and finds none makes it, empty, and so the task never runs.
+ *            second line: the exit code. Each line is one write to the end, so a reader sees all of it or nothing.
+ *            The first line decides: a node that came back and finds none writes `-`, and so the task never runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -20,8 +20,8 @@ import type { Timers } from '../contracts/clock.js';
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Fields of a line: id, `s` if it has a sandbox (or `-`), uid, gid, supplementary groups (or `-` for none); uid `-` keeps
- * the node's account. The task's process is a foreground child, so it ignores no signal, and never holds the pipes.
+ * Fields of a line: id, `s` if it has a sandbox (or `-`), uid, gid, supplementary groups (or `-` for none); uid `-`
+ * keeps the node's account. The task's process is a foreground child, so it ignores no signal, and never holds the pipes.
  * Paths are relative: the task's account need not be able to walk down to them from the root.
  * What a task leaves behind in its process group is killed when its first process has ended.
  */
@@ -32,8 +32,9 @@ while read -r id sandbox uid gid groups; do
     read -r stat </proc/self/stat
     pid=\${stat%% *}
     set -- \${stat##*) }
-    set -C
-    echo "$pid \${20}" >"$id.life" || exit 125
+    echo "$pid \${20}" >>"$id.life" || exit 125
+    read -r first rest <"$id.life"
+    [ "$first" = "$pid" ] || exit 125
     echo "S $id $pid" >&3
     exec 3>&-
     run=./$id.run
@@ -51,7 +52,7 @@ while read -r id sandbox uid gid groups; do
     exec setsid setpriv --reuid="$uid" --regid="$gid" "$groups" --no-new-privs /bin/sh "$run"
   ) </dev/null >/dev/null
   code=$?
-  if read -r pid start <"$id.life"; then
+  if read -r pid start <"$id.life" && [ "$pid" != - ]; then
     kill -KILL -- "-$pid" 2>/dev/null
     echo "$code" >>"$id.life"
   fi
