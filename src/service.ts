@@ -1,7 +1,7 @@
 /** The composition root of `up`: the only place that builds what lives long, and takes it down again in order. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -20,7 +20,6 @@ import type { Log } from './contracts/log.js';
 import type { Host, PluginKind } from './contracts/plugin.js';
 import type { Store } from './contracts/store.js';
 import type { Identity } from './core/job.js';
-import type { AgentShape } from './core/obstacle.js';
 import { userId } from './core/units.js';
 import { SchedulerDaemon } from './daemon/scheduler.js';
 import { type LoadInput, loadPlugin } from './host/load.js';
@@ -158,7 +157,7 @@ async function build(
     images: () => imagesOf(config, node),
     containerizer: containerizer === 'simulate' ? 'process' : containerizer,
     executorFeatures: ['kill', 'resources.port'],
-    inventory: () => (node === null ? null : [machineShape(config)]),
+    inventory: () => node?.agents ?? null,
     obstacles: (id) => scheduler.obstacles(id),
     notReady: () => {
       const { isReady, trouble } = scheduler.status();
@@ -242,6 +241,7 @@ async function localNode(
     ...(local.cpus === null ? {} : { cpus: local.cpus }),
     ...(local.memMb === null ? {} : { memMb: local.memMb }),
     ...(local.gpus === null ? {} : { gpus: local.gpus }),
+    attributes: local.attributes,
     stateDir: home.at('local-mesos'),
     credential,
     allowMounts: [sharedDir, ...config.volumes.flatMap(({ path }) => path ?? [])],
@@ -338,21 +338,6 @@ async function imagesOf(
     isInteractive: false,
     isDefault: index === 0,
   }));
-}
-
-/** What the local node offers in total. */
-function machineShape({ local }: Config): AgentShape {
-  return {
-    total: {
-      cpuMilli: Math.round((local.cpus ?? cpus().length) * 1_000),
-      memMb: local.memMb ?? Math.floor(totalmem() / 1_048_576),
-      gpus: local.gpus ?? 0,
-      ports: [{ begin: 31_000, end: 31_999 }],
-      custom: {},
-    },
-    attributes: {},
-    count: 1,
-  };
 }
 
 function pagesFolder(): string | null {

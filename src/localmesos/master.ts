@@ -10,10 +10,11 @@ import type { Launch } from './containerizer.js';
 import type { Framework } from './framework.js';
 import type { Kept, KeptTask } from './journal.js';
 import { CALL_METRICS } from './metrics.js';
+import { launchOf } from './statuses.js';
 import type { Stream } from './stream.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Task } from './task.js';
-import { launchOf, Tasks } from './tasks.js';
+import { Tasks } from './tasks.js';
 
 /** Answer to a call other than SUBSCRIBE. */
 export interface Answer {

@@ -10,7 +10,7 @@ import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
 import { fetchFiles, ownDirectory } from './sandbox.js';
 import {
-  LOG_FILE,
+  OWN_FILES,
   Supervisor,
   type SupervisorLine,
   type SupervisorListener,
@@ -262,7 +262,7 @@ export class ProcessContainerizer implements Containerizer {
 
   /** What no task claims: acknowledged shortly before a crash. */
   #removeStrays(claimed: ReadonlySet<string>): void {
-    const names = readdirSync(this.#options.folder).filter((name) => name !== LOG_FILE);
+    const names = readdirSync(this.#options.folder).filter((name) => !OWN_FILES.includes(name));
     for (const id of this.#files.sweep(names)) {
       if (claimed.has(id)) continue;
       const { process } = this.#files.life(id);

@@ -11,7 +11,7 @@
  *            The first line decides: a node that came back and finds none writes `-`, and so the task never runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { Timers } from '../contracts/clock.js';
@@ -22,10 +22,12 @@ export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /**
  * Fields of a line: id, `s` if it has a sandbox (or `-`), uid, gid, supplementary groups (or `-` for none); uid `-`
  * keeps the node's account. The task's process is a foreground child, so it ignores no signal, and never holds the pipes.
+ * SIGPIPE is ignored until it was told, because the node may be dead by then.
  * Paths are relative: the task's account need not be able to walk down to them from the root.
  * What a task leaves behind in its process group is killed when its first process has ended.
  */
 const SCRIPT = `
+trap '' PIPE
 exec 3>&1
 while read -r id sandbox uid gid groups; do
   (
@@ -37,6 +39,7 @@ while read -r id sandbox uid gid groups; do
     [ "$first" = "$pid" ] || exit 125
     echo "S $id $pid" >&3
     exec 3>&-
+    trap - PIPE
     run=./$id.run
     case $sandbox in
     -) ;;
@@ -60,8 +63,11 @@ while read -r id sandbox uid gid groups; do
 done
 `;
 
+const SCRIPT_FILE = 'supervisor.sh';
 /** Where the shells complain. */
-export const LOG_FILE = 'supervisor.log';
+const LOG_FILE = 'supervisor.log';
+/** Names in the folder that are no task's. */
+export const OWN_FILES: readonly string[] = [SCRIPT_FILE, LOG_FILE];
 /** Shells that wait for work, kept at start and after a burst: starting one takes about as long as a small task. */
 const IDLE_AT_START = 4;
 const IDLE_MAX = 128;
@@ -102,6 +108,10 @@ export class Supervisor {
     this.#folder = folder;
     this.#listener = listener;
     this.#timers = timers;
+    // A file, so that a list of processes shows a name and not the whole script. By rename: an older shell may still
+    // be reading the old one.
+    writeFileSync(join(folder, `${SCRIPT_FILE}.new`), SCRIPT, { mode: 0o600 });
+    renameSync(join(folder, `${SCRIPT_FILE}.new`), join(folder, SCRIPT_FILE));
     for (let n = 0; n < IDLE_AT_START; n++) this.#idle.push(this.#start());
   }
 
@@ -170,7 +180,7 @@ class Shell {
 
   constructor(folder: string, listener: ShellListener) {
     const errors = openSync(join(folder, LOG_FILE), 'a', 0o600);
-    this.#child = spawn('/bin/sh', ['-c', SCRIPT, 'supervisor'], {
+    this.#child = spawn('/bin/sh', [`./${SCRIPT_FILE}`], {
       cwd: folder,
       detached: true,
       env: { PATH: SYSTEM_PATH },

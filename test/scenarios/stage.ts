@@ -1,0 +1,174 @@
+/**
+ * Where scenarios play: a scheduler daemon that can be killed and started again, a store, a job directory and a master
+ * that outlive it, and a clock that the scenario moves.
+ */
+import { Events } from '../../src/contracts/events.js';
+import type { Log } from '../../src/contracts/log.js';
+import type { FileStorage } from '../../src/contracts/storage.js';
+import { fifo } from '../../src/core/policy.js';
+import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
+import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
+import { FakeTime } from '../support/fake-time.js';
+import { MemoryRecord, MemoryStore, type StoreMethod, storeAway } from '../support/memory-store.js';
+import { FakeCluster } from './fake-cluster.js';
+import { FakeMaster } from './fake-master.js';
+
+export const INSTALLATION = 'installation-1';
+const NEVER = new Promise<never>(() => {});
+
+/** One life of the daemon's process. */
+class Incarnation {
+  isDead = false;
+  readonly daemon: SchedulerDaemon;
+  readonly #stage: Stage;
+
+  constructor(stage: Stage, number: number, isAlone: boolean) {
+    this.#stage = stage;
+    const { time, master, record } = stage;
+    const timers = {
+      after: (ms: number, call: () => void) => time.after(ms, () => this.isDead || call()),
+      soon: (call: () => void) => time.soon(() => this.isDead || call()),
+    };
+    const store = new MemoryStore(record, {
+      before: (method) => this.#around('before', method),
+      after: (method) => this.#around('after', method),
+    });
+    this.daemon = new SchedulerDaemon(
+      {
+        store,
+        storage: stage.storage(this),
+        policy: fifo,
+        events: stage.events,
+        installation: INSTALLATION,
+        failed: (error) => stage.failures.push(error),
+        clock: time,
+        timers,
+        log: stage.log,
+      },
+      {
+        installation: INSTALLATION,
+        holder: `daemon-${number}`,
+        isAlone,
+        defaultExecutor: 'mesos',
+        usageWindowMs: 86_400_000,
+        modeOf: () => 'process',
+      },
+      () => [new FakeCluster(master, time, this)],
+    );
+  }
+
+  /** A point that the process passes: the scenario may end it there. */
+  reaches(point: string): void {
+    if (this.isDead || this.#stage.crashPoint !== point) return;
+    this.#stage.crashPoint = undefined;
+    this.isDead = true;
+  }
+
+  async #around(when: 'before' | 'after', method: StoreMethod): Promise<void> {
+    this.reaches(`${when} ${method}`);
+    if (this.isDead) return NEVER;
+    await this.#stage.trouble[when]?.(method);
+    return this.isDead ? NEVER : undefined;
+  }
+}
+
+export class Stage {
+  readonly time = new FakeTime();
+  readonly record = new MemoryRecord();
+  readonly master = new FakeMaster(this.time, this.record);
+  /** What users do goes through a handle without trouble. */
+  readonly web = new MemoryStore(this.record);
+  readonly events = new Events();
+  readonly failures: unknown[] = [];
+  readonly lines: string[] = [];
+  readonly names = new Map<string, JobId>();
+  /** Launches that the scenario has seen so far, by job. */
+  readonly seenLaunches = new Map<string, number>();
+  trouble: {
+    before?: ((method: StoreMethod) => void | Promise<void>) | undefined;
+    after?: ((method: StoreMethod) => void | Promise<void>) | undefined;
+  } = {};
+  /** Where the process dies next: `before advance`, `after accept` … */
+  crashPoint: string | undefined;
+  /** Directories that cannot be made now. */
+  readonly badDirectories = new Set<JobId>();
+  /** Directories whose making waits until they are taken out. */
+  readonly slowDirectories = new Set<JobId>();
+  readonly exitFiles = new Map<string, string>();
+  #incarnations = 0;
+  #running: Incarnation | undefined;
+
+  get daemon(): SchedulerDaemon | undefined {
+    return this.#running?.isDead === false ? this.#running.daemon : undefined;
+  }
+
+  start(isAlone = true): void {
+    this.#incarnations += 1;
+    this.#running = new Incarnation(this, this.#incarnations, isAlone);
+    this.#running.daemon.start();
+  }
+
+  crash(): void {
+    if (this.#running !== undefined) this.#running.isDead = true;
+    this.crashPoint = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon?.stop();
+  }
+
+  readonly log: Log = {
+    debug: () => {},
+    info: (message) => void this.lines.push(message),
+    warn: (message, facts) => void this.lines.push(`${message} ${textOf(facts)}`),
+    error: (message, facts) => void this.lines.push(`${message} ${textOf(facts)}`),
+    with: () => this.log,
+  };
+
+  storage(process: { readonly isDead: boolean }): FileStorage {
+    return {
+      prepare: async ({ id }) => {
+        while (this.slowDirectories.has(id))
+          await new Promise<void>((go) => this.time.after(50, go));
+        if (process.isDead) return NEVER;
+        if (this.badDirectories.has(id)) throw new Error('no space left on device');
+        return `/shared/${id}`;
+      },
+      exitFile: async (directory, launch) =>
+        process.isDead ? NEVER : this.exitFiles.get(`${directory}/${launch}`),
+    };
+  }
+
+  id(name: string): JobId {
+    const id = this.names.get(name);
+    if (id === undefined) throw new Error(`no job ${name}`);
+    return id;
+  }
+
+  /** The task of a job's latest (or n-th) launch. */
+  taskId(name: string, launch?: number): TaskId {
+    const id = this.id(name);
+    return taskIdOf(id, launch ?? this.record.jobs.get(id)?.launches ?? 0);
+  }
+
+  storeGoesAway(methods?: readonly StoreMethod[]): void {
+    this.trouble.before = (method) => {
+      if (methods === undefined || methods.includes(method)) throw storeAway();
+    };
+  }
+
+  storeComesBack(): void {
+    this.trouble = {};
+  }
+
+  /** What must always hold, and does not. */
+  faults(): readonly string[] {
+    const ends = new Map<JobId, number>();
+    for (const { id, state } of this.record.history)
+      if (state === 'over') ends.set(id, (ends.get(id) ?? 0) + 1);
+    const twice = [...ends].flatMap(([id, n]) => (n > 1 ? [`job ${id} ended ${n} times`] : []));
+    return [...this.master.faults, ...twice, ...this.failures.map(String)];
+  }
+}
+
+const textOf = (facts: unknown): string => (facts === undefined ? '' : JSON.stringify(facts));

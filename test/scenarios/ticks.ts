@@ -1,0 +1,302 @@
+/** The words of the scenarios. Each is one tick; after each the daemon gets a moment to do what follows from it. */
+import type { Test } from 'tap';
+import type { TaskState } from '../../src/contracts/cluster.js';
+import type { JobSpec, JobState } from '../../src/core/job.js';
+import { agentId, taskId, userId } from '../../src/core/units.js';
+import { aNewJob, aSpec } from '../store/a-job.js';
+import type { StoreMethod } from '../support/memory-store.js';
+import type { LaunchFate, Told } from './fake-master.js';
+import { Stage } from './stage.js';
+
+export type Tick = (stage: Stage, t: Test) => unknown;
+
+/** What the daemon gets after each tick. */
+const MOMENT_MS = 20;
+
+/** Plays the ticks on a fresh stage whose daemon leads; in the end nothing may have been breached. */
+export async function play(t: Test, ...ticks: readonly Tick[]): Promise<void> {
+  const stage = new Stage();
+  stage.start();
+  await stage.time.pass(MOMENT_MS);
+  for (const tick of ticks) {
+    await tick(stage, t);
+    await stage.time.pass(MOMENT_MS);
+  }
+  t.strictSame(stage.faults(), [], 'nothing was breached');
+  await stage.stop();
+  await stage.time.pass(120_000);
+  t.strictSame(stage.faults(), [], 'nor after the stop');
+  if (!t.passing()) t.comment(['calls:', ...stage.master.calls, 'log:', ...stage.lines].join('\n'));
+}
+
+/** A scenario as a test. */
+export const scenario =
+  (...ticks: readonly Tick[]) =>
+  (t: Test): Promise<void> =>
+    play(t, ...ticks);
+
+// ---- users
+
+interface Submission {
+  readonly cpus?: number;
+  readonly retries?: number;
+  /** False: the leader is not told. */
+  readonly isNoticed?: boolean;
+  readonly spec?: Partial<JobSpec>;
+}
+
+export const submit =
+  (name: string, { cpus = 1, retries = 2, isNoticed = true, spec = {} }: Submission = {}): Tick =>
+  async (stage) => {
+    const needs = { cpuMilli: cpus * 1_000, memMb: cpus * 1_000, gpus: 0, ports: 0, custom: {} };
+    const job = aNewJob({
+      submittedAt: stage.time.now(),
+      spec: aSpec({ name, needs, systemRetriesMax: retries, ...spec }),
+    });
+    const [answer] = await stage.web.submit([job]);
+    if (answer === undefined) throw new Error('a submission has an answer');
+    stage.names.set(name, answer.id);
+    if (isNoticed) stage.daemon?.notices.submitted([answer.id]);
+  };
+
+export const kill =
+  (name: string, { isNoticed = true } = {}): Tick =>
+  async (stage) => {
+    await stage.web.wantKill(stage.id(name), userId('alice'), stage.time.now());
+    if (isNoticed) stage.daemon?.notices.killWanted(stage.id(name));
+  };
+
+// ---- the cluster
+
+export const offer =
+  (agent: string, cpus = 1): Tick =>
+  (stage) =>
+    stage.master.offer(agent, cpus);
+
+/** The master takes all offers back that nobody has used. */
+export const rescindAll = (): Tick => (stage) => {
+  for (const id of [...stage.master.offers.keys()]) stage.master.rescind(id);
+};
+
+/** What becomes of the next ACCEPTs. */
+export const nextAccept =
+  (...fates: readonly LaunchFate[]): Tick =>
+  (stage) =>
+    stage.master.fates.push(...fates);
+
+/** The ACCEPT that got no answer reaches the master after all. */
+export const acceptArrives = (): Tick => (stage) => stage.master.arrive();
+export const acceptIsAnswered =
+  (answer: 'sent' | 'doubt'): Tick =>
+  (stage) =>
+    stage.master.answerHeld(answer);
+
+/** An update about the job's latest launch, or its n-th. */
+export const report =
+  (name: string, state: TaskState, { launch, ...told }: Told & { launch?: number } = {}): Tick =>
+  (stage) =>
+    stage.master.report(stage.taskId(name, launch), state, told);
+
+/** Agents send again what nobody acknowledged. */
+export const resend = (): Tick => (stage) => stage.master.resend();
+
+/** What reconciliation will answer about the job's task, true or not. */
+export const reconciliationSays =
+  (name: string, says: TaskState | 'silence' | 'the truth', launch?: number): Tick =>
+  (stage) => {
+    const task = stage.taskId(name, launch);
+    if (says === 'the truth') stage.master.says.delete(task);
+    else stage.master.says.set(task, says);
+  };
+
+/** A task of unknown origin runs on an agent; the master tells of it at the next reconciliation. */
+export const strayTask =
+  (id: string, labels: Readonly<Record<string, string>> = {}): Tick =>
+  (stage) => {
+    stage.master.run(taskId(id), agentId('a1'), labels);
+    stage.master.report(taskId(id), 'running');
+  };
+
+export const clusterGoesAway = (): Tick => (stage) => stage.master.down();
+export const clusterComesBack = (): Tick => (stage) => stage.master.up();
+
+// ---- store, files, process, time
+
+/** All calls of the daemon fail, or only those. */
+export const storeGoesAway =
+  (...methods: readonly StoreMethod[]): Tick =>
+  (stage) =>
+    stage.storeGoesAway(methods.length === 0 ? undefined : methods);
+
+export const storeComesBack = (): Tick => (stage) => stage.storeComesBack();
+
+/** The next call of that kind is carried out, but its answer is lost. */
+export const answerIsLost =
+  (method: StoreMethod): Tick =>
+  (stage) => {
+    stage.trouble.after = async (called) => {
+      if (called !== method) return;
+      stage.trouble.after = undefined;
+      throw (await import('../support/memory-store.js')).storeAway();
+    };
+  };
+
+const held = new WeakMap<Stage, () => void>();
+
+/** Calls of that kind wait before anything is written, until `storeGoesOn`. */
+export const storeHolds =
+  (method: StoreMethod): Tick =>
+  (stage) => {
+    const gate = new Promise<void>((go) => held.set(stage, go));
+    stage.trouble.before = async (called) => {
+      if (called === method) await gate;
+    };
+  };
+
+export const storeGoesOn = (): Tick => (stage) => {
+  stage.trouble.before = undefined;
+  held.get(stage)?.();
+};
+
+export const damage =
+  (name: string): Tick =>
+  (stage) =>
+    stage.record.damaged.add(stage.id(name));
+export const mend =
+  (name: string): Tick =>
+  (stage) =>
+    stage.record.damaged.delete(stage.id(name));
+
+export const directoryFails =
+  (name: string): Tick =>
+  (stage) =>
+    stage.badDirectories.add(stage.id(name));
+export const directoryIsFine =
+  (name: string): Tick =>
+  (stage) => {
+    stage.badDirectories.delete(stage.id(name));
+    stage.slowDirectories.delete(stage.id(name));
+  };
+/** The file server hangs on this job's directory until `directoryIsFine`. */
+export const directoryHangs =
+  (name: string): Tick =>
+  (stage) =>
+    stage.slowDirectories.add(stage.id(name));
+
+export const exitFile =
+  (name: string, content: string, launch?: number): Tick =>
+  (stage) => {
+    const id = stage.id(name);
+    const number = launch ?? stage.record.jobs.get(id)?.launches ?? 0;
+    stage.exitFiles.set(`/shared/${id}/${number}`, content);
+  };
+
+export const crash = (): Tick => (stage) => stage.crash();
+/** The process dies when it next gets there: `before advance`, `after accept`, `before acknowledge` … */
+export const crashAt =
+  (point: string): Tick =>
+  (stage) => {
+    stage.crashPoint = point;
+  };
+export const restart = (): Tick => (stage) => {
+  stage.crash();
+  stage.start();
+};
+
+/** Another daemon takes the lease away. */
+export const anotherLeads = (): Tick => async (stage) => {
+  await stage.web.takeLease('another', await stage.web.lease());
+};
+
+export const pass =
+  (ms: number): Tick =>
+  (stage) =>
+    stage.time.pass(ms);
+
+// ---- what must be seen
+
+export const expectState =
+  (name: string, state: JobState): Tick =>
+  (stage, t) =>
+    t.equal(stage.record.jobs.get(stage.id(name))?.state, state, `${name} is ${state}`);
+
+/** One more task than the scenario has seen so far was launched for the job. */
+export const expectLaunched =
+  (name: string): Tick =>
+  (stage, t) => {
+    const seen = (stage.seenLaunches.get(name) ?? 0) + 1;
+    stage.seenLaunches.set(name, seen);
+    t.equal(tasksOf(stage, name), seen, `${name} was launched`);
+  };
+
+/** No task beyond those that the scenario has seen. */
+export const expectNotLaunched =
+  (name: string): Tick =>
+  (stage, t) =>
+    t.equal(tasksOf(stage, name), stage.seenLaunches.get(name) ?? 0, `${name} was not launched`);
+
+const tasksOf = (stage: Stage, name: string): number =>
+  stage.master.tasksOf(stage.taskId(name, 1)).length;
+
+export const expectOutcome =
+  (name: string, outcome: object): Tick =>
+  (stage, t) => {
+    const job = stage.record.jobs.get(stage.id(name));
+    t.match(job?.state === 'over' ? job.outcome : job?.state, outcome, `${name} ended so`);
+  };
+
+/** The record of a job. */
+export const expectRecord =
+  (name: string, part: object): Tick =>
+  (stage, t) =>
+    t.match(stage.record.jobs.get(stage.id(name)), part);
+
+/** How many kills of the job's task the master got. */
+export const expectKills =
+  (name: string, count: number, launch?: number): Tick =>
+  (stage, t) =>
+    t.equal(
+      stage.master.tasks.get(stage.taskId(name, launch))?.kills ?? 0,
+      count,
+      `kills of ${name}`,
+    );
+
+export const expectStrayKills =
+  (id: string, count: number): Tick =>
+  (stage, t) =>
+    t.equal(stage.master.tasks.get(taskId(id))?.kills, count, `kills of ${id}`);
+
+/** How many updates of the job's task wait for their acknowledgement. */
+export const expectUnacknowledged =
+  (name: string, count: number): Tick =>
+  (stage, t) =>
+    t.equal(
+      stage.master.tasks.get(stage.taskId(name))?.unacknowledged.length,
+      count,
+      `unacknowledged updates of ${name}`,
+    );
+
+/** How many calls that match the master got so far. */
+export const expectCalls =
+  (pattern: RegExp, count: number): Tick =>
+  (stage, t) =>
+    t.equal(
+      stage.master.calls.filter((call) => pattern.test(call)).length,
+      count,
+      `calls ${pattern}`,
+    );
+
+/** Starts counting calls anew. */
+export const forgetCalls = (): Tick => (stage) => {
+  stage.master.calls.length = 0;
+};
+
+export const expectLeading =
+  (isLeading: boolean): Tick =>
+  (stage, t) =>
+    t.equal(stage.daemon?.status().isLeading, isLeading, 'leading');
+
+export const expectWaiting =
+  (count: number): Tick =>
+  (stage, t) =>
+    t.equal(stage.daemon?.status().pending, count, 'jobs in the queue');

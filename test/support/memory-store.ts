@@ -1,0 +1,342 @@
+/**
+ * A store in memory, for scenarios: it passes the contract of all stores, answers at once, and every call can be held,
+ * refused or left without an answer.
+ */
+import { ServiceError } from '../../src/contracts/errors.js';
+import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
+import {
+  type AccountUse,
+  FencedOut,
+  type JobQuery,
+  type JobStep,
+  type Lease,
+  type NewJob,
+  type PendingRow,
+  type StepAnswer,
+  type Store,
+  type SubmitAnswer,
+  type UserRecord,
+} from '../../src/contracts/store.js';
+import {
+  isLive,
+  type Job,
+  type JobState,
+  type KillWanted,
+  type LiveJob,
+} from '../../src/core/job.js';
+import { type Instant, type JobId, jobId, type UserId } from '../../src/core/units.js';
+
+/** What several handles, as those of several processes, share. */
+export class MemoryRecord {
+  lastId = 0;
+  lease: Lease | undefined;
+  readonly jobs = new Map<JobId, Job>();
+  readonly scripts = new Map<JobId, string>();
+  /** Kills asked for: theirs is another writer than the leader. */
+  readonly kills = new Map<JobId, KillWanted>();
+  readonly keys = new Map<string, { readonly id: JobId; readonly digest: string }>();
+  readonly users = new Map<UserId, UserRecord>();
+  readonly settings = new Map<string, string>();
+  /** Records that cannot be read, as after damage on the disk. */
+  readonly damaged = new Set<JobId>();
+  /** What became of each job, in order: `state/launches`. */
+  readonly history: { readonly id: JobId; readonly state: JobState; readonly launches: number }[] =
+    [];
+
+  put(job: Job): void {
+    this.jobs.set(job.id, structuredClone(job));
+    this.history.push({ id: job.id, state: job.state, launches: job.launches });
+  }
+}
+
+export type StoreMethod = Exclude<keyof Store, 'close'>;
+
+/** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
+export interface StoreTrouble {
+  before?: ((method: StoreMethod) => void | Promise<void>) | undefined;
+  after?: ((method: StoreMethod) => void | Promise<void>) | undefined;
+}
+
+export const storeAway = (): ServiceError =>
+  new ServiceError('store-unavailable', 'the store is away', { because: 'test' });
+
+const STATES: readonly JobState[] = [
+  'pending',
+  'launching',
+  'running',
+  'killing',
+  'unreachable',
+  'over',
+];
+
+export class MemoryStore implements Store {
+  readonly #record: MemoryRecord;
+  readonly #trouble: StoreTrouble;
+  #isClosed = false;
+
+  constructor(record: MemoryRecord = new MemoryRecord(), trouble: StoreTrouble = {}) {
+    this.#record = record;
+    this.#trouble = trouble;
+  }
+
+  async #do<T>(method: StoreMethod, work: (record: MemoryRecord) => T): Promise<T> {
+    if (this.#isClosed) throw storeAway();
+    await this.#trouble.before?.(method);
+    const answer = work(this.#record);
+    await this.#trouble.after?.(method);
+    return answer;
+  }
+
+  submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]> {
+    return this.#do('submit', (record) => jobs.map((job) => submitOne(record, job)));
+  }
+
+  job(id: JobId): Promise<Job | undefined> {
+    return this.#do('job', (record) => {
+      if (record.damaged.has(id))
+        throw new ServiceError('internal', 'the record cannot be read', { id });
+      return readable(record, id);
+    });
+  }
+
+  jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>> {
+    return this.#do('jobs', (record) => {
+      const found = new Map<JobId, Job>();
+      for (const id of ids) {
+        const job = readable(record, id);
+        if (job !== undefined) found.set(id, job);
+      }
+      return found;
+    });
+  }
+
+  scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
+    return this.#do('scripts', ({ scripts }) => {
+      const found = new Map<JobId, string>();
+      for (const id of ids) {
+        const script = scripts.get(id);
+        if (script !== undefined) found.set(id, script);
+      }
+      return found;
+    });
+  }
+
+  list(query: JobQuery): Promise<readonly Job[]> {
+    const { owner, project, states, before, skip = 0 } = query;
+    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
+    return this.#do('list', (record) =>
+      all(record)
+        .reverse()
+        .filter(
+          (job) =>
+            (owner === undefined || job.owner === owner) &&
+            (project === undefined || job.project === project) &&
+            (states === undefined || states.includes(job.state)) &&
+            (before === undefined || job.id < before),
+        )
+        .slice(skip, skip + limit),
+    );
+  }
+
+  counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
+    return this.#do('counts', (record) => {
+      const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<
+        JobState,
+        number
+      >;
+      for (const job of record.jobs.values())
+        if (owner === undefined || job.owner === owner) counts[job.state] += 1;
+      return counts;
+    });
+  }
+
+  pending(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+    readonly submittedSince?: Instant;
+  }): Promise<readonly PendingRow[]> {
+    const { after, limit, submittedSince } = query;
+    return this.#do('pending', (record) =>
+      all(record)
+        .filter(({ id }) => after === null || id > after)
+        .filter((job) => submittedSince === undefined || job.submittedAt >= submittedSince)
+        .flatMap((job) => (job.state === 'pending' ? [rowOf(job)] : []))
+        .slice(0, limit),
+    );
+  }
+
+  live(): Promise<readonly LiveJob[]> {
+    return this.#do('live', (record) => all(record).filter(isLive));
+  }
+
+  used(since: Instant): Promise<readonly AccountUse[]> {
+    return this.#do('used', (record) => usedBy(all(record), since));
+  }
+
+  killsWanted(): Promise<readonly JobId[]> {
+    return this.#do('killsWanted', (record) =>
+      [...record.jobs.values()]
+        .filter(({ state, killWanted }) => state !== 'over' && killWanted !== null)
+        .map(({ id }) => id)
+        .sort((a, b) => a - b),
+    );
+  }
+
+  advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]> {
+    const sent = structuredClone(steps);
+    return this.#do('advance', (record) => {
+      if (record.lease?.epoch !== epoch) throw new FencedOut(`epoch ${epoch} is over`);
+      return sent.map((step) => takeStep(record, step));
+    });
+  }
+
+  wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
+    return this.#do('wantKill', (record) => {
+      const job = record.jobs.get(id);
+      if (job === undefined) return 'unknown';
+      if (job.state === 'over') return 'over';
+      if (record.kills.has(id)) return 'already';
+      record.kills.set(id, { by, at });
+      record.put({ ...job, killWanted: { by, at }, version: job.version + 1 });
+      return 'wanted';
+    });
+  }
+
+  lease(): Promise<Lease | undefined> {
+    return this.#do('lease', ({ lease }) => lease);
+  }
+
+  takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined> {
+    return this.#do('takeLease', (record) => {
+      const { lease } = record;
+      const isSame =
+        lease?.epoch === seen?.epoch &&
+        lease?.holder === seen?.holder &&
+        lease?.beat === seen?.beat;
+      if (!isSame) return undefined;
+      record.lease = { epoch: (lease?.epoch ?? 0) + 1, holder, beat: 0 };
+      return record.lease;
+    });
+  }
+
+  beatLease({ epoch, holder }: Lease): Promise<Lease | undefined> {
+    return this.#do('beatLease', (record) => {
+      const { lease } = record;
+      if (lease?.epoch !== epoch || lease.holder !== holder) return undefined;
+      record.lease = { ...lease, beat: lease.beat + 1 };
+      return record.lease;
+    });
+  }
+
+  freeLease({ epoch, holder }: Lease): Promise<void> {
+    return this.#do('freeLease', (record) => {
+      const { lease } = record;
+      if (lease?.epoch === epoch && lease.holder === holder)
+        record.lease = { ...lease, holder: '' };
+    });
+  }
+
+  setting(name: string): Promise<string | undefined> {
+    return this.#do('setting', ({ settings }) => settings.get(name));
+  }
+
+  putSetting(name: string, value: string): Promise<void> {
+    return this.#do('putSetting', ({ settings }) => void settings.set(name, value));
+  }
+
+  user(id: UserId): Promise<UserRecord | undefined> {
+    return this.#do('user', ({ users }) => structuredClone(users.get(id)));
+  }
+
+  users(): Promise<readonly UserRecord[]> {
+    return this.#do('users', ({ users }) =>
+      structuredClone([...users.values()]).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    );
+  }
+
+  putUser(user: UserRecord): Promise<void> {
+    return this.#do('putUser', ({ users }) => void users.set(user.id, structuredClone(user)));
+  }
+
+  deleteUser(id: UserId): Promise<boolean> {
+    return this.#do('deleteUser', ({ users }) => users.delete(id));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+}
+
+const readable = ({ jobs, damaged }: MemoryRecord, id: JobId): Job | undefined =>
+  damaged.has(id) ? undefined : structuredClone(jobs.get(id));
+
+/** Every readable job, in order of id. */
+const all = (record: MemoryRecord): Job[] =>
+  [...record.jobs.keys()].sort((a, b) => a - b).flatMap((id) => readable(record, id) ?? []);
+
+function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
+  const { script, idempotencyKey, digest, ...asked } = job;
+  const key = idempotencyKey === null ? null : JSON.stringify([job.owner, idempotencyKey]);
+  const known = key === null ? undefined : record.keys.get(key);
+  if (known !== undefined)
+    return { kind: known.digest === digest ? 'known' : 'key-reused', id: known.id };
+  record.lastId += 1;
+  const id = jobId(record.lastId);
+  if (key !== null) record.keys.set(key, { id, digest });
+  record.scripts.set(id, script);
+  record.put({
+    ...asked,
+    id,
+    state: 'pending',
+    launches: 0,
+    faults: [],
+    directory: null,
+    killWanted: null,
+    version: 1,
+    notBefore: null,
+  });
+  return { kind: 'stored', id };
+}
+
+function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep): StepAnswer {
+  const job = record.jobs.get(to.id);
+  const wanted = record.kills.get(to.id);
+  const isMet =
+    job?.state === from.state &&
+    job.launches === from.launches &&
+    !(unlessKillWanted && wanted !== undefined);
+  if (job === undefined || !isMet) return { kind: 'refused', job: readable(record, to.id) };
+  const { owner, project, identity, spec, submittedAt } = job;
+  const version = job.version + 1;
+  const kept = { owner, project, identity, spec, submittedAt, version };
+  if (to.state === 'killing') record.put({ ...to, ...kept, killWanted: wanted ?? to.killWanted });
+  else record.put({ ...to, ...kept, killWanted: wanted ?? null });
+  return { kind: 'stored', version };
+}
+
+const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
+  id: job.id,
+  owner: job.owner,
+  project: job.project,
+  submittedAt: job.submittedAt,
+  needs: job.spec.needs,
+  constraints: job.spec.constraints,
+  executor: job.spec.executor,
+  notBefore: job.notBefore,
+  isKillWanted: job.killWanted !== null,
+});
+
+function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
+  const sums = new Map<string, { -readonly [Key in keyof AccountUse]: AccountUse[Key] }>();
+  for (const job of jobs) {
+    if (job.state !== 'over' || job.endedAt < since || job.startedAt === null) continue;
+    const { owner, project, spec } = job;
+    const key = JSON.stringify([owner, project]);
+    const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
+    sum.timeMs += Math.max(0, job.endedAt - job.startedAt);
+    sum.cpuMilli += spec.needs.cpuMilli;
+    sum.memMb += spec.needs.memMb;
+    sums.set(key, sum);
+  }
+  return [...sums.values()];
+}
