@@ -94,8 +94,9 @@ export class Stage {
   crashPoint: string | undefined;
   /** Directories that cannot be made now. */
   readonly badDirectories = new Set<JobId>();
-  /** Directories whose making waits until they are taken out. */
+  /** Directories whose making waits until they are taken out, and `hurry` is called. */
   readonly slowDirectories = new Set<JobId>();
+  readonly #slow: (() => void)[] = [];
   readonly exitFiles = new Map<string, string>();
   /** Jobs whose end was told to listeners. */
   readonly ended: JobId[] = [];
@@ -146,8 +147,7 @@ export class Stage {
   storage(process: { readonly isDead: boolean }): FileStorage {
     return {
       prepare: async ({ id }) => {
-        while (this.slowDirectories.has(id))
-          await new Promise<void>((go) => this.time.after(50, go));
+        while (this.slowDirectories.has(id)) await new Promise<void>((go) => this.#slow.push(go));
         if (process.isDead) return NEVER;
         if (this.badDirectories.has(id)) throw new Error('no space left on device');
         return `/shared/${id}`;
@@ -155,6 +155,10 @@ export class Stage {
       exitFile: async (directory, launch) =>
         process.isDead ? NEVER : this.exitFiles.get(`${directory}/${launch}`),
     };
+  }
+
+  hurry(): void {
+    for (const go of this.#slow.splice(0)) go();
   }
 
   id(name: string): JobId {

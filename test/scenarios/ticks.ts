@@ -176,6 +176,7 @@ export const directoryIsFine =
   (stage) => {
     stage.badDirectories.delete(stage.id(name));
     stage.slowDirectories.delete(stage.id(name));
+    stage.hurry();
   };
 /** The file server hangs on this job's directory until `directoryIsFine`. */
 export const directoryHangs =
