@@ -57,6 +57,8 @@ export class ProcessContainerizer implements Containerizer {
   readonly #options: ProcessOptions;
   readonly #running = new Map<string, Running>();
   readonly #files: TaskFiles;
+  /** Tasks of this life that bring a directory of their own: there is nothing else to remove. */
+  readonly #withoutSandbox = new Set<string>();
   readonly #removals: string[] = [];
   #removing = 0;
   #listener: ContainerListener = () => {};
@@ -136,6 +138,7 @@ export class ProcessContainerizer implements Containerizer {
     } catch (error) {
       this.#options.log.warn('task files not removed', { containerId, cause: String(error) });
     }
+    if (this.#withoutSandbox.delete(containerId)) return;
     this.#removals.push(this.#files.path(containerId));
     this.#removeSome();
   }
@@ -175,7 +178,10 @@ export class ProcessContainerizer implements Containerizer {
     const facts = { MESOS_SANDBOX: own ?? sandbox, MESOS_TASK_ID: info.task_id.value };
     const text = runFile(command, { memMb, facts, hasSandbox: own === undefined });
     this.#files.make(containerId, text, account);
-    if (own !== undefined) return false;
+    if (own !== undefined) {
+      this.#withoutSandbox.add(containerId);
+      return false;
+    }
     mkdirSync(sandbox, { mode: 0o700 });
     fetchFiles(command, sandbox, containerId, account);
     if (account !== null) chownSync(sandbox, account.uid, account.gid);

@@ -35,7 +35,7 @@ while read -r id sandbox uid gid groups; do
     pid=\${stat%% *}
     set -- \${stat##*) }
     echo "$pid \${20}" >>"$id.life" || exit 125
-    read -r first rest <"$id.life"
+    { read -r first rest; [ -n "$first" ] || read -r first rest; } <"$id.life"
     [ "$first" = "$pid" ] || exit 125
     echo "S $id $pid" >&3
     exec 3>&-
@@ -55,10 +55,14 @@ while read -r id sandbox uid gid groups; do
     exec setsid setpriv --reuid="$uid" --regid="$gid" "$groups" --no-new-privs /bin/sh "$run"
   ) </dev/null >/dev/null
   code=$?
-  if read -r pid start <"$id.life" && [ "$pid" != - ]; then
+  { read -r pid rest; [ -n "$pid" ] || read -r pid rest; } <"$id.life"
+  case $pid in
+  - | '') ;;
+  *)
     kill -KILL -- "-$pid" 2>/dev/null
     echo "$code" >>"$id.life"
-  fi
+    ;;
+  esac
   echo "E $id $code" >&3
 done
 `;

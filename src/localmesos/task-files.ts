@@ -8,6 +8,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   renameSync,
@@ -24,7 +25,7 @@ const SPARES_MAX = 128;
 const SPARE = 'spare-';
 /** In the place of a process id: the task never ran and never will. */
 const GIVEN_UP = '-';
-const { O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
 /** What the files of a task tell. */
 export interface Life {
@@ -67,9 +68,11 @@ export class TaskFiles {
     if (spare === undefined) return false;
     this.#runsKept -= 1;
     try {
-      const file = openSync(spare, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
+      const file = openSync(spare, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
       try {
         writeFileSync(file, text);
+        // Cut only now: ext4 writes a file that was empty in between to the disk when it is closed.
+        ftruncateSync(file, Buffer.byteLength(text));
       } finally {
         closeSync(file);
       }
@@ -99,7 +102,9 @@ export class TaskFiles {
     const life = this.path(id, '.life');
     if (key === undefined || this.#lives.length >= SPARES_MAX) rmSync(life, { force: true });
     else if (existsSync(life)) {
-      truncateSync(life);
+      // One empty line stays, for the same reason as above.
+      writeFileSync(life, '\n', { flag: 'r+' });
+      truncateSync(life, 1);
       this.#lives.push(this.#keep(life));
     }
   }
@@ -144,10 +149,10 @@ export class TaskFiles {
   }
 }
 
-/** The lines of a file that is written line by line, without one that is not there entirely. */
+/** The lines of a file that is written line by line, without empty ones and one that is not there entirely. */
 function wholeLines(path: string): string[] {
   try {
-    return readFileSync(path, 'latin1').split('\n').slice(0, -1);
+    return readFileSync(path, 'latin1').split('\n').slice(0, -1).filter(Boolean);
   } catch (error) {
     if (isCode(error, 'ENOENT')) return [];
     throw error;
