@@ -68,11 +68,6 @@ export class Leadership {
     }
   }
 
-  /** Whether the term of that epoch is still ours. */
-  holds(epoch: number): boolean {
-    return this.#mine?.epoch === epoch;
-  }
-
   /**
    * Whether we surely lead now: asked before anything is sent. A process that was stopped for a while learns here that its
    * time is over, before any timer of it has run.

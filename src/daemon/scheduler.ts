@@ -32,9 +32,10 @@ export class SchedulerDaemon {
   readonly #makeClusters: MakeClusters;
   readonly #leadership: Leadership;
   #leader: Leader | undefined;
+  /** Counts terms; what a former one still does, or learns, must not touch the present one. */
+  #term = 0;
   /** What goes on beside the leader while it leads. */
   readonly #aside: (() => void)[] = [];
-  #isStopped = false;
 
   constructor(ports: SchedulerPorts, options: SchedulerOptions, makeClusters: MakeClusters) {
     this.#ports = ports;
@@ -42,7 +43,7 @@ export class SchedulerDaemon {
     this.#makeClusters = makeClusters;
     this.#leadership = new Leadership(ports, options, {
       taken: (lease) => void this.#lead(lease),
-      lost: () => void this.#resign({ isAtOnce: true }),
+      lost: () => void this.#resign({ isAtOnce: true }).catch(ports.failed),
     });
   }
 
@@ -52,7 +53,6 @@ export class SchedulerDaemon {
 
   /** Leaves the tasks alone and frees the lease. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
     await this.#resign({ isAtOnce: false });
     await this.#leadership.stop();
   }
@@ -76,7 +76,9 @@ export class SchedulerDaemon {
   }
 
   async #lead(lease: Lease): Promise<void> {
-    const isOurs = () => this.#leadership.holds(lease.epoch) && this.#leadership.isCurrent();
+    this.#term += 1;
+    const term = this.#term;
+    const isOurs = () => term === this.#term && this.#leadership.isCurrent();
     const { clock, log } = this.#ports;
     const takenMs = clock.monotonicMs();
     try {
@@ -85,10 +87,12 @@ export class SchedulerDaemon {
         this.#options,
         lease,
         this.#makeClusters(isOurs),
-        () => this.#leadership.fencedOut(),
+        () => {
+          if (term === this.#term) this.#leadership.fencedOut();
+        },
       );
-      // The term may have ended while the record was read: then nothing of it may act.
-      if (this.#isStopped || !isOurs()) {
+      // The lease may have been lost while the record was read: then this term never begins.
+      if (!isOurs()) {
         await leader.stop({ isAtOnce: true });
         return;
       }
@@ -101,8 +105,9 @@ export class SchedulerDaemon {
       // What was submitted while the record was read: its notice found no leader.
       leader.submitted();
     } catch (error) {
-      if (isAway(error)) this.#leadership.giveUp('the store went away while its record was read');
-      else this.#ports.failed(error);
+      if (!isAway(error)) this.#ports.failed(error);
+      else if (term === this.#term)
+        this.#leadership.giveUp('the store went away while its record was read');
     }
   }
 
@@ -123,6 +128,7 @@ export class SchedulerDaemon {
   }
 
   async #resign(how: { readonly isAtOnce: boolean }): Promise<void> {
+    this.#term += 1;
     const leader = this.#leader;
     this.#leader = undefined;
     for (const end of this.#aside.splice(0)) end();
