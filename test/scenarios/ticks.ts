@@ -16,7 +16,8 @@ const MOMENT_MS = 20;
 /** Plays the ticks on a fresh stage whose daemon leads; in the end nothing may have been breached. */
 export async function play(t: Test, ...ticks: readonly Tick[]): Promise<void> {
   const stage = new Stage();
-  stage.start();
+  // Nobody has led before, so it need not wait to see a lease go stale.
+  stage.start(false);
   await stage.time.pass(MOMENT_MS);
   for (const tick of ticks) {
     await tick(stage, t);
@@ -206,6 +207,22 @@ export const restart =
     stage.crash();
     stage.start(isAlone);
   };
+
+/** The process stops, as by SIGSTOP, when it next gets there. */
+export const pauseAt =
+  (point: string): Tick =>
+  (stage) => {
+    stage.pausePoint = point;
+  };
+export const pause = (): Tick => (stage) => stage.pause();
+
+/** A standby starts beside the leader. */
+export const standby = (): Tick => (stage) => stage.start(false);
+export const formerGoesOn = (): Tick => (stage) => stage.formerGoesOn();
+export const expectFormerLeading =
+  (isLeading: boolean): Tick =>
+  (stage, t) =>
+    t.equal(stage.former?.status().isLeading, isLeading, 'the former daemon leads');
 
 /** Another daemon takes the lease away. */
 export const anotherLeads = (): Tick => async (stage) => {
