@@ -9,7 +9,7 @@
 // NAME keeps the suites whose path contains it. Prints what was skipped, by name, and closes with the sum.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './stamp.mjs';
 import { Report } from './testing/report.mjs';
@@ -27,7 +27,10 @@ const GROUPS = {
   simulate: { ending: '.simulation.js', processes: 1, isShared: false, limitMs: 3_600_000 },
 };
 
-/** Percent of the lines of src/ that the fast suites must reach. Raised as the project grows, never lowered. */
+/**
+ * Percent of the lines that the fast suites must reach, in those files of src/ and plugins/ that they load. Raised as
+ * the project grows, never lowered.
+ */
 const COVERAGE_LINES_MIN = 80;
 
 function suitesOf(group, names) {
@@ -91,9 +94,8 @@ function runCoverage(names) {
     [
       'node_modules/tap/dist/esm/run.mjs',
       'run',
-      '--disable-coverage=false',
+      '--no-disable-coverage',
       '--allow-incomplete-coverage',
-      '--coverage-report=text',
       '--coverage-report=json-summary',
       '--reporter=terse',
       '--timeout=300',
@@ -106,7 +108,11 @@ function runCoverage(names) {
   );
   if (done.status !== 0) return false;
   const summary = JSON.parse(readFileSync('.tap/report/coverage-summary.json', 'utf8'));
-  const reached = summary.total.lines.pct;
+  const ours = Object.entries(summary)
+    .filter(([file]) => /^(src|plugins)\//.test(relative(root, file)))
+    .map(([, { lines }]) => lines);
+  const sum = (what) => ours.reduce((total, lines) => total + lines[what], 0);
+  const reached = Math.round((10_000 * sum('covered')) / sum('total')) / 100;
   const isEnough = reached >= COVERAGE_LINES_MIN;
   console.log(`lines reached: ${reached} %, wanted: ${COVERAGE_LINES_MIN} %`);
   return isEnough;

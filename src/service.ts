@@ -1,7 +1,7 @@
 /** The composition root of `up`: the only place that builds what lives long, and takes it down again in order. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -9,8 +9,10 @@ import { makeUser } from './api/accounts.js';
 import { createApi } from './api/app.js';
 import { localJobFiles } from './api/job-files.js';
 import { close, listen } from './api/listen.js';
+import { createTokens } from './api/tokens.js';
 import { Home } from './config/home.js';
 import { jobIdentity, sharedDirectory } from './config/job-account.js';
+import type { Authenticator } from './contracts/auth.js';
 import type { Cluster, ClusterMemory } from './contracts/cluster.js';
 import type { CatalogueImage, Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
@@ -18,7 +20,6 @@ import type { Log } from './contracts/log.js';
 import type { Host, PluginKind } from './contracts/plugin.js';
 import type { Store } from './contracts/store.js';
 import type { Identity } from './core/job.js';
-import type { AgentShape } from './core/obstacle.js';
 import { userId } from './core/units.js';
 import { SchedulerDaemon } from './daemon/scheduler.js';
 import { type LoadInput, loadPlugin } from './host/load.js';
@@ -40,6 +41,7 @@ const ADMIN_FILE = 'admin.json';
 const ENDPOINTS_FILE = 'endpoints.json';
 const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
 const ADMIN = userId('admin');
+const SIGN_IN_MS = 3_600_000;
 const INSTALLATION = 'installation';
 const FRAMEWORK_ID = 'mesos.framework-id';
 
@@ -139,6 +141,7 @@ async function build(
   scheduler.start();
   stack.push('scheduler', () => scheduler.stop());
 
+  const secret = Buffer.from(config.web.secret ?? home.secret('jwt-key'));
   const api = createApi({
     config,
     store,
@@ -147,14 +150,15 @@ async function build(
     metrics,
     clock: systemClock,
     randomBytes,
-    secret: Buffer.from(config.web.secret ?? home.secret('jwt-key')),
+    secret,
     log: log.with({ part: 'web' }),
     notices: scheduler.notices,
     files: localJobFiles,
     images: () => imagesOf(config, node),
     containerizer: containerizer === 'simulate' ? 'process' : containerizer,
     executorFeatures: ['kill', 'resources.port'],
-    inventory: () => (node === null ? null : [machineShape(config)]),
+    inventory: () => node?.agents ?? null,
+    obstacles: (id) => scheduler.obstacles(id),
     notReady: () => {
       const { isReady, trouble } = scheduler.status();
       return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -175,12 +179,19 @@ async function build(
     web: web.url,
     mesos: node?.url ?? null,
     notices: noticesOf(config, node, shared.notice),
-    signInLink: `${web.url}${config.web.prefix}/app/#user=${ADMIN}&key=${adminKey.apikey}`,
+    signInLink: `${web.url}${config.web.prefix}/app/#token=${await signInToken(secret, auth)}`,
     stop: () => stack.takeDown(log),
   };
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value)}\n`;
+
+/** Stands in a terminal and perhaps in a log: good for an hour, and for nothing but a session. */
+async function signInToken(secret: Uint8Array, auth: Authenticator): Promise<string> {
+  const tokens = createTokens({ secret, auth, clock: systemClock, sessionMs: SIGN_IN_MS });
+  const admin = await auth.user(ADMIN);
+  return admin === undefined ? '' : tokens.forPassword(admin);
+}
 
 /** A setting, made at its first use. */
 async function settled(store: Store, name: string, make: () => string): Promise<string> {
@@ -230,6 +241,7 @@ async function localNode(
     ...(local.cpus === null ? {} : { cpus: local.cpus }),
     ...(local.memMb === null ? {} : { memMb: local.memMb }),
     ...(local.gpus === null ? {} : { gpus: local.gpus }),
+    attributes: local.attributes,
     stateDir: home.at('local-mesos'),
     credential,
     allowMounts: [sharedDir, ...config.volumes.flatMap(({ path }) => path ?? [])],
@@ -326,21 +338,6 @@ async function imagesOf(
     isInteractive: false,
     isDefault: index === 0,
   }));
-}
-
-/** What the local node offers in total. */
-function machineShape({ local }: Config): AgentShape {
-  return {
-    total: {
-      cpuMilli: Math.round((local.cpus ?? cpus().length) * 1_000),
-      memMb: local.memMb ?? Math.floor(totalmem() / 1_048_576),
-      gpus: local.gpus ?? 0,
-      ports: [{ begin: 31_000, end: 31_999 }],
-      custom: {},
-    },
-    attributes: {},
-    count: 1,
-  };
 }
 
 function pagesFolder(): string | null {

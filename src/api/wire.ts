@@ -6,8 +6,10 @@
 import type { Person } from '../contracts/auth.js';
 import { unreachable } from '../core/assert.js';
 import type { Job, Placement } from '../core/job.js';
+import type { Obstacle } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
 import { describeOutcome, describeReason } from './reasons.js';
+import { describeWaiting } from './waiting.js';
 
 export type Wire = Record<string, unknown>;
 
@@ -19,6 +21,8 @@ export interface WireExtras {
   readonly script?: string;
   /** False in process mode, where the job's image plays no part. */
   readonly isImageUsed: boolean;
+  /** Why the job waits; absent when nobody knows, or it does not wait. */
+  readonly obstacles?: readonly Obstacle[] | undefined;
 }
 
 /** Epoch seconds, with the milliseconds as fraction. */
@@ -28,7 +32,7 @@ const seconds = (at: Instant): number => at / 1000;
 const objectId = (id: number): Wire => ({ $oid: id.toString(16).padStart(24, '0') });
 
 /** The task document of `GET /task/{id}`. */
-export function jobToWire(job: Job, { script, isImageUsed }: WireExtras): Wire {
+export function jobToWire(job: Job, { script, isImageUsed, obstacles }: WireExtras): Wire {
   return {
     _id: objectId(job.id),
     id: job.id,
@@ -51,7 +55,7 @@ export function jobToWire(job: Job, { script, isImageUsed }: WireExtras): Wire {
     requirements: requirementsToWire(job),
     container: { ...containerToWire(job), image_used: isImageUsed },
     command: { interactive: false, ...(script === undefined ? {} : { cmd: script }) },
-    status: statusToWire(job),
+    status: statusToWire(job, obstacles),
   };
 }
 
@@ -121,11 +125,15 @@ function containerMeta(job: Job, placement: Placement | null): Wire | null {
 }
 
 /** The nested `status`; decision 4 says which state has which words. */
-export function statusToWire(job: Job): Wire {
+export function statusToWire(job: Job, obstacles?: readonly Obstacle[]): Wire {
   const rest = failureToWire(job);
   switch (job.state) {
     case 'pending':
-      return { ...waiting(job.killWanted === null ? null : 'kill requested'), ...rest };
+      return {
+        ...waiting(job.killWanted === null ? null : 'kill requested'),
+        reason: describeWaiting(obstacles),
+        ...rest,
+      };
     case 'launching':
       return { ...waiting(job.killWanted === null ? null : 'kill requested'), ...rest };
     case 'running':

@@ -13,6 +13,8 @@ const AWAY_LOOK_MS_MIN = 250;
 const AWAY_LOOK_MS_MAX = 5_000;
 /** A file server may show a new file late (NFS caches names for up to a minute): waited for, then told. */
 const LATE_FILE_MS_MAX = 65_000;
+/** A job that did not end by itself may never have come to writing anything. */
+const DOUBTFUL_FILE_MS_MAX = 3_000;
 /** A service that restarts, or a network that comes and goes, does not end the following. */
 const PATIENCE_MS_MAX = 10 * 60_000;
 
@@ -83,7 +85,8 @@ async function readAll(readers: readonly LogReader[], state: ViewState): Promise
 async function finish(options: FollowOptions, readers: readonly LogReader[]): Promise<JobView> {
   const { client, jobId, signal, warn } = options;
   const job = readJob(await client.json('GET', `task/${jobId}`, { signal }));
-  const giveUpAt = performance.now() + LATE_FILE_MS_MAX;
+  const hasWritten = job.outcome?.kind === 'exited' && job.reason === null;
+  const giveUpAt = performance.now() + (hasWritten ? LATE_FILE_MS_MAX : DOUBTFUL_FILE_MS_MAX);
   let lookMs = LOOK_MS_MIN;
   for (;;) {
     for (const reader of readers) await reader.readOn();

@@ -183,6 +183,7 @@ const LOCAL = {
   'local.cpus': size({ min: 0.001 }, "the machine's", 'Cpus the local node offers.'),
   'local.mem_mb': size({ min: 1 }, "the machine's", 'Megabytes the local node offers.'),
   'local.gpus': size({ min: 0 }, "the machine's", 'GPUs the local node offers.'),
+  'local.attributes': text('', 'Attributes of the local node, as `storage:ssd;rack:r1`.'),
 };
 
 const MESOS = {

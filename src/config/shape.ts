@@ -56,6 +56,7 @@ export function shape(
       cpus: values['local.cpus'],
       memMb: values['local.mem_mb'],
       gpus: values['local.gpus'],
+      attributes: values['local.attributes'],
     },
     mesos: {
       master: values['mesos.master'],

@@ -100,6 +100,8 @@ export interface LocalConfig {
   readonly cpus: number | null;
   readonly memMb: number | null;
   readonly gpus: number | null;
+  /** `name:value;name:value` */
+  readonly attributes: string;
 }
 
 export interface MesosConfig {

@@ -1,6 +1,7 @@
 /** One agent of the local node: a share of this machine, or an imagined one. */
+import type { AgentShape } from '../core/obstacle.js';
 import type { Attribute, URL } from '../mesos/messages.js';
-import type { Amount } from './amounts.js';
+import { type Amount, scalarOf } from './amounts.js';
 import type { Offer } from './offers.js';
 import type { Task } from './task.js';
 
@@ -35,4 +36,24 @@ export function parseAttributes(text: string): Attribute[] {
         ? { name, type: 'SCALAR' as const, scalar: { value: Number(value) } }
         : { name, type: 'TEXT' as const, text: { value } };
     });
+}
+
+/** The agent as those see it who judge whether a request could ever run. */
+export function agentShape({ total, attributes, hostname }: Agent): AgentShape {
+  const known = attributes.map(({ name, scalar, text }) => [
+    name,
+    text?.value ?? String(scalar?.value ?? ''),
+  ]);
+  return {
+    total: {
+      cpuMilli: scalarOf(total, 'cpus'),
+      memMb: Math.floor(scalarOf(total, 'mem') / 1_000),
+      gpus: Math.floor(scalarOf(total, 'gpus') / 1_000),
+      ports: total.ranges.ports ?? [],
+      custom: {},
+    },
+    attributes: Object.fromEntries(known),
+    host: hostname,
+    count: 1,
+  };
 }

@@ -184,7 +184,6 @@ export class Allocator {
     framework.offers.set(offer.id, offer);
     this.#books.offers.set(offer.id, offer);
     this.hold(framework, role, amount);
-    this.#books.count('outstanding_offers_made');
     return offer;
   }
 

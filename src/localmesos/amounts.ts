@@ -43,6 +43,23 @@ export function minus(a: Amount, b: Amount): Amount {
   return { scalars, ranges: mergeRanges(a.ranges, b.ranges, cutRanges) };
 }
 
+/** As much of `wanted` as there is in `whole`; of ranges only those that are in it entirely. */
+export function common(whole: Amount, wanted: Amount): Amount {
+  const scalars: Record<string, number> = {};
+  for (const name in wanted.scalars) {
+    const shared = Math.min(scalarOf(whole, name), scalarOf(wanted, name));
+    if (shared > 0) scalars[name] = shared;
+  }
+  const ranges: Record<string, readonly PortRange[]> = {};
+  for (const name in wanted.ranges) {
+    const shared = (wanted.ranges[name] ?? []).filter((range) =>
+      covers(whole, { scalars: {}, ranges: { [name]: [range] } }),
+    );
+    if (shared.length > 0) ranges[name] = shared;
+  }
+  return { scalars, ranges };
+}
+
 /** Whether all of `part` is in `whole`. */
 export function covers(whole: Amount, part: Amount): boolean {
   for (const name in part.scalars) {

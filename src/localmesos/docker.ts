@@ -5,6 +5,7 @@ import type { Log } from '../contracts/log.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
 import { DockerApi, DockerRefusal, type Inspection } from './docker-api.js';
 import { CONTAINER_LABEL, containerConfig, NODE_LABEL, NotGranted } from './docker-config.js';
+import { afterLong } from './long-timer.js';
 
 /** Between attempts to reach a daemon that went away while containers run. */
 const RETRY_MS = 1_000;
@@ -73,7 +74,9 @@ export class DockerContainerizer implements Containerizer {
     else if (killAtMs >= running.killAtMs) return;
     running.killTimer?.cancel();
     running.killAtMs = killAtMs;
-    running.killTimer = this.#options.timers.after(graceMs, () => this.#signal(running, 'SIGKILL'));
+    running.killTimer = afterLong(this.#options.timers, graceMs, () =>
+      this.#signal(running, 'SIGKILL'),
+    );
   }
 
   async recover(launches: readonly Launch[]): Promise<void> {

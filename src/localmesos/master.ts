@@ -1,7 +1,7 @@
 /** The master: takes calls, one after the other, and turns them into books, events and launches. */
 import { KILL_GRACE_MS } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
-import type { Call, MasterInfo } from '../mesos/messages.js';
+import type { Call, CallType, MasterInfo } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
 import { Allocator } from './allocator.js';
 import type { Books, Ports } from './books.js';
@@ -9,10 +9,12 @@ import { principalMismatch } from './call-checks.js';
 import type { Launch } from './containerizer.js';
 import type { Framework } from './framework.js';
 import type { Kept, KeptTask } from './journal.js';
+import { CALL_METRICS } from './metrics.js';
+import { launchOf } from './statuses.js';
 import type { Stream } from './stream.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Task } from './task.js';
-import { launchOf, Tasks } from './tasks.js';
+import { Tasks } from './tasks.js';
 
 /** Answer to a call other than SUBSCRIBE. */
 export interface Answer {
@@ -86,7 +88,7 @@ export class Master {
   subscribe(call: Call, stream: Stream): Framework | undefined {
     const { subscribe } = call;
     if (subscribe === undefined) return undefined;
-    this.books.count('messages_register_framework');
+    this.#count('SUBSCRIBE');
     return this.#subscriptions.subscribe({
       info: subscribe.framework_info,
       suppressedRoles: subscribe.suppressed_roles ?? [],
@@ -125,9 +127,14 @@ export class Master {
     this.#subscriptions.stop();
   }
 
+  #count(type: CallType): void {
+    const metric = CALL_METRICS[type];
+    if (metric !== undefined) this.books.count(metric);
+  }
+
   #dispatch(call: Call, framework: Framework): Answer {
     const type = call.type ?? 'UNKNOWN';
-    this.books.count(`messages_${type.toLowerCase()}`);
+    this.#count(type);
     switch (type) {
       case 'ACCEPT':
         if (call.accept !== undefined) this.#tasks.accept(framework, call.accept);

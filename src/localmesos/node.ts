@@ -4,8 +4,9 @@ import { cpus as machineCpus, hostname as machineName, totalmem } from 'node:os'
 import { join } from 'node:path';
 import type { Clock, Timers } from '../contracts/clock.js';
 import { type Log, SILENT } from '../contracts/log.js';
+import type { AgentShape } from '../core/obstacle.js';
 import { instant } from '../core/units.js';
-import { type Agent, parseAttributes } from './agent.js';
+import { type Agent, agentShape, parseAttributes } from './agent.js';
 import type { Amount } from './amounts.js';
 import { Books, type Ports } from './books.js';
 import type { Containerizer } from './containerizer.js';
@@ -13,6 +14,7 @@ import { DockerContainerizer, dockerImages, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { Master } from './master.js';
+import { metricsView } from './metrics.js';
 import { bootId } from './proc.js';
 import { ProcessContainerizer } from './process.js';
 import { type Credential, MasterServer } from './server.js';
@@ -21,7 +23,6 @@ import {
   frameworksView,
   MASTER_CAPABILITIES,
   MESOS_VERSION,
-  metricsView,
   type Place,
   rolesView,
   slavesView,
@@ -77,6 +78,8 @@ export interface LocalNode {
   readonly containerizer: ContainerizerName;
   /** Images that tasks can use without a pull; none unless tasks run in Docker. */
   images(): Promise<readonly string[]>;
+  /** Its agents as they are when nothing runs. */
+  readonly agents: readonly AgentShape[];
   /** Closes streams and lets running tasks run on. */
   stop(): Promise<void>;
 }
@@ -104,8 +107,10 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNo
   const home = options.stateDir === undefined ? undefined : openHome(options.stateDir, randomUUID);
   try {
     const masterId = home?.masterId ?? randomUUID();
-    const containerizer = await chooseContainerizer(options, masterId, { clock, timers, log });
     const kept = readKept(options.stateDir);
+    const former = formerContainerizer(kept);
+    const choice = { ...options, containerizer: agreed(options.containerizer ?? 'auto', former) };
+    const containerizer = await chooseContainerizer(choice, masterId, { clock, timers, log });
     const journal = openJournal(options.stateDir, kept, containerizer, timers, log);
     const ports: Ports = { clock, timers, uuid: randomUUID, log, containerizer, journal };
     const books = new Books(masterId, clock.now(), {
@@ -133,18 +138,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
   const hostname = options.hostname ?? machineName();
   const place: Place & { port: number } = { hostname: host, ip: host, port: 0 };
-  const flags = { hostname, port: '0', agents: String(options.agents ?? 1) };
   let master: Master | null = null;
-  const startedMs = clock.monotonicMs();
-  const pages = new Map<string, () => unknown>([
-    ['/state', () => stateView(books, place, flags)],
-    ['/slaves', () => slavesView(books)],
-    ['/frameworks', () => frameworksView(books)],
-    ['/tasks', () => tasksView(books)],
-    ['/roles', () => rolesView(books)],
-    ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
-    ['/version', () => versionView('', 0)],
-  ]);
   const server = new MasterServer({
     host,
     port: options.port ?? 5050,
@@ -154,7 +148,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     uuid: ports.uuid,
     log,
     master: () => master,
-    pages,
+    pages: pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
   });
   const { port } = await server.listen();
   Object.assign(place, { port });
@@ -172,6 +166,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
       capabilities: MASTER_CAPABILITIES.map((type) => ({ type })),
     }),
   });
+  sayOversize(options, containerizer, log);
   for (const agent of makeAgents(options, books.masterId, { ...place, hostname }, clock)) {
     ready.addAgent(agent);
   }
@@ -187,6 +182,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     url,
     port,
     containerizer: containerizer.name,
+    agents: [...books.agents.values()].map(agentShape),
     images: async () =>
       containerizer.name === 'docker' ? dockerImages(dockerSocketOf(options)) : [],
     stop: async () => {
@@ -199,6 +195,24 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
       parts.unlock();
     },
   };
+}
+
+function pagesOf(
+  books: Books,
+  place: Place,
+  flags: Readonly<Record<string, string>>,
+  clock: Clock,
+): ReadonlyMap<string, () => unknown> {
+  const startedMs = clock.monotonicMs();
+  return new Map<string, () => unknown>([
+    ['/state', () => stateView(books, place, flags)],
+    ['/slaves', () => slavesView(books)],
+    ['/frameworks', () => frameworksView(books)],
+    ['/tasks', () => tasksView(books)],
+    ['/roles', () => rolesView(books)],
+    ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
+    ['/version', versionView],
+  ]);
 }
 
 async function chooseContainerizer(
@@ -229,6 +243,40 @@ function dockerSocketOf({ dockerSocket }: LocalNodeOptions): string {
   const named = process.env.DOCKER_HOST;
   const usual = named?.startsWith(UNIX) ? named.slice(UNIX.length) : DOCKER_SOCKET;
   return dockerSocket ?? usual;
+}
+
+/** What runs the tasks that a former life of the node left, if there are any. */
+function formerContainerizer({ tasks }: Kept): 'docker' | 'process' | null {
+  const live = [...tasks.values()].find(({ end }) => end === null);
+  if (live === undefined) return null;
+  return live.info.container?.docker === undefined ? 'process' : 'docker';
+}
+
+/**
+ * Only who started a task can tell whether it lives: another one would call it lost, and it would run twice.
+ * @throws Error when what is wanted is not what is needed
+ */
+function agreed(
+  wanted: ContainerizerName | 'auto',
+  former: 'docker' | 'process' | null,
+): ContainerizerName | 'auto' {
+  if (former === null || wanted === former) return wanted;
+  if (wanted === 'auto') return former;
+  throw new Error(`tasks of a former life run by '${former}': they need it again, not '${wanted}'`);
+}
+
+/** Offering more than the machine has is allowed, for tests and for tasks that mostly wait. */
+function sayOversize(options: LocalNodeOptions, { name }: Containerizer, log: Log): void {
+  if (name === 'simulate') return;
+  const agents = options.agents ?? 1;
+  const has = { cpus: machineCpus().length, memMb: Math.floor(totalmem() / 2 ** 20) };
+  const offered = {
+    cpus: (options.cpus ?? 0) * agents,
+    memMb: (options.memMb ?? 0) * agents,
+  };
+  if (offered.cpus > has.cpus || offered.memMb > has.memMb) {
+    log.warn('more is offered than this machine has', { offered, has });
+  }
 }
 
 const readKept = (stateDir: string | undefined): Kept =>

@@ -183,7 +183,10 @@ export class MasterServer {
     const stream = this.#open(id, response, mediaType);
     const framework = master.subscribe(call, stream);
     if (framework === undefined) return;
-    response.once('close', () => master.disconnected(framework, stream));
+    response.once('close', () => {
+      // When it is this node that leaves, the framework did not: its tasks stay as they are.
+      if (this.#options.master() !== null) master.disconnected(framework, stream);
+    });
   }
 
   #master(): Master {

@@ -5,12 +5,10 @@ import type { Allocator } from './allocator.js';
 import type { Books, Ports } from './books.js';
 import { capabilitiesOf, Framework, rolesOf } from './framework.js';
 import type { KeptFramework } from './journal.js';
+import { afterLong } from './long-timer.js';
 import type { Offer } from './offers.js';
 import type { Stream } from './stream.js';
 import type { Tasks } from './tasks.js';
-
-/** Longest delay that timers take; longer ones are waited for in pieces. */
-const TIMER_MS_MAX = 2_000_000_000;
 
 export interface Subscription {
   readonly info: FrameworkInfo;
@@ -182,9 +180,8 @@ export class Subscriptions {
       this.remove(framework);
       return;
     }
-    const nowMs = Math.min(leftMs, TIMER_MS_MAX);
-    const again = () => this.#awaitReturn(framework, leftMs - nowMs);
-    this.#failovers.set(framework, this.#ports.timers.after(nowMs, again));
+    const timer = afterLong(this.#ports.timers, leftMs, () => this.#awaitReturn(framework, 0));
+    this.#failovers.set(framework, timer);
   }
 }
 

@@ -5,8 +5,6 @@ import type {
   CallAccept,
   CallKill,
   CallReconcileTask,
-  ContainerStatus,
-  KillPolicy,
   OfferOperation,
   TaskInfo,
   TaskState,
@@ -14,18 +12,18 @@ import type {
 } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
 import type { Allocator } from './allocator.js';
-import { type Amount, EMPTY, fromWire, minus, plus, scalarOf } from './amounts.js';
+import { type Amount, common, EMPTY, fromWire, minus, plus } from './amounts.js';
 import type { Books, Ports } from './books.js';
-import type { ContainerEvent, End, Launch } from './containerizer.js';
+import type { ContainerEvent, End } from './containerizer.js';
 import { endWords } from './end-words.js';
 import type { Framework } from './framework.js';
 import type { KeptTask } from './journal.js';
 import { offersProblem, taskProblem } from './launch-checks.js';
+import { afterLong } from './long-timer.js';
 import type { Offer } from './offers.js';
+import { agentStatus, containerStatus, graceOf, launchOf, millisecondsOf } from './statuses.js';
 import { isTerminal, type Task, type TaskGroup } from './task.js';
 import { Updates } from './updates.js';
-
-const NANOSECONDS_PER_MS = 1e6;
 
 interface Room {
   readonly framework: Framework;
@@ -143,7 +141,8 @@ export class Tasks {
 
   /** Takes a task of a former life into the books. Its containerizer tells the rest. */
   restore(kept: KeptTask, framework: Framework, agent: Agent): Task {
-    const amount = fromWire(kept.info.resources);
+    // The agent may be smaller now than when the task was launched.
+    const amount = common(agent.free, fromWire(kept.info.resources));
     const task = this.#make(kept, { framework, agent, role: kept.role, amount, group: null });
     task.endWanted = kept.killGraceMs === null ? null : 'kill';
     if (kept.end !== null) {
@@ -255,7 +254,6 @@ export class Tasks {
       for (const task of tasks) this.#end(task, end);
       return;
     }
-    this.#books.count('tasks_launched', tasks.length);
     for (const task of tasks) {
       if (task.info.executor !== undefined) {
         const message = 'the local node runs no custom executors';
@@ -331,7 +329,7 @@ export class Tasks {
   #limitTime(task: Task): void {
     const nanoseconds = task.info.max_completion_time?.nanoseconds;
     if (nanoseconds === undefined) return;
-    this.#ports.timers.after(nanoseconds / NANOSECONDS_PER_MS, () => {
+    afterLong(this.#ports.timers, millisecondsOf(nanoseconds), () => {
       if (task.isReleased || task.endWanted !== null) return;
       task.endWanted = 'max-completion-time';
       const graceMs = graceOf(task.info.kill_policy) ?? KILL_GRACE_MS;
@@ -340,20 +338,8 @@ export class Tasks {
   }
 
   #status(task: Task, state: TaskState, more: Partial<TaskStatus>): TaskStatus {
-    const { message, reason, data, source = 'SOURCE_EXECUTOR' } = more;
-    return {
-      task_id: { value: task.id },
-      state,
-      ...(message === undefined ? {} : { message }),
-      source,
-      ...(reason === undefined ? {} : { reason }),
-      ...(data === undefined ? {} : { data }),
-      agent_id: { value: task.agent.id },
-      executor_id: { value: task.executorId },
-      timestamp: this.#ports.clock.now() / 1_000,
-      uuid: Buffer.from(this.#ports.uuid().replaceAll('-', ''), 'hex').toString('base64'),
-      ...(source === 'SOURCE_AGENT' ? {} : { container_status: task.containerStatus }),
-    };
+    const { clock, uuid } = this.#ports;
+    return agentStatus(task, { ...more, state }, { atMs: clock.now(), uuid: uuid() });
   }
 
   #reconcileOne(framework: Framework, { task_id, agent_id }: CallReconcileTask): void {
@@ -383,29 +369,4 @@ export class Tasks {
       ...(task.told === 'TASK_STAGING' ? {} : { containerStatus: task.containerStatus }),
     });
   }
-}
-
-const graceOf = (policy: KillPolicy | undefined): number | undefined =>
-  policy?.grace_period === undefined
-    ? undefined
-    : policy.grace_period.nanoseconds / NANOSECONDS_PER_MS;
-
-export const launchOf = (task: Task): Launch => ({
-  containerId: task.containerId,
-  frameworkId: task.framework.id,
-  agentId: task.agent.id,
-  info: task.info,
-  memMb: Math.round(scalarOf(task.amount, 'mem') / 1_000),
-  cpuMilli: scalarOf(task.amount, 'cpus'),
-  bootId: task.bootId,
-});
-
-function containerStatus(task: Task, ip: string, pid: number | null): ContainerStatus {
-  const { containerId, group } = task;
-  const parent = group === null ? {} : { parent: { value: group.containerId } };
-  return {
-    container_id: { value: containerId, ...parent },
-    network_infos: [{ ip_addresses: [{ protocol: 'IPv4', ip_address: ip }] }],
-    ...(pid === null ? {} : { executor_pid: pid }),
-  };
 }

@@ -69,7 +69,8 @@ export class Updates {
   }
 
   say(framework: Framework, word: MasterWord): void {
-    this.#books.count(`task_${word.state.slice('TASK_'.length).toLowerCase()}/source_master`);
+    const [state, reason] = [word.state.toLowerCase(), word.reason.toLowerCase()];
+    if (reason !== 'reason_reconciliation') this.#books.count(`${state}/source_master/${reason}`);
     framework.stream?.send({
       type: 'UPDATE',
       update: {

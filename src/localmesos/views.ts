@@ -1,7 +1,7 @@
-/** The read-only pages of a master, in the shapes that real ones have: `/state`, `/slaves`, `/metrics/snapshot` … */
+/** The read-only pages of a master, in the shapes that real ones have: `/state`, `/slaves`, `/frameworks` … */
 import type { TaskStatus } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
-import { type Amount, EMPTY, plus, scalarOf, toView, toWire } from './amounts.js';
+import { type Amount, EMPTY, plus, toView, toWire } from './amounts.js';
 import type { Books } from './books.js';
 import type { Framework } from './framework.js';
 import type { Offer } from './offers.js';
@@ -24,9 +24,10 @@ export interface Place {
   readonly port: number;
 }
 
-export const versionView = (buildDate: string, buildTime: number) => ({
-  build_date: buildDate,
-  build_time: buildTime,
+/** The rest tells who answers: no build of Mesos. */
+export const versionView = () => ({
+  build_date: '',
+  build_time: 0,
   build_user: 'godocker',
   git_branch: 'local-node',
   git_sha: '',
@@ -37,10 +38,7 @@ export function stateView(books: Books, place: Place, flags: Readonly<Record<str
   const pid = `master@${place.ip}:${place.port}`;
   const { hostname, port } = place;
   return {
-    version: MESOS_VERSION,
-    build_date: '',
-    build_time: 0,
-    build_user: 'godocker',
+    ...versionView(),
     start_time: books.startedAt / SECONDS,
     elected_time: books.startedAt / SECONDS,
     id: books.masterId,
@@ -98,48 +96,6 @@ export const tasksView = (books: Books) => ({
     [...framework.tasks.values(), ...framework.completed].map(taskView),
   ),
 });
-
-export function metricsView(books: Books, uptimeMs: number): Record<string, number> {
-  const agents = [...books.agents.values()];
-  const frameworks = [...books.frameworks.values()];
-  const tasks = frameworks.flatMap((framework) => [...framework.tasks.values()]);
-  const metrics: Record<string, number> = {
-    'master/elected': 1,
-    'master/uptime_secs': uptimeMs / SECONDS,
-    'master/slaves_active': agents.length,
-    'master/slaves_connected': agents.length,
-    'master/slaves_disconnected': 0,
-    'master/slaves_inactive': 0,
-    'master/slaves_unreachable': 0,
-    'master/frameworks_active': frameworks.filter(({ stream }) => stream !== null).length,
-    'master/frameworks_connected': frameworks.filter(({ stream }) => stream !== null).length,
-    'master/frameworks_disconnected': frameworks.filter(({ stream }) => stream === null).length,
-    'master/frameworks_inactive': frameworks.filter(({ stream }) => stream === null).length,
-    'master/outstanding_offers': books.offers.size,
-  };
-  for (const state of ['staging', 'starting', 'running', 'killing']) {
-    const name = `TASK_${state.toUpperCase()}`;
-    metrics[`master/tasks_${state}`] = tasks.filter((task) => task.state === name).length;
-  }
-  for (const state of ['finished', 'failed', 'killed', 'lost', 'error', 'dropped']) {
-    metrics[`master/tasks_${state}`] = books.counters[`tasks_${state}`] ?? 0;
-  }
-  const total = sum(agents.map((agent) => agent.total));
-  const used = sum(agents.map(usedOf));
-  for (const [name, key] of [
-    ['cpus', 'cpus'],
-    ['mem', 'mem'],
-    ['disk', 'disk'],
-    ['gpus', 'gpus'],
-  ] as const) {
-    const all = scalarOf(total, name);
-    metrics[`master/${key}_total`] = all / 1_000;
-    metrics[`master/${key}_used`] = scalarOf(used, name) / 1_000;
-    metrics[`master/${key}_percent`] = all === 0 ? 0 : scalarOf(used, name) / all;
-  }
-  for (const [name, value] of Object.entries(books.counters)) metrics[`master/${name}`] ??= value;
-  return metrics;
-}
 
 function agentView(agent: Agent) {
   return {
@@ -235,6 +191,6 @@ const offerView = (offer: Offer) => ({
   resources: toView(offer.amount),
 });
 
-const sum = (amounts: readonly Amount[]): Amount => amounts.reduce(plus, EMPTY);
-const usedOf = (agent: Agent): Amount => sum([...agent.tasks].map(({ amount }) => amount));
+export const sum = (amounts: readonly Amount[]): Amount => amounts.reduce(plus, EMPTY);
+export const usedOf = (agent: Agent): Amount => sum([...agent.tasks].map(({ amount }) => amount));
 const offeredOf = (agent: Agent): Amount => sum([...agent.offers].map(({ amount }) => amount));

@@ -142,6 +142,7 @@ function dullDeps(
     containerizer: 'docker',
     executorFeatures: ['kill'],
     inventory: () => null,
+    obstacles: () => undefined,
     notReady: () => [],
     metrics: new Registry(),
     pages: null,

@@ -136,6 +136,7 @@ t.test('the fixed names of the environment', async (t) => {
     GODOCKER_LOCAL_CPUS: '16',
     GODOCKER_LOCAL_MEM_MB: '4000',
     GODOCKER_LOCAL_GPUS: '0',
+    GODOCKER_LOCAL_ATTRIBUTES: 'storage:ssd',
     GODOCKER_MESOS_MASTER: 'zk://a:2181/mesos',
     GODOCKER_CONTAINERIZER: 'process',
     GODOCKER_ALLOW_ROOT: '1',
@@ -152,6 +153,7 @@ t.test('the fixed names of the environment', async (t) => {
     cpus: 16,
     memMb: 4000,
     gpus: 0,
+    attributes: 'storage:ssd',
   });
   t.equal(config.mesos.master, 'zk://a:2181/mesos');
   t.equal(config.jobs.isRootAllowed, true);

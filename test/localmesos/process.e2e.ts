@@ -1,9 +1,23 @@
 /** Process tasks: exit codes, signals, grace, accounts, what a task sees of the node. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
+import { SILENT } from '../../src/contracts/log.js';
+import { instant } from '../../src/core/units.js';
+import type { ContainerEvent, Launch } from '../../src/localmesos/containerizer.js';
 import { type LocalNode, startLocalNode } from '../../src/localmesos/index.js';
+import { bootId } from '../../src/localmesos/proc.js';
+import { ProcessContainerizer } from '../../src/localmesos/process.js';
+import { Supervisor, type SupervisorLine } from '../../src/localmesos/supervisor.js';
 import { aTask, Driver } from './support/driver.js';
 
 async function aNode(t: Test): Promise<{ node: LocalNode; driver: Driver; folder: string }> {
@@ -201,6 +215,109 @@ test('a thousand tasks take seconds', async (t) => {
   );
   t.ok(tookMs < 30_000);
 });
+
+test('a line that the shell has is obeyed even when the node dies at that moment', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'godocker-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const supervisor = new Supervisor(folder, { line: () => {}, gone: () => {} }, PORTS.timers);
+  mkdirSync(join(folder, 'one'));
+  writeFileSync(join(folder, 'one.run'), 'echo ran >out; kill -PIPE $$; exit 5');
+  supervisor.launch({ id: 'one', hasSandbox: true, account: null });
+  // The pipes are closed before the shell has read a word.
+  supervisor.close();
+  const life = await until(() => linesIn(join(folder, 'one.life'))[1]);
+  t.equal(readFileSync(join(folder, 'one', 'out'), 'utf8'), 'ran\n');
+  t.equal(life, '141', 'and SIGPIPE works in the task, though the shell ignores it');
+});
+
+test('a task that a former life recorded but never began is lost, and can never begin', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'godocker-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const containerizer = new ProcessContainerizer({ folder, jobUser: null, log: SILENT, ...PORTS });
+  t.teardown(() => containerizer.stop());
+  const events: ContainerEvent[] = [];
+  await containerizer.start((event) => events.push(event));
+  const launch = (containerId: string, boot: string): Launch => ({
+    containerId,
+    frameworkId: 'f',
+    agentId: 'a',
+    info: aTask(containerId, 'a', 'true'),
+    memMb: 0,
+    cpuMilli: 100,
+    bootId: boot,
+  });
+  mkdirSync(join(folder, 'late'));
+  writeFileSync(join(folder, 'late.run'), 'echo ran >out');
+  writeFileSync(join(folder, 'rebooted.life'), '1 1\n');
+  await containerizer.recover([launch('late', bootId()), launch('rebooted', 'another boot')]);
+  t.match(events, [
+    { kind: 'ended', containerId: 'late', end: { kind: 'lost' } },
+    { kind: 'ended', containerId: 'rebooted', end: { kind: 'lost' } },
+  ]);
+  const told: SupervisorLine[] = [];
+  const listener = { line: (line: SupervisorLine) => told.push(line), gone: () => {} };
+  const supervisor = new Supervisor(folder, listener, PORTS.timers);
+  t.teardown(() => supervisor.close());
+  supervisor.launch({ id: 'late', hasSandbox: true, account: null });
+  await until(() => told[0]);
+  t.same(told, [{ kind: 'ended', id: 'late', code: 125 }], 'the supervisor finds it given up');
+  t.notOk(existsSync(join(folder, 'late', 'out')));
+});
+
+test('when supervising shells are killed, their tasks are lost once they have ended, and others take their place', async (t) => {
+  const { driver, folder } = await aNode(t);
+  const offer = await driver.anOffer();
+  const agent = offer.agent_id.value;
+  const mark = join(folder, 'mark');
+  await driver.accept([offer], [aTask('before', agent, `sleep 1; echo ended >${mark}; exit 4`)]);
+  await driver.update('before', 'TASK_RUNNING');
+  const shells = supervisingShells(join(folder, 'state', 'tasks'));
+  t.ok(shells.length > 1, 'the one of the task, and others that wait');
+  for (const shell of shells) process.kill(shell, 'SIGKILL');
+  await until(() => !shells.some(isAlive));
+  await driver.accept([await driver.anOffer()], [aTask('later', agent, 'exit 6')]);
+  t.match(await driver.update('later', 'TASK_FAILED'), { message: 'Command exited with status 6' });
+  t.notOk(existsSync(mark), 'meanwhile the other one runs on');
+  const end = await driver.update('before', 'TASK_FAILED');
+  t.equal(end.reason, 'REASON_EXECUTOR_TERMINATED');
+  t.ok(existsSync(mark), 'it was left to end by itself');
+});
+
+const PORTS = {
+  clock: { now: () => instant(Date.now()), monotonicMs: () => performance.now() },
+  timers: {
+    after: (delayMs: number, call: () => void) => {
+      const timer = setTimeout(call, delayMs);
+      return { cancel: () => clearTimeout(timer) };
+    },
+    soon: (call: () => void) => {
+      setImmediate(call);
+    },
+  },
+};
+
+/** The children of this process that work in `folder`. */
+function supervisingShells(folder: string): number[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .map(Number)
+    .filter((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
+}
+
+async function until<T>(found: () => T | undefined | false): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const value = found();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > deadline) throw new Error('waited 10 s in vain');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function linesIn(path: string): string[] {
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
+}
 
 function numbersIn(path: string): number[] | undefined {
   try {

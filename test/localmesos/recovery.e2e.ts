@@ -1,8 +1,9 @@
 /** The node dies by `kill -9`; its process tasks do not, and their true ends are told by its next life. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
+import { startLocalNode } from '../../src/localmesos/index.js';
 import { aTask, Driver } from './support/driver.js';
 import { type NodeProcess, spawnNode } from './support/node-process.js';
 
@@ -73,7 +74,10 @@ test('running tasks outlive the node, and their exit codes are told', async (t) 
     t.equal(readFileSync(join(place.folder, id), 'utf8'), 'run\n', `${id} ran once`);
   }
   await driver.until(
-    () => readdirSync(join(place.folder, 'state', 'tasks')).length === 1,
+    () =>
+      readdirSync(join(place.folder, 'state', 'tasks')).every((name) =>
+        name.startsWith('supervisor'),
+      ),
     'sandboxes to be removed',
   );
   driver.cut();
@@ -169,4 +173,28 @@ test('after a clean stop tasks run on', async (t) => {
   const driver = await back(second.url, before.frameworkId);
   t.match(await driver.update('on', 'TASK_FAILED'), { message: 'Command exited with status 4' });
   driver.cut();
+});
+
+test('tasks are found again only by what started them', async (t) => {
+  const place = aPlace(t);
+  const first = await place.start();
+  const before = new Driver({ url: first.url, info: { failover_timeout: 0 } });
+  await before.subscribe();
+  const offer = await before.anOffer();
+  const file = join(place.folder, 'lived');
+  const command = `sleep 1.5; echo on >${file}; exit 4`;
+  await before.accept([offer], [aTask('on', offer.agent_id.value, command)]);
+  await before.update('on', 'TASK_RUNNING');
+  t.equal(await first.stop(), 0);
+  const stateDir = join(place.folder, 'state');
+  for (const containerizer of ['docker', 'simulate'] as const) {
+    await t.rejects(startLocalNode({ port: 0, containerizer, stateDir, credential: null }), {
+      message: /tasks of a former life run by 'process'/,
+    });
+  }
+  const lived = () => existsSync(file) || undefined;
+  t.ok(
+    await before.until(lived, 'the task to go on'),
+    'a clean stop does not end the tasks of a framework that would not wait',
+  );
 });

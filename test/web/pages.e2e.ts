@@ -1,10 +1,12 @@
 // The pages in a real browser, under the content policy of the service, against a server of the documented shapes.
 // Set SCREENSHOTS to a folder to look at what was seen.
+
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { FAKE_KEY, FakeServer } from '../cli/fake-server.js';
 import { skipAloud } from '../support/skip.js';
+import { waitFor } from '../support/waiting.js';
 import { findBrowser, openBrowser, openPage, pagesFolder } from './browser.js';
 
 const SHOTS = process.env.SCREENSHOTS;
@@ -115,6 +117,11 @@ t.test('the pages', async (t) => {
     await shoot(page, 'job-files');
     await page.getByRole('tab', { name: 'Script' }).click();
     t.match(await page.getByRole('tabpanel').textContent(), /echo "é"/);
+    await page.getByRole('link', { name: 'Submit a copy' }).click();
+    await page.waitForFunction('document.getElementById("cpu")?.value === "1.5"');
+    const script = page.getByLabel('Script', { exact: true });
+    t.equal(await script.inputValue(), '#!/bin/bash\necho "é"\n');
+    t.equal(await page.getByLabel('home').first().isChecked(), true);
     t.same(complaints, []);
     await page.context().close();
   });
@@ -196,7 +203,11 @@ t.test('the pages', async (t) => {
     await page.getByText('Only the end is shown here').waitFor();
     t.ok((await log.locator('.line').count()) <= 5_001);
     await log.hover();
-    await page.mouse.wheel(0, -3_000);
+    // A wheel turned while the page still lays out 5,000 lines is lost: a person turns it again.
+    await waitFor('the log stays where it was turned to', 30_000, async () => {
+      await page.mouse.wheel(0, -3_000);
+      return page.getByRole('button', { name: 'Jump to the end' }).isVisible();
+    });
     await page.getByRole('button', { name: 'Jump to the end' }).click();
     await page.getByRole('button', { name: 'Jump to the end' }).waitFor({ state: 'detached' });
     server.token++;

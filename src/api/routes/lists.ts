@@ -65,7 +65,7 @@ async function list(
 }
 
 async function* documents(
-  { store, containerizer }: ApiDeps,
+  { store, containerizer, obstacles }: ApiDeps,
   query: JobQuery,
   limit: number,
   first: readonly Job[],
@@ -75,7 +75,9 @@ async function* documents(
   let jobs = first;
   let sent = 0;
   while (jobs.length > 0) {
-    const texts = jobs.map((job) => JSON.stringify(jobToWire(job, { isImageUsed })));
+    const texts = jobs.map((job) =>
+      JSON.stringify(jobToWire(job, { isImageUsed, obstacles: obstacles(job.id) })),
+    );
     yield (sent === 0 ? '[' : ',') + texts.join(',');
     sent += jobs.length;
     const last = jobs.at(-1);

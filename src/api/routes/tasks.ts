@@ -17,12 +17,15 @@ export function taskRoutes(routes: Routes): void {
   router.get('/task/:id', async (context) => {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
-    context.body = jobToWire(job, { script, isImageUsed });
+    context.body = jobToWire(job, { script, isImageUsed, obstacles: deps.obstacles(job.id) });
   });
 
   router.get('/task/:id/status', async (context) => {
     const job = await jobOf(context, context.params.id);
-    const { container, status } = jobToWire(job, { isImageUsed });
+    const { container, status } = jobToWire(job, {
+      isImageUsed,
+      obstacles: deps.obstacles(job.id),
+    });
     context.body = { id: job.id, status, container };
   });
 

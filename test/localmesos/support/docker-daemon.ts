@@ -91,5 +91,10 @@ async function stop(daemon: ChildProcess, folder: string): Promise<void> {
     daemon.kill('SIGTERM');
     await once(daemon, 'exit');
   }
+  // The daemon leaves what it mounted for the host's network.
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  for (const path of mounts.map((line) => line.split(' ')[1] ?? '')) {
+    if (path.startsWith(`${folder}/`)) execFileSync('umount', ['-l', path]);
+  }
   rmSync(folder, { recursive: true, force: true });
 }

@@ -74,6 +74,10 @@ export class Driver {
       ...(frameworkId === undefined ? {} : { framework_id: { value: frameworkId } }),
     };
     const response = await this.#post(encodeCall(call, this.mediaType), {});
+    if (response.statusCode !== 200) {
+      response.resume();
+      return response.statusCode ?? 0;
+    }
     this.#stream = response;
     this.streamId = String(response.headers['mesos-stream-id'] ?? '');
     this.isEnded = false;
@@ -86,7 +90,7 @@ export class Driver {
       this.isEnded = true;
       this.#wake();
     });
-    return response.statusCode ?? 0;
+    return 200;
   }
 
   async call(call: Call): Promise<Answer> {

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { FileView } from '../../../src/cli/wire.js';
 import { byteSize } from '../../../src/cli/words.js';
 import type { Api } from '../api.js';
 import { usePolling } from '../polling.js';
@@ -37,38 +38,50 @@ export function FileList({ api, jobId, isOver }: { api: Api; jobId: number; isOv
           <code>{folder}/</code>
         </p>
       )}
-      <table class="files">
-        <caption class="unseen">Files of job {jobId}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col" class="number">
-              Size
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {files.map((file) => (
-            <tr key={file.name}>
-              <td>
-                <button
-                  type="button"
-                  class="link"
-                  onClick={() =>
-                    file.isDirectory ? setPath([...path, file.name]) : save(file.name)
-                  }
-                >
-                  {file.name}
-                  {file.isDirectory ? '/' : ''}
-                </button>
-              </td>
-              <td class="number">{file.isDirectory ? '' : byteSize(file.bytes)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <FileTable
+        jobId={jobId}
+        files={files}
+        onOpen={(file) => (file.isDirectory ? setPath([...path, file.name]) : save(file.name))}
+      />
       {files.length === 0 && <p class="muted">Nothing here.</p>}
     </>
+  );
+}
+
+function FileTable({
+  jobId,
+  files,
+  onOpen,
+}: {
+  jobId: number;
+  files: readonly FileView[];
+  onOpen: (file: FileView) => void;
+}) {
+  return (
+    <table class="files">
+      <caption class="unseen">Files of job {jobId}</caption>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col" class="number">
+            Size
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {files.map((file) => (
+          <tr key={file.name}>
+            <td>
+              <button type="button" class="link" onClick={() => onOpen(file)}>
+                {file.name}
+                {file.isDirectory ? '/' : ''}
+              </button>
+            </td>
+            <td class="number">{file.isDirectory ? '' : byteSize(file.bytes)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

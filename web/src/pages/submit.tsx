@@ -38,16 +38,14 @@ export function SubmitPage({ api, site, copyOf }: { api: Api; site: Site; copyOf
       (error: Error) => setFault({ input: null, message: `Job ${copyOf}: ${error.message}` }),
     );
   }, [api, site, copyOf]);
-
-  useEffect(() => {
-    if (fault?.input) document.getElementById(fault.input)?.focus();
-  }, [fault]);
+  useFocusOn(fault?.input ?? null);
 
   const change = (part: Partial<Draft>) => {
     setDraft((old) => ({ ...old, ...part }));
     setFault(null);
   };
-  const submit = async () => {
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
     const document = documentOf(draft);
     const text = JSON.stringify(document);
     if (sent.current?.text !== text) sent.current = { text, key: randomKey() };
@@ -61,14 +59,10 @@ export function SubmitPage({ api, site, copyOf }: { api: Api; site: Site; copyOf
       setBusy(false);
     }
   };
-  const onSubmit = (event: SubmitEvent) => {
-    event.preventDefault();
-    void submit();
-  };
   const errorFor = (input: keyof Draft) => (fault?.input === input ? fault.message : null);
 
   return (
-    <form class="submit" onSubmit={onSubmit}>
+    <form class="submit" onSubmit={submit}>
       <div class="head">
         <h1>Submit a job</h1>
       </div>
@@ -86,6 +80,13 @@ export function SubmitPage({ api, site, copyOf }: { api: Api; site: Site; copyOf
       </div>
     </form>
   );
+}
+
+/** Brings the reader to the input that has to be changed. */
+function useFocusOn(input: keyof Draft | null): void {
+  useEffect(() => {
+    if (input !== null) document.getElementById(input)?.focus();
+  }, [input]);
 }
 
 interface Part {
@@ -156,50 +157,56 @@ function NeedsFields({ site, draft, change, errorFor }: Part & { site: Site }) {
   );
   return (
     <>
-      <Field
-        id="image"
-        label="Container image"
-        hint={site.isImageUsed ? undefined : 'Not used here: jobs run as plain processes.'}
-        error={errorFor('image')}
-      >
-        {site.isAnyImageAllowed ? (
-          <>
-            <input
-              id="image"
-              list="images"
-              value={draft.image}
-              aria-describedby={describedBy('image')}
-              onInput={(event) => change({ image: event.currentTarget.value })}
-            />
-            <datalist id="images">
-              {site.images.map(({ url, name }) => (
-                <option key={url} value={url}>
-                  {name}
-                </option>
-              ))}
-            </datalist>
-          </>
-        ) : (
-          <select
-            id="image"
-            value={draft.image}
-            aria-describedby={describedBy('image')}
-            onChange={(event) => change({ image: event.currentTarget.value })}
-          >
-            {site.images.map(({ url, name }) => (
-              <option key={url} value={url}>
-                {name === url ? url : `${name} (${url})`}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
+      <ImageField site={site} draft={draft} change={change} errorFor={errorFor} />
       <div class="triple">
         {amount('cpu', 'Cpu', 'any', '0.001')}
         {amount('ramGb', 'Memory, GB', 'any', '0.001')}
         {amount('gpus', 'GPU', '1', '0')}
       </div>
     </>
+  );
+}
+
+function ImageField({ site, draft, change, errorFor }: Part & { site: Site }) {
+  return (
+    <Field
+      id="image"
+      label="Container image"
+      hint={site.isImageUsed ? undefined : 'Not used here: jobs run as plain processes.'}
+      error={errorFor('image')}
+    >
+      {site.isAnyImageAllowed ? (
+        <>
+          <input
+            id="image"
+            list="images"
+            value={draft.image}
+            aria-describedby={describedBy('image')}
+            onInput={(event) => change({ image: event.currentTarget.value })}
+          />
+          <datalist id="images">
+            {site.images.map(({ url, name }) => (
+              <option key={url} value={url}>
+                {name}
+              </option>
+            ))}
+          </datalist>
+        </>
+      ) : (
+        <select
+          id="image"
+          value={draft.image}
+          aria-describedby={describedBy('image')}
+          onChange={(event) => change({ image: event.currentTarget.value })}
+        >
+          {site.images.map(({ url, name }) => (
+            <option key={url} value={url}>
+              {name === url ? url : `${name} (${url})`}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   );
 }
 

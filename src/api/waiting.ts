@@ -1,0 +1,40 @@
+/** Why a job waits, in words: how many agents fail for which reason, and by how much. */
+import { unreachable } from '../core/assert.js';
+import type { Obstacle, ResourceName } from '../core/obstacle.js';
+
+const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
+  cpuMilli: (milli) => `${milli / 1000} cpus`,
+  memMb: (mb) => `${mb / 1000} GB of memory`,
+  gpus: (count) => `${count} gpus`,
+  ports: (count) => `${count} ports`,
+};
+
+/** `status.reason` of a waiting job; null when nothing is known against it. */
+export function describeWaiting(obstacles: readonly Obstacle[] | undefined): string | null {
+  if (obstacles === undefined || obstacles.length === 0) return null;
+  return `Not enough resources available: ${obstacles.map(describe).join('; ')}`;
+}
+
+const agents = (count: number): string => (count === 1 ? '1 agent' : `${count} agents`);
+
+function describe(obstacle: Obstacle): string {
+  switch (obstacle.code) {
+    case 'too-small': {
+      const show = AMOUNT[obstacle.resource];
+      const { wanted, best } = obstacle;
+      return `${agents(obstacle.agents)} with less than ${show(wanted)} free (at most ${show(best)})`;
+    }
+    case 'custom-too-small':
+      return `${agents(obstacle.agents)} with less than ${obstacle.wanted} of ${obstacle.name} free (at most ${obstacle.best})`;
+    case 'constraint':
+      return `${agents(obstacle.agents)} without ${obstacle.name}==${obstacle.value}`;
+    case 'other-executor':
+      return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
+    case 'maintenance':
+      return `${agents(obstacle.agents)} before a maintenance window`;
+    case 'no-offers':
+      return 'no agent has anything free now';
+    default:
+      return unreachable(obstacle);
+  }
+}

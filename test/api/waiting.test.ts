@@ -1,0 +1,26 @@
+import t from 'tap';
+import { describeWaiting } from '../../src/api/waiting.js';
+import { instant } from '../../src/core/units.js';
+
+t.test('a waiting job says what it waits for, in numbers', async (t) => {
+  t.equal(
+    describeWaiting([
+      { code: 'too-small', resource: 'cpuMilli', agents: 3, wanted: 4_000, best: 2_500 },
+      { code: 'too-small', resource: 'memMb', agents: 1, wanted: 2_000, best: 500 },
+      { code: 'constraint', name: 'storage', value: 'ssd', agents: 2 },
+      { code: 'custom-too-small', name: 'licence', agents: 1, wanted: 2, best: 0 },
+      { code: 'other-executor', executor: 'swarm', agents: 1 },
+      { code: 'maintenance', agents: 1, from: instant(0) },
+    ]),
+    'Not enough resources available: 3 agents with less than 4 cpus free (at most 2.5 cpus); ' +
+      '1 agent with less than 2 GB of memory free (at most 0.5 GB of memory); ' +
+      '2 agents without storage==ssd; 1 agent with less than 2 of licence free (at most 0); ' +
+      '1 agent not of executor swarm; 1 agent before a maintenance window',
+  );
+});
+
+t.test('a cluster with nothing free says so; a job that is not waiting says nothing', async (t) => {
+  t.match(describeWaiting([{ code: 'no-offers' }]), /no agent has anything free now/);
+  t.equal(describeWaiting(undefined), null);
+  t.equal(describeWaiting([]), null);
+});
