@@ -134,6 +134,8 @@ export class Stage {
   /** Directories whose making waits until they are taken out, and `hurry` is called. */
   readonly slowDirectories = new Set<JobId>();
   readonly #slow: (() => void)[] = [];
+  /** Directories that were made, or tried. */
+  readonly prepared: JobId[] = [];
   readonly exitFiles = new Map<string, string>();
   /** Jobs whose end was told to listeners. */
   readonly ended: JobId[] = [];
@@ -202,6 +204,7 @@ export class Stage {
       prepare: async ({ id }) => {
         while (this.slowDirectories.has(id)) await new Promise<void>((go) => this.#slow.push(go));
         if (process.isDead) return NEVER;
+        this.prepared.push(id);
         if (this.badDirectories.has(id)) throw new Error('no space left on device');
         return `/shared/${id}`;
       },
