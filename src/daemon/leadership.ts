@@ -67,11 +67,6 @@ export class Leadership {
     }
   }
 
-  /** Whether the term of that epoch is still ours. */
-  holds(epoch: number): boolean {
-    return this.#mine?.epoch === epoch;
-  }
-
   /** Called when a write was refused because our epoch is over. */
   fencedOut(): void {
     this.#lose('a write was refused: another leads');
