@@ -58,6 +58,11 @@ export const LEASE_STALE_MS = 4_000;
 export const BULLETIN_EACH_MS = 1_000;
 /** Shapes whose obstacles a bulletin names: a document of a few ten kilobytes. */
 export const BULLETIN_SHAPES_MAX = 200;
+/** The master's page of agents is read this often: they come and go slowly. */
+export const INVENTORY_EACH_MS = 30_000;
+/** A larger page, or more kinds of agents, is no inventory: jobs are then accepted without a look at it. */
+export const INVENTORY_BYTES_MAX = 64 * 1024 * 1024;
+export const INVENTORY_SHAPES_MAX = 200;
 /** Processes that share an embedded store look this often whether another has written. */
 export const STORE_WATCH_EACH_MS = 20;
 /** The core holds it, because the life of a job depends on it. */

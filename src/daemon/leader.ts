@@ -134,9 +134,9 @@ export class Leader implements LinkOwner {
   }
 
   /** What web processes elsewhere are told. */
-  bulletin(): Omit<Bulletin, 'epoch'> {
+  bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
     const { isReady, trouble } = this.status();
-    return { isReady, trouble, inventory: null, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
+    return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */

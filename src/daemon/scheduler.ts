@@ -6,6 +6,7 @@ import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
 import { Bulletins } from './bulletins.js';
 import { coalesced } from './coalesced.js';
+import { Inventory } from './inventory.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
@@ -120,11 +121,17 @@ export class SchedulerDaemon {
         log.warn('changes not looked up; the next sweep tries again', { error });
       }),
     );
+    const inventory = new Inventory(this.#ports);
     const bulletins = new Bulletins(this.#ports, () =>
-      isOurs() ? { epoch, ...leader.bulletin() } : undefined,
+      isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined,
     );
+    inventory.start();
     bulletins.start();
-    this.#aside.push(changes.watch(lookAgain), () => bulletins.close());
+    this.#aside.push(
+      changes.watch(lookAgain),
+      () => bulletins.close(),
+      () => inventory.close(),
+    );
   }
 
   async #resign(how: { readonly isAtOnce: boolean }): Promise<void> {

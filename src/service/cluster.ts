@@ -1,13 +1,15 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
 import type { Cluster } from '../contracts/cluster.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
+import type { AgentShape } from '../core/obstacle.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
 import { type LocalNode, startLocalNode } from '../localmesos/index.js';
+import { type AgentsQuestion, askAgents } from '../mesos/agents.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
 import { MesosFramework } from '../mesos/framework.js';
 import { UndiciTransport } from '../mesos/transport.js';
-import { type Foundation, memoryIn } from './foundation.js';
+import { type Credential, type Foundation, memoryIn } from './foundation.js';
 
 const FRAMEWORK_ID = 'mesos.framework-id';
 
@@ -42,17 +44,16 @@ export function mesosCluster(
   node: LocalNode | null,
   mayAct: () => boolean,
 ): Cluster {
-  const { mesos, local } = config;
-  const isLocal = mesos.master === null;
-  const nodeAddress = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
+  const { mesos } = config;
+  const { masters, principal, secret } = accessTo(config, localCredential, node);
   return new MesosFramework({
-    masters: mesos.master === null ? [nodeAddress] : mesos.master.split(','),
+    masters,
     framework: {
       user: 'root',
       name: mesos.name,
       roles: mesos.roles,
-      principal: isLocal ? localCredential.principal : mesos.principal,
-      secret: isLocal ? localCredential.secret : mesos.secret,
+      principal,
+      secret,
       failoverTimeoutMs: mesos.failoverMs,
       hostname: null,
       webuiUrl: config.web.endpoint,
@@ -70,6 +71,24 @@ export function mesosCluster(
       transport: new UndiciTransport(),
     },
   });
+}
+
+/** The cluster's kinds of agents, as its master tells now; null when it does not. */
+export const askInventory = (
+  { config, localCredential }: Foundation,
+  node: LocalNode | null,
+): Promise<readonly AgentShape[] | null> => askAgents(accessTo(config, localCredential, node));
+
+/** Where the masters are, and as whom we come. */
+function accessTo(
+  { mesos, local }: Config,
+  localCredential: Credential,
+  node: LocalNode | null,
+): AgentsQuestion {
+  if (mesos.master !== null)
+    return { masters: mesos.master.split(','), principal: mesos.principal, secret: mesos.secret };
+  const address = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
+  return { masters: [address], ...localCredential };
 }
 
 /** How agents run tasks. Of a node in another process only the configuration tells: `auto` means containers there. */

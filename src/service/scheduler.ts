@@ -4,7 +4,7 @@ import type { Events } from '../contracts/events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
-import { mesosCluster, modeOf } from './cluster.js';
+import { askInventory, mesosCluster, modeOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
@@ -36,7 +36,7 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store }),
+      ...(isAlone ? {} : { changes: store, inventory: () => askInventory(foundation, node) }),
     },
     {
       installation,
