@@ -17,6 +17,8 @@ export interface TaskRef {
 
 /** What the link tells the scheduler. */
 export interface LinkOwner {
+  /** A subscription began; everything is being asked about anew. */
+  connected(link: ClusterLink): void;
   offersChanged(): void;
   updated(link: ClusterLink, update: TaskUpdate): void;
   /** Every task of this executor that a job holds, or may hold. */
@@ -42,6 +44,8 @@ export class ClusterLink implements ClusterListener {
   readonly #owner: LinkOwner;
   readonly #ports: LinkPorts;
   readonly #unanswered = new Map<TaskId, TaskRef>();
+  /** When (monotonic) `askIfSilent` last asked about a task. */
+  readonly #askedMs = new Map<TaskId, number>();
   #isConnected = false;
   #isSuppressed = false;
   #revivedAtMs = Number.NEGATIVE_INFINITY;
@@ -67,6 +71,7 @@ export class ClusterLink implements ClusterListener {
   }
 
   async stop(): Promise<void> {
+    this.#isConnected = false;
     this.#dropTimers();
     await this.cluster.stop();
   }
@@ -96,6 +101,7 @@ export class ClusterLink implements ClusterListener {
     this.#isSuppressed = false;
     this.book.clear();
     this.#reconcileAll();
+    this.#owner.connected(this);
   }
 
   disconnected(because: string): void {
@@ -146,7 +152,8 @@ export class ClusterLink implements ClusterListener {
     // REVIVE clears all filters, so they are rationed; the wish is kept.
     this.#reviveTimer = this.#ports.timers.after(REVIVE_EACH_MS_MIN - sinceMs, () => {
       this.#reviveTimer = undefined;
-      if (this.#isConnected && this.#owner.hasPending() && this.book.size === 0) this.#revive();
+      // Offers may have come meanwhile, but the job that wished for them may still wait.
+      if (this.#isConnected && this.#owner.hasPending()) this.#revive();
     });
   }
 
@@ -188,13 +195,19 @@ export class ClusterLink implements ClusterListener {
     this.#askAgain(RECONCILE_AGAIN_MS_MIN);
   }
 
+  /** Asks about a task of which nothing was heard for long, unless it was asked about within `eachMs`. */
+  askIfSilent(task: TaskRef, eachMs: number): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const askedMs = this.#askedMs.get(task.taskId) ?? Number.NEGATIVE_INFINITY;
+    if (this.#unanswered.has(task.taskId) || nowMs - askedMs < eachMs) return;
+    this.#askedMs.set(task.taskId, nowMs);
+    this.ask(task);
+  }
+
   /** Our part of a task is over: nobody waits for an answer any more. */
   forget(taskId: TaskId): void {
     this.#unanswered.delete(taskId);
-  }
-
-  isAnswered(taskId: TaskId): boolean {
-    return !this.#unanswered.has(taskId);
+    this.#askedMs.delete(taskId);
   }
 
   #reconcileAll(): void {

@@ -1,14 +1,13 @@
 /** How waiting jobs reach the leader: by notice, and by a sweep for those whose notice was lost. */
 import type { Clock } from '../contracts/clock.js';
 import { SWEEP_BACK_MS, SWEEP_EACH_MS } from '../contracts/limits.js';
-import type { Log } from '../contracts/log.js';
 import type { JobStore, PendingRow } from '../contracts/store.js';
 import { type Instant, instant, type JobId } from '../core/units.js';
+import { type SchedulerPorts, worldFailed } from './ports.js';
 
-export interface IntakePorts {
+export interface IntakePorts extends Pick<SchedulerPorts, 'log' | 'failed'> {
   readonly store: Pick<JobStore, 'pending'>;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 export interface IntakeOwner {
@@ -55,7 +54,7 @@ export class Intake {
         this.#highest = await this.#read(this.#highest, {});
       } while (this.#isAskedAgain && !this.#isClosed);
     } catch (error) {
-      this.#ports.log.warn('pending jobs not read; the next sweep tries again', { error });
+      worldFailed(this.#ports, 'pending jobs not read; the next sweep tries again', error);
     } finally {
       this.#isReading = false;
     }

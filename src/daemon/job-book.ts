@@ -101,12 +101,21 @@ export class JobBook {
 
   async #carryOut(id: JobId, event: JobEvent, known?: Job): Promise<Applied> {
     let job = this.#live.get(id) ?? known ?? (await this.#read(id));
-    for (;;) {
+    /** The job and its wanted successor of a write whose result is unknown. */
+    let doubt: { readonly before: Job; readonly taken: Moved } | undefined;
+    for (let pauseMs = AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, AGAIN_MS_MAX)) {
+      if (doubt !== undefined && hasHappened(doubt, job)) {
+        const { before, taken } = doubt;
+        return { kind: 'moved', before, job, effects: taken.effects };
+      }
       if (job === undefined) return { kind: 'refused', job };
       const taken = step(job, event, this.#ports.clock.now());
       if (taken.kind === 'ignored') return taken;
       const answer = await this.#write(job, taken.job, event.kind === 'placed');
       if (answer === 'doubt') {
+        doubt = { before: job, taken };
+        // A store that takes no writes may well answer questions: without a pause this would be a hot loop.
+        await this.#pause(pauseMs);
         job = await this.#read(id);
         this.#remember(id, job);
         continue;
@@ -116,13 +125,23 @@ export class JobBook {
         this.#remember(id, stored);
         return { kind: 'moved', before: job, job: stored, effects: taken.effects };
       }
-      this.#remember(id, answer.job);
       const isSame = answer.job?.state === job.state && answer.job.launches === job.launches;
-      if (event.kind === 'placed' || answer.job === undefined)
-        return { kind: 'refused', job: answer.job };
-      assert(!isSame, 'a step is refused only when the record has moved on');
       job = answer.job;
+      this.#remember(id, job);
+      if (doubt !== undefined && hasHappened(doubt, job)) continue;
+      if (event.kind === 'placed') return { kind: 'refused', job };
+      assert(!isSame, 'a step is refused only when the record has moved on');
     }
+  }
+
+  /** A job that the book did not hold is found to have a task. */
+  adopt(job: LiveJob): void {
+    this.#live.set(job.id, job);
+  }
+
+  /** Whether anything is under way for the job. */
+  isBusy(id: JobId): boolean {
+    return this.#chains.has(id);
   }
 
   #remember(id: JobId, job: Job | undefined): void {
@@ -160,6 +179,8 @@ export class JobBook {
           write.settle(answer);
         });
       } catch (error) {
+        // What a term that is over learns is nobody's business, least of all the next term's.
+        if (this.#isClosed) return;
         if (error instanceof FencedOut) {
           this.close();
           this.#ports.fencedOut(error);
@@ -180,9 +201,33 @@ export class JobBook {
         if (!isAway(error)) throw error;
         this.#ports.log.warn('store away, asking again', { jobId: id, pauseMs });
       }
-      await new Promise<void>((go) => this.#ports.timers.after(pauseMs, go));
+      await this.#pause(pauseMs);
     }
   }
+
+  /** Ends only if the book is still open: a term that is over asks nothing more. */
+  #pause(pauseMs: number): Promise<void> {
+    return new Promise((go) => {
+      this.#ports.timers.after(pauseMs, () => {
+        if (!this.#isClosed) go();
+      });
+    });
+  }
+}
+
+type Moved = Extract<ReturnType<typeof step>, { kind: 'moved' }>;
+
+/**
+ * Whether the write in doubt was stored after all. Only the leader moves records, so a record in the state and launch
+ * that we wanted is ours. Where these do not change the step may be taken again, harmlessly.
+ */
+function hasHappened(
+  { before, taken }: { readonly before: Job; readonly taken: Moved },
+  now: Job | undefined,
+): now is Job {
+  const { state, launches } = taken.job;
+  const isChange = state !== before.state || launches !== before.launches;
+  return isChange && now?.state === state && now.launches === launches;
 }
 
 /** The world failed, not we: the store cannot be reached. */

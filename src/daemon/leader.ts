@@ -10,28 +10,25 @@ import {
   LAUNCHES_PER_CYCLE_MAX,
   SHAPES_PER_CYCLE_MAX,
   SWEEP_EACH_MS,
-  UPDATE_OVERDUE_MS,
 } from '../contracts/limits.js';
 import type { Lease } from '../contracts/store.js';
 import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
 import { isLive, type Job, type LaunchingJob } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { type Instant, instant, type JobId, type OfferId } from '../core/units.js';
+import { type Instant, instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
-import { type Bin, type Placed, Placing } from './placing.js';
-import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import { binsOf, type Placed, Placing } from './placing.js';
+import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
 import { Updates } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
 const POSTPONED_MS = 5_000;
 /** The record is read whole again after this. */
 const RECORD_EACH_MS = 3_600_000;
-/** A kill is sent again after this, until the task's end is known. */
-const KILL_AGAIN_MS = 10_000;
 
 export class Leader implements LinkOwner {
   readonly #ports: SchedulerPorts;
@@ -72,6 +69,10 @@ export class Leader implements LinkOwner {
     });
     this.#updates = new Updates(ports, book, {
       applied: (applied, executor) => this.#afterwards(applied, executor),
+      found: (job) => {
+        this.#book.adopt(job);
+        this.#accounting.charge(job);
+      },
       linkOf: (executor) => this.#links.get(executor),
     });
   }
@@ -89,13 +90,19 @@ export class Leader implements LinkOwner {
     const leader = new Leader(ports, options, book);
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
-    await leader.#readRecord();
-    await leader.#actOnKills();
+    try {
+      await leader.#readRecord();
+      await leader.#actOnKills();
+    } catch (error) {
+      await leader.stop();
+      throw error;
+    }
     return leader;
   }
 
   async start(): Promise<void> {
     this.#sweepLater();
+    this.#readRecordLater();
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -135,11 +142,22 @@ export class Leader implements LinkOwner {
     const since = instant(this.#ports.clock.now() - this.#options.usageWindowMs);
     this.#accounting.load(await this.#ports.store.used(since), this.#book.live());
     await this.#intake.readAll();
-    this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => {
-      this.#readRecord().catch((error: unknown) =>
-        this.#ports.log.warn('record not read again; what was known stays in force', { error }),
-      );
-    });
+  }
+
+  #readRecordLater(): void {
+    this.#recordTimer = this.#ports.timers.after(
+      RECORD_EACH_MS,
+      () => void this.#readRecordAgain(),
+    );
+  }
+
+  async #readRecordAgain(): Promise<void> {
+    try {
+      await this.#readRecord();
+    } catch (error) {
+      worldFailed(this.#ports, 'record not read; what was known stays in force', error);
+    }
+    if (!this.#isClosed) this.#readRecordLater();
   }
 
   // ---- notices from web processes
@@ -171,24 +189,11 @@ export class Leader implements LinkOwner {
     try {
       await this.#intake.sweep();
       await this.#actOnKills();
-      this.#askAboutSilent();
+      if (!this.#isClosed) this.#updates.sweep();
     } catch (error) {
-      this.#ports.log.warn('sweep not finished', { error });
+      worldFailed(this.#ports, 'sweep not finished', error);
     }
     if (!this.#isClosed) this.#sweepLater();
-  }
-
-  #askAboutSilent(): void {
-    const now = this.#ports.clock.now();
-    for (const job of this.#book.live()) {
-      const link = this.#links.get(job.placement.executor);
-      if (link === undefined) continue;
-      const { taskId, agentId } = job.placement;
-      const silentMs = now - job.placement.placedAt;
-      if (job.state === 'launching' && silentMs > UPDATE_OVERDUE_MS && link.isAnswered(taskId))
-        link.ask({ taskId, agentId });
-      if (job.state === 'killing') this.#updates.killAgain(job, KILL_AGAIN_MS);
-    }
   }
 
   // ---- kills
@@ -207,17 +212,20 @@ export class Leader implements LinkOwner {
       if (job.state === 'over') return;
       this.#queue.remove(id);
       const event = { kind: 'killWanted', by: wanted.by, at: wanted.at } as const;
-      const executor = isLive(job) ? job.placement.executor : null;
-      this.#afterwards(await this.#book.apply(id, event, job), executor);
+      const applied = await this.#book.apply(id, event, job);
+      // It may have been placed since it was read.
+      const holder = applied.kind === 'moved' ? applied.before : (this.#book.get(id) ?? job);
+      this.#afterwards(applied, isLive(holder) ? holder.placement.executor : null);
     } catch (error) {
-      this.#ports.log.warn('kill not carried out; the next sweep tries again', {
-        jobId: id,
-        error,
-      });
+      worldFailed(this.#ports, 'kill not carried out; tried again', error, { jobId: id });
     }
   }
 
   // ---- the cycle
+
+  connected({ cluster }: ClusterLink): void {
+    this.#updates.connected(cluster.name);
+  }
 
   offersChanged(): void {
     this.#cycleSoon();
@@ -295,43 +303,31 @@ export class Leader implements LinkOwner {
 
   #carryOut(launches: readonly Launch[]): void {
     if (launches.length === 0) return;
-    const bins = new Map<OfferId, { bin: Bin; launches: Launch[] }>();
-    for (const launch of launches) {
-      this.#queue.remove(launch.jobId);
-      this.#inHand.add(launch.jobId);
-      const first = launch.offerIds[0];
-      const link = this.#links.get(launch.executor);
-      if (first === undefined || link === undefined) continue;
-      const known = bins.get(first);
-      if (known !== undefined) {
-        known.launches.push(launch);
-        continue;
-      }
-      link.book.remove(launch.offerIds);
-      const own: Launch[] = [launch];
-      bins.set(first, { bin: { link, offerIds: launch.offerIds, launches: own }, launches: own });
+    for (const { jobId } of launches) {
+      this.#queue.remove(jobId);
+      this.#inHand.add(jobId);
     }
+    const bins = binsOf(launches, this.#links);
+    for (const { link, offerIds } of bins) link.book.remove(offerIds);
     void this.#placing
-      .carryOut(
-        [...bins.values()].map(({ bin }) => bin),
-        (placed) => this.#placed(placed),
-      )
+      .carryOut(bins, (placed) => this.#placed(placed))
       .catch((error: unknown) => this.#ports.failed(error));
   }
 
   #placed(placed: Placed): void {
     switch (placed.kind) {
-      case 'launched':
+      case 'intended':
+        // Updates may be faster than the answer to the launch: from here on the book alone says who holds the job.
         this.#inHand.delete(placed.job.id);
+        return;
+      case 'launched':
         this.#launched(placed.job);
         return;
       case 'doubt':
-        this.#inHand.delete(placed.job.id);
         this.#updates.inDoubt(placed.job);
         return;
       case 'refused':
-        this.#inHand.delete(placed.job.id);
-        void this.#updates.neverRan(placed.job, 'the cluster refused the launch');
+        this.#updates.neverRan(placed.job, placed.because);
         return;
       case 'moved-on':
         this.#inHand.delete(placed.jobId);
@@ -348,10 +344,12 @@ export class Leader implements LinkOwner {
   }
 
   async #readAgain(id: JobId): Promise<void> {
+    if (this.#isClosed) return;
     try {
       const job = await this.#ports.store.job(id);
       if (job?.state === 'pending' && !this.#isClosed) this.#requeue(job);
-    } catch {
+    } catch (error) {
+      worldFailed(this.#ports, 'postponed job not read; tried again', error, { jobId: id });
       this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(id));
     }
   }

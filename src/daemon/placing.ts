@@ -5,10 +5,12 @@
 
 import type { Clock } from '../contracts/clock.js';
 import type { LaunchBatch } from '../contracts/cluster.js';
+import { ServiceError } from '../contracts/errors.js';
 import { DIRECTORIES_AT_ONCE_MAX } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { JobStore } from '../contracts/store.js';
+import { assert } from '../core/assert.js';
 import type { Launch } from '../core/cycle.js';
 import type { Job, LaunchingJob, Placement } from '../core/job.js';
 import { type JobId, type OfferId, taskIdOf } from '../core/units.js';
@@ -32,9 +34,11 @@ export interface PlacingOptions {
 
 /** What became of one planned launch. */
 export type Placed =
+  /** The intent is stored: from now on the book holds the job. One of the next three follows. */
+  | { readonly kind: 'intended'; readonly job: LaunchingJob }
   | { readonly kind: 'launched'; readonly job: LaunchingJob }
   /** The cluster surely did not take it. */
-  | { readonly kind: 'refused'; readonly job: LaunchingJob }
+  | { readonly kind: 'refused'; readonly job: LaunchingJob; readonly because: string }
   /** No answer from the cluster: in doubt until an update or a reconciliation tells. */
   | { readonly kind: 'doubt'; readonly job: LaunchingJob }
   /** The record has moved on (killed, removed): nothing was launched. */
@@ -47,6 +51,27 @@ export interface Bin {
   readonly link: ClusterLink;
   readonly offerIds: readonly OfferId[];
   readonly launches: readonly Launch[];
+}
+
+/** Puts together what shares its offers. */
+export function binsOf(
+  launches: readonly Launch[],
+  links: ReadonlyMap<string, ClusterLink>,
+): readonly Bin[] {
+  const bins = new Map<OfferId, { readonly bin: Bin; readonly launches: Launch[] }>();
+  for (const launch of launches) {
+    const [first] = launch.offerIds;
+    const link = links.get(launch.executor);
+    assert(first !== undefined && link !== undefined, 'a launch uses offers that a link holds');
+    const known = bins.get(first);
+    if (known !== undefined) {
+      known.launches.push(launch);
+      continue;
+    }
+    const own = [launch];
+    bins.set(first, { bin: { link, offerIds: launch.offerIds, launches: own }, launches: own });
+  }
+  return [...bins.values()].map(({ bin }) => bin);
 }
 
 export class Placing {
@@ -80,7 +105,9 @@ export class Placing {
         this.#ports.store.scripts(ids),
       ]);
     } catch (error) {
-      const because = (error as Error).message;
+      if (!(error instanceof ServiceError)) throw error;
+      const because = error.message;
+      if (this.#isClosed) return;
       for (const bin of bins) {
         bin.link.cluster.decline(bin.offerIds, 0);
         for (const { jobId } of bin.launches) tell({ kind: 'postponed', jobId, because });
@@ -106,8 +133,11 @@ export class Placing {
         return this.#intend(launch, job, script, tell);
       }),
     );
-    const stored = intents.filter((job) => job !== undefined);
     if (this.#isClosed) return;
+    const stored = this.#stillWanted(
+      intents.filter((job) => job !== undefined),
+      tell,
+    );
     if (stored.length === 0) {
       bin.link.cluster.decline(bin.offerIds, 0);
       return;
@@ -120,8 +150,23 @@ export class Placing {
       orders: stored.map((job) => taskOrder(job, context)),
     };
     const [answer = 'doubt'] = await bin.link.cluster.launch([batch]);
-    const kind = answer === 'sent' ? 'launched' : answer;
-    for (const job of stored) tell({ kind, job });
+    for (const job of stored)
+      if (answer === 'refused')
+        tell({ kind: 'refused', job, because: 'the cluster refused the launch' });
+      else tell({ kind: answer === 'sent' ? 'launched' : 'doubt', job });
+  }
+
+  /**
+   * An intent may have waited for the directories of others in its ACCEPT. A kill that came meanwhile, or a cluster
+   * that was asked and did not know the task, has settled the launch: sent now, it would run beside its successor.
+   */
+  #stillWanted(stored: readonly LaunchingJob[], tell: (placed: Placed) => void): LaunchingJob[] {
+    return stored.filter((job) => {
+      const now = this.#book.get(job.id);
+      const isWanted = now?.state === 'launching' && now.placement.taskId === job.placement.taskId;
+      if (!isWanted) tell({ kind: 'refused', job, because: 'settled before it was sent' });
+      return isWanted;
+    });
   }
 
   /** Directory, then intent. Undefined: told already, nothing to launch. */
@@ -131,6 +176,10 @@ export class Placing {
     script: string,
     tell: (placed: Placed) => void,
   ): Promise<LaunchingJob | undefined> {
+    if (job.state !== 'pending') {
+      tell({ kind: 'moved-on', jobId: job.id, job });
+      return undefined;
+    }
     const number = job.launches + 1;
     let directory: string;
     try {
@@ -154,6 +203,7 @@ export class Placing {
     const applied = await this.#book.apply(job.id, { kind: 'placed', placement, directory }, job);
     if (applied.kind === 'moved' && applied.job.state === 'launching') {
       this.#accounting.charge(applied.job);
+      tell({ kind: 'intended', job: applied.job });
       return applied.job;
     }
     tell({

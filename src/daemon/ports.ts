@@ -1,7 +1,8 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
 import type { Clock, Timers } from '../contracts/clock.js';
+import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
-import type { Log } from '../contracts/log.js';
+import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { JobStore } from '../contracts/store.js';
 import type { Policy } from '../core/policy.js';
@@ -19,6 +20,17 @@ export interface SchedulerPorts {
   readonly installation: string;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
   readonly failed: (error: unknown) => void;
+}
+
+/** What the world did is said, and tried again by whoever calls this; what we did ends the process. */
+export function worldFailed(
+  { log, failed }: Pick<SchedulerPorts, 'log' | 'failed'>,
+  message: string,
+  error: unknown,
+  facts: Facts = {},
+): void {
+  if (error instanceof ServiceError) log.warn(message, { ...facts, error });
+  else failed(error);
 }
 
 export interface SchedulerOptions {

@@ -25,7 +25,8 @@ export class SchedulerDaemon {
   readonly #makeClusters: () => readonly Cluster[];
   readonly #leadership: Leadership;
   #leader: Leader | undefined;
-  #isStopped = false;
+  /** Counts terms; what a former one still does, or learns, must not touch the present one. */
+  #term = 0;
 
   constructor(
     ports: SchedulerPorts,
@@ -37,7 +38,7 @@ export class SchedulerDaemon {
     this.#makeClusters = makeClusters;
     this.#leadership = new Leadership(ports, options, {
       taken: (lease) => void this.#lead(lease),
-      lost: () => void this.#resign(),
+      lost: () => void this.#resign().catch(ports.failed),
     });
   }
 
@@ -47,7 +48,6 @@ export class SchedulerDaemon {
 
   /** Leaves the tasks alone and frees the lease. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
     await this.#resign();
     await this.#leadership.stop();
   }
@@ -71,27 +71,36 @@ export class SchedulerDaemon {
   }
 
   async #lead(lease: Lease): Promise<void> {
+    this.#term += 1;
+    const term = this.#term;
     try {
       const leader = await Leader.takeOver(
         this.#ports,
         this.#options,
         lease,
         this.#makeClusters(),
-        () => this.#leadership.fencedOut(),
+        () => {
+          if (term === this.#term) this.#leadership.fencedOut();
+        },
       );
-      // The term may have ended while the record was read: then nothing of it may act.
-      if (this.#isStopped || !this.#leadership.holds(lease.epoch)) return;
+      // The lease may have been lost while the record was read: then this term never begins.
+      if (term !== this.#term) {
+        await leader.stop();
+        return;
+      }
       this.#leader = leader;
       await leader.start();
       // What was submitted while the record was read: its notice found no leader.
       leader.submitted();
     } catch (error) {
-      if (isAway(error)) this.#leadership.giveUp('the store went away while its record was read');
-      else this.#ports.failed(error);
+      if (!isAway(error)) this.#ports.failed(error);
+      else if (term === this.#term)
+        this.#leadership.giveUp('the store went away while its record was read');
     }
   }
 
   async #resign(): Promise<void> {
+    this.#term += 1;
     const leader = this.#leader;
     this.#leader = undefined;
     await leader?.stop();

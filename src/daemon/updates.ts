@@ -5,28 +5,39 @@
 
 import type { Timer } from '../contracts/clock.js';
 import type { TaskUpdate } from '../contracts/cluster.js';
+import { ServiceError } from '../contracts/errors.js';
 import {
   EXIT_FILE_WAIT_MS,
   KILL_GRACE_MS,
   LOST_GRACE_MS,
-  ORPHAN_KILLS_MAX,
   UPDATE_OVERDUE_MS,
 } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
-import type { KillingJob, LiveJob } from '../core/job.js';
+import { isLive, type Job, type KillingJob, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
-import { type AgentId, parseTaskId, type TaskId } from '../core/units.js';
+import { type AgentId, type JobId, parseTaskId, type TaskId } from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
-import type { SchedulerPorts } from './ports.js';
+import { Orphans } from './orphans.js';
+import { type SchedulerPorts, worldFailed } from './ports.js';
 
 export interface UpdatesOwner {
   /** An event was carried out on a job whose task runs (or ran) on that executor. */
   applied(applied: Applied, executor: string): void;
+  /** A job turned out to hold a task. */
+  found(job: LiveJob): void;
   linkOf(executor: string): ClusterLink | undefined;
 }
 
+/** What a task id of our form stands for. */
+interface OurTask {
+  readonly jobId: JobId;
+  readonly launch: number;
+}
+
+/** A kill is sent again after this, until the task's end is known. */
+const KILL_AGAIN_MS = 10_000;
 /** Pause before a task that the cluster does not know is asked about again. */
 const ASK_AGAIN_MS = 10_000;
 /** How often the job directory is looked at for an exit code that is not there yet. */
@@ -43,13 +54,14 @@ export class Updates {
   /** When (monotonic) each task's kill was last sent. */
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
-  #orphansKilled = 0;
+  readonly #orphans: Orphans;
   #isClosed = false;
 
   constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner) {
     this.#ports = ports;
     this.#book = book;
     this.#owner = owner;
+    this.#orphans = new Orphans(ports.installation, ports.log);
   }
 
   close(): void {
@@ -65,7 +77,11 @@ export class Updates {
   }
 
   take(link: ClusterLink, update: TaskUpdate): void {
-    void this.#take(link, update).catch((error: unknown) => this.#ports.failed(error));
+    this.#take(link, update).catch((error: unknown) =>
+      worldFailed(this.#ports, 'update not taken in; it comes again', error, {
+        taskId: update.taskId,
+      }),
+    );
   }
 
   async #take(link: ClusterLink, update: TaskUpdate): Promise<void> {
@@ -77,17 +93,24 @@ export class Updates {
       return;
     }
     const job = this.#book.get(ours.jobId);
-    if (job === undefined || job.placement.taskId !== update.taskId) {
-      this.#unheld(link, update);
-      this.#acknowledge(link, update);
-      return;
-    }
+    if (job?.placement.taskId === update.taskId)
+      await this.#held(link, update, { job, launch: ours.launch });
+    else await this.#unheld(link, update, ours);
+  }
+
+  async #held(
+    link: ClusterLink,
+    update: TaskUpdate,
+    { job, launch }: { job: LiveJob; launch: number },
+  ): Promise<void> {
     const said = verdict(job, update, {
       at: this.#ports.clock.now(),
       doubt: this.#unknowns.get(update.taskId) ?? null,
       lostGraceMs: LOST_GRACE_MS,
     });
-    await this.#follow(link, { job, launch: ours.launch, said });
+    // Only answers in a row count.
+    if (said.kind !== 'ask-again') this.#unknowns.delete(update.taskId);
+    await this.#follow(link, { job, launch, said });
     this.#acknowledge(link, update);
   }
 
@@ -103,7 +126,8 @@ export class Updates {
         this.#unknowns.set(taskId, said.doubt);
         // Not at once: a master that has just started learns what its agents run.
         this.#ports.timers.after(ASK_AGAIN_MS, () => {
-          if (this.#book.get(job.id)?.placement.taskId === taskId) link.ask({ taskId, agentId });
+          if (!this.#isClosed && this.#book.get(job.id)?.placement.taskId === taskId)
+            link.ask({ taskId, agentId });
         });
         return;
       }
@@ -128,24 +152,35 @@ export class Updates {
     if (update.receipt !== null && !this.#isClosed) link.cluster.acknowledge(update);
   }
 
-  /** No live job holds this task: its end is old news; alive, it is an orphan. */
-  #unheld(link: ClusterLink, update: TaskUpdate): void {
-    if (!ALIVE.has(update.state)) return;
-    const installation = update.labels['godocker.installation'];
-    if (installation !== undefined && installation !== this.#ports.installation) return;
-    this.#orphansKilled += 1;
-    if (this.#orphansKilled > ORPHAN_KILLS_MAX) {
-      this.#ports.log.error('orphan left alive: too many for one term, see the administrator', {
+  /**
+   * The book holds no such task, but only the store can say that no job does. A record that cannot be read, or a store
+   * that cannot be asked, proves nothing: the task is left alone, its update unacknowledged, and comes again.
+   */
+  async #unheld(link: ClusterLink, update: TaskUpdate, ours: OurTask): Promise<void> {
+    let record: Job | undefined;
+    try {
+      record = await this.#ports.store.job(ours.jobId);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      this.#ports.log.error('task left alone: the record of its job cannot be read', {
         taskId: update.taskId,
+        error,
       });
       return;
     }
-    this.#ports.log.warn('orphan killed: a task that no job holds', { taskId: update.taskId });
-    link.cluster.kill({
-      taskId: update.taskId,
-      agentId: update.agentId,
-      graceMs: KILL_GRACE_MS,
-    });
+    if (this.#isClosed) return;
+    if (record !== undefined && isLive(record) && record.placement.taskId === update.taskId) {
+      // A record that could not be read when the term began.
+      if (this.#book.get(record.id) === undefined && !this.#book.isBusy(record.id))
+        this.#owner.found(record);
+      await this.#held(link, update, { job: record, launch: ours.launch });
+      return;
+    }
+    if (ALIVE.has(update.state) && this.#orphans.condemns(update, ours.launch, record)) {
+      const { taskId, agentId } = update;
+      link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
+    }
+    this.#acknowledge(link, update);
   }
 
   // ---- exit codes that the cluster does not tell
@@ -172,6 +207,7 @@ export class Updates {
   /** An ACCEPT without an answer: never repeated; the subscription is renewed if no update tells. */
   inDoubt(job: LiveJob): void {
     const { taskId, executor } = job.placement;
+    if (this.#isClosed || this.#isSettled(job)) return;
     this.#ports.log.warn('launch in doubt', { taskId });
     const timer = this.#ports.timers.after(UPDATE_OVERDUE_MS, () => {
       this.#doubts.delete(taskId);
@@ -180,20 +216,46 @@ export class Updates {
     this.#doubts.set(taskId, timer);
   }
 
+  /** Whether an update told of the task, or its end, before the launch was left without an answer. */
+  #isSettled({ id, placement }: LiveJob): boolean {
+    const now = this.#book.get(id);
+    if (now?.placement.taskId !== placement.taskId) return true;
+    return now.state !== 'launching' && now.startedAt !== null;
+  }
+
+  /** A new stream shuts out every older call, and each task is being asked about on it: nothing else settles a doubt. */
+  connected(executor: string): void {
+    for (const { placement } of this.#book.live())
+      if (placement.executor === executor) this.#settleDoubt(placement.taskId);
+  }
+
+  /** Asks about launches without a word, and sends kills without an effect again. */
+  sweep(): void {
+    const now = this.#ports.clock.now();
+    for (const job of this.#book.live()) {
+      const { taskId, agentId, executor, placedAt } = job.placement;
+      if (job.state === 'killing') this.#killAgain(job);
+      const isSilent = job.state === 'launching' && now - placedAt > UPDATE_OVERDUE_MS;
+      // A launch in doubt is asked about on a new stream only.
+      if (isSilent && !this.#doubts.has(taskId))
+        this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UPDATE_OVERDUE_MS);
+    }
+  }
+
   #settleDoubt(taskId: TaskId): void {
     this.#doubts.get(taskId)?.cancel();
     this.#doubts.delete(taskId);
   }
 
   /** The cluster surely did not take the launch. */
-  async neverRan(job: LiveJob, because: string): Promise<void> {
-    this.#ports.log.warn('launch refused', { taskId: job.placement.taskId, because });
-    await this.#apply(job, {
-      kind: 'neverRan',
-      taskId: job.placement.taskId,
-      because: { code: 'dropped', facts: { message: because } },
-      graceMs: 0,
-    });
+  neverRan(job: LiveJob, message: string): void {
+    const { taskId } = job.placement;
+    this.#ports.log.warn('launch refused', { taskId, because: message });
+    const because = { code: 'dropped', facts: { message } } as const;
+    this.#apply(job, { kind: 'neverRan', taskId, because, graceMs: 0 }).catch((error: unknown) =>
+      // Reconciliation will find that nobody knows the task.
+      worldFailed(this.#ports, 'refused launch not taken back', error, { taskId }),
+    );
   }
 
   // ---- kills
@@ -203,14 +265,14 @@ export class Updates {
     task: { readonly taskId: TaskId; readonly agentId: AgentId | null },
   ): void {
     this.#killsSent.set(task.taskId, this.#ports.clock.monotonicMs());
-    this.#owner.linkOf(executor)?.cluster.kill({ ...task, graceMs: KILL_GRACE_MS });
+    const { taskId, agentId } = task;
+    this.#owner.linkOf(executor)?.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
   }
 
   /** Sent again until the end is known: calls to a master are at most once. */
-  killAgain(job: KillingJob, eachMs: number): void {
-    const { taskId, agentId, executor } = job.placement;
-    const sentMs = this.#killsSent.get(taskId) ?? Number.NEGATIVE_INFINITY;
-    if (this.#ports.clock.monotonicMs() - sentMs >= eachMs)
-      this.kill(executor, { taskId, agentId });
+  #killAgain({ placement }: KillingJob): void {
+    const sentMs = this.#killsSent.get(placement.taskId) ?? Number.NEGATIVE_INFINITY;
+    if (this.#ports.clock.monotonicMs() - sentMs >= KILL_AGAIN_MS)
+      this.kill(placement.executor, placement);
   }
 }

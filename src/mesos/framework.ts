@@ -15,7 +15,7 @@ import { agentId, type OfferId, offerId } from '../core/units.js';
 import * as calls from './calls.js';
 import { type ConnectionOptions, MasterConnection, type MesosPorts } from './connection.js';
 import { clusterOffer, isReceipt, roleOf, taskUpdate } from './events.js';
-import type { Call, Event, Offer } from './messages.js';
+import type { Call, Event, Offer, TaskStatus } from './messages.js';
 import { Stock, type TaskForm, taskInfo } from './orders.js';
 
 export type { MesosPorts } from './connection.js';
@@ -45,7 +45,9 @@ export class MesosFramework implements Cluster {
   readonly #launching = new Map<string, Promise<LaunchAnswer>>();
   /** Tasks whose ACCEPT got no answer on the present stream: nothing may be said of them before the next one. */
   readonly #doubts = new Set<string>();
-  #afterRenewal: (() => void)[] = [];
+  /** Tasks that were told of before their ACCEPT was answered: it has arrived, whatever the answer. */
+  readonly #arrived = new Set<string>();
+  #afterRenewal: { readonly taskId: string; readonly call: () => void }[] = [];
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: MesosOptions) {
@@ -105,7 +107,9 @@ export class MesosFramework implements Cluster {
     const answer = await answered;
     for (const { taskId } of orders) {
       this.#launching.delete(taskId);
-      if (answer === 'doubt' && session === this.#connection.session) this.#doubts.add(taskId);
+      const hasArrived = this.#arrived.delete(taskId);
+      if (answer === 'doubt' && !hasArrived && session === this.#connection.session)
+        this.#doubts.add(taskId);
     }
     if (answer === 'refused' && session === this.#connection.session) this.#giveBack(offers);
     return answer;
@@ -165,8 +169,19 @@ export class MesosFramework implements Cluster {
   #onceSettled(taskId: string, call: () => void): void {
     const launching = this.#launching.get(taskId);
     if (launching !== undefined) void launching.then(() => this.#onceSettled(taskId, call));
-    else if (this.#doubts.has(taskId)) this.#afterRenewal.push(call);
+    else if (this.#doubts.has(taskId)) this.#afterRenewal.push({ taskId, call });
     else call();
+  }
+
+  /** News of a task prove that its ACCEPT has arrived: what waited for the next stream need not. */
+  #settle({ task_id: { value: taskId }, reason }: TaskStatus): void {
+    // Answers to reconciliation prove nothing: they may be about a task that the master has yet to hear of.
+    if (reason === 'REASON_RECONCILIATION') return;
+    if (this.#launching.has(taskId)) this.#arrived.add(taskId);
+    if (!this.#doubts.delete(taskId)) return;
+    const held = this.#afterRenewal.filter((waiting) => waiting.taskId === taskId);
+    this.#afterRenewal = this.#afterRenewal.filter((waiting) => waiting.taskId !== taskId);
+    for (const { call } of held) call();
   }
 
   /** Offers that the master counts as ours but nobody here does. */
@@ -218,7 +233,7 @@ export class MesosFramework implements Cluster {
     this.#isConnected = true;
     this.#ports.log.info('subscribed', { frameworkId, master: session?.target.origin });
     this.#listener?.connected({ frameworkId, isNew });
-    for (const call of held) call();
+    for (const { call } of held) call();
     for (const event of events) if (session === this.#connection.session) this.#deliver(event);
     this.#firstAttempt();
   }
@@ -252,8 +267,9 @@ export class MesosFramework implements Cluster {
         break;
       }
       case 'UPDATE':
-        if (event.update !== undefined)
-          this.#listener?.updated(taskUpdate(event.update.status, this.#ports.clock.now()));
+        if (event.update === undefined) break;
+        this.#settle(event.update.status);
+        this.#listener?.updated(taskUpdate(event.update.status, this.#ports.clock.now()));
         break;
       case 'FAILURE': {
         const agent = event.failure?.agent_id?.value;

@@ -187,6 +187,41 @@ t.test(
   },
 );
 
+for (const order of ['before', 'after'] as const)
+  t.test(
+    `an update ${order} the missing answer: the ACCEPT has arrived, kills go out`,
+    async (t) => {
+      const stage = await new Stage('f1').up();
+      stage.offer('o1');
+      const launched = stage.framework.launch([aBatch(['o1'], 7)]);
+      const accept = only(stage);
+      const runs = (reason?: 'REASON_RECONCILIATION') =>
+        stage.say({
+          type: 'UPDATE',
+          update: {
+            status: {
+              task_id: { value: '7-1' },
+              agent_id: { value: 'a1' },
+              state: 'TASK_RUNNING',
+              ...(reason === undefined ? {} : { reason }),
+            },
+          },
+        });
+      if (order === 'before') runs();
+      else runs('REASON_RECONCILIATION');
+      await accept.answer(UNANSWERED);
+      t.strictSame(await launched, ['doubt']);
+      stage.framework.kill(theKill('7-1'));
+      await settle();
+      if (order === 'after') {
+        t.strictSame(stage.sent(), [], 'an answer to a reconciliation proves nothing');
+        runs();
+        await settle();
+      }
+      t.strictSame(types(stage.sent()), ['KILL']);
+    },
+  );
+
 const ANSWERS: Record<string, readonly [Answer, LaunchAnswer, boolean]> = {
   '202': [TAKEN, 'sent', false],
   'another stream is current': [

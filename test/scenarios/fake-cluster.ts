@@ -28,6 +28,8 @@ export class FakeCluster implements Cluster {
   #isConnected = false;
   /** Launches without an answer on the present stream: nothing is asked about them before the next. */
   readonly #doubts = new Set<TaskId>();
+  readonly #unanswered = new Set<TaskId>();
+  readonly #arrived = new Set<TaskId>();
 
   constructor(master: FakeMaster, time: FakeTime, holder: Holder) {
     this.#master = master;
@@ -52,6 +54,15 @@ export class FakeCluster implements Cluster {
       word(this.#listener);
   }
 
+  /** News of a task prove that its launch has arrived. */
+  tells(update: TaskUpdate): void {
+    if (update.reason !== 'reconciliation') {
+      this.#doubts.delete(update.taskId);
+      if (this.#unanswered.has(update.taskId)) this.#arrived.add(update.taskId);
+    }
+    this.hears((listener) => listener.updated(update));
+  }
+
   subscribed(): void {
     this.#isConnected = true;
     this.#doubts.clear();
@@ -70,11 +81,15 @@ export class FakeCluster implements Cluster {
   async #launch(batch: LaunchBatch): Promise<LaunchAnswer> {
     this.#holder.reaches('before accept');
     if (!this.#reachesMaster('accept')) return 'refused';
+    for (const { taskId } of batch.orders) this.#unanswered.add(taskId);
     const answered = this.#master.accept(this, batch);
     this.#holder.reaches('after accept');
     const answer = await answered;
     if (this.#holder.isDead) return new Promise(() => {});
-    if (answer === 'doubt') for (const { taskId } of batch.orders) this.#doubts.add(taskId);
+    for (const { taskId } of batch.orders) {
+      this.#unanswered.delete(taskId);
+      if (!this.#arrived.delete(taskId) && answer === 'doubt') this.#doubts.add(taskId);
+    }
     return answer;
   }
 

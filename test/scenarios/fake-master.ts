@@ -29,8 +29,10 @@ export interface FakeTask {
   readonly agentId: AgentId;
   readonly labels: Readonly<Record<string, string>>;
   isAlive: boolean;
-  /** Reported lost, gone or unreachable: another launch may be allowed. */
+  /** Reported lost, gone or unreachable, and not seen since. */
   isCutOff: boolean;
+  /** Reported lost or gone, if only once: another launch beside it is nobody's fault. */
+  isExcused: boolean;
   last: TaskState;
   /** Everything reported with a receipt and not acknowledged. */
   readonly unacknowledged: TaskUpdate[];
@@ -76,6 +78,10 @@ export class FakeMaster {
   readonly faults: string[] = [];
   /** Fates of the next ACCEPTs; an empty list means `sent`. */
   readonly fates: LaunchFate[] = [];
+  /** All that was reported with a receipt, in order. */
+  readonly updates: TaskUpdate[] = [];
+  /** Neither updates nor kills arrive; agents repeat what has a receipt. */
+  isDeaf = false;
   readonly #used = new Set<OfferId>();
   readonly #late: { session: FakeCluster; orders: readonly TaskOrder[] }[] = [];
   readonly #held: { answer: (answer: LaunchAnswer) => void }[] = [];
@@ -121,6 +127,7 @@ export class FakeMaster {
   }
 
   up(): void {
+    if (this.#isUp) return;
     this.#isUp = true;
     if (this.#waiting !== undefined) this.connect(this.#waiting);
   }
@@ -203,7 +210,7 @@ export class FakeMaster {
     for (const { taskId, agentId: agent, labels } of orders) {
       if (this.tasks.has(taskId)) this.faults.push(`task id ${taskId} used twice`);
       for (const other of this.tasksOf(taskId))
-        if (other.isAlive && !other.isCutOff)
+        if (other.isAlive && !other.isExcused)
           this.faults.push(`${taskId} launched beside ${other.taskId}`);
       this.run(taskId, agent, labels);
     }
@@ -217,6 +224,7 @@ export class FakeMaster {
       labels,
       isAlive: true,
       isCutOff: false,
+      isExcused: false,
       last: 'staging',
       unacknowledged: [],
       kills: 0,
@@ -246,14 +254,19 @@ export class FakeMaster {
     if (task === undefined) return;
     task.last = state;
     task.isCutOff = CUT_OFF.has(state);
+    if (task.isCutOff && state !== 'unreachable') task.isExcused = true;
     if (ENDS.has(state)) task.isAlive = task.isCutOff;
     const update = this.#update(task, state, told);
-    if (update.receipt !== null) task.unacknowledged.push(update);
-    this.deliver(update);
+    if (update.receipt !== null) {
+      task.unacknowledged.push(update);
+      this.updates.push(update);
+    }
+    if (!this.isDeaf) this.deliver(update);
   }
 
   #say(taskId: TaskId, agent: AgentId | null, state: TaskState, told: Told): void {
-    this.deliver(this.#update({ taskId, agentId: agent, labels: {} }, state, told));
+    const labels = this.tasks.get(taskId)?.labels ?? {};
+    this.deliver(this.#update({ taskId, agentId: agent, labels }, state, told));
   }
 
   #update(
@@ -282,7 +295,7 @@ export class FakeMaster {
   }
 
   deliver(update: TaskUpdate): void {
-    this.session?.hears((listener) => listener.updated(update));
+    this.session?.tells(update);
   }
 
   /** Agents send again what nobody acknowledged. */
@@ -313,7 +326,7 @@ export class FakeMaster {
   killed(taskId: TaskId): void {
     this.calls.push(`kill ${taskId}`);
     const task = this.tasks.get(taskId);
-    if (task !== undefined) task.kills += 1;
+    if (task !== undefined && !this.isDeaf) task.kills += 1;
   }
 
   // ---- reconciliation

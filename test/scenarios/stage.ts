@@ -67,6 +67,7 @@ class Incarnation {
   async #around(when: 'before' | 'after', method: StoreMethod): Promise<void> {
     this.reaches(`${when} ${method}`);
     if (this.isDead) return NEVER;
+    if (when === 'before') this.#stage.called(method);
     await this.#stage.trouble[when]?.(method);
     return this.isDead ? NEVER : undefined;
   }
@@ -84,6 +85,7 @@ export class Stage {
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();
+  readonly seenKills = new Map<string, number>();
   trouble: {
     before?: ((method: StoreMethod) => void | Promise<void>) | undefined;
     after?: ((method: StoreMethod) => void | Promise<void>) | undefined;
@@ -92,11 +94,28 @@ export class Stage {
   crashPoint: string | undefined;
   /** Directories that cannot be made now. */
   readonly badDirectories = new Set<JobId>();
-  /** Directories whose making waits until they are taken out. */
+  /** Directories whose making waits until they are taken out, and `hurry` is called. */
   readonly slowDirectories = new Set<JobId>();
+  readonly #slow: (() => void)[] = [];
   readonly exitFiles = new Map<string, string>();
+  /** Jobs whose end was told to listeners. */
+  readonly ended: JobId[] = [];
+  readonly #attempts = new Map<StoreMethod, number>();
   #incarnations = 0;
   #running: Incarnation | undefined;
+
+  constructor() {
+    this.events.on('job:ended', ({ jobId }) => this.ended.push(jobId));
+  }
+
+  /** How often the daemon called the store so. */
+  attempts(method: StoreMethod): number {
+    return this.#attempts.get(method) ?? 0;
+  }
+
+  called(method: StoreMethod): void {
+    this.#attempts.set(method, this.attempts(method) + 1);
+  }
 
   get daemon(): SchedulerDaemon | undefined {
     return this.#running?.isDead === false ? this.#running.daemon : undefined;
@@ -128,8 +147,7 @@ export class Stage {
   storage(process: { readonly isDead: boolean }): FileStorage {
     return {
       prepare: async ({ id }) => {
-        while (this.slowDirectories.has(id))
-          await new Promise<void>((go) => this.time.after(50, go));
+        while (this.slowDirectories.has(id)) await new Promise<void>((go) => this.#slow.push(go));
         if (process.isDead) return NEVER;
         if (this.badDirectories.has(id)) throw new Error('no space left on device');
         return `/shared/${id}`;
@@ -137,6 +155,10 @@ export class Stage {
       exitFile: async (directory, launch) =>
         process.isDead ? NEVER : this.exitFiles.get(`${directory}/${launch}`),
     };
+  }
+
+  hurry(): void {
+    for (const go of this.#slow.splice(0)) go();
   }
 
   id(name: string): JobId {

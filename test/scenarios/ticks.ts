@@ -176,6 +176,7 @@ export const directoryIsFine =
   (stage) => {
     stage.badDirectories.delete(stage.id(name));
     stage.slowDirectories.delete(stage.id(name));
+    stage.hurry();
   };
 /** The file server hangs on this job's directory until `directoryIsFine`. */
 export const directoryHangs =
@@ -198,10 +199,13 @@ export const crashAt =
   (stage) => {
     stage.crashPoint = point;
   };
-export const restart = (): Tick => (stage) => {
-  stage.crash();
-  stage.start();
-};
+/** Not alone, it takes the lease only when it has seen it go stale. */
+export const restart =
+  ({ isAlone = true } = {}): Tick =>
+  (stage) => {
+    stage.crash();
+    stage.start(isAlone);
+  };
 
 /** Another daemon takes the lease away. */
 export const anotherLeads = (): Tick => async (stage) => {
@@ -260,6 +264,15 @@ export const expectKills =
       count,
       `kills of ${name}`,
     );
+
+/** At least one kill more than when the scenario last looked; repeats do no harm. */
+export const expectKilled =
+  (name: string): Tick =>
+  (stage, t) => {
+    const kills = stage.master.tasks.get(stage.taskId(name))?.kills ?? 0;
+    t.ok(kills > (stage.seenKills.get(name) ?? 0), `${name} is killed`);
+    stage.seenKills.set(name, kills);
+  };
 
 export const expectStrayKills =
   (id: string, count: number): Tick =>
