@@ -89,7 +89,7 @@ export class SimMaster implements MasterSide {
     this.#ports = ports;
     this.#electedMs = ports.time.nowMs;
     this.#desk = new OfferDesk(name, ports.time, {
-      agents: () => this.#agents.values(),
+      agents: () => [...this.#agents].flatMap(([id, agent]) => (agent.id === id ? [agent] : [])),
       freeOf: (agent) => this.#freeOf(agent),
       send: (frameworkId, event) => this.#send(frameworkId, event),
     });
@@ -261,7 +261,7 @@ export class SimMaster implements MasterSide {
 
   #toAgent(agentId: string, tell: (agent: SimAgent) => void): void {
     const agent = this.#agents.get(agentId);
-    if (agent === undefined) return;
+    if (agent === undefined || agent.id !== agentId) return;
     const { connection } = agent;
     this.#inOrder(agentId, () => {
       const isSame = agent.id === agentId && agent.connection === connection;
@@ -318,7 +318,9 @@ export class SimMaster implements MasterSide {
     if (task !== undefined) return task.state;
     if (agentId === undefined)
       return registry.admitted.size > this.#agents.size ? undefined : 'TASK_UNKNOWN';
-    if (this.#agents.has(agentId)) return 'TASK_GONE';
+    const agent = this.#agents.get(agentId);
+    // Its machine is another agent by now, which this one's end has still to show.
+    if (agent !== undefined) return agent.id === agentId ? 'TASK_GONE' : undefined;
     if (registry.unreachable.has(agentId)) return 'TASK_UNREACHABLE';
     if (registry.gone.has(agentId)) return 'TASK_GONE_BY_OPERATOR';
     if (!registry.admitted.has(agentId)) return 'TASK_UNKNOWN';
