@@ -23,6 +23,7 @@ import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
+import { SteadyTime } from './steady-time.js';
 import { Updates } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
@@ -34,6 +35,7 @@ export class Leader implements LinkOwner {
   readonly #ports: SchedulerPorts;
   readonly #options: SchedulerOptions;
   readonly #queue = new PendingQueue();
+  readonly #steady: SteadyTime;
   readonly #book: JobBook;
   readonly #placing: Placing;
   readonly #updates: Updates;
@@ -58,11 +60,12 @@ export class Leader implements LinkOwner {
     this.#ports = ports;
     this.#options = options;
     this.#book = book;
+    this.#steady = new SteadyTime(ports.clock);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        this.#queue.add(row);
+        this.#queue.add({ ...row, notBefore: this.#steady.fromRecord(row.notBefore) });
         this.#newWork();
       },
       killWanted: (id) => void this.#kill(id),
@@ -257,8 +260,8 @@ export class Leader implements LinkOwner {
     const startedMs = this.#ports.clock.monotonicMs();
     this.#lastCycleMs = startedMs;
     const at = this.#ports.clock.now();
-    this.#queue.due(at);
-    this.#watchDue(at);
+    this.#queue.due(this.#steady.now());
+    this.#watchDue();
     if (this.#isClosed || this.#queue.size === 0) return;
     const links = [...this.#links.values()];
     const offers = links.flatMap((link) => [...link.book.all()]);
@@ -292,13 +295,13 @@ export class Leader implements LinkOwner {
     this.#wantsOffers = false;
   }
 
-  #watchDue(at: Instant): void {
+  #watchDue(): void {
     this.#dueTimer?.cancel();
     const next = this.#queue.nextDueAt();
     this.#dueTimer =
       next === null
         ? undefined
-        : this.#ports.timers.after(Math.max(1, next - at), () => this.#newWork());
+        : this.#ports.timers.after(Math.max(1, next - this.#steady.now()), () => this.#newWork());
   }
 
   #carryOut(launches: readonly Launch[]): void {
@@ -388,7 +391,8 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const { id, owner, project, submittedAt, notBefore, spec } = job;
+    const { id, owner, project, submittedAt, spec } = job;
+    const notBefore = this.#steady.fromStep(job.notBefore);
     const { needs, constraints, executor } = spec;
     this.#queue.add({ id, owner, project, submittedAt, needs, constraints, executor, notBefore });
     this.#newWork();

@@ -165,7 +165,6 @@ export class World {
     users.trouble = 0;
     for (const { process, wire } of this.#schedulers) {
       process.stepsLeft = Number.POSITIVE_INFINITY;
-      process.wallOffsetMs = 0;
       wire.heal();
       if (process.isStopped) process.thaw();
     }

@@ -44,7 +44,7 @@ export class MemoryRecord {
     [];
 
   put(job: Job): void {
-    this.jobs.set(job.id, structuredClone(job));
+    this.jobs.set(job.id, frozen(structuredClone(job)));
     this.history.push({ id: job.id, state: job.state, launches: job.launches });
   }
 }
@@ -267,8 +267,15 @@ export class MemoryStore implements Store {
   }
 }
 
+/** Callers may share it: nobody can change it. */
+function frozen<T extends object>(value: T): T {
+  for (const part of Object.values(value) as unknown[])
+    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) frozen(part);
+  return Object.freeze(value);
+}
+
 const readable = ({ jobs, damaged }: MemoryRecord, id: JobId): Job | undefined =>
-  damaged.has(id) ? undefined : structuredClone(jobs.get(id));
+  damaged.has(id) ? undefined : jobs.get(id);
 
 /** Every readable job, in order of id. */
 const all = (record: MemoryRecord): Job[] =>
