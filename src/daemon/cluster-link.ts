@@ -173,7 +173,8 @@ export class ClusterLink implements ClusterListener {
       this.#ageTimer = undefined;
       const old = this.book.takeOlder(OFFER_HELD_MS_MAX, this.#ports.clock.monotonicMs());
       if (old.length > 0) this.cluster.decline(old, REFUSE_MS);
-      if (this.book.size === 0 && !this.#owner.hasPending() && !this.#isSuppressed) {
+      // Not only when the last one went: with many agents new ones would always have come meanwhile.
+      if (old.length > 0 && !this.#owner.hasPending() && !this.#isSuppressed) {
         this.#isSuppressed = true;
         this.cluster.suppress();
       }

@@ -15,7 +15,7 @@ import {
 import { unreachable } from '../core/assert.js';
 import { isLive, type Job, type KillingJob, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
-import { type AgentId, type JobId, parseTaskId, type TaskId } from '../core/units.js';
+import { type AgentId, instant, type JobId, parseTaskId, type TaskId } from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
@@ -104,7 +104,8 @@ export class Updates {
     { job, launch }: { job: LiveJob; launch: number },
   ): Promise<void> {
     const said = verdict(job, update, {
-      at: this.#ports.clock.now(),
+      // Only spans between answers count, and the wall clock may jump.
+      at: instant(this.#ports.clock.monotonicMs()),
       doubt: this.#unknowns.get(update.taskId) ?? null,
       lostGraceMs: LOST_GRACE_MS,
     });
@@ -123,7 +124,8 @@ export class Updates {
         return;
       case 'ask-again': {
         const { taskId, agentId } = job.placement;
-        this.#unknowns.set(taskId, said.doubt);
+        if (said.doubt === null) this.#unknowns.delete(taskId);
+        else this.#unknowns.set(taskId, said.doubt);
         // Not at once: a master that has just started learns what its agents run.
         this.#ports.timers.after(ASK_AGAIN_MS, () => {
           if (!this.#isClosed && this.#book.get(job.id)?.placement.taskId === taskId)

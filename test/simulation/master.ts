@@ -308,7 +308,10 @@ export class SimMaster implements MasterSide {
     const state = this.#stateOf(taskId, agentId);
     if (state === undefined) return;
     const known = this.#tasks.get(taskId)?.agentId ?? agentId ?? '';
-    this.#say(framework.id, taskId, known, state, { reason: 'REASON_RECONCILIATION' });
+    this.#say(framework.id, taskId, known, state, {
+      reason: 'REASON_RECONCILIATION',
+      message: 'Reconciliation: Latest task state',
+    });
   }
 
   /** Undefined: the master cannot know yet, and says nothing. */
@@ -457,6 +460,11 @@ export class SimMaster implements MasterSide {
     for (const { id, stream } of this.#frameworks.values())
       if (stream !== null)
         this.#send(id, { type: 'FAILURE', failure: { agent_id: { value: agentId } } });
+  }
+
+  /** How many offers were made so far. */
+  get offersMade(): number {
+    return this.#desk.count;
   }
 
   /** Takes back an offer that somebody holds. */

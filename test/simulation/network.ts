@@ -2,6 +2,7 @@
  * The network between our processes and the masters, as the transport port of the Mesos client. Each connection keeps
  * its order, several do not; requests and answers get lost or late; streams break on one side first; a partition is silent.
  */
+import type { Timer } from '../../src/contracts/clock.js';
 import { decodeCall, encodeEvent, type MediaType } from '../../src/mesos/codec.js';
 import { encodeRecord } from '../../src/mesos/recordio.js';
 import type { Answer, Lane, Post, StreamListener, Transport } from '../../src/mesos/transport.js';
@@ -40,6 +41,7 @@ interface Queued {
   readonly post: Post;
   readonly resolve: (answer: Answer) => void;
   isSettled: boolean;
+  patience: Timer | undefined;
 }
 
 /** The wire of one life of a process. */
@@ -146,7 +148,7 @@ export class SimTransport implements Transport {
   call(lane: Lane, post: Post): Promise<Answer> {
     if (!this.#process.leaves(`a call on ${lane}`)) return new Promise(() => {});
     return new Promise((resolve) => {
-      this.#waiting[lane].push({ lane, post, resolve, isSettled: false });
+      this.#waiting[lane].push({ lane, post, resolve, isSettled: false, patience: undefined });
       this.#next(lane);
     });
   }
@@ -178,7 +180,7 @@ export class SimTransport implements Transport {
 
   #send(queued: Queued): void {
     const { chance, weather, time } = this.#ports;
-    this.#process.after(CALL_MS_MAX, () =>
+    queued.patience = this.#process.after(CALL_MS_MAX, () =>
       this.#settle(queued, { kind: 'unanswered', because: 'headers timeout' }),
     );
     const isHurt = chance.happens(weather.loss);
@@ -231,6 +233,7 @@ export class SimTransport implements Transport {
   #settle(queued: Queued, answer: Answer): void {
     if (queued.isSettled) return;
     queued.isSettled = true;
+    queued.patience?.cancel();
     this.#underWay[queued.lane].delete(queued);
     queued.resolve(answer);
     this.#next(queued.lane);

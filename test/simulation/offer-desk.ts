@@ -35,7 +35,7 @@ export class OfferDesk {
   readonly #filters = new Map<string, number>();
   #frameworkId: string | undefined;
   #isRoundDue = false;
-  #count = 0;
+  count = 0;
 
   constructor(name: string, time: SimTime, ports: DeskPorts) {
     this.#name = name;
@@ -151,8 +151,8 @@ export class OfferDesk {
   }
 
   #offer(frameworkId: string, agent: SimAgent, amount: Amount): Offer {
-    this.#count += 1;
-    const id = `${this.#name}-O${this.#count}`;
+    this.count += 1;
+    const id = `${this.#name}-O${this.count}`;
     this.#made.set(id, { id, frameworkId, agent, amount });
     const allocation_info = { role: ROLE };
     return {

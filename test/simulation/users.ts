@@ -40,13 +40,12 @@ export class Users {
 
   /** Starts a submission; it goes on until it is acknowledged. */
   submit(owner = this.#ports.chance.pick(OWNERS) ?? OWNERS[0], mayKill = true): void {
-    const { chance, time } = this.#ports;
+    const { chance } = this.#ports;
     this.#keys += 1;
     this.trying += 1;
     const job = aNewJob({
       owner: owner ?? userId('ann'),
       project: projectId('default'),
-      submittedAt: instant(EPOCH_MS + time.nowMs),
       idempotencyKey: `key-${this.#keys}`,
       digest: `digest-${this.#keys}`,
       spec: aSpec({
@@ -67,7 +66,8 @@ export class Users {
     const { chance, time, trace, notice } = this.#ports;
     try {
       if (chance.happens(this.trouble)) throw storeAway();
-      const [answer] = await this.#store.submit([job]);
+      const submittedAt = instant(EPOCH_MS + time.nowMs);
+      const [answer] = await this.#store.submit([{ ...job, submittedAt }]);
       if (chance.happens(this.trouble)) throw storeAway();
       if (answer === undefined) throw new Error('the store answers each submission');
       trace.add('web', `job ${answer.id} of ${job.owner} ${answer.kind}`);

@@ -37,7 +37,7 @@ const PEACE_MS_MAX = 40 * 60_000;
 /** And then nothing happens any more. */
 const SILENCE_MS = 90_000;
 /** Timers of an idle leader: lease, sweep, record, reconciliation, heartbeats. */
-const IDLE_TIMERS_MAX = 14;
+const IDLE_TIMERS_MAX = 8;
 
 export class World {
   readonly time = new SimTime();
@@ -176,7 +176,11 @@ export class World {
         if (job.state !== 'over') judge.breach(`job ${job.id} never ends: it is ${job.state}`);
       return;
     }
-    await time.runUntil(time.nowMs + SILENCE_MS, isBroken);
+    await time.runUntil(time.nowMs + SILENCE_MS / 2, isBroken);
+    const offersMade = this.cluster.leader?.master.offersMade;
+    await time.runUntil(time.nowMs + SILENCE_MS / 2, isBroken);
+    if (this.cluster.leader?.master.offersMade !== offersMade)
+      judge.breach('nobody waits, and still offers are taken');
     this.#checkSilence();
   }
 
