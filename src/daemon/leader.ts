@@ -2,7 +2,6 @@
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  * Cycles run when something happened, never on a sleeping loop.
  */
-
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import {
@@ -16,7 +15,7 @@ import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
 import { isLive, type Job, type LaunchingJob } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { type Instant, instant, type JobId } from '../core/units.js';
+import { instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Intake } from './intake.js';
@@ -193,6 +192,7 @@ export class Leader implements LinkOwner {
       await this.#intake.sweep();
       await this.#actOnKills();
       if (!this.#isClosed) this.#updates.sweep();
+      for (const link of this.#links.values()) link.wantAgain();
     } catch (error) {
       worldFailed(this.#ports, 'sweep not finished', error);
     }
