@@ -38,6 +38,8 @@ interface OurTask {
 
 /** A kill is sent again after this, until the task's end is known. */
 const KILL_AGAIN_MS = 10_000;
+/** How often tasks on unreachable agents are asked about. */
+const UNREACHABLE_ASK_MS = 60_000;
 /** Pause before a task that the cluster does not know is asked about again. */
 const ASK_AGAIN_MS = 10_000;
 /** How often the job directory is looked at for an exit code that is not there yet. */
@@ -238,6 +240,9 @@ export class Updates {
       const { taskId, agentId, executor, placedAt } = job.placement;
       if (job.state === 'killing') this.#killAgain(job);
       const isSilent = job.state === 'launching' && now - placedAt > UPDATE_OVERDUE_MS;
+      // A cluster that gives an agent up for good may say so only to those who ask.
+      if (job.state === 'unreachable')
+        this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UNREACHABLE_ASK_MS);
       // A launch in doubt is asked about on a new stream only.
       if (isSilent && !this.#doubts.has(taskId))
         this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UPDATE_OVERDUE_MS);

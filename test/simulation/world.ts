@@ -1,8 +1,10 @@
 /** One history: a cluster, a store, users and scheduler daemons, driven by one seed; first trouble, then peace. */
+import { fairshare } from '../../src/core/fairshare.js';
 import { fifo } from '../../src/core/policy.js';
 import type { JobId } from '../../src/core/units.js';
 import { JSON_TYPE, type MediaType, PROTOBUF_TYPE } from '../../src/mesos/codec.js';
 import { MemoryRecord } from '../support/memory-store.js';
+import { Audit } from './audit.js';
 import { Chance } from './chance.js';
 import { MASTERS, SimCluster } from './cluster.js';
 import { Troublemaker } from './faults.js';
@@ -12,7 +14,7 @@ import { SchedulerProcess } from './scheduler-process.js';
 import { SimStore } from './store-weather.js';
 import { SimTime } from './time.js';
 import { Trace } from './trace.js';
-import { Users } from './users.js';
+import { OWNERS, Users } from './users.js';
 
 export interface HistoryOptions {
   readonly seed: number;
@@ -36,6 +38,8 @@ const TROUBLE_MS_MAX = 15 * 60_000;
 const PEACE_MS_MAX = 40 * 60_000;
 /** And then nothing happens any more. */
 const SILENCE_MS = 90_000;
+/** Then each user submits once more: what the policy sees of them must be what the record tells. */
+const PROBE_MS = 20_000;
 /** Timers of an idle leader: lease, sweep, record, reconciliation, heartbeats. */
 const IDLE_TIMERS_MAX = 8;
 
@@ -50,6 +54,7 @@ export class World {
   readonly #chance: Chance;
   readonly #mistake: Mistake | undefined;
   readonly #schedulers: SchedulerProcess[] = [];
+  readonly #audit: Audit;
   readonly #wanted: number;
   readonly #mediaType: MediaType;
   #lives = 0;
@@ -61,9 +66,11 @@ export class World {
     this.#mistake = mistake;
     this.#mediaType = chance.happens(0.5) ? JSON_TYPE : PROTOBUF_TYPE;
     this.#wanted = chance.happens(0.7) ? 2 : chance.between(1, 3);
+    this.#audit = new Audit(chance.happens(0.5) ? fifo : fairshare(), this.record, this.judge);
     this.storeWeather = new SimStore(this.time, chance.fork());
     const { time, trace, judge, record } = this;
-    const sizes = Array.from({ length: chance.between(2, 12) }, () => chance.between(2, 8));
+    // The first is large enough for every job.
+    const sizes = [4, ...Array.from({ length: chance.between(1, 11) }, () => chance.between(2, 8))];
     this.cluster = new SimCluster({ time, trace, judge, chance: chance.fork() }, sizes);
     this.cluster.weather.loss = chance.pick([0, 0.01, 0.05, 0.2]) ?? 0;
     this.cluster.weather.cutting = chance.pick([0, 0.1, 0.5]) ?? 0;
@@ -101,7 +108,7 @@ export class World {
       record: this.record,
       storeWeather: this.storeWeather,
       network: this.cluster.networkFor(this.#mediaType),
-      policy: fifo,
+      policy: this.#audit.policy,
       mistake: this.#mistake,
       isAlone: this.#wanted === 1,
       masters: MASTERS,
@@ -182,6 +189,10 @@ export class World {
     if (this.cluster.leader?.master.offersMade !== offersMade)
       judge.breach('nobody waits, and still offers are taken');
     this.#checkSilence();
+    this.#audit.isExact = true;
+    for (const owner of OWNERS) users.submit(owner, false);
+    await time.runUntil(time.nowMs + PROBE_MS, isBroken);
+    if (!this.#audit.hasSeenAll) judge.breach('new jobs on an idle cluster are not looked at');
   }
 
   /** All is over: nothing may be left anywhere. */

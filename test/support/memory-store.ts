@@ -337,10 +337,11 @@ function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
   const sums = new Map<string, { -readonly [Key in keyof AccountUse]: AccountUse[Key] }>();
   for (const job of jobs) {
     if (job.state !== 'over' || job.endedAt < since || job.startedAt === null) continue;
+    if (job.endedAt <= job.startedAt || job.outcome.kind === 'gaveUp') continue;
     const { owner, project, spec } = job;
     const key = JSON.stringify([owner, project]);
     const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
-    sum.timeMs += Math.max(0, job.endedAt - job.startedAt);
+    sum.timeMs += job.endedAt - job.startedAt;
     sum.cpuMilli += spec.needs.cpuMilli;
     sum.memMb += spec.needs.memMb;
     sums.set(key, sum);
