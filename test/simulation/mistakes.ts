@@ -7,7 +7,7 @@ import type {
   LaunchBatch,
   TaskUpdate,
 } from '../../src/contracts/cluster.js';
-import type { JobStep, JobStore, StepAnswer } from '../../src/contracts/store.js';
+import type { JobStep, JobStore, Lease, StepAnswer } from '../../src/contracts/store.js';
 import type { OfferId } from '../../src/core/units.js';
 import type { Transport } from '../../src/mesos/transport.js';
 import type { SimTime } from './time.js';
@@ -131,11 +131,18 @@ export const MISTAKES: readonly Mistake[] = [
   },
   { name: 'the framework id is forgotten', forgetsFrameworkId: true },
   {
-    name: 'a stale leader is not fenced',
+    name: 'a leader never learns that another has taken over',
     store: (store) =>
-      advancing(store, async (epoch, steps) =>
-        store.advance((await store.lease())?.epoch ?? epoch, steps),
-      ),
+      new Proxy(store, {
+        get: (target, name: keyof JobStore) => {
+          // It renews without looking, and writes under whatever epoch is in force.
+          if (name === 'beatLease') return async (lease: Lease) => lease;
+          if (name === 'advance')
+            return async (epoch: number, steps: readonly JobStep[]) =>
+              store.advance((await store.lease())?.epoch ?? epoch, steps);
+          return target[name];
+        },
+      }),
   },
   {
     name: 'a repeated update kills a healthy task',
