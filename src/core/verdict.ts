@@ -53,7 +53,7 @@ export type Verdict =
   | { readonly kind: 'event'; readonly event: JobEvent }
   | { readonly kind: 'nothing' }
   /** Reconcile this task again later, and pass `doubt` to the next verdict on it. */
-  | { readonly kind: 'ask-again'; readonly doubt: Doubt }
+  | { readonly kind: 'ask-again'; readonly doubt: Doubt | null }
   /** The code is in the job directory, or nowhere: `endByFile` makes the event. Acknowledge only then. */
   | { readonly kind: 'read-exit-file'; readonly taskId: TaskId; readonly message: string | null };
 
@@ -164,6 +164,9 @@ export function endByFile(
 
 function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
   const { reason, taskId, message } = report;
+  // A master that is asked tells the state, neither code nor cause. The agent repeats both until it is acknowledged.
+  if (reason === 'reconciliation' && job.state !== 'killing')
+    return { kind: 'ask-again', doubt: null };
   if (reason === 'container-limitation-memory')
     return ended(report, exited(KILLED_EXIT_CODE, because('out-of-memory', report)));
   if (reason === 'container-launch-failed') return launchFailed('container-launch-failed', report);
