@@ -1,6 +1,6 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
 import type { Constraint } from './job.js';
-import { type Capacity, type Needs, portCount } from './resources.js';
+import { type Capacity, type Needs, portCount, unitsOf } from './resources.js';
 import type { Instant } from './units.js';
 
 export type ResourceName = 'cpuMilli' | 'memMb' | 'gpus' | 'ports';
@@ -100,7 +100,7 @@ export class Tally {
         from: this.#maintenanceFrom,
       });
     for (const [name, lack] of this.#customLacks)
-      found.push({ code: 'custom-too-small', name, wanted: needs.custom[name] ?? 0, ...lack });
+      found.push({ code: 'custom-too-small', name, wanted: unitsOf(needs.custom, name), ...lack });
     for (const resource of ['gpus', 'cpuMilli', 'memMb', 'ports'] as const) {
       const lack = this.#lacks.get(resource);
       if (lack !== undefined)
@@ -130,7 +130,7 @@ export class Tally {
   #hasRoom(room: Room, agents: number): boolean {
     const { needs } = this.#demand;
     for (const [name, units] of this.#custom) {
-      const best = room.custom[name] ?? 0;
+      const best = unitsOf(room.custom, name);
       if (units > best) return note(this.#customLacks, name, best, agents);
     }
     if (needs.gpus > room.gpus) return note(this.#lacks, 'gpus', room.gpus, agents);

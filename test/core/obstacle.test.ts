@@ -39,6 +39,16 @@ t.test('every agent is counted once, for its first reason', async (t) => {
   ]);
 });
 
+t.test('names that every object has are no resources', async (t) => {
+  for (const name of ['toString', '__proto__', 'constructor']) {
+    const custom = Object.fromEntries([[name, 1]]);
+    const lack = [{ code: 'custom-too-small', name, wanted: 1, agents: 1, best: 0 }];
+    t.same(why({ needs: aNeed({ custom }) }, [anOffer('o1')]), lack);
+    const stocked = [anOffer('o1', { free: someFree({ custom }) })];
+    t.equal(why({ needs: aNeed({ custom }) }, stocked), undefined, `${name} that is offered`);
+  }
+});
+
 t.test('special resources, GPUs and ports', async (t) => {
   const offers = [anOffer('o1', { free: someFree({ custom: { fpga: 1 } }) })];
   t.same(why({ needs: aNeed({ custom: { fpga: 2 } }) }, offers), [
