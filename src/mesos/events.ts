@@ -47,12 +47,24 @@ export function clusterOffer(offer: Offer): ClusterOffer {
     host: offer.hostname,
     role: roleOf(offer),
     free: capacityOf(offer.resources ?? []),
-    attributes: Object.fromEntries(
-      (offer.attributes ?? []).map((attribute) => [attribute.name, attributeText(attribute)]),
-    ),
+    attributes: attributesOf(offer),
     unavailableFrom: startNs === undefined ? null : windowStart(startNs),
   };
 }
+
+/** An attribute given twice counts as last given; only reservations add up. */
+function attributesOf({ attributes = [] }: Offer): Record<string, string> {
+  const texts = new Map<string, string>();
+  for (const attribute of attributes) {
+    const { name } = attribute;
+    const text = attributeText(attribute);
+    const before = name === 'reservation' ? texts.get(name) : undefined;
+    texts.set(name, before === undefined ? text : [before, text].map(bare).join(','));
+  }
+  return Object.fromEntries(texts);
+}
+
+const bare = (list: string): string => list.replace(/^\{(.*)\}$/, '$1');
 
 /** A window whose start makes no sense counts as begun: nothing starts under it. */
 const windowStart = (ns: number): Instant =>

@@ -105,6 +105,16 @@ t.test('broken attributes and windows never open an agent', async (t) => {
   t.equal(stage.counted.filter((what) => what === 'windows_odd').length, 1);
 });
 
+t.test('a reservation given in several attributes is the sum of them', async (t) => {
+  const stage = await new Stage('f1').up();
+  const attributes = [
+    { name: 'reservation', type: 'TEXT', text: { value: 'anna' } },
+    { name: 'reservation', type: 'SET', set: { item: ['bob', 'lab'] } },
+  ];
+  stage.sayBytes(text(offers({ attributes })));
+  t.equal(stage.notes.offered[0]?.attributes.reservation, 'anna,bob,lab');
+});
+
 t.test('updates with odd times have the time of their arrival', async (t) => {
   const stage = await new Stage('f1').up();
   for (const timestamp of ['-1', '1e999', '1e300'])
