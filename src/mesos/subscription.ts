@@ -23,6 +23,7 @@ export interface Target {
 export const SCHEDULER_PATH = '/api/v1/scheduler';
 /** Until the master says otherwise. Also how long a subscription must last to count as a success. */
 const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS_MAX = 3_600_000;
 
 /** Failures in a row; they lengthen the back-off and rotate through the masters. */
 interface Trying {
@@ -224,9 +225,11 @@ function heard(state: Subscription, event: Event, around: Surroundings): Stepped
   const frameworkId = event.subscribed?.framework_id.value;
   if (event.type !== 'SUBSCRIBED' || frameworkId === undefined)
     return fail(state, `the first event was ${event.type ?? 'unknown'}`, around);
-  const seconds = event.subscribed?.heartbeat_interval_seconds;
-  const silenceMsMax =
-    (seconds === undefined ? HEARTBEAT_MS : seconds * 1_000) * HEARTBEATS_MISSED_MAX;
+  if (frameworkId === '') return fail(state, 'the master gave us no name', around);
+  const heartbeatMs = (event.subscribed?.heartbeat_interval_seconds ?? 0) * 1_000;
+  // No interval at all, or one that no timer could keep, counts as the usual one.
+  const isUsable = heartbeatMs >= 1 && heartbeatMs <= HEARTBEAT_MS_MAX;
+  const silenceMsMax = (isUsable ? heartbeatMs : HEARTBEAT_MS) * HEARTBEATS_MISSED_MAX;
   const { failures, target, streamId } = state;
   const sinceMs = around.nowMs;
   return {

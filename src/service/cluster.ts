@@ -1,6 +1,7 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
 import type { Cluster } from '../contracts/cluster.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
+import type { MesosCounters } from '../contracts/counters.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
@@ -37,12 +38,12 @@ export async function localNode(foundation: Foundation): Promise<LocalNode | nul
 /**
  * Our framework on that cluster. `node` null: the configured master, else the local node that was started apart on its
  * usual port with the home's credential.
- * @param mayAct asked before anything is sent: a leader whose lease may be another's says nothing more.
+ * @param parts.mayAct asked before anything is sent: a leader whose lease may be another's says nothing more.
  */
 export function mesosCluster(
   { config, localCredential, store, log }: Foundation,
   node: LocalNode | null,
-  mayAct: () => boolean,
+  { mayAct, counters }: { readonly mayAct: () => boolean; readonly counters: MesosCounters },
 ): Cluster {
   const { mesos } = config;
   const { masters, principal, secret } = accessTo(config, localCredential, node);
@@ -67,6 +68,7 @@ export function mesosCluster(
       clock: systemClock,
       timers: systemTimers,
       random: systemRandom,
+      counters,
       log: log.with({ part: 'mesos' }),
       transport: new UndiciTransport(),
     },
