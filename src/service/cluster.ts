@@ -1,12 +1,18 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
+import { readFileSync } from 'node:fs';
 import type { Cluster } from '../contracts/cluster.js';
-import type { CatalogueImage, Config } from '../contracts/config.js';
+import type { CatalogueImage, Config, MesosTls } from '../contracts/config.js';
+import { ServiceError } from '../contracts/errors.js';
+import type { Log } from '../contracts/log.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
 import { type LocalNode, startLocalNode } from '../localmesos/index.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
 import { MesosFramework } from '../mesos/framework.js';
-import { UndiciTransport } from '../mesos/transport.js';
+import type { MasterFinder } from '../mesos/masters.js';
+import { type TlsMaterial, UndiciTransport } from '../mesos/transport.js';
+import { isZooKeeper, zooKeeperAddress } from '../mesos/zookeeper-address.js';
+import { dialTcp, ZooKeeperReader } from '../mesos/zookeeper-reader.js';
 import { type Foundation, memoryIn } from './foundation.js';
 
 const FRAMEWORK_ID = 'mesos.framework-id';
@@ -32,6 +38,48 @@ export async function localNode(foundation: Foundation): Promise<LocalNode | nul
   return node;
 }
 
+/** The masters as configured; those behind `zk://` are found and followed. */
+function mastersOf(master: string, isTls: boolean, log: Log): readonly string[] | MasterFinder {
+  const scheme = isTls ? 'https' : 'http';
+  if (isZooKeeper(master))
+    return new ZooKeeperReader({
+      address: zooKeeperAddress(master),
+      scheme,
+      ports: {
+        clock: systemClock,
+        timers: systemTimers,
+        random: systemRandom,
+        log,
+        dial: dialTcp,
+      },
+    });
+  return master
+    .split(',')
+    .map((text) => text.trim())
+    .map((text) => (text.includes('://') ? text : `${scheme}://${text}`));
+}
+
+/** What the connections to masters need for TLS. @throws ServiceError when a file cannot be read. */
+function tlsOf({ ca, client }: MesosTls): TlsMaterial {
+  return {
+    ...(ca === null ? {} : { ca: pem('mesos.tls.ca', ca) }),
+    ...(client === null
+      ? {}
+      : {
+          cert: pem('mesos.tls.cert', client.certFile),
+          key: pem('mesos.tls.key', client.keyFile),
+        }),
+  };
+}
+
+function pem(key: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ServiceError('bad-field', `${key}: ${String(error)}`, { file });
+  }
+}
+
 /**
  * Our framework on that cluster. `node` null: the configured master, else the local node that was started apart on its
  * usual port with the home's credential.
@@ -44,9 +92,11 @@ export function mesosCluster(
 ): Cluster {
   const { mesos, local } = config;
   const isLocal = mesos.master === null;
+  const mesosLog = log.with({ part: 'mesos' });
   const nodeAddress = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
   return new MesosFramework({
-    masters: mesos.master === null ? [nodeAddress] : mesos.master.split(','),
+    masters:
+      mesos.master === null ? [nodeAddress] : mastersOf(mesos.master, mesos.tls.isOn, mesosLog),
     framework: {
       user: 'root',
       name: mesos.name,
@@ -54,9 +104,9 @@ export function mesosCluster(
       principal: isLocal ? localCredential.principal : mesos.principal,
       secret: isLocal ? localCredential.secret : mesos.secret,
       failoverTimeoutMs: mesos.failoverMs,
-      hostname: null,
-      webuiUrl: config.web.endpoint,
-      labels: {},
+      hostname: mesos.hostname,
+      webuiUrl: mesos.webuiUrl ?? config.web.endpoint,
+      labels: mesos.labels,
     },
     mediaType: mesos.encoding === 'json' ? JSON_TYPE : PROTOBUF_TYPE,
     tasks: { network: 'BRIDGE', alwaysPull: config.images.pull === 'always' },
@@ -66,8 +116,8 @@ export function mesosCluster(
       clock: systemClock,
       timers: systemTimers,
       random: systemRandom,
-      log: log.with({ part: 'mesos' }),
-      transport: new UndiciTransport(),
+      log: mesosLog,
+      transport: new UndiciTransport(isLocal ? {} : tlsOf(mesos.tls)),
     },
   });
 }
