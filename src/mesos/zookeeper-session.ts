@@ -28,7 +28,7 @@ import {
 } from './zookeeper-codec.js';
 
 /** A server must answer within this; the session we ask for lasts as long. */
-export const SESSION_MS = 10_000;
+const SESSION_MS = 10_000;
 /** Pings in the life of a session. */
 const PINGS = 3;
 
