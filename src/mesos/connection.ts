@@ -8,6 +8,7 @@ import { assert, unreachable } from '../core/assert.js';
 import * as calls from './calls.js';
 import { BadMessage, decodeEvent, encodeCall, type MediaType } from './codec.js';
 import { type FrameworkIdentity, frameworkInfo } from './identity.js';
+import type { MasterFinder } from './masters.js';
 import type { Call, Event, FrameworkInfo } from './messages.js';
 import { BrokenStream, RecordDecoder } from './recordio.js';
 import {
@@ -32,8 +33,8 @@ export interface MesosPorts {
 }
 
 export interface ConnectionOptions {
-  /** `host:port` or URL of each master, in the order they are tried. Anyone leads to the leader. */
-  readonly masters: readonly string[];
+  /** `host:port` or URL of each master, in the order they are tried: anyone leads to the leader. Or who finds them. */
+  readonly masters: readonly string[] | MasterFinder;
   readonly framework: FrameworkIdentity;
   readonly mediaType: MediaType;
   /** Asked before anything is sent; false: not one word more. Absent: always. */
@@ -60,7 +61,8 @@ export interface Session {
 export class MasterConnection {
   readonly #ports: MesosPorts;
   readonly #mediaType: MediaType;
-  readonly #masters: readonly Target[];
+  readonly #finder: MasterFinder | null;
+  #masters: readonly Target[];
   readonly #info: FrameworkInfo;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #listener: ConnectionListener;
@@ -77,11 +79,13 @@ export class MasterConnection {
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: ConnectionOptions, listener: ConnectionListener) {
-    assert(options.masters.length > 0, 'at least one master is configured');
+    const { masters } = options;
     const { principal, secret } = options.framework;
     this.#ports = options.ports;
     this.#mediaType = options.mediaType;
-    this.#masters = options.masters.map(targetOf);
+    this.#finder = 'start' in masters ? masters : null;
+    this.#masters = 'start' in masters ? [] : masters.map(targetOf);
+    assert(this.#finder !== null || this.#masters.length > 0, 'at least one master is configured');
     this.#info = frameworkInfo(options.framework);
     this.#listener = listener;
     this.#mayAct = options.mayAct ?? (() => true);
@@ -102,6 +106,10 @@ export class MasterConnection {
   start(frameworkId: string | null): void {
     this.#frameworkId = frameworkId;
     this.#input({ kind: 'start' });
+    this.#finder?.start((masters) => {
+      this.#masters = masters;
+      this.#input({ kind: 'masters' });
+    });
   }
 
   /**
@@ -111,6 +119,7 @@ export class MasterConnection {
   async stop({ isAtOnce }: { readonly isAtOnce: boolean }): Promise<void> {
     if (!isAtOnce)
       await Promise.race([Promise.all(this.#underWay), this.#pause(CALLS_DRAIN_MS_MAX)]);
+    this.#finder?.stop();
     this.#input({ kind: 'stop' });
     await this.#ports.transport.close({ isAtOnce });
   }
