@@ -9,6 +9,8 @@ import { afterLong } from './long-timer.js';
 
 /** Between attempts to reach a daemon that went away while containers run. */
 const RETRY_MS = 1_000;
+const OOM_LOOKS = 10;
+const OOM_LOOK_EACH_MS = 50;
 const LOST: End = { kind: 'lost', message: 'Executor terminated' };
 const NOT_FOUND = 404;
 const NOT_EXECUTABLE: readonly number[] = [126, 127];
@@ -24,6 +26,10 @@ interface Running {
   killAtMs: number;
   killTimer: Timer | null;
 }
+
+/** Ended by SIGKILL that nobody sent, as far as we and the daemon know. */
+const isUnexplainedKill = ({ State }: Inspection, { killTimer, killGraceMs }: Running): boolean =>
+  State.ExitCode === 137 && !State.OOMKilled && killTimer === null && killGraceMs === null;
 
 export interface DockerOptions {
   readonly socketPath: string;
@@ -208,6 +214,11 @@ export class DockerContainerizer implements Containerizer {
     let last = inspection;
     while (last.State.Running) {
       await this.#patiently(() => this.#api.wait(id));
+      last = await this.#patiently(() => this.#api.inspect(id));
+    }
+    // The daemon learns of a kill for memory beside the end, and may note it a moment later.
+    for (let n = 0; n < OOM_LOOKS && isUnexplainedKill(last, running); n++) {
+      await delay(OOM_LOOK_EACH_MS, undefined, { signal: this.#stop.signal, ref: false });
       last = await this.#patiently(() => this.#api.inspect(id));
     }
     const { OOMKilled, ExitCode: code } = last.State;
