@@ -21,6 +21,7 @@ export function check(values: Values, reader: Reader): void {
     const missing = values['mesos.principal'] === null ? 'mesos.principal' : 'mesos.secret';
     reader.problem(missing, undefined, 'both mesos.principal and mesos.secret, or neither');
   }
+  checkMaster(values['mesos.master'], reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);
@@ -44,6 +45,21 @@ function checkListen(values: Values, reader: Reader): void {
   const isGuarded = values['tls.cert'] !== null || values.behind_proxy;
   if (!isLoopback(listen) && !isGuarded)
     reader.problem('listen', listen, 'a loopback address, or tls.cert, or behind_proxy: true');
+}
+
+const ONE_MASTER = /^(https?:\/\/)?([\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}\/?$/;
+const IN_ZOOKEEPER =
+  /^zk:\/\/([^@/\s]+@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(,[^/\s]+)*(\/[^/\s]+)+\/?$/;
+
+function checkMaster(master: string | null, reader: Reader): void {
+  if (master === null) return;
+  const isRight = master.startsWith('zk://')
+    ? IN_ZOOKEEPER.test(master)
+    : master.split(',').every((one) => ONE_MASTER.test(one.trim()));
+  // Its password stays out of messages: they end up in logs.
+  const shown = master.replace(/\/\/[^@/]*@/, '//…@');
+  if (!isRight)
+    reader.problem('mesos.master', shown, 'host:port,host:port or zk://host:port,host:port/path');
 }
 
 function unique(reader: Reader, path: string, items: readonly { readonly name: string }[]): void {

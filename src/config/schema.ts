@@ -200,7 +200,7 @@ const LOCAL = {
 const MESOS = {
   'mesos.master': optional(
     'the local node',
-    'Masters of a real cluster: `host:port,host:port`, or `zk://…`.',
+    'Masters of a real cluster: `host:port,host:port`, or `zk://host:port,host:port/path`.',
   ),
   'mesos.principal': optional('none', 'Authenticated name of this framework.'),
   'mesos.secret': optional('none', 'Its secret.'),

@@ -80,3 +80,7 @@ export const REDIRECTS_MAX = 5;
 export const RECONCILE_TASKS_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
+/** ZooKeeper: a session that is silent for so long is lost; a master's own election takes as long. */
+export const ZOOKEEPER_SESSION_MS = 10_000;
+/** ZooKeeper: servers refuse messages above 1 MiB themselves, unless told otherwise. */
+export const ZOOKEEPER_FRAME_BYTES_MAX = 4 * 1024 * 1024;

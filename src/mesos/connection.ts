@@ -7,6 +7,7 @@ import { assert, unreachable } from '../core/assert.js';
 import * as calls from './calls.js';
 import { BadMessage, decodeEvent, encodeCall, type MediaType } from './codec.js';
 import { type FrameworkIdentity, frameworkInfo } from './identity.js';
+import type { MasterSource } from './master-watch.js';
 import type { Call, Event, FrameworkInfo } from './messages.js';
 import { BrokenStream, RecordDecoder } from './recordio.js';
 import {
@@ -29,8 +30,11 @@ export interface MesosPorts {
 }
 
 export interface ConnectionOptions {
-  /** `host:port` or URL of each master, in the order they are tried. Anyone leads to the leader. */
-  readonly masters: readonly string[];
+  /**
+   * `host:port` or URL of each master, in the order they are tried: anyone leads to the leader. Or what tells where the
+   * leader is.
+   */
+  readonly masters: readonly string[] | MasterSource;
   readonly framework: FrameworkIdentity;
   readonly mediaType: MediaType;
   /** Asked before anything is sent; false: not one word more. Absent: always. */
@@ -57,7 +61,8 @@ export interface Session {
 export class MasterConnection {
   readonly #ports: MesosPorts;
   readonly #mediaType: MediaType;
-  readonly #masters: readonly Target[];
+  readonly #source: MasterSource | undefined;
+  #masters: readonly Target[];
   readonly #info: FrameworkInfo;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #listener: ConnectionListener;
@@ -71,11 +76,14 @@ export class MasterConnection {
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: ConnectionOptions, listener: ConnectionListener) {
-    assert(options.masters.length > 0, 'at least one master is configured');
+    const { masters } = options;
+    const isSource = 'start' in masters;
+    assert(isSource || masters.length > 0, 'at least one master is configured');
     const { principal, secret } = options.framework;
     this.#ports = options.ports;
     this.#mediaType = options.mediaType;
-    this.#masters = options.masters.map(targetOf);
+    this.#source = isSource ? masters : undefined;
+    this.#masters = isSource ? [] : masters.map(targetOf);
     this.#info = frameworkInfo(options.framework);
     this.#listener = listener;
     this.#mayAct = options.mayAct ?? (() => true);
@@ -96,6 +104,11 @@ export class MasterConnection {
   start(frameworkId: string | null): void {
     this.#frameworkId = frameworkId;
     this.#input({ kind: 'start' });
+    this.#source?.start((master) => {
+      // Without a leader the stream stays while it lasts: it may be the last words of a master that restarts.
+      this.#masters = master === null ? [] : [master];
+      if (master !== null) this.#input({ kind: 'leader', target: master });
+    });
   }
 
   /**
@@ -105,6 +118,7 @@ export class MasterConnection {
   async stop({ isAtOnce }: { readonly isAtOnce: boolean }): Promise<void> {
     if (!isAtOnce)
       await Promise.race([Promise.all(this.#underWay), this.#pause(CALLS_DRAIN_MS_MAX)]);
+    this.#source?.stop();
     this.#input({ kind: 'stop' });
     await this.#ports.transport.close({ isAtOnce });
   }

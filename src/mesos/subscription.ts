@@ -63,6 +63,8 @@ export type Input =
   | { readonly kind: 'ended'; readonly because: string }
   /** The timer that was last set ran out. */
   | { readonly kind: 'timer' }
+  /** The leading master is elsewhere now, or known at last. */
+  | { readonly kind: 'leader'; readonly target: Target }
   /** Somebody wants a new stream, so that calls of the old one are shut out. */
   | { readonly kind: 'renew'; readonly because: string }
   | { readonly kind: 'stop' };
@@ -94,7 +96,7 @@ export interface Stepped {
 }
 
 export interface Surroundings {
-  /** Masters of the configuration, at least one. */
+  /** Masters of the configuration, or the leading one; none while nobody leads. */
   readonly masters: readonly Target[];
   readonly random: Random;
   /** Monotonic. */
@@ -118,6 +120,8 @@ export function step(state: Subscription, input: Input, around: Surroundings): S
       return isOpen(state) ? fail(state, input.because, around) : stay(state);
     case 'timer':
       return timer(state, around);
+    case 'leader':
+      return follow(state, input.target, around);
     case 'renew':
       return renew(state, input.because, around);
     case 'stop':
@@ -141,7 +145,15 @@ function connect(
   { masters }: Surroundings,
 ): Stepped {
   const target = next ?? masters[failures % masters.length];
-  if (target === undefined) return stay({ kind: 'stopped' });
+  // Nobody to turn to: input `leader` will tell; a look now and then costs nothing.
+  if (target === undefined)
+    return {
+      state: { kind: 'waiting', failures: failures + 1, next: null },
+      effects: [
+        { kind: 'lost', because: 'no leading master is known' },
+        { kind: 'timer', afterMs: BACKOFF_MS_MAX },
+      ],
+    };
   return {
     state: { kind: 'connecting', failures, target, redirects },
     effects: [
@@ -277,6 +289,19 @@ function renew(state: Subscription, because: string, around: Surroundings): Step
   return {
     state: { kind: 'waiting', failures, next: state.target },
     effects: [{ kind: 'close' }, { kind: 'lost', because }, { kind: 'timer', afterMs }],
+  };
+}
+
+/** What is under way with another master is given up: one that does not lead any more ends by itself, or hangs. */
+function follow(state: Subscription, target: Target, around: Surroundings): Stepped {
+  if (state.kind === 'idle' || state.kind === 'stopped') return stay(state);
+  if (state.kind === 'waiting') return connect(state.failures, target, 0, around);
+  if (state.target.origin === target.origin) return stay(state);
+  const next = connect(failuresAfter(state, around), target, 0, around);
+  const because = `${target.origin} leads now`;
+  return {
+    state: next.state,
+    effects: [{ kind: 'close' }, { kind: 'lost', because }, ...next.effects],
   };
 }
 

@@ -1,5 +1,4 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
-import type { Cluster } from '../contracts/cluster.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { TaskMode } from '../daemon/task-order.js';
@@ -8,6 +7,9 @@ import { type LocalNode, startLocalNode } from '../localmesos/index.js';
 import { type AgentsQuestion, askAgents } from '../mesos/agents.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
 import { MesosFramework } from '../mesos/framework.js';
+import { type MasterAddress, masterAddress } from '../mesos/master-address.js';
+import { MasterWatch, type MasterWatchPorts } from '../mesos/master-watch.js';
+import { dialTcp } from '../mesos/socket.js';
 import { UndiciTransport } from '../mesos/transport.js';
 import { type Credential, type Foundation, memoryIn } from './foundation.js';
 
@@ -43,11 +45,13 @@ export function mesosCluster(
   { config, localCredential, store, log }: Foundation,
   node: LocalNode | null,
   mayAct: () => boolean,
-): Cluster {
+): MesosFramework {
   const { mesos } = config;
-  const { masters, principal, secret } = accessTo(config, localCredential, node);
+  const { address, principal, secret } = accessTo(config, localCredential, node);
+  const mesosLog = log.with({ part: 'mesos' });
+  const system = { clock: systemClock, timers: systemTimers, random: systemRandom, log: mesosLog };
   return new MesosFramework({
-    masters,
+    masters: mastersOf(address, { ...system, dial: dialTcp }),
     framework: {
       user: 'root',
       name: mesos.name,
@@ -63,32 +67,44 @@ export function mesosCluster(
     tasks: { network: 'BRIDGE', alwaysPull: config.images.pull === 'always' },
     memory: memoryIn(store, FRAMEWORK_ID),
     mayAct,
-    ports: {
-      clock: systemClock,
-      timers: systemTimers,
-      random: systemRandom,
-      log: log.with({ part: 'mesos' }),
-      transport: new UndiciTransport(),
-    },
+    ports: { ...system, transport: new UndiciTransport() },
   });
 }
 
-/** The cluster's kinds of agents, as its master tells now; null when it does not. */
-export const askInventory = (
+const mastersOf = (address: MasterAddress, ports: MasterWatchPorts) =>
+  address.kind === 'list'
+    ? address.masters
+    : new MasterWatch({ zookeeper: address.zookeeper, scheme: 'http', ports });
+
+/**
+ * The cluster's kinds of agents, as its master tells now; null when it does not.
+ * @param leader the master that leads, if we know; those in the configuration are asked otherwise.
+ */
+export async function askInventory(
   { config, localCredential }: Foundation,
   node: LocalNode | null,
-): Promise<readonly AgentShape[] | null> => askAgents(accessTo(config, localCredential, node));
+  leader: string | null,
+): Promise<readonly AgentShape[] | null> {
+  const { address, ...access } = accessTo(config, localCredential, node);
+  const listed = address.kind === 'list' ? address.masters : [];
+  const masters = leader === null ? listed : [leader];
+  return masters.length === 0 ? null : askAgents({ masters, ...access });
+}
 
 /** Where the masters are, and as whom we come. */
 function accessTo(
   { mesos, local }: Config,
   localCredential: Credential,
   node: LocalNode | null,
-): AgentsQuestion {
+): Omit<AgentsQuestion, 'masters'> & { readonly address: MasterAddress } {
   if (mesos.master !== null)
-    return { masters: mesos.master.split(','), principal: mesos.principal, secret: mesos.secret };
-  const address = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
-  return { masters: [address], ...localCredential };
+    return {
+      address: masterAddress(mesos.master),
+      principal: mesos.principal,
+      secret: mesos.secret,
+    };
+  const host = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
+  return { address: { kind: 'list', masters: [host] }, ...localCredential };
 }
 
 /** How agents run tasks. Of a node in another process only the configuration tells: `auto` means containers there. */

@@ -4,6 +4,7 @@ import type { Events } from '../contracts/events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
+import type { MesosFramework } from '../mesos/framework.js';
 import { askInventory, mesosCluster, modeOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
@@ -24,6 +25,7 @@ export async function startDaemon(
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
+  let framework: MesosFramework | undefined;
   const isAlone = home.tenancy === 'alone';
   const daemon = new SchedulerDaemon(
     {
@@ -36,7 +38,12 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store, inventory: () => askInventory(foundation, node) }),
+      ...(isAlone
+        ? {}
+        : {
+            changes: store,
+            inventory: () => askInventory(foundation, node, framework?.master ?? null),
+          }),
     },
     {
       installation,
@@ -46,7 +53,10 @@ export async function startDaemon(
       usageWindowMs: config.usageWindowMs,
       modeOf: () => modeOf(config, node),
     },
-    (mayAct) => [mesosCluster(foundation, node, mayAct)],
+    (mayAct) => {
+      framework = mesosCluster(foundation, node, mayAct);
+      return [framework];
+    },
   );
   daemon.start();
   stack.push('scheduler', () => daemon.stop());

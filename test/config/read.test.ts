@@ -259,3 +259,17 @@ t.test('docs/configuration.md is what the schema says', async (t) => {
   const page = readFileSync('docs/configuration.md', 'utf8');
   t.equal(page, referencePage(), 'run: node dist/src/config/print.js');
 });
+
+t.test('addresses of masters', async (t) => {
+  for (const master of [
+    'm1:5050',
+    'm1:5050,https://m2:5051',
+    'zk://z1:2181,z2:2181/mesos',
+    'zk://god:secret@z1/site/mesos',
+  ])
+    t.equal(configOf(read(`mesos: { master: "${master}" }`, t)).mesos.master, master);
+  for (const master of ['m1', 'm1:5050,', 'zk://z1:2181', 'zk://z1//x', 'ftp://m1:5050'])
+    t.strictSame(problemsOf(read(`mesos: { master: "${master}" }`, t)), ['mesos.master'], master);
+  const answer = read('mesos: { master: "zk://god:secret@z1" }', t);
+  t.notMatch(JSON.stringify(answer), 'secret', 'a password is not repeated');
+});

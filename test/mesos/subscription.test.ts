@@ -9,6 +9,7 @@ import {
   redirected,
   type Subscription,
   step,
+  type Target,
   targetOf,
 } from '../../src/mesos/subscription.js';
 
@@ -275,3 +276,33 @@ for (const [name, make] of Object.entries(STATES) as [Subscription['kind'], () =
       if (!isMove) t.equal(life.state.kind, name);
     });
   }
+
+const leader = (target: Target): Input => ({ kind: 'leader', target });
+
+t.test('a leader that is told ends a wait at once', async (t) => {
+  const life = new Life().in(start, ended);
+  life.effects();
+  t.strictSame(life.in(leader(m2)).effects().at(-1), { kind: 'connect', target: m2 });
+});
+
+t.test('another leader takes us along, whatever was under way', async (t) => {
+  const life = up();
+  t.strictSame(life.in(leader(m1)).kinds(), [], 'the one that we are with');
+  t.strictSame(life.in(leader(m2)).kinds(), ['close', 'lost', 'timer', 'connect']);
+  t.match(life.state, { kind: 'connecting', target: m2 });
+  t.strictSame(life.in(leader(m1)).effects().at(-1), { kind: 'connect', target: m1 });
+});
+
+t.test('without any master we wait for one, and start again', async (t) => {
+  const around = { masters: [], random: () => 0.5, nowMs: 0 };
+  const first = step(IDLE, start, around);
+  t.match(first.state, { kind: 'waiting' });
+  t.match(first.effects, [{ kind: 'lost' }, { kind: 'timer' }]);
+  t.match(step(first.state, timer, around).state, { kind: 'waiting' });
+  t.match(step(first.state, leader(m1), around).state, { kind: 'connecting', target: m1 });
+});
+
+t.test('nobody is followed before the start or after the stop', async (t) => {
+  t.strictSame(new Life().in(leader(m1)).kinds(), []);
+  t.strictSame(new Life().in(start, { kind: 'stop' }, leader(m1)).state, { kind: 'stopped' });
+});
