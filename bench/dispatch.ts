@@ -102,6 +102,7 @@ const bareFramework = (node: LocalMesos): Cluster =>
       principal: null,
       secret: null,
       failoverTimeoutMs: 0,
+      checkpoint: true,
       hostname: null,
       webuiUrl: null,
       labels: {},

@@ -22,6 +22,12 @@ export function check(values: Values, reader: Reader): void {
     reader.problem(missing, undefined, 'both mesos.principal and mesos.secret, or neither');
   }
   checkMaster(values['mesos.master'], reader);
+  if ((values['mesos.tls.cert'] === null) !== (values['mesos.tls.key'] === null)) {
+    const missing = values['mesos.tls.cert'] === null ? 'mesos.tls.cert' : 'mesos.tls.key';
+    reader.problem(missing, undefined, 'both mesos.tls.cert and mesos.tls.key, or neither');
+  }
+  for (const label of values['mesos.labels'])
+    if (!/^[^=\s]+=/.test(label)) reader.problem('mesos.labels', label, 'name=value');
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);

@@ -210,6 +210,29 @@ const MESOS = {
     FAILOVER_TIMEOUT_MS,
     'How long the master keeps our tasks while we are away.',
   ),
+  'mesos.checkpoint': flag(
+    true,
+    'Tasks outlive restarts of their agent. The master keeps the first value it hears for ever.',
+  ),
+  'mesos.user': text(
+    'root',
+    'Account of tasks that nothing else names one for; kept for ever too.',
+  ),
+  'mesos.hostname': optional('none', 'Host of the framework in the pages of the master.'),
+  'mesos.webui_url': optional('`web_endpoint`', 'Link to us in the pages of the master.', 'URL'),
+  'mesos.labels': words([], 'Labels of the framework, as `name=value`.'),
+  'mesos.tls.enabled': flag(
+    false,
+    'Speak TLS to masters whose address says neither `http://` nor `https://`, as in ZooKeeper.',
+  ),
+  'mesos.tls.ca': optional(
+    "the system's",
+    'Certificates that sign those of the masters, PEM.',
+    'path',
+  ),
+  'mesos.tls.cert': optional('none', 'Our certificate, where masters ask for one, PEM.', 'path'),
+  'mesos.tls.key': optional('none', 'Its key, PEM.', 'path'),
+  'mesos.tls.verify': flag(true, 'Check who the master is. Without it anybody may pass for one.'),
   'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
 };
 

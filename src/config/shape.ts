@@ -59,14 +59,34 @@ export function shape(
       gpus: values['local.gpus'],
       attributes: values['local.attributes'],
     },
-    mesos: {
-      master: values['mesos.master'],
-      principal: values['mesos.principal'],
-      secret: values['mesos.secret'],
-      encoding: values['mesos.encoding'],
-      roles: values['mesos.roles'],
-      failoverMs: values['mesos.failover_timeout'],
-      name: values['mesos.name'],
+    mesos: mesosOf(values),
+  };
+}
+
+function mesosOf(values: Values): Config['mesos'] {
+  const labels = values['mesos.labels'].map((label): [string, string] => {
+    const at = label.indexOf('=');
+    return [label.slice(0, at), label.slice(at + 1)];
+  });
+  return {
+    master: values['mesos.master'],
+    principal: values['mesos.principal'],
+    secret: values['mesos.secret'],
+    encoding: values['mesos.encoding'],
+    roles: values['mesos.roles'],
+    failoverMs: values['mesos.failover_timeout'],
+    checkpoint: values['mesos.checkpoint'],
+    name: values['mesos.name'],
+    user: values['mesos.user'],
+    hostname: values['mesos.hostname'],
+    webuiUrl: values['mesos.webui_url'],
+    labels: Object.fromEntries(labels),
+    tls: {
+      isDefault: values['mesos.tls.enabled'],
+      isVerified: values['mesos.tls.verify'],
+      caFile: values['mesos.tls.ca'],
+      certFile: values['mesos.tls.cert'],
+      keyFile: values['mesos.tls.key'],
     },
   };
 }

@@ -114,5 +114,20 @@ export interface MesosConfig {
   readonly encoding: 'protobuf' | 'json';
   readonly roles: readonly string[];
   readonly failoverMs: number;
+  readonly checkpoint: boolean;
   readonly name: string;
+  readonly user: string;
+  /** What the pages of the master show; null: nothing, for the address of the pages `web.endpoint`. */
+  readonly hostname: string | null;
+  readonly webuiUrl: string | null;
+  /** Of the framework. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tls: {
+    /** Also for masters whose address names no scheme. */
+    readonly isDefault: boolean;
+    readonly isVerified: boolean;
+    readonly caFile: string | null;
+    readonly certFile: string | null;
+    readonly keyFile: string | null;
+  };
 }

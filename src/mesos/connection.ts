@@ -83,7 +83,7 @@ export class MasterConnection {
     this.#ports = options.ports;
     this.#mediaType = options.mediaType;
     this.#source = isSource ? masters : undefined;
-    this.#masters = isSource ? [] : masters.map(targetOf);
+    this.#masters = isSource ? [] : masters.map((master) => targetOf(master));
     this.#info = frameworkInfo(options.framework);
     this.#listener = listener;
     this.#mayAct = options.mayAct ?? (() => true);

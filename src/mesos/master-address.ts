@@ -1,6 +1,6 @@
 /** Where the masters of a cluster are: in a list of addresses, or in ZooKeeper. */
 import { ServiceError } from '../contracts/errors.js';
-import { SCHEDULER_PATH, type Target, targetOf } from './subscription.js';
+import { SCHEDULER_PATH, type Scheme, type Target, targetOf } from './subscription.js';
 
 export interface ZooKeeperAddress {
   readonly servers: readonly { readonly host: string; readonly port: number }[];
@@ -19,17 +19,17 @@ const FORM = 'zk://host:port,host:port/path';
 
 /**
  * `host:port` or `http(s)://host:port`, several with commas; or `zk://[user:password@]host:port,host:port/path`.
+ * @param scheme of addresses that name none.
  * @throws ServiceError when it is neither.
  */
-export function masterAddress(text: string): MasterAddress {
+export function masterAddress(text: string, scheme: Scheme = 'http'): MasterAddress {
   if (text.startsWith('zk://')) return { kind: 'zookeeper', zookeeper: zooKeeperAddress(text) };
   const masters = text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
   if (masters.length === 0) throw bad(text, 'host:port of a Mesos master');
-  for (const master of masters) targetOf(master);
-  return { kind: 'list', masters };
+  return { kind: 'list', masters: masters.map((master) => targetOf(master, scheme).origin) };
 }
 
 function zooKeeperAddress(text: string): ZooKeeperAddress {
@@ -70,7 +70,7 @@ export function leadingNode(children: readonly string[]): string | undefined {
  * that they were told to announce over their address.
  * @param scheme which the node does not tell.
  */
-export function masterTarget(data: string, scheme: 'http' | 'https'): Target | undefined {
+export function masterTarget(data: string, scheme: Scheme): Target | undefined {
   let info: unknown;
   try {
     info = JSON.parse(data);

@@ -7,7 +7,7 @@ import { ZOOKEEPER_SESSION_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import { leadingNode, masterTarget, type ZooKeeperAddress } from './master-address.js';
 import type { Connection, Dial } from './socket.js';
-import { backoffMs, type Target } from './subscription.js';
+import { backoffMs, type Scheme, type Target } from './subscription.js';
 import {
   authFrame,
   BadFrame,
@@ -42,7 +42,7 @@ export interface MasterWatchPorts {
 export interface MasterWatchOptions {
   readonly zookeeper: ZooKeeperAddress;
   /** Masters do not tell in ZooKeeper whether they speak TLS. */
-  readonly scheme: 'http' | 'https';
+  readonly scheme: Scheme;
   readonly ports: MasterWatchPorts;
 }
 

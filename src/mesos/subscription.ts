@@ -194,12 +194,15 @@ function answered(
   return refuse(state, said, around);
 }
 
+/** How masters are spoken to whose address does not say. */
+export type Scheme = 'http' | 'https';
+
 /**
  * A master of the configuration: `host:port` or `http(s)://host:port`.
  * @throws ServiceError when it is neither.
  */
-export function targetOf(master: string): Target {
-  const target = redirected(master.includes('://') ? master : `http://${master}`, NOWHERE);
+export function targetOf(master: string, scheme: Scheme = 'http'): Target {
+  const target = redirected(master.includes('://') ? master : `${scheme}://${master}`, NOWHERE);
   if (target === undefined)
     throw new ServiceError('bad-field', `"${master}" is not host:port of a Mesos master`, {
       master,
@@ -215,6 +218,8 @@ export function redirected(location: string, from: Target): Target | undefined {
   try {
     const url = new URL(isBare ? `//${location}` : location, `${from.origin}${from.path}`);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
+    // Our secret goes with every call: nobody sends it from a guarded wire onto an open one.
+    if (from.origin.startsWith('https:') && url.protocol === 'http:') return undefined;
     return { origin: url.origin, path: url.pathname === '/' ? from.path : url.pathname };
   } catch {
     return undefined;

@@ -55,6 +55,25 @@ export interface Transport {
   close(how?: { readonly isAtOnce: boolean }): Promise<void>;
 }
 
+/** How masters with `https://` addresses are spoken to; contents of PEM files. */
+export interface TlsOptions {
+  /** Whose certificates are trusted; null: those that the system trusts. */
+  readonly ca: string | null;
+  /** Our own certificate and its key, where masters ask for one. */
+  readonly client: { readonly cert: string; readonly key: string } | null;
+  /** False: anybody may pass for a master. */
+  readonly isVerified: boolean;
+}
+
+export const SYSTEM_TLS: TlsOptions = { ca: null, client: null, isVerified: true };
+
+/** What undici gives to Node's `tls.connect`. */
+export const tlsConnect = ({ ca, client, isVerified }: TlsOptions) => ({
+  ...(ca === null ? {} : { ca }),
+  ...client,
+  rejectUnauthorized: isVerified,
+});
+
 const LAUNCHES_AT_ONCE = 4;
 /** Receipts sent before the first of them is answered. */
 const RECEIPTS_AHEAD = 64;
@@ -69,12 +88,17 @@ interface Lanes {
 export class UndiciTransport implements Transport {
   #lanes: Lanes | undefined;
   readonly #closing = new Set<Promise<void>>();
+  readonly #tls: ReturnType<typeof tlsConnect>;
+
+  constructor(tls: TlsOptions = SYSTEM_TLS) {
+    this.#tls = tlsConnect(tls);
+  }
 
   subscribe(post: Post, listener: StreamListener): { close(): void } {
     const client = new Client(post.target.origin, {
       bodyTimeout: 0,
       headersTimeout: SUBSCRIBE_ANSWER_MS_MAX,
-      connect: { timeout: SUBSCRIBE_ANSWER_MS_MAX },
+      connect: { ...this.#tls, timeout: SUBSCRIBE_ANSWER_MS_MAX },
     });
     let isClosed = false;
     const close = () => {
@@ -148,7 +172,7 @@ export class UndiciTransport implements Transport {
     const options = {
       headersTimeout: CALL_ANSWER_MS_MAX,
       bodyTimeout: CALL_ANSWER_MS_MAX,
-      connect: { timeout: CALL_ANSWER_MS_MAX },
+      connect: { ...this.#tls, timeout: CALL_ANSWER_MS_MAX },
     };
     this.#lanes = {
       origin,

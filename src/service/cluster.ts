@@ -1,5 +1,7 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
-import type { CatalogueImage, Config } from '../contracts/config.js';
+import { readFileSync } from 'node:fs';
+import type { CatalogueImage, Config, MesosConfig } from '../contracts/config.js';
+import { ServiceError } from '../contracts/errors.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
@@ -8,10 +10,10 @@ import { type AgentsQuestion, askAgents } from '../mesos/agents.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
 import { MesosFramework } from '../mesos/framework.js';
 import { type MasterAddress, masterAddress } from '../mesos/master-address.js';
-import { MasterWatch, type MasterWatchPorts } from '../mesos/master-watch.js';
+import { MasterWatch } from '../mesos/master-watch.js';
 import { dialTcp } from '../mesos/socket.js';
-import { UndiciTransport } from '../mesos/transport.js';
-import { type Credential, type Foundation, memoryIn } from './foundation.js';
+import { SYSTEM_TLS, type TlsOptions, UndiciTransport } from '../mesos/transport.js';
+import { type Foundation, memoryIn } from './foundation.js';
 
 const FRAMEWORK_ID = 'mesos.framework-id';
 
@@ -36,75 +38,101 @@ export async function localNode(foundation: Foundation): Promise<LocalNode | nul
   return node;
 }
 
+/** Where the masters are, as whom we come, and how we speak to them. */
+export type MesosAccess = Omit<AgentsQuestion, 'masters'> & { readonly address: MasterAddress };
+
 /**
- * Our framework on that cluster. `node` null: the configured master, else the local node that was started apart on its
- * usual port with the home's credential.
+ * `node` null: the configured master, else the local node that was started apart on its usual port with the home's
+ * credential.
+ * @throws ServiceError when a file of the TLS settings cannot be read.
+ */
+export function mesosAccess(
+  { config: { mesos, local }, localCredential }: Foundation,
+  node: LocalNode | null,
+): MesosAccess {
+  if (mesos.master !== null)
+    return {
+      address: masterAddress(mesos.master, schemeOf(mesos)),
+      principal: mesos.principal,
+      secret: mesos.secret,
+      tls: tlsOf(mesos),
+    };
+  const host = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
+  return { address: { kind: 'list', masters: [host] }, ...localCredential, tls: SYSTEM_TLS };
+}
+
+const schemeOf = ({ tls }: MesosConfig) => (tls.isDefault ? 'https' : 'http');
+
+function tlsOf({ tls }: MesosConfig): TlsOptions {
+  const read = (key: string, file: string): string => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (cause) {
+      const detail = `mesos.tls.${key}: ${(cause as Error).message}`;
+      throw new ServiceError('bad-field', detail, { field: `mesos.tls.${key}` }, { cause });
+    }
+  };
+  const { caFile, certFile, keyFile, isVerified } = tls;
+  return {
+    isVerified,
+    ca: caFile === null ? null : read('ca', caFile),
+    client:
+      certFile === null || keyFile === null
+        ? null
+        : { cert: read('cert', certFile), key: read('key', keyFile) },
+  };
+}
+
+/**
+ * Our framework on that cluster.
  * @param mayAct asked before anything is sent: a leader whose lease may be another's says nothing more.
  */
 export function mesosCluster(
-  { config, localCredential, store, log }: Foundation,
-  node: LocalNode | null,
+  { config, store, log }: Foundation,
+  { address, principal, secret, tls }: MesosAccess,
   mayAct: () => boolean,
 ): MesosFramework {
   const { mesos } = config;
-  const { address, principal, secret } = accessTo(config, localCredential, node);
   const mesosLog = log.with({ part: 'mesos' });
   const system = { clock: systemClock, timers: systemTimers, random: systemRandom, log: mesosLog };
+  const zookeeperPorts = { ...system, dial: dialTcp };
+  const scheme = schemeOf(mesos);
   return new MesosFramework({
-    masters: mastersOf(address, { ...system, dial: dialTcp }),
+    masters:
+      address.kind === 'list'
+        ? address.masters
+        : new MasterWatch({ zookeeper: address.zookeeper, scheme, ports: zookeeperPorts }),
     framework: {
-      user: 'root',
+      user: mesos.user,
       name: mesos.name,
       roles: mesos.roles,
       principal,
       secret,
       failoverTimeoutMs: mesos.failoverMs,
-      hostname: null,
-      webuiUrl: config.web.endpoint,
-      labels: {},
+      checkpoint: mesos.checkpoint,
+      hostname: mesos.hostname,
+      webuiUrl: mesos.webuiUrl ?? config.web.endpoint,
+      labels: mesos.labels,
     },
     mediaType: mesos.encoding === 'json' ? JSON_TYPE : PROTOBUF_TYPE,
     tasks: { network: 'BRIDGE', alwaysPull: config.images.pull === 'always' },
     memory: memoryIn(store, FRAMEWORK_ID),
     mayAct,
-    ports: { ...system, transport: new UndiciTransport() },
+    ports: { ...system, transport: new UndiciTransport(tls) },
   });
 }
-
-const mastersOf = (address: MasterAddress, ports: MasterWatchPorts) =>
-  address.kind === 'list'
-    ? address.masters
-    : new MasterWatch({ zookeeper: address.zookeeper, scheme: 'http', ports });
 
 /**
  * The cluster's kinds of agents, as its master tells now; null when it does not.
  * @param leader the master that leads, if we know; those in the configuration are asked otherwise.
  */
 export async function askInventory(
-  { config, localCredential }: Foundation,
-  node: LocalNode | null,
+  { address, ...access }: MesosAccess,
   leader: string | null,
 ): Promise<readonly AgentShape[] | null> {
-  const { address, ...access } = accessTo(config, localCredential, node);
   const listed = address.kind === 'list' ? address.masters : [];
   const masters = leader === null ? listed : [leader];
   return masters.length === 0 ? null : askAgents({ masters, ...access });
-}
-
-/** Where the masters are, and as whom we come. */
-function accessTo(
-  { mesos, local }: Config,
-  localCredential: Credential,
-  node: LocalNode | null,
-): Omit<AgentsQuestion, 'masters'> & { readonly address: MasterAddress } {
-  if (mesos.master !== null)
-    return {
-      address: masterAddress(mesos.master),
-      principal: mesos.principal,
-      secret: mesos.secret,
-    };
-  const host = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
-  return { address: { kind: 'list', masters: [host] }, ...localCredential };
 }
 
 /** How agents run tasks. Of a node in another process only the configuration tells: `auto` means containers there. */

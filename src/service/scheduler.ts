@@ -5,7 +5,7 @@ import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
-import { askInventory, mesosCluster, modeOf } from './cluster.js';
+import { askInventory, mesosAccess, mesosCluster, modeOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
@@ -25,6 +25,7 @@ export async function startDaemon(
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
+  const access = mesosAccess(foundation, node);
   let framework: MesosFramework | undefined;
   const isAlone = home.tenancy === 'alone';
   const daemon = new SchedulerDaemon(
@@ -42,7 +43,7 @@ export async function startDaemon(
         ? {}
         : {
             changes: store,
-            inventory: () => askInventory(foundation, node, framework?.master ?? null),
+            inventory: () => askInventory(access, framework?.master ?? null),
           }),
     },
     {
@@ -54,7 +55,7 @@ export async function startDaemon(
       modeOf: () => modeOf(config, node),
     },
     (mayAct) => {
-      framework = mesosCluster(foundation, node, mayAct);
+      framework = mesosCluster(foundation, access, mayAct);
       return [framework];
     },
   );

@@ -273,3 +273,25 @@ t.test('addresses of masters', async (t) => {
   const answer = read('mesos: { master: "zk://god:secret@z1" }', t);
   t.notMatch(JSON.stringify(answer), 'secret', 'a password is not repeated');
 });
+
+t.test('how the framework shows itself, and TLS to the master', async (t) => {
+  const directory = t.testdir({
+    'godocker.yaml': `mesos:
+  labels: [site=x, "owner=a=b"]
+  hostname: head1
+  webui_url: https://godocker.example
+  checkpoint: false
+  tls: { enabled: true, ca: ca.pem }
+`,
+  });
+  t.match(configOf(readConfig({ environment: {}, directory })).mesos, {
+    labels: { site: 'x', owner: 'a=b' },
+    hostname: 'head1',
+    webuiUrl: 'https://godocker.example',
+    checkpoint: false,
+    user: 'root',
+    tls: { isDefault: true, isVerified: true, caFile: join(directory, 'ca.pem') },
+  });
+  const wrong = read('mesos: { labels: [x], tls: { cert: c.pem } }', t);
+  t.strictSame([...problemsOf(wrong)].sort(), ['mesos.labels', 'mesos.tls.key']);
+});

@@ -93,6 +93,7 @@ async function aStage(t: Test, mediaType: MediaType): Promise<Stage> {
       roles: ['*'],
       ...CREDENTIAL,
       failoverTimeoutMs: 60_000,
+      checkpoint: true,
       hostname: null,
       webuiUrl: null,
       labels: {},

@@ -5,7 +5,10 @@ import { transcript } from './transcript.js';
 t.test('a list of masters', async (t) => {
   t.strictSame(masterAddress('m1:5050, https://m2:5051'), {
     kind: 'list',
-    masters: ['m1:5050', 'https://m2:5051'],
+    masters: ['http://m1:5050', 'https://m2:5051'],
+  });
+  t.match(masterAddress('m1:5050,http://m2:5051', 'https'), {
+    masters: ['https://m1:5050', 'http://m2:5051'],
   });
 });
 

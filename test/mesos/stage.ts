@@ -126,6 +126,7 @@ export class Stage {
         principal: 'p',
         secret: 's',
         failoverTimeoutMs: 604_800_000,
+        checkpoint: true,
         hostname: 'here',
         webuiUrl: null,
         labels: { site: 'x' },

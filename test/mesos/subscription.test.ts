@@ -147,7 +147,7 @@ t.test('masters that send us in circles are left for a while', async (t) => {
 t.test('where redirects lead', async (t) => {
   const path = '/api/v1/scheduler';
   t.strictSame(redirected('//h:1/p', m2), { origin: 'https://h:1', path: '/p' });
-  t.strictSame(redirected('http://h:1', m2), { origin: 'http://h:1', path });
+  t.strictSame(redirected('http://h:1', m1), { origin: 'http://h:1', path });
   t.strictSame(redirected('h:1', m1), { origin: 'http://h:1', path });
   t.strictSame(redirected('//[::1]:5/p', m1), { origin: 'http://[::1]:5', path: '/p' });
   t.strictSame(redirected('/other', m1), { origin: m1.origin, path: '/other' });
@@ -305,4 +305,11 @@ t.test('without any master we wait for one, and start again', async (t) => {
 t.test('nobody is followed before the start or after the stop', async (t) => {
   t.strictSame(new Life().in(leader(m1)).kinds(), []);
   t.strictSame(new Life().in(start, { kind: 'stop' }, leader(m1)).state, { kind: 'stopped' });
+});
+
+t.test('no redirect leads from a guarded wire onto an open one', async (t) => {
+  const guarded = targetOf('m2:5051', 'https');
+  t.equal(redirected('http://m1:5050/', guarded), undefined);
+  t.equal(redirected('//m1:5050/x', guarded)?.origin, 'https://m1:5050');
+  t.equal(redirected('https://m1:5050/', m1)?.origin, 'https://m1:5050');
 });
