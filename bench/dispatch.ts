@@ -102,7 +102,6 @@ const bareFramework = (node: LocalMesos): Cluster =>
       principal: null,
       secret: null,
       failoverTimeoutMs: 0,
-      checkpoint: true,
       hostname: null,
       webuiUrl: null,
       labels: {},

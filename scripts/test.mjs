@@ -5,6 +5,7 @@
 //
 //   node scripts/test.mjs all | fast | contracts | e2e | simulate | coverage   [NAME…]
 //   node scripts/test.mjs one FILE… [--grep=PATTERN]
+//   SEED=17 node scripts/test.mjs simulate          one history;  simulate --seeds 10000: so many of them
 //
 // NAME keeps the suites whose path contains it. Prints what was skipped, by name, and closes with the sum.
 import { spawnSync } from 'node:child_process';
@@ -118,26 +119,37 @@ function runCoverage(names) {
   return isEnough;
 }
 
-async function main([group = 'all', ...rest]) {
+/** Takes `--seeds N` out of the words; suites that play histories find it in their environment. */
+function takeSeeds(words) {
+  const at = words.findIndex((word) => /^--seeds(=|$)/.test(word));
+  if (at === -1) return { words, environment: {} };
+  const [, given = words[at + 1]] = words[at].split('=');
+  const count = words[at].includes('=') ? 1 : 2;
+  if (!/^[1-9]\d*$/.test(given ?? '')) throw new Error(`--seeds wants a number, not "${given}"`);
+  return { words: words.toSpliced(at, count), environment: { SEEDS: given } };
+}
+
+async function main([group = 'all', ...given]) {
+  const { words: rest, environment } = takeSeeds(given);
   const names = rest.filter((word) => !word.startsWith('--'));
   const patterns = rest.filter((word) => word.startsWith('--grep=')).map((word) => word.slice(7));
   if (!ensureBuilt(root)) return false;
   if (group === 'one') return runNamed(names, patterns);
   if (group === 'coverage') return runCoverage(names);
-  const groups = group === 'all' ? ['fast', 'contracts', 'e2e'] : [group];
+  const groups = group === 'all' ? ['fast', 'contracts', 'simulate', 'e2e'] : [group];
   if (groups.some((name) => !(name in GROUPS))) {
     console.error(
       `no group "${group}"; there are all, one, coverage, ${Object.keys(GROUPS).join(', ')}`,
     );
     return false;
   }
-  const report = new Report();
+  const report = new Report({ isVerbose: group === 'simulate' });
   if (groups.includes('fast') && names.length === 0) checkFormat(report);
   for (const name of groups) {
     const suites = suitesOf(name, names);
     if (suites.length === 0 && groups.length === 1)
       report.check(`suites of ${name}`, false, `none matches ${names.join(', ') || 'at all'}`);
-    await runGroup(name, suites, report);
+    await runGroup(name, suites, report, environment);
   }
   return report.close();
 }

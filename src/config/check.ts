@@ -17,17 +17,7 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('secret_passphrase', '(too short)', 'at least 16 characters');
   if (values.session_timeout < 60_000)
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
-  if ((values['mesos.principal'] === null) !== (values['mesos.secret'] === null)) {
-    const missing = values['mesos.principal'] === null ? 'mesos.principal' : 'mesos.secret';
-    reader.problem(missing, undefined, 'both mesos.principal and mesos.secret, or neither');
-  }
-  checkMaster(values['mesos.master'], reader);
-  if ((values['mesos.tls.cert'] === null) !== (values['mesos.tls.key'] === null)) {
-    const missing = values['mesos.tls.cert'] === null ? 'mesos.tls.cert' : 'mesos.tls.key';
-    reader.problem(missing, undefined, 'both mesos.tls.cert and mesos.tls.key, or neither');
-  }
-  for (const label of values['mesos.labels'])
-    if (!/^[^=\s]+=/.test(label)) reader.problem('mesos.labels', label, 'name=value');
+  checkMesos(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);
@@ -36,6 +26,43 @@ export function check(values: Values, reader: Reader): void {
   const defaults = values.default_images.filter(({ isDefault }) => isDefault);
   if (defaults.length > 1)
     reader.problem('default_images', defaults.length, 'at most one image with default: true');
+}
+
+const HOST_PORT = String.raw`(\[[\da-fA-F:.]+\]|[\w.-]+)`;
+const MASTER = new RegExp(`^(https?://)?${HOST_PORT}(:\\d{1,5})?/?$`);
+const ZOOKEEPER = new RegExp(
+  `^zk://([^/]*@)?${HOST_PORT}(:\\d{1,5})?(,${HOST_PORT}(:\\d{1,5})?)*(/[^/]+)*/?$`,
+);
+
+function checkMesos(values: Values, reader: Reader): void {
+  both(values, reader, 'mesos.principal', 'mesos.secret');
+  both(values, reader, 'mesos.tls.cert', 'mesos.tls.key');
+  const master = values['mesos.master'];
+  const isKnown = (text: string) =>
+    ZOOKEEPER.test(text) || text.split(',').every((one) => MASTER.test(one.trim()));
+  if (master !== null && !isKnown(master))
+    // A zk:// address may hold a password.
+    reader.problem(
+      'mesos.master',
+      master.replace(/\/\/.*@/, '//…@'),
+      'host:port,host:port or zk://host:port,host:port/path',
+    );
+  const url = values['mesos.webui_url'];
+  if (url !== null && !URL.canParse(url))
+    reader.problem('mesos.webui_url', url, 'a URL such as https://godocker.org');
+  for (const label of values['mesos.labels'])
+    if (!/^[^=]+=/.test(label)) reader.problem('mesos.labels', label, 'labels as name=value');
+}
+
+type Optional = 'mesos.principal' | 'mesos.secret' | 'mesos.tls.cert' | 'mesos.tls.key';
+
+function both(values: Values, reader: Reader, one: Optional, other: Optional): void {
+  if ((values[one] === null) === (values[other] === null)) return;
+  reader.problem(
+    values[one] === null ? one : other,
+    undefined,
+    `both ${one} and ${other}, or neither`,
+  );
 }
 
 /** Whether nobody beyond this machine can reach the address. */
@@ -51,21 +78,6 @@ function checkListen(values: Values, reader: Reader): void {
   const isGuarded = values['tls.cert'] !== null || values.behind_proxy;
   if (!isLoopback(listen) && !isGuarded)
     reader.problem('listen', listen, 'a loopback address, or tls.cert, or behind_proxy: true');
-}
-
-const ONE_MASTER = /^(https?:\/\/)?([\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}\/?$/;
-const IN_ZOOKEEPER =
-  /^zk:\/\/([^@/\s]+@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(,[^/\s]+)*(\/[^/\s]+)+\/?$/;
-
-function checkMaster(master: string | null, reader: Reader): void {
-  if (master === null) return;
-  const isRight = master.startsWith('zk://')
-    ? IN_ZOOKEEPER.test(master)
-    : master.split(',').every((one) => ONE_MASTER.test(one.trim()));
-  // Its password stays out of messages: they end up in logs.
-  const shown = master.replace(/\/\/[^@/]*@/, '//…@');
-  if (!isRight)
-    reader.problem('mesos.master', shown, 'host:port,host:port or zk://host:port,host:port/path');
 }
 
 function unique(reader: Reader, path: string, items: readonly { readonly name: string }[]): void {

@@ -30,8 +30,14 @@ export type ReadAnswer =
 
 /** Keys whose values are paths; relative ones are made absolute where they are read. */
 const PATHS = [
-  ...['home', 'shared_dir', 'plugins_dir', 'tls.cert', 'tls.key'],
-  ...['mesos.tls.ca', 'mesos.tls.cert', 'mesos.tls.key'],
+  'home',
+  'shared_dir',
+  'plugins_dir',
+  'tls.cert',
+  'tls.key',
+  'mesos.tls.ca',
+  'mesos.tls.cert',
+  'mesos.tls.key',
 ] as const;
 /** Keys nobody else should read. */
 const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;

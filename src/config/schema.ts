@@ -200,7 +200,7 @@ const LOCAL = {
 const MESOS = {
   'mesos.master': optional(
     'the local node',
-    'Masters of a real cluster: `host:port,host:port`, or `zk://host:port,host:port/path`.',
+    'Masters of a real cluster: `host:port,host:port`, also with `https://` before each; or `zk://host:port,host:port/path`.',
   ),
   'mesos.principal': optional('none', 'Authenticated name of this framework.'),
   'mesos.secret': optional('none', 'Its secret.'),
@@ -210,30 +210,25 @@ const MESOS = {
     FAILOVER_TIMEOUT_MS,
     'How long the master keeps our tasks while we are away.',
   ),
-  'mesos.checkpoint': flag(
-    true,
-    'Tasks outlive restarts of their agent. The master keeps the first value it hears for ever.',
+  'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
+  'mesos.hostname': optional('none', 'Host name of the framework in the pages of the master.'),
+  'mesos.webui_url': optional(
+    '`web_endpoint`',
+    'Where the pages of the master link the framework to.',
+    'URL',
   ),
-  'mesos.user': text(
-    'root',
-    'Account of tasks that nothing else names one for; kept for ever too.',
-  ),
-  'mesos.hostname': optional('none', 'Host of the framework in the pages of the master.'),
-  'mesos.webui_url': optional('`web_endpoint`', 'Link to us in the pages of the master.', 'URL'),
-  'mesos.labels': words([], 'Labels of the framework, as `name=value`.'),
+  'mesos.labels': words([], 'Labels of the framework, each `name=value`.'),
   'mesos.tls.enabled': flag(
     false,
-    'Speak TLS to masters whose address says neither `http://` nor `https://`, as in ZooKeeper.',
+    'Speak TLS with masters whose address names no scheme, those behind `zk://` among them.',
   ),
   'mesos.tls.ca': optional(
     "the system's",
-    'Certificates that sign those of the masters, PEM.',
+    'Authorities that certificates of masters must come from, PEM.',
     'path',
   ),
-  'mesos.tls.cert': optional('none', 'Our certificate, where masters ask for one, PEM.', 'path'),
-  'mesos.tls.key': optional('none', 'Its key, PEM.', 'path'),
-  'mesos.tls.verify': flag(true, 'Check who the master is. Without it anybody may pass for one.'),
-  'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
+  'mesos.tls.cert': optional('none', 'Certificate of ours, for masters that ask for one.', 'path'),
+  'mesos.tls.key': optional('none', 'Its private key.', 'path'),
 };
 
 export const SECTIONS = {

@@ -64,10 +64,8 @@ export function shape(
 }
 
 function mesosOf(values: Values): Config['mesos'] {
-  const labels = values['mesos.labels'].map((label): [string, string] => {
-    const at = label.indexOf('=');
-    return [label.slice(0, at), label.slice(at + 1)];
-  });
+  const certFile = values['mesos.tls.cert'];
+  const keyFile = values['mesos.tls.key'];
   return {
     master: values['mesos.master'],
     principal: values['mesos.principal'],
@@ -75,20 +73,22 @@ function mesosOf(values: Values): Config['mesos'] {
     encoding: values['mesos.encoding'],
     roles: values['mesos.roles'],
     failoverMs: values['mesos.failover_timeout'],
-    checkpoint: values['mesos.checkpoint'],
     name: values['mesos.name'],
-    user: values['mesos.user'],
     hostname: values['mesos.hostname'],
     webuiUrl: values['mesos.webui_url'],
-    labels: Object.fromEntries(labels),
+    labels: Object.fromEntries(values['mesos.labels'].map(splitLabel)),
     tls: {
-      isDefault: values['mesos.tls.enabled'],
-      isVerified: values['mesos.tls.verify'],
-      caFile: values['mesos.tls.ca'],
-      certFile: values['mesos.tls.cert'],
-      keyFile: values['mesos.tls.key'],
+      isOn: values['mesos.tls.enabled'],
+      ca: values['mesos.tls.ca'],
+      client: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
     },
   };
+}
+
+/** `name=value`; the value may hold more of these signs, or be missing. */
+function splitLabel(label: string): readonly [string, string] {
+  const at = label.indexOf('=');
+  return at < 0 ? [label, ''] : [label.slice(0, at), label.slice(at + 1)];
 }
 
 function webOf(values: Values): Config['web'] {

@@ -114,20 +114,20 @@ export interface MesosConfig {
   readonly encoding: 'protobuf' | 'json';
   readonly roles: readonly string[];
   readonly failoverMs: number;
-  readonly checkpoint: boolean;
   readonly name: string;
-  readonly user: string;
-  /** What the pages of the master show; null: nothing, for the address of the pages `web.endpoint`. */
+  /** How the master's pages present us; null: as the master finds out. */
   readonly hostname: string | null;
+  /** Null: the address of our own pages. */
   readonly webuiUrl: string | null;
-  /** Of the framework. */
   readonly labels: Readonly<Record<string, string>>;
-  readonly tls: {
-    /** Also for masters whose address names no scheme. */
-    readonly isDefault: boolean;
-    readonly isVerified: boolean;
-    readonly caFile: string | null;
-    readonly certFile: string | null;
-    readonly keyFile: string | null;
-  };
+  readonly tls: MesosTls;
+}
+
+export interface MesosTls {
+  /** Masters without a scheme of their own, so also those behind `zk://`, are spoken to with TLS. */
+  readonly isOn: boolean;
+  /** Authorities that the masters' certificates must come from; null: those of the system. */
+  readonly ca: string | null;
+  /** Ours, for masters that ask for one. */
+  readonly client: { readonly certFile: string; readonly keyFile: string } | null;
 }

@@ -43,6 +43,8 @@ export const BACKOFF_MS_MAX = 15_000;
 export const LOST_GRACE_MS = 30_000;
 /** Orphans killed without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+/** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
+export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */
 export const KILL_GRACE_MS = 5_000;
 /** Wait for an exit code file that a slow file server does not show yet. */
@@ -78,9 +80,9 @@ export const CALLS_DRAIN_MS_MAX = 2_000;
 export const REDIRECTS_MAX = 5;
 /** Mesos: tasks named in one RECONCILE. A master that parses long ones answers nobody else meanwhile. */
 export const RECONCILE_TASKS_MAX = 1_000;
+/** Mesos: after an event that could not be read the subscription is renewed, at most this often: it may have held offers. */
+export const UNREADABLE_RENEW_EACH_MS = 300_000;
+/** Mesos: oddities of agents that are remembered, so that each is logged once. */
+export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
-/** ZooKeeper: a session that is silent for so long is lost; a master's own election takes as long. */
-export const ZOOKEEPER_SESSION_MS = 10_000;
-/** ZooKeeper: servers refuse messages above 1 MiB themselves, unless told otherwise. */
-export const ZOOKEEPER_FRAME_BYTES_MAX = 4 * 1024 * 1024;

@@ -115,7 +115,10 @@ export interface JobStore {
    * else moves jobs. Damaged records are left out, so ask `job` before a task without a job is called an orphan.
    */
   live(): Promise<readonly LiveJob[]>;
-  /** Use by account of the jobs that started and ended, the end not before `since`. */
+  /**
+   * Use by account of the jobs that started, ran for a while and ended, the end not before `since`. Those that were
+   * given up count as nothing: it was the system's fault. The leader settles by the same rule.
+   */
   used(since: Instant): Promise<readonly AccountUse[]>;
   /** Jobs not over whose kill is wanted. */
   killsWanted(): Promise<readonly JobId[]>;

@@ -269,11 +269,18 @@ function again(
 
 /** The end of a job that holds a task. */
 function end(job: LiveJob, outcome: Outcome, at: Instant): Step {
-  const { startedAt, container, placement, ...rest } = live(job);
+  const { container, placement, ...rest } = live(job);
+  const startedAt = startOf(job, outcome);
   return moved(
     { ...asked(rest), state: 'over', outcome, endedAt: at, startedAt, container, placement },
-    [{ kind: 'settle', taskId: placement.taskId, usedMs: usedMs(job, outcome, at) }],
+    [{ kind: 'settle', taskId: placement.taskId, usedMs: usedMs(startedAt, outcome, at) }],
   );
+}
+
+/** An end by itself proves a start, even if its update was lost. */
+function startOf(job: LiveJob, outcome: Outcome): Instant | null {
+  const hasRun = outcome.kind === 'exited' || outcome.kind === 'unknown';
+  return live(job).startedAt ?? (hasRun ? job.placement.placedAt : null);
 }
 
 /** The end of a job that waits. */
@@ -292,15 +299,9 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
   );
 }
 
-/** Nobody pays for what the system broke, nor for a launch that never ran. */
-function usedMs(job: LiveJob, outcome: Outcome, at: Instant): number {
-  if (outcome.kind === 'gaveUp') return 0;
-  const { startedAt } = live(job);
-  // An end by itself proves a start, even if its update was lost.
-  const hasRun = outcome.kind === 'exited' || outcome.kind === 'unknown';
-  const from = startedAt ?? (hasRun ? job.placement.placedAt : at);
-  return Math.max(0, at - from);
-}
+/** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
+const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
+  outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);
 
 /**
  * Masters repeat updates, so a second `started` is normal. One for a task that no live state holds is an orphan and

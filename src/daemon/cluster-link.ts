@@ -33,6 +33,8 @@ export interface LinkPorts {
   readonly log: Log;
 }
 
+/** Without a single offer for a job that waits, we ask again after this. */
+const WANT_AGAIN_MS = 15_000;
 const RECONCILE_AGAIN_MS_MIN = 1_000;
 const RECONCILE_AGAIN_MS_MAX = 15_000;
 /** Everything is asked about again this often: a lost message heals. */
@@ -49,6 +51,7 @@ export class ClusterLink implements ClusterListener {
   #isConnected = false;
   #isSuppressed = false;
   #revivedAtMs = Number.NEGATIVE_INFINITY;
+  #suppressedAtMs = Number.NEGATIVE_INFINITY;
   #ageTimer: Timer | undefined;
   #reviveTimer: Timer | undefined;
   #reconcileTimer: Timer | undefined;
@@ -124,10 +127,13 @@ export class ClusterLink implements ClusterListener {
 
   offers(offers: readonly ClusterOffer[]): void {
     const executor = this.cluster.name;
+    const nowMs = this.#ports.clock.monotonicMs();
     this.book.add(
       offers.map((offer) => ({ ...offer, executor })),
-      this.#ports.clock.monotonicMs(),
+      nowMs,
     );
+    // Who still offers so late did not hear that we want none.
+    if (nowMs - this.#suppressedAtMs >= OFFER_HELD_MS_MAX) this.#isSuppressed = false;
     this.#watchAge();
     this.#owner.offersChanged();
   }
@@ -163,6 +169,13 @@ export class ClusterLink implements ClusterListener {
     });
   }
 
+  /** Calls are at most once, so a wish for offers that brought none is said again now and then. */
+  wantAgain(): void {
+    const sinceMs = this.#ports.clock.monotonicMs() - this.#revivedAtMs;
+    const isHeard = this.book.size > 0 || sinceMs < WANT_AGAIN_MS;
+    if (this.#isConnected && !isHeard && this.#owner.hasPending()) this.#revive();
+  }
+
   #revive(): void {
     this.#revivedAtMs = this.#ports.clock.monotonicMs();
     this.#isSuppressed = false;
@@ -179,8 +192,10 @@ export class ClusterLink implements ClusterListener {
       this.#ageTimer = undefined;
       const old = this.book.takeOlder(OFFER_HELD_MS_MAX, this.#ports.clock.monotonicMs());
       if (old.length > 0) this.cluster.decline(old, REFUSE_MS);
-      if (this.book.size === 0 && !this.#owner.hasPending() && !this.#isSuppressed) {
+      // Not only when the last one went: with many agents new ones would always have come meanwhile.
+      if (old.length > 0 && !this.#owner.hasPending() && !this.#isSuppressed) {
         this.#isSuppressed = true;
+        this.#suppressedAtMs = this.#ports.clock.monotonicMs();
         this.cluster.suppress();
       }
       this.#watchAge();

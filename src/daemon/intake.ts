@@ -65,10 +65,12 @@ export class Intake {
   }
 
   /**
-   * Reads what was submitted since the last sweep, and a while before: ids and times are not committed in order.
+   * Reads what stands above the highest id known, whatever any clock says; and, since ids are not committed in order,
+   * what was submitted since the last sweep and a while before.
    * @throws ServiceError when the store is away.
    */
   async sweep(): Promise<void> {
+    await this.takeIn();
     const at = this.#ports.clock.now();
     // A clock that was set back must not leave a gap.
     const since = Math.min(this.#sweptAt ?? at, at);

@@ -15,17 +15,23 @@ import {
 } from '../contracts/limits.js';
 import type { Lease } from '../contracts/store.js';
 import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
-import { isLive, type Job, type LaunchingJob } from '../core/job.js';
+import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { type Instant, instant, type JobId } from '../core/units.js';
+import { instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { ObstacleBook } from './obstacle-book.js';
 import { binsOf, type Placed, Placing } from './placing.js';
-import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
+import {
+  announceLaunch,
+  type SchedulerOptions,
+  type SchedulerPorts,
+  worldFailed,
+} from './ports.js';
+import { SteadyTime } from './steady-time.js';
 import { Updates } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
@@ -37,6 +43,7 @@ export class Leader implements LinkOwner {
   readonly #ports: SchedulerPorts;
   readonly #options: SchedulerOptions;
   readonly #queue = new PendingQueue();
+  readonly #steady: SteadyTime;
   readonly #book: JobBook;
   readonly #placing: Placing;
   readonly #updates: Updates;
@@ -60,11 +67,12 @@ export class Leader implements LinkOwner {
     this.#ports = ports;
     this.#options = options;
     this.#book = book;
+    this.#steady = new SteadyTime(ports.clock);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        this.#queue.add(row);
+        this.#queue.add({ ...row, notBefore: this.#steady.fromRecord(row.notBefore) });
         this.#newWork();
       },
       killWanted: (id) => void this.#kill(id),
@@ -147,19 +155,11 @@ export class Leader implements LinkOwner {
   }
 
   #readRecordLater(): void {
-    this.#recordTimer = this.#ports.timers.after(
-      RECORD_EACH_MS,
-      () => void this.#readRecordAgain(),
-    );
-  }
-
-  async #readRecordAgain(): Promise<void> {
-    try {
-      await this.#readRecord();
-    } catch (error) {
-      worldFailed(this.#ports, 'record not read; what was known stays in force', error);
-    }
-    if (!this.#isClosed) this.#readRecordLater();
+    const again = () =>
+      this.#readRecord()
+        .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
+        .finally(() => this.#isClosed || this.#readRecordLater());
+    this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());
   }
 
   // ---- notices from web processes
@@ -197,6 +197,7 @@ export class Leader implements LinkOwner {
       await this.#intake.sweep();
       await this.#actOnKills();
       if (!this.#isClosed) this.#updates.sweep();
+      for (const link of this.#links.values()) link.wantAgain();
     } catch (error) {
       worldFailed(this.#ports, 'sweep not finished', error);
     }
@@ -262,8 +263,8 @@ export class Leader implements LinkOwner {
     const startedMs = this.#ports.clock.monotonicMs();
     this.#lastCycleMs = startedMs;
     const at = this.#ports.clock.now();
-    this.#queue.due(at);
-    this.#watchDue(at);
+    this.#queue.due(this.#steady.now());
+    this.#watchDue();
     if (this.#isClosed || this.#queue.size === 0) return;
     const links = [...this.#links.values()];
     const offers = links.flatMap((link) => [...link.book.all()]);
@@ -296,13 +297,13 @@ export class Leader implements LinkOwner {
     this.#wantsOffers = false;
   }
 
-  #watchDue(at: Instant): void {
+  #watchDue(): void {
     this.#dueTimer?.cancel();
     const next = this.#queue.nextDueAt();
     this.#dueTimer =
       next === null
         ? undefined
-        : this.#ports.timers.after(Math.max(1, next - at), () => this.#newWork());
+        : this.#ports.timers.after(Math.max(1, next - this.#steady.now()), () => this.#newWork());
   }
 
   #carryOut(launches: readonly Launch[]): void {
@@ -325,7 +326,7 @@ export class Leader implements LinkOwner {
         this.#inHand.delete(placed.job.id);
         return;
       case 'launched':
-        this.#launched(placed.job);
+        announceLaunch(this.#ports, placed.job);
         return;
       case 'doubt':
         this.#updates.inDoubt(placed.job);
@@ -358,11 +359,6 @@ export class Leader implements LinkOwner {
     }
   }
 
-  #launched({ id, submittedAt, placement: { taskId } }: LaunchingJob): void {
-    const waitedMs = this.#ports.clock.now() - submittedAt;
-    this.#ports.events.emit('job:launched', { jobId: id, taskId, waitedMs });
-  }
-
   // ---- updates
 
   updated(link: ClusterLink, update: TaskUpdate): void {
@@ -392,7 +388,8 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const { id, owner, project, submittedAt, notBefore, spec } = job;
+    const { id, owner, project, submittedAt, spec } = job;
+    const notBefore = this.#steady.fromStep(job.notBefore);
     const { needs, constraints, executor } = spec;
     this.#queue.add({ id, owner, project, submittedAt, needs, constraints, executor, notBefore });
     this.#newWork();

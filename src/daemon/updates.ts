@@ -15,7 +15,7 @@ import {
 import { unreachable } from '../core/assert.js';
 import { isLive, type Job, type KillingJob, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
-import { type AgentId, type JobId, parseTaskId, type TaskId } from '../core/units.js';
+import { type AgentId, instant, type JobId, parseTaskId, type TaskId } from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
@@ -38,6 +38,8 @@ interface OurTask {
 
 /** A kill is sent again after this, until the task's end is known. */
 const KILL_AGAIN_MS = 10_000;
+/** How often tasks on unreachable agents are asked about. */
+const UNREACHABLE_ASK_MS = 60_000;
 /** Pause before a task that the cluster does not know is asked about again. */
 const ASK_AGAIN_MS = 10_000;
 /** How often the job directory is looked at for an exit code that is not there yet. */
@@ -105,7 +107,8 @@ export class Updates {
     { job, launch }: { job: LiveJob; launch: number },
   ): Promise<void> {
     const said = verdict(job, update, {
-      at: this.#ports.clock.now(),
+      // Only spans between answers count, and the wall clock may jump.
+      at: instant(this.#ports.clock.monotonicMs()),
       doubt: this.#unknowns.get(update.taskId) ?? null,
       lostGraceMs: LOST_GRACE_MS,
     });
@@ -124,7 +127,8 @@ export class Updates {
         return;
       case 'ask-again': {
         const { taskId, agentId } = job.placement;
-        this.#unknowns.set(taskId, said.doubt);
+        if (said.doubt === null) this.#unknowns.delete(taskId);
+        else this.#unknowns.set(taskId, said.doubt);
         // Not at once: a master that has just started learns what its agents run.
         this.#ports.timers.after(ASK_AGAIN_MS, () => {
           if (!this.#isClosed && this.#book.get(job.id)?.placement.taskId === taskId)
@@ -246,6 +250,9 @@ export class Updates {
       const { taskId, agentId, executor, placedAt } = job.placement;
       if (job.state === 'killing') this.#killAgain(job);
       const isSilent = job.state === 'launching' && now - placedAt > UPDATE_OVERDUE_MS;
+      // A cluster that gives an agent up for good may say so only to those who ask.
+      if (job.state === 'unreachable')
+        this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UNREACHABLE_ASK_MS);
       // A launch in doubt is asked about on a new stream only.
       if (isSilent && !this.#doubts.has(taskId))
         this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UPDATE_OVERDUE_MS);

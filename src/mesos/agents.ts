@@ -1,5 +1,5 @@
 /** What agents a master knows, with all they have, used or not: read from its page `/slaves`, since offers tell only what is free. */
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import {
   CALL_ANSWER_MS_MAX,
   INVENTORY_BYTES_MAX,
@@ -8,14 +8,12 @@ import {
 import type { AgentShape } from '../core/obstacle.js';
 import { type PortRange, portCount } from '../core/resources.js';
 import { redirected, type Target, targetOf } from './subscription.js';
-import { type TlsOptions, tlsConnect } from './transport.js';
 
 export interface AgentsQuestion {
   /** As for the framework: `host:port` or URL of each master. */
   readonly masters: readonly string[];
   readonly principal: string | null;
   readonly secret: string | null;
-  readonly tls: TlsOptions;
 }
 
 const PAGE = '/slaves';
@@ -25,22 +23,17 @@ const PAGE = '/slaves';
  * to be worth a list. Never throws for what a master says.
  */
 export async function askAgents(asked: AgentsQuestion): Promise<readonly AgentShape[] | null> {
-  const dispatcher = new Agent({ connect: tlsConnect(asked.tls) });
-  try {
-    for (const master of asked.masters) {
-      const target = { ...targetOf(master), path: PAGE };
-      const told = await page(target, { ...asked, dispatcher }, true);
-      if (told !== undefined) return agentShapes(told);
-    }
-    return null;
-  } finally {
-    await dispatcher.close();
+  for (const master of asked.masters) {
+    const target = targetOf(master);
+    const told = await page({ ...target, path: PAGE }, asked, true);
+    if (told !== undefined) return agentShapes(told);
   }
+  return null;
 }
 
 async function page(
   target: Target,
-  asked: AgentsQuestion & { readonly dispatcher: Agent },
+  asked: AgentsQuestion,
   mayFollow: boolean,
 ): Promise<unknown | undefined> {
   const { principal, secret } = asked;
@@ -53,7 +46,6 @@ async function page(
       body,
     } = await request(`${target.origin}${target.path}`, {
       headers,
-      dispatcher: asked.dispatcher,
       headersTimeout: CALL_ANSWER_MS_MAX,
       bodyTimeout: CALL_ANSWER_MS_MAX,
     });

@@ -12,8 +12,6 @@ export interface FrameworkIdentity {
   readonly secret: string | null;
   /** What the master keeps of our tasks while we are away. */
   readonly failoverTimeoutMs: number;
-  /** Agents keep our tasks through restarts of their own. The master keeps the first value for ever. */
-  readonly checkpoint: boolean;
   readonly hostname: string | null;
   readonly webuiUrl: string | null;
   readonly labels: Readonly<Record<string, string>>;
@@ -34,7 +32,7 @@ export function frameworkInfo(identity: FrameworkIdentity): FrameworkInfo {
     user: identity.user,
     name: identity.name,
     failover_timeout: identity.failoverTimeoutMs / 1_000,
-    checkpoint: identity.checkpoint,
+    checkpoint: true,
     ...(identity.hostname === null ? {} : { hostname: identity.hostname }),
     ...(identity.principal === null ? {} : { principal: identity.principal }),
     ...(identity.webuiUrl === null ? {} : { webui_url: identity.webuiUrl }),

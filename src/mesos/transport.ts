@@ -55,24 +55,12 @@ export interface Transport {
   close(how?: { readonly isAtOnce: boolean }): Promise<void>;
 }
 
-/** How masters with `https://` addresses are spoken to; contents of PEM files. */
-export interface TlsOptions {
-  /** Whose certificates are trusted; null: those that the system trusts. */
-  readonly ca: string | null;
-  /** Our own certificate and its key, where masters ask for one. */
-  readonly client: { readonly cert: string; readonly key: string } | null;
-  /** False: anybody may pass for a master. */
-  readonly isVerified: boolean;
+/** PEM. What is absent: the system's authorities; no certificate of ours. */
+export interface TlsMaterial {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
 }
-
-export const SYSTEM_TLS: TlsOptions = { ca: null, client: null, isVerified: true };
-
-/** What undici gives to Node's `tls.connect`. */
-export const tlsConnect = ({ ca, client, isVerified }: TlsOptions) => ({
-  ...(ca === null ? {} : { ca }),
-  ...client,
-  rejectUnauthorized: isVerified,
-});
 
 const LAUNCHES_AT_ONCE = 4;
 /** Receipts sent before the first of them is answered. */
@@ -88,10 +76,11 @@ interface Lanes {
 export class UndiciTransport implements Transport {
   #lanes: Lanes | undefined;
   readonly #closing = new Set<Promise<void>>();
-  readonly #tls: ReturnType<typeof tlsConnect>;
+  readonly #tls: TlsMaterial;
 
-  constructor(tls: TlsOptions = SYSTEM_TLS) {
-    this.#tls = tlsConnect(tls);
+  /** @param tls used for masters with `https` */
+  constructor(tls: TlsMaterial = {}) {
+    this.#tls = tls;
   }
 
   subscribe(post: Post, listener: StreamListener): { close(): void } {

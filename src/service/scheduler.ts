@@ -1,16 +1,17 @@
 /** The scheduler daemon of a process, with the real clock, the store and the cluster behind it. */
 import { randomUUID } from 'node:crypto';
+import type { MesosCounters } from '../contracts/counters.js';
 import type { Events } from '../contracts/events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
-import type { MesosFramework } from '../mesos/framework.js';
-import { askInventory, mesosAccess, mesosCluster, modeOf } from './cluster.js';
+import { askInventory, mesosCluster, modeOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
+  readonly counters: MesosCounters;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -18,15 +19,13 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, failed }: DaemonParts,
+  { node, events, counters, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
   const { config, store, installation, home, log, stack } = foundation;
   const [policy, storage] = await Promise.all([
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const access = mesosAccess(foundation, node);
-  let framework: MesosFramework | undefined;
   const isAlone = home.tenancy === 'alone';
   const daemon = new SchedulerDaemon(
     {
@@ -39,12 +38,7 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone
-        ? {}
-        : {
-            changes: store,
-            inventory: () => askInventory(access, framework?.master ?? null),
-          }),
+      ...(isAlone ? {} : { changes: store, inventory: () => askInventory(foundation, node) }),
     },
     {
       installation,
@@ -54,10 +48,7 @@ export async function startDaemon(
       usageWindowMs: config.usageWindowMs,
       modeOf: () => modeOf(config, node),
     },
-    (mayAct) => {
-      framework = mesosCluster(foundation, access, mayAct);
-      return [framework];
-    },
+    (mayAct) => [mesosCluster(foundation, node, { mayAct, counters })],
   );
   daemon.start();
   stack.push('scheduler', () => daemon.stop());

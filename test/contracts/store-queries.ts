@@ -235,6 +235,18 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
     };
     for (const ms of [1_000, 3_000]) await finish(ALICE, ms);
     await finish(BOB, 500);
+    await finish(BOB, 0);
+    const broken = await submitted(store, { owner: BOB, spec });
+    const lost = started(launched(broken));
+    await store.advance(epoch, [
+      stepTo(broken, launched(broken)),
+      stepTo(launched(broken), lost),
+      stepTo(lost, {
+        ...ended(lost),
+        endedAt: instant(AT + 700),
+        outcome: { kind: 'gaveUp', because: { code: 'agent-lost', facts: {} } },
+      }),
+    ]);
     const neverStarted = await submitted(store, { owner: BOB });
     await store.advance(epoch, [stepTo(neverStarted, givenUp(neverStarted))]);
     await submitted(store);

@@ -93,7 +93,6 @@ async function aStage(t: Test, mediaType: MediaType): Promise<Stage> {
       roles: ['*'],
       ...CREDENTIAL,
       failoverTimeoutMs: 60_000,
-      checkpoint: true,
       hostname: null,
       webuiUrl: null,
       labels: {},

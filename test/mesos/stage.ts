@@ -5,6 +5,7 @@ import type {
   LaunchBatch,
   TaskUpdate,
 } from '../../src/contracts/cluster.js';
+import type { MesosCounter } from '../../src/contracts/counters.js';
 import { SILENT } from '../../src/contracts/log.js';
 import { agentId, instant, jobId, offerId, taskIdOf } from '../../src/core/units.js';
 import { decodeCall, encodeEvent, JSON_TYPE } from '../../src/mesos/codec.js';
@@ -107,6 +108,7 @@ export class Stage {
   readonly wire = new HandWire();
   readonly notes = new Notes();
   readonly saved: string[] = [];
+  readonly counted: MesosCounter[] = [];
   readonly framework: MesosFramework;
   /** False: somebody else leads now. */
   isLeader = true;
@@ -126,7 +128,6 @@ export class Stage {
         principal: 'p',
         secret: 's',
         failoverTimeoutMs: 604_800_000,
-        checkpoint: true,
         hostname: 'here',
         webuiUrl: null,
         labels: { site: 'x' },
@@ -144,6 +145,7 @@ export class Stage {
         clock: { now: () => instant(1_000_000 + this.nowMs), monotonicMs: () => this.nowMs },
         random: () => 0.5,
         log: SILENT,
+        counters: { count: (what) => this.counted.push(what) },
         transport: this.wire,
         timers: {
           after: (delayMs, call) => {
@@ -189,6 +191,11 @@ export class Stage {
   say(...events: Event[]): void {
     const records = events.map((event) => encodeRecord(encodeEvent(event, JSON_TYPE)));
     this.stream.listener.bytes(Buffer.concat(records));
+  }
+
+  /** Records as they are, sound or not. */
+  sayBytes(...records: Uint8Array[]): void {
+    this.stream.listener.bytes(Buffer.concat(records.map(encodeRecord)));
   }
 
   offer(id: string, more: Partial<Offer> = {}): void {

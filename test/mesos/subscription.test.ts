@@ -9,7 +9,6 @@ import {
   redirected,
   type Subscription,
   step,
-  type Target,
   targetOf,
 } from '../../src/mesos/subscription.js';
 
@@ -19,11 +18,12 @@ const [m1, m2] = [targetOf('m1:5050'), targetOf('https://m2:5051')];
 class Life {
   state: Subscription = IDLE;
   nowMs = 1_000;
+  masters = [m1, m2];
   #effects: Effect[] = [];
 
   in(...inputs: readonly Input[]): this {
     for (const input of inputs) {
-      const around = { masters: [m1, m2], random: () => 0.999_999, nowMs: this.nowMs };
+      const around = { masters: this.masters, random: () => 0.999_999, nowMs: this.nowMs };
       const { state, effects } = step(this.state, input, around);
       this.state = state;
       this.#effects.push(...effects);
@@ -277,39 +277,38 @@ for (const [name, make] of Object.entries(STATES) as [Subscription['kind'], () =
     });
   }
 
-const leader = (target: Target): Input => ({ kind: 'leader', target });
+const elected: Input = { kind: 'masters' };
 
-t.test('a leader that is told ends a wait at once', async (t) => {
-  const life = new Life().in(start, ended);
-  life.effects();
-  t.strictSame(life.in(leader(m2)).effects().at(-1), { kind: 'connect', target: m2 });
+t.test('masters that are found elsewhere', async (t) => {
+  const life = new Life();
+  life.masters = [];
+  t.strictSame(life.in(start).kinds(), ['timer'], 'nobody is known yet');
+  t.strictSame(life.in(timer).kinds(), ['lost', 'timer'], 'that is told, each time');
+  life.masters = [m1];
+  t.strictSame(life.in(elected).effects(), [
+    { kind: 'timer', afterMs: 15_000 },
+    { kind: 'connect', target: m1 },
+  ]);
+  life.in(opened, subscribed).effects();
+  life.masters = [];
+  t.strictSame(life.in(elected).effects(), [], 'a stream that lives is kept while nobody leads');
+  life.masters = [m1];
+  t.strictSame(life.in(elected).effects(), [], 'and when its master leads again');
+  life.masters = [m2];
+  t.strictSame(life.in(elected).effects(), [
+    { kind: 'close' },
+    { kind: 'lost', because: 'another master leads' },
+    { kind: 'timer', afterMs: 15_000 },
+    { kind: 'connect', target: m2 },
+  ]);
+  t.strictSame(life.in(ended).kinds(), ['close', 'lost', 'timer']);
+  t.strictSame(life.in(elected).kinds(), ['timer', 'connect'], 'an election ends a wait');
+  t.strictSame(life.in({ kind: 'stop' }, elected).kinds(), ['cancelTimer', 'close']);
+  t.strictSame(new Life().in(elected).kinds(), [], 'nothing before the start');
 });
 
-t.test('another leader takes us along, whatever was under way', async (t) => {
-  const life = up();
-  t.strictSame(life.in(leader(m1)).kinds(), [], 'the one that we are with');
-  t.strictSame(life.in(leader(m2)).kinds(), ['close', 'lost', 'timer', 'connect']);
-  t.match(life.state, { kind: 'connecting', target: m2 });
-  t.strictSame(life.in(leader(m1)).effects().at(-1), { kind: 'connect', target: m1 });
-});
-
-t.test('without any master we wait for one, and start again', async (t) => {
-  const around = { masters: [], random: () => 0.5, nowMs: 0 };
-  const first = step(IDLE, start, around);
-  t.match(first.state, { kind: 'waiting' });
-  t.match(first.effects, [{ kind: 'lost' }, { kind: 'timer' }]);
-  t.match(step(first.state, timer, around).state, { kind: 'waiting' });
-  t.match(step(first.state, leader(m1), around).state, { kind: 'connecting', target: m1 });
-});
-
-t.test('nobody is followed before the start or after the stop', async (t) => {
-  t.strictSame(new Life().in(leader(m1)).kinds(), []);
-  t.strictSame(new Life().in(start, { kind: 'stop' }, leader(m1)).state, { kind: 'stopped' });
-});
-
-t.test('no redirect leads from a guarded wire onto an open one', async (t) => {
-  const guarded = targetOf('m2:5051', 'https');
-  t.equal(redirected('http://m1:5050/', guarded), undefined);
-  t.equal(redirected('//m1:5050/x', guarded)?.origin, 'https://m1:5050');
-  t.equal(redirected('https://m1:5050/', m1)?.origin, 'https://m1:5050');
+t.test('no redirect leads out of TLS', async (t) => {
+  t.equal(redirected('http://m1:5050/', m2), undefined);
+  t.match(redirected('//m1:5050/', m2), { origin: 'https://m1:5050' });
+  t.match(redirected('https://m1:5050/', m1), { origin: 'https://m1:5050' });
 });

@@ -155,7 +155,6 @@ function begin(ports: readonly number[], mediaType: MediaType = JSON_TYPE) {
       principal: 'p',
       secret: 's',
       failoverTimeoutMs: 1_000,
-      checkpoint: true,
       hostname: null,
       webuiUrl: null,
       labels: {},

@@ -45,7 +45,7 @@ export class MemoryRecord {
     [];
 
   put(job: Job): void {
-    this.jobs.set(job.id, structuredClone(job));
+    this.jobs.set(job.id, frozen(structuredClone(job)));
     this.history.push({ id: job.id, state: job.state, launches: job.launches });
   }
 }
@@ -283,8 +283,15 @@ export class MemoryStore implements Store {
   }
 }
 
+/** Callers may share it: nobody can change it. */
+function frozen<T extends object>(value: T): T {
+  for (const part of Object.values(value) as unknown[])
+    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) frozen(part);
+  return Object.freeze(value);
+}
+
 const readable = ({ jobs, damaged }: MemoryRecord, id: JobId): Job | undefined =>
-  damaged.has(id) ? undefined : structuredClone(jobs.get(id));
+  damaged.has(id) ? undefined : jobs.get(id);
 
 /** Every readable job, in order of id. */
 const all = (record: MemoryRecord): Job[] =>
@@ -346,10 +353,11 @@ function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
   const sums = new Map<string, { -readonly [Key in keyof AccountUse]: AccountUse[Key] }>();
   for (const job of jobs) {
     if (job.state !== 'over' || job.endedAt < since || job.startedAt === null) continue;
+    if (job.endedAt <= job.startedAt || job.outcome.kind === 'gaveUp') continue;
     const { owner, project, spec } = job;
     const key = JSON.stringify([owner, project]);
     const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
-    sum.timeMs += Math.max(0, job.endedAt - job.startedAt);
+    sum.timeMs += job.endedAt - job.startedAt;
     sum.cpuMilli += spec.needs.cpuMilli;
     sum.memMb += spec.needs.memMb;
     sums.set(key, sum);

@@ -42,15 +42,16 @@ const prepareAll = (database: Database) => ({
   ),
   // A damaged document counts as nothing: it must not hide the use of all others.
   used: database.prepare(
-    `SELECT owner, project, sum(max(0, ended_at - started_at)), sum(cpu_milli), sum(mem_mb)
+    `SELECT owner, project, sum(ended_at - started_at), sum(cpu_milli), sum(mem_mb)
      FROM (
        SELECT owner, project, ended_at,
          CASE WHEN json_valid(life) THEN json_extract(life, '$.startedAt') END AS started_at,
+         CASE WHEN json_valid(life) THEN json_extract(life, '$.outcome.kind') END AS outcome,
          CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.cpuMilli') END AS cpu_milli,
          CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.memMb') END AS mem_mb
        FROM jobs INDEXED BY jobs_ended
        WHERE state = 'over' AND ended_at >= ?)
-     WHERE started_at IS NOT NULL
+     WHERE ended_at > started_at AND outcome <> 'gaveUp'
      GROUP BY owner, project`,
   ),
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),

@@ -1,0 +1,207 @@
+/**
+ * The judge sees what really happens on the agents and in the record, and writes down each breach of what must always
+ * hold. It shares no code with the scheduler but the types of the record.
+ */
+import type { Job, OverJob } from '../../src/core/job.js';
+import { type JobId, parseTaskId } from '../../src/core/units.js';
+import type { MemoryRecord } from '../support/memory-store.js';
+import type { Trace } from './trace.js';
+
+/** How the work of one launch ends if nobody disturbs it. */
+export type Fate =
+  | { readonly kind: 'exits'; readonly code: number }
+  /** The agent cannot tell the code; the exit file can, if `hasFile`. */
+  | { readonly kind: 'untold'; readonly code: number; readonly hasFile: boolean }
+  | { readonly kind: 'out-of-memory' }
+  /** The container cannot be started. */
+  | { readonly kind: 'launch-fails' }
+  /** The executor dies; processes linger for a while. */
+  | { readonly kind: 'executor-dies' }
+  /** The cluster kills it without our asking. */
+  | { readonly kind: 'drained' };
+
+/** What really became of one launch. */
+export interface Truth {
+  readonly taskId: string;
+  readonly jobId: JobId;
+  readonly fate: Fate;
+  isAlive: boolean;
+  /** The work came to its own end, on an agent that can still tell so. */
+  isDone: boolean;
+  /** Why the system, and not the job, may be blamed; null if it may not. */
+  excuse: string | null;
+  kills: number;
+}
+
+export class Judge {
+  readonly breaches: string[] = [];
+  readonly truths = new Map<string, Truth>();
+  readonly #record: MemoryRecord;
+  readonly #trace: Trace;
+  readonly #byJob = new Map<JobId, Truth[]>();
+  readonly #acceptedOffers = new Set<string>();
+  readonly #ended = new Set<JobId>();
+  #seenHistory = 0;
+  launches = 0;
+
+  constructor(record: MemoryRecord, trace: Trace) {
+    this.#record = record;
+    this.#trace = trace;
+  }
+
+  breach(claim: string): void {
+    this.breaches.push(claim);
+    this.#trace.add('BREACH', claim);
+  }
+
+  // ---- the master's side
+
+  /** The leading master takes an ACCEPT of the present stream. */
+  accepted(offerIds: readonly string[], taskIds: readonly string[]): void {
+    for (const id of offerIds) {
+      if (this.#acceptedOffers.has(id)) this.breach(`offer ${id} used twice`);
+      this.#acceptedOffers.add(id);
+    }
+    for (const taskId of taskIds) this.#checkIntent(taskId);
+  }
+
+  #checkIntent(taskId: string): void {
+    const ours = parseTaskId(taskId);
+    const job = ours === undefined ? undefined : this.#record.jobs.get(ours.jobId);
+    if (job === undefined) this.breach(`task ${taskId} belongs to no job`);
+    else if (heldBy(job) !== taskId)
+      this.breach(`task ${taskId} ordered without intent: its job is ${describe(job)}`);
+  }
+
+  /** The master hears that an update was received and may be forgotten. */
+  acknowledged(taskId: string, state: string): void {
+    const ours = parseTaskId(taskId);
+    const job = ours === undefined ? undefined : this.#record.jobs.get(ours.jobId);
+    if (job === undefined || heldBy(job) !== taskId) return;
+    const isStored =
+      !ENDS.has(state) &&
+      (state !== 'TASK_RUNNING' || (job.state !== 'launching' && job.state !== 'unreachable'));
+    // A running task may have become unreachable again since; only the end is beyond doubt.
+    if (!isStored && (ENDS.has(state) || job.state === 'launching'))
+      this.breach(`${state} of ${taskId} acknowledged while its job is ${describe(job)}`);
+  }
+
+  // ---- the agents' side
+
+  /** A process starts on an agent. */
+  starts(taskId: string, fate: Fate): Truth {
+    const ours = parseTaskId(taskId);
+    const jobId = ours?.jobId ?? (0 as JobId);
+    if (this.truths.has(taskId)) this.breach(`task id ${taskId} used twice`);
+    const siblings = this.#byJob.get(jobId) ?? [];
+    for (const other of siblings) {
+      if (other.isAlive) this.breach(`${taskId} starts while ${other.taskId} lives`);
+      if (other.isDone && other.excuse === null)
+        this.breach(`${taskId} starts although ${other.taskId} did the work`);
+    }
+    const truth: Truth = {
+      taskId,
+      jobId,
+      fate,
+      isAlive: true,
+      isDone: false,
+      excuse: null,
+      kills: 0,
+    };
+    this.truths.set(taskId, truth);
+    siblings.push(truth);
+    this.#byJob.set(jobId, siblings);
+    this.launches += 1;
+    return truth;
+  }
+
+  /** A kill of ours reaches a living process. */
+  kills(truth: Truth): void {
+    truth.kills += 1;
+    const job = this.#record.jobs.get(truth.jobId);
+    if (job === undefined || heldBy(job) !== truth.taskId) return;
+    if (job.killWanted === null)
+      this.breach(`healthy task ${truth.taskId} killed while its job is ${describe(job)}`);
+  }
+
+  // ---- the record's side
+
+  /** Looks at what was written since the last look. */
+  look(): void {
+    const { history, jobs } = this.#record;
+    for (; this.#seenHistory < history.length; this.#seenHistory += 1) {
+      const step = history[this.#seenHistory];
+      if (step === undefined) continue;
+      this.#trace.add('record', `job ${step.id} ${step.state} launches=${step.launches}`);
+      if (this.#ended.has(step.id))
+        this.breach(`job ${step.id} became ${step.state} after its end`);
+      if (step.state !== 'over') continue;
+      this.#ended.add(step.id);
+      const job = jobs.get(step.id);
+      if (job?.state === 'over') this.#checkEnd(job);
+    }
+  }
+
+  #checkEnd(job: OverJob): void {
+    const taskId = job.placement?.taskId;
+    const truth = taskId === undefined ? undefined : this.truths.get(taskId);
+    const claim = wrongEnd(job, truth);
+    if (claim !== undefined)
+      this.breach(`job ${job.id} ends as ${JSON.stringify(job.outcome)}: ${claim}`);
+    for (const fault of job.faults) {
+      const blamed = this.truths.get(fault.taskId);
+      if (blamed !== undefined && blamed.excuse === null)
+        this.breach(`job ${job.id}: the system is blamed for ${fault.taskId} without a reason`);
+    }
+  }
+
+  get ended(): number {
+    return this.#ended.size;
+  }
+
+  living(): Truth[] {
+    return [...this.truths.values()].filter((truth) => truth.isAlive);
+  }
+}
+
+export const ENDS: ReadonlySet<string> = new Set([
+  'TASK_FINISHED',
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_LOST',
+  'TASK_DROPPED',
+  'TASK_GONE',
+  'TASK_GONE_BY_OPERATOR',
+]);
+
+/** The task that a job's record holds. */
+const heldBy = (job: Job): string | undefined =>
+  job.state === 'pending' || job.state === 'over' ? undefined : job.placement.taskId;
+
+const describe = (job: Job): string => `${job.state} ${heldBy(job) ?? ''} ${job.launches}`.trim();
+
+/** What is wrong with an end, given what really happened. */
+function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
+  const { outcome } = job;
+  switch (outcome.kind) {
+    case 'killed':
+      return job.killWanted === null ? 'nobody asked for it' : undefined;
+    case 'exited':
+      if (truth === undefined) return 'nothing of it ever ran';
+      return codeOf(truth.fate) === outcome.exitCode
+        ? undefined
+        : `the task's fate was ${JSON.stringify(truth.fate)}`;
+    case 'unknown':
+      return truth?.fate.kind === 'untold' && !truth.fate.hasFile ? undefined : 'the code is known';
+    case 'gaveUp':
+      if (truth?.fate.kind === 'launch-fails') return undefined;
+      return job.faults.length > job.spec.systemRetriesMax ? undefined : 'too early';
+  }
+}
+
+function codeOf(fate: Fate): number | undefined {
+  if (fate.kind === 'exits') return fate.code;
+  if (fate.kind === 'out-of-memory') return 137;
+  return fate.kind === 'untold' && fate.hasFile ? fate.code : undefined;
+}

@@ -1,0 +1,92 @@
+/** Users of the simulated world: they submit, try again when the answer got lost, and change their minds. */
+import { instant, type JobId, projectId, userId } from '../../src/core/units.js';
+import { aNewJob, aSpec } from '../store/a-job.js';
+import { type MemoryRecord, MemoryStore, storeAway } from '../support/memory-store.js';
+import type { Chance } from './chance.js';
+import type { SimTime } from './time.js';
+import type { Trace } from './trace.js';
+
+export interface UserPorts {
+  readonly time: SimTime;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly record: MemoryRecord;
+  /** Tells the leader, if the notice arrives. */
+  readonly notice: (tell: { readonly submitted: JobId } | { readonly killed: JobId }) => void;
+}
+
+export const OWNERS = ['ann', 'ben', 'cleo', 'dan'].map(userId);
+const EPOCH_MS = 1_800_000_000_000;
+
+export class Users {
+  readonly #ports: UserPorts;
+  readonly #store: MemoryStore;
+  /** Submissions that got their 200. */
+  readonly acknowledged = new Set<JobId>();
+  /** Submissions whose user still tries. */
+  trying = 0;
+  /** Chance that the way to the store or back fails. */
+  trouble = 0;
+  #keys = 0;
+
+  constructor(ports: UserPorts) {
+    this.#ports = ports;
+    this.#store = new MemoryStore(ports.record);
+  }
+
+  get submitted(): number {
+    return this.#keys;
+  }
+
+  /** Starts a submission; it goes on until it is acknowledged. */
+  submit(owner = this.#ports.chance.pick(OWNERS) ?? OWNERS[0], mayKill = true): void {
+    const { chance } = this.#ports;
+    this.#keys += 1;
+    this.trying += 1;
+    const job = aNewJob({
+      owner: owner ?? userId('ann'),
+      project: projectId('default'),
+      idempotencyKey: `key-${this.#keys}`,
+      digest: `digest-${this.#keys}`,
+      spec: aSpec({
+        needs: {
+          cpuMilli: 500 * chance.between(1, 6),
+          memMb: 128 * chance.between(1, 12),
+          gpus: 0,
+          ports: 0,
+          custom: {},
+        },
+        systemRetriesMax: chance.between(0, 5),
+      }),
+    });
+    void this.#try(job, mayKill);
+  }
+
+  async #try(job: ReturnType<typeof aNewJob>, mayKill: boolean): Promise<void> {
+    const { chance, time, trace, notice } = this.#ports;
+    try {
+      if (chance.happens(this.trouble)) throw storeAway();
+      const submittedAt = instant(EPOCH_MS + time.nowMs);
+      const [answer] = await this.#store.submit([{ ...job, submittedAt }]);
+      if (chance.happens(this.trouble)) throw storeAway();
+      if (answer === undefined) throw new Error('the store answers each submission');
+      trace.add('web', `job ${answer.id} of ${job.owner} ${answer.kind}`);
+      this.acknowledged.add(answer.id);
+      this.trying -= 1;
+      if (chance.happens(0.8)) notice({ submitted: answer.id });
+      if (mayKill && chance.happens(0.15)) this.#killLater(answer.id);
+    } catch {
+      time.after(chance.between(500, 5_000), () => void this.#try(job, mayKill));
+    }
+  }
+
+  #killLater(id: JobId): void {
+    const { chance, time, trace, notice } = this.#ports;
+    time.after(chance.between(0, chance.happens(0.5) ? 2_000 : 120_000), () => {
+      trace.add('web', `kill of job ${id} wanted`);
+      void this.#store.wantKill(id, userId('ann'), instant(EPOCH_MS + time.nowMs)).then(() => {
+        if (chance.happens(0.7)) notice({ killed: id });
+      });
+    });
+  }
+}
