@@ -59,8 +59,11 @@ function mastersOf(master: string, isTls: boolean, log: Log): readonly string[] 
     .map((text) => (text.includes('://') ? text : `${scheme}://${text}`));
 }
 
-/** What the connections to masters need for TLS. @throws ServiceError when a file cannot be read. */
-function tlsOf({ ca, client }: MesosTls): TlsMaterial {
+/**
+ * What the connections to masters need for TLS; for the start of a process: a standby must not find out when it leads.
+ * @throws ServiceError when a file cannot be read.
+ */
+export function tlsOf({ ca, client }: MesosTls): TlsMaterial {
   return {
     ...(ca === null ? {} : { ca: pem('mesos.tls.ca', ca) }),
     ...(client === null
@@ -88,6 +91,7 @@ function pem(key: string, file: string): Buffer {
 export function mesosCluster(
   { config, localCredential, store, log }: Foundation,
   node: LocalNode | null,
+  tls: TlsMaterial,
   mayAct: () => boolean,
 ): Cluster {
   const { mesos, local } = config;
@@ -117,7 +121,7 @@ export function mesosCluster(
       timers: systemTimers,
       random: systemRandom,
       log: mesosLog,
-      transport: new UndiciTransport(isLocal ? {} : tlsOf(mesos.tls)),
+      transport: new UndiciTransport(tls),
     },
   });
 }
