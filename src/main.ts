@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { HomeTaken } from './config/home.js';
 import { readConfig } from './config/read.js';
 import type { Config } from './contracts/config.js';
+import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
@@ -54,6 +55,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof HomeTaken) return complain(error.message, UNAVAILABLE);
     if (error instanceof BadPlugins)
       return complain(error.problems.map(describePluginProblem).join('\n'), CONFIG);
+    // A file or address of the configuration that turned out to be of no use.
+    if (error instanceof ServiceError && error.code === 'bad-field')
+      return complain(error.message, CONFIG);
     throw error;
   }
 }
