@@ -62,8 +62,11 @@ function mastersOf(master: string, isTls: boolean, log: Log): readonly string[] 
     .map((text) => (text.includes('://') ? text : `${scheme}://${text}`));
 }
 
-/** What the connections to masters need for TLS. @throws ServiceError when a file cannot be read. */
-function tlsOf({ ca, client }: MesosTls): TlsMaterial {
+/**
+ * What the connections to masters need for TLS; for the start of a process: a standby must not find out when it leads.
+ * @throws ServiceError when a file cannot be read.
+ */
+export function tlsOf({ ca, client }: MesosTls): TlsMaterial {
   return {
     ...(ca === null ? {} : { ca: pem('mesos.tls.ca', ca) }),
     ...(client === null
@@ -83,15 +86,21 @@ function pem(key: string, file: string): Buffer {
   }
 }
 
+export interface ClusterParts {
+  readonly tls: TlsMaterial;
+  /** Asked before anything is sent: a leader whose lease may be another's says nothing more. */
+  readonly mayAct: () => boolean;
+  readonly counters: MesosCounters;
+}
+
 /**
  * Our framework on that cluster. `node` null: the configured master, else the local node that was started apart on its
  * usual port with the home's credential.
- * @param parts.mayAct asked before anything is sent: a leader whose lease may be another's says nothing more.
  */
 export function mesosCluster(
   { config, localCredential, store, log }: Foundation,
   node: LocalNode | null,
-  { mayAct, counters }: { readonly mayAct: () => boolean; readonly counters: MesosCounters },
+  { tls, mayAct, counters }: ClusterParts,
 ): Cluster {
   const { mesos } = config;
   const { masters, principal, secret } = accessTo(config, localCredential, node);
@@ -119,7 +128,7 @@ export function mesosCluster(
       random: systemRandom,
       counters,
       log: mesosLog,
-      transport: new UndiciTransport(mesos.master === null ? {} : tlsOf(mesos.tls)),
+      transport: new UndiciTransport(tls),
     },
   });
 }

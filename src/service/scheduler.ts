@@ -5,7 +5,7 @@ import type { Events } from '../contracts/events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
-import { askInventory, mesosCluster, modeOf } from './cluster.js';
+import { askInventory, mesosCluster, modeOf, tlsOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
@@ -27,6 +27,7 @@ export async function startDaemon(
     loaded(foundation, 'storage', 'pairtree'),
   ]);
   const isAlone = home.tenancy === 'alone';
+  const tls = tlsOf(config.mesos.tls);
   const daemon = new SchedulerDaemon(
     {
       store,
@@ -48,7 +49,7 @@ export async function startDaemon(
       usageWindowMs: config.usageWindowMs,
       modeOf: () => modeOf(config, node),
     },
-    (mayAct) => [mesosCluster(foundation, node, { mayAct, counters })],
+    (mayAct) => [mesosCluster(foundation, node, { tls, mayAct, counters })],
   );
   daemon.start();
   stack.push('scheduler', () => daemon.stop());

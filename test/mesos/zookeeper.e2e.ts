@@ -102,7 +102,7 @@ class ZooKeeper {
     await waitFor('ZooKeeper answers its own client', 60_000, async () => {
       if (!this.#process.isRunning()) throw new Error(`it ended: ${this.#process.lastWords()}`);
       return this.tell('ls', '/').then(
-        (said) => said.includes('[zookeeper'),
+        (said) => said.includes('zookeeper]'),
         () => false,
       );
     });
