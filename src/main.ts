@@ -55,6 +55,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof HomeTaken) return complain(error.message, UNAVAILABLE);
     if (error instanceof BadPlugins)
       return complain(error.problems.map(describePluginProblem).join('\n'), CONFIG);
+    // A file or address of the configuration that turned out to be of no use.
+    if (error instanceof ServiceError && error.code === 'bad-field')
+      return complain(error.message, CONFIG);
     const trouble = troubleOfTheWorld(error);
     if (trouble !== undefined) return complain(trouble, UNAVAILABLE);
     throw error;

@@ -1,5 +1,5 @@
 /** What agents a master knows, with all they have, used or not: read from its page `/slaves`, since offers tell only what is free. */
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import {
   CALL_ANSWER_MS_MAX,
   INVENTORY_BYTES_MAX,
@@ -8,12 +8,15 @@ import {
 import type { AgentShape } from '../core/obstacle.js';
 import { type PortRange, portCount } from '../core/resources.js';
 import { redirected, type Target, targetOf } from './subscription.js';
+import type { TlsMaterial } from './transport.js';
 
 export interface AgentsQuestion {
   /** As for the framework: `host:port` or URL of each master. */
   readonly masters: readonly string[];
   readonly principal: string | null;
   readonly secret: string | null;
+  /** For masters with `https`. */
+  readonly tls: TlsMaterial;
 }
 
 const PAGE = '/slaves';
@@ -23,17 +26,22 @@ const PAGE = '/slaves';
  * to be worth a list. Never throws for what a master says.
  */
 export async function askAgents(asked: AgentsQuestion): Promise<readonly AgentShape[] | null> {
-  for (const master of asked.masters) {
-    const target = targetOf(master);
-    const told = await page({ ...target, path: PAGE }, asked, true);
-    if (told !== undefined) return agentShapes(told);
+  const dispatcher = new Agent({ connect: { ...asked.tls, timeout: CALL_ANSWER_MS_MAX } });
+  try {
+    for (const master of asked.masters) {
+      const target = { ...targetOf(master), path: PAGE };
+      const told = await page(target, { ...asked, dispatcher }, true);
+      if (told !== undefined) return agentShapes(told);
+    }
+    return null;
+  } finally {
+    await dispatcher.close();
   }
-  return null;
 }
 
 async function page(
   target: Target,
-  asked: AgentsQuestion,
+  asked: AgentsQuestion & { readonly dispatcher: Agent },
   mayFollow: boolean,
 ): Promise<unknown | undefined> {
   const { principal, secret } = asked;
@@ -46,6 +54,7 @@ async function page(
       body,
     } = await request(`${target.origin}${target.path}`, {
       headers,
+      dispatcher: asked.dispatcher,
       headersTimeout: CALL_ANSWER_MS_MAX,
       bodyTimeout: CALL_ANSWER_MS_MAX,
     });

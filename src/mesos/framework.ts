@@ -71,6 +71,11 @@ export class MesosFramework implements Cluster {
     });
   }
 
+  /** Origin of the master we are subscribed to, or null. */
+  get master(): string | null {
+    return this.#connection.session?.target.origin ?? null;
+  }
+
   /** @throws ServiceError when the framework id cannot be read: without it we would become another framework. */
   async start(listener: ClusterListener): Promise<void> {
     assert(this.#listener === undefined, 'a framework is started once');

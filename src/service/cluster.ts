@@ -1,7 +1,6 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
 import { readFileSync } from 'node:fs';
-import type { Cluster } from '../contracts/cluster.js';
-import type { CatalogueImage, Config, MesosTls } from '../contracts/config.js';
+import type { CatalogueImage, Config, MesosConfig, MesosTls } from '../contracts/config.js';
 import type { MesosCounters } from '../contracts/counters.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Log } from '../contracts/log.js';
@@ -41,29 +40,30 @@ export async function localNode(foundation: Foundation): Promise<LocalNode | nul
   return node;
 }
 
-/** The masters as configured; those behind `zk://` are found and followed. */
-function mastersOf(master: string, isTls: boolean, log: Log): readonly string[] | MasterFinder {
-  const scheme = isTls ? 'https' : 'http';
-  if (isZooKeeper(master))
-    return new ZooKeeperReader({
-      address: zooKeeperAddress(master),
-      scheme,
-      ports: {
-        clock: systemClock,
-        timers: systemTimers,
-        random: systemRandom,
-        log,
-        dial: dialTcp,
-      },
-    });
-  return master
-    .split(',')
-    .map((text) => text.trim())
-    .map((text) => (text.includes('://') ? text : `${scheme}://${text}`));
-}
+const schemeOf = ({ tls }: MesosConfig): 'http' | 'https' => (tls.isOn ? 'https' : 'http');
 
-/** What the connections to masters need for TLS. @throws ServiceError when a file cannot be read. */
-function tlsOf({ ca, client }: MesosTls): TlsMaterial {
+/** URLs of the masters that are named; none for those behind `zk://`. */
+const listedMasters = (master: string, scheme: 'http' | 'https'): readonly string[] =>
+  isZooKeeper(master)
+    ? []
+    : master
+        .split(',')
+        .map((text) => text.trim())
+        .map((text) => (text.includes('://') ? text : `${scheme}://${text}`));
+
+/** Follows the masters behind `zk://`. */
+const finderOf = (master: string, scheme: 'http' | 'https', log: Log): MasterFinder =>
+  new ZooKeeperReader({
+    address: zooKeeperAddress(master),
+    scheme,
+    ports: { clock: systemClock, timers: systemTimers, random: systemRandom, log, dial: dialTcp },
+  });
+
+/**
+ * What the connections to masters need for TLS; for the start of a process: a standby must not find out when it leads.
+ * @throws ServiceError when a file cannot be read.
+ */
+export function tlsOf({ ca, client }: MesosTls): TlsMaterial {
   return {
     ...(ca === null ? {} : { ca: pem('mesos.tls.ca', ca) }),
     ...(client === null
@@ -83,21 +83,30 @@ function pem(key: string, file: string): Buffer {
   }
 }
 
+export interface ClusterParts {
+  readonly tls: TlsMaterial;
+  /** Asked before anything is sent: a leader whose lease may be another's says nothing more. */
+  readonly mayAct: () => boolean;
+  readonly counters: MesosCounters;
+}
+
 /**
  * Our framework on that cluster. `node` null: the configured master, else the local node that was started apart on its
  * usual port with the home's credential.
- * @param parts.mayAct asked before anything is sent: a leader whose lease may be another's says nothing more.
  */
 export function mesosCluster(
   { config, localCredential, store, log }: Foundation,
   node: LocalNode | null,
-  { mayAct, counters }: { readonly mayAct: () => boolean; readonly counters: MesosCounters },
-): Cluster {
+  { tls, mayAct, counters }: ClusterParts,
+): MesosFramework {
   const { mesos } = config;
   const { masters, principal, secret } = accessTo(config, localCredential, node);
   const mesosLog = log.with({ part: 'mesos' });
   return new MesosFramework({
-    masters: mesos.master === null ? masters : mastersOf(mesos.master, mesos.tls.isOn, mesosLog),
+    masters:
+      mesos.master !== null && isZooKeeper(mesos.master)
+        ? finderOf(mesos.master, schemeOf(mesos), mesosLog)
+        : masters,
     framework: {
       user: 'root',
       name: mesos.name,
@@ -119,29 +128,40 @@ export function mesosCluster(
       random: systemRandom,
       counters,
       log: mesosLog,
-      transport: new UndiciTransport(mesos.master === null ? {} : tlsOf(mesos.tls)),
+      transport: new UndiciTransport(tls),
     },
   });
 }
 
-/** The cluster's kinds of agents, as its master tells now; null when it does not. */
-export const askInventory = (
-  { config, localCredential }: Foundation,
-  node: LocalNode | null,
-): Promise<readonly AgentShape[] | null> =>
-  // Behind ZooKeeper the leading master is known to the framework alone: nothing is judged impossible then.
-  config.mesos.master !== null && isZooKeeper(config.mesos.master)
-    ? Promise.resolve(null)
-    : askAgents(accessTo(config, localCredential, node));
+export interface InventoryParts {
+  readonly tls: TlsMaterial;
+  /** The master that we are subscribed to, or null: those of the configuration are asked then. */
+  readonly master: string | null;
+}
 
-/** Where the masters are, and as whom we come. */
+/** The cluster's kinds of agents, as its master tells now; null when it does not, or when we know of none. */
+export async function askInventory(
+  { config, localCredential }: Pick<Foundation, 'config' | 'localCredential'>,
+  node: LocalNode | null,
+  { tls, master }: InventoryParts,
+): Promise<readonly AgentShape[] | null> {
+  const { masters, ...access } = accessTo(config, localCredential, node);
+  const asked = master === null ? masters : [master];
+  return asked.length === 0 ? null : askAgents({ masters: asked, ...access, tls });
+}
+
+/** Where the masters are, as far as the configuration tells, and as whom we come. */
 function accessTo(
   { mesos, local }: Config,
   localCredential: Credential,
   node: LocalNode | null,
-): AgentsQuestion {
+): Omit<AgentsQuestion, 'tls'> {
   if (mesos.master !== null)
-    return { masters: mesos.master.split(','), principal: mesos.principal, secret: mesos.secret };
+    return {
+      masters: listedMasters(mesos.master, schemeOf(mesos)),
+      principal: mesos.principal,
+      secret: mesos.secret,
+    };
   const address = node === null ? `127.0.0.1:${local.mesosPort}` : new URL(node.url).host;
   return { masters: [address], ...localCredential };
 }

@@ -5,7 +5,8 @@ import type { Events } from '../contracts/events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
-import { askInventory, mesosCluster, modeOf } from './cluster.js';
+import type { MesosFramework } from '../mesos/framework.js';
+import { askInventory, mesosCluster, modeOf, tlsOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
@@ -27,6 +28,10 @@ export async function startDaemon(
     loaded(foundation, 'storage', 'pairtree'),
   ]);
   const isAlone = home.tenancy === 'alone';
+  const tls = tlsOf(config.mesos.tls);
+  let framework: MesosFramework | undefined;
+  const inventory = () =>
+    askInventory(foundation, node, { tls, master: framework?.master ?? null });
   const daemon = new SchedulerDaemon(
     {
       store,
@@ -38,7 +43,7 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store, inventory: () => askInventory(foundation, node) }),
+      ...(isAlone ? {} : { changes: store, inventory }),
     },
     {
       installation,
@@ -48,7 +53,10 @@ export async function startDaemon(
       usageWindowMs: config.usageWindowMs,
       modeOf: () => modeOf(config, node),
     },
-    (mayAct) => [mesosCluster(foundation, node, { mayAct, counters })],
+    (mayAct) => {
+      framework = mesosCluster(foundation, node, { tls, mayAct, counters });
+      return [framework];
+    },
   );
   daemon.start();
   stack.push('scheduler', () => daemon.stop());
