@@ -2,6 +2,7 @@
 import { dispatch } from './dispatch.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { recovery } from './recovery.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
@@ -9,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
+  recovery,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,

@@ -20,35 +20,51 @@ const givesAway = (): boolean => process.getuid?.() === 0;
 async function prepare(root: string, order: JobDirectoryOrder): Promise<string> {
   const directory = pairtreePath(root, order.id);
   await mkdir(dirname(directory), { recursive: true, mode: 0o711 });
-  await makeOwn(directory, order.identity);
-  for (const file of order.files) await putFile(directory, file, order.identity);
+  if (await isNew(directory)) {
+    // Nobody else can reach into it yet, so its files are simply made; it is given away when it is complete.
+    await Promise.all(
+      order.files.map((file) => makeFile(join(directory, file.name), file, order.identity)),
+    );
+    if (givesAway()) await chown(directory, order.identity.uid, order.identity.gid);
+    return directory;
+  }
+  await takeOver(directory, order.identity);
+  for (const file of order.files) await replaceFile(directory, file, order.identity);
   return directory;
 }
 
-/** Makes the directory, or takes the one of a former launch if it really is the job's own. */
-async function makeOwn(directory: string, identity: Identity): Promise<void> {
+async function isNew(directory: string): Promise<boolean> {
   try {
     await mkdir(directory, { mode: 0o700 });
-    if (givesAway()) await chown(directory, identity.uid, identity.gid);
-    return;
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
+}
+
+/** Takes the directory of a former launch if it really is the job's own. */
+async function takeOver(directory: string, identity: Identity): Promise<void> {
   const found = await lstat(directory);
   if (!found.isDirectory()) throw new Error(`${directory} is in the way: not a directory`);
   if (!givesAway()) return;
-  // A crash between mkdir and chown leaves it with us: that is repaired; anybody else's is refused.
+  // A crash before it was given away leaves it with us: that is repaired; anybody else's is refused.
   if (found.uid === process.getuid?.()) await chown(directory, identity.uid, identity.gid);
   else if (found.uid !== identity.uid) throw new Error(`${directory} belongs to uid ${found.uid}`);
 }
 
 /** Writes beside and renames: a link that the job left under that name is replaced, never followed. */
-async function putFile(directory: string, file: PlacedFile, identity: Identity): Promise<void> {
+async function replaceFile(directory: string, file: PlacedFile, identity: Identity): Promise<void> {
   const fresh = join(directory, `.${file.name}.new`);
   await unlink(fresh).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  const handle = await open(fresh, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, file.mode);
+  await makeFile(fresh, file, identity);
+  await rename(fresh, join(directory, file.name));
+}
+
+async function makeFile(path: string, file: PlacedFile, identity: Identity): Promise<void> {
+  const handle = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, file.mode);
   try {
     await handle.writeFile(file.content);
     await handle.chmod(file.mode);
@@ -56,7 +72,6 @@ async function putFile(directory: string, file: PlacedFile, identity: Identity):
   } finally {
     await handle.close();
   }
-  await rename(fresh, join(directory, file.name));
 }
 
 async function readExitFile(directory: string, launch: number): Promise<string | undefined> {
@@ -72,7 +87,9 @@ async function readExitFile(directory: string, launch: number): Promise<string |
   try {
     const stat = await handle.stat();
     if (!stat.isFile() || stat.size > EXIT_FILE_BYTES_MAX) return;
-    return await handle.readFile('latin1');
+    const content = await handle.readFile('latin1');
+    // Without its line end it is only just being written.
+    return content.endsWith('\n') ? content : undefined;
   } finally {
     await handle.close();
   }

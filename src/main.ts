@@ -6,7 +6,13 @@ import type { Config } from './contracts/config.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
-import { startService } from './service.js';
+import {
+  type Process,
+  startScheduler,
+  startService,
+  startWeb,
+  type WebProcess,
+} from './service.js';
 
 /** Exit codes of the service, after sysexits: a wrong call, a wrong configuration. */
 const USAGE = 64;
@@ -23,14 +29,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('Batch scripts in containers for a shared computing centre.')
     .exitOverride()
     .showHelpAfterError();
-  program
-    .command('up', { isDefault: false })
-    .description('everything in one process: the default for one machine')
-    .option('--config <file>', 'configuration file (default: $GOD_CONFIG, then godocker.yaml)')
-    .action(async ({ config: file }: { config?: string }) => {
-      const config = configured(file);
-      code = config === undefined ? CONFIG : await up(config);
-    });
+  const processes = {
+    up: ['everything in one process: the default for one machine', up],
+    web: ['REST API and pages; any number of them share a home', web],
+    scheduler: ['orders and launches the jobs; one leads, further ones stand by', scheduler],
+  } as const;
+  for (const [name, [description, run]] of Object.entries(processes))
+    program
+      .command(name)
+      .description(description)
+      .option('--config <file>', 'configuration file (default: $GOD_CONFIG, then godocker.yaml)')
+      .action(async ({ config: file }: { config?: string }) => {
+        const config = configured(file);
+        code = config === undefined ? CONFIG : await run(config);
+      });
   program
     .command('local-mesos')
     .description('the embedded Mesos-compatible master and agents, alone: see local-mesos --help');
@@ -66,21 +78,40 @@ function configured(file: string | undefined): Config | undefined {
   return undefined;
 }
 
-/** Runs the service until it is told to stop; resolves with the exit code. */
 async function up(config: Config): Promise<number> {
-  let stopped: (code: number) => void = () => {};
-  const over = new Promise<number>((resolve) => {
-    stopped = resolve;
+  const service = await startService(config, failed);
+  return untilStopped(service, [`GoDocker is up: ${service.web}`, ...welcome(service)]);
+}
+
+async function web(config: Config): Promise<number> {
+  const service = await startWeb(config, failed);
+  return untilStopped(service, [`GoDocker web is up: ${service.web}`, ...welcome(service)]);
+}
+
+async function scheduler(config: Config): Promise<number> {
+  const service = await startScheduler(config, failed);
+  const where = service.status === null ? '' : `: ${service.status}`;
+  return untilStopped(service, [`GoDocker scheduler is up${where}`]);
+}
+
+const welcome = ({ signInLink, notices }: WebProcess): readonly string[] => [
+  `Sign in: ${signInLink}`,
+  ...notices.map((notice) => `Note: ${notice}.`),
+];
+
+/** A bug of ours: stop as after a power cut. What was promised is in the store, reconciliation repairs the rest. */
+function failed(error: unknown): never {
+  process.stderr.write(`godocker: stopping after a bug: ${(error as Error).stack ?? error}\n`);
+  process.exit(SOFTWARE);
+}
+
+/** Says so, and runs until SIGINT or SIGTERM; resolves with the exit code. */
+function untilStopped(service: Process, lines: readonly string[]): Promise<number> {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+  return new Promise((resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        service.stop().then(() => resolve(0), reject);
+      });
   });
-  const service = await startService(config, (error) => {
-    // A bug of ours: stop as after a power cut. What was promised is in the store, reconciliation repairs the rest.
-    process.stderr.write(`godocker: stopping after a bug: ${(error as Error).stack ?? error}\n`);
-    process.exit(SOFTWARE);
-  });
-  process.stdout.write(`GoDocker is up: ${service.web}\n`);
-  process.stdout.write(`Sign in: ${service.signInLink}\n`);
-  for (const notice of service.notices) process.stdout.write(`Note: ${notice}.\n`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void service.stop().then(() => stopped(0)));
-  return over;
 }

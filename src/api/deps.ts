@@ -9,8 +9,8 @@ import type { Log } from '../contracts/log.js';
 import type { Notices } from '../contracts/notices.js';
 import type { Store } from '../contracts/store.js';
 import type { Bug } from '../core/assert.js';
+import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
-import type { JobId } from '../core/units.js';
 
 export interface ApiDeps {
   readonly config: Config;
@@ -33,7 +33,7 @@ export interface ApiDeps {
   /** Kinds of agents; null while the cluster has not told. */
   readonly inventory: () => readonly AgentShape[] | null;
   /** Why a waiting job waits, as the leader sees it; undefined when it is not known here. */
-  readonly obstacles: (id: JobId) => readonly Obstacle[] | undefined;
+  readonly obstacles: (job: Pick<Job, 'id' | 'spec'>) => readonly Obstacle[] | undefined;
   /** Why work cannot go on; empty when it can. */
   readonly notReady: () => readonly string[];
   readonly metrics: Registry;

@@ -48,6 +48,14 @@ const number = (fallback: number, range: Range, doc: string): Key<number> => ({
   read: (reader, path) => reader.number(path, fallback, range),
 });
 
+const port = (doc: string): Key<number | null> => ({
+  doc,
+  kind: 'whole number',
+  shown: 'none',
+  read: (reader, path) =>
+    reader.raw(path) == null ? null : reader.integer(path, 0, { min: 0, max: 65_535 }),
+});
+
 const size = (range: Range, shown: string, doc: string): Key<number | null> => ({
   doc,
   kind: 'number',
@@ -92,7 +100,7 @@ const items = <T>(
 });
 
 const SERVICE = {
-  home: text('.godocker', 'Data directory of `up`; relative to the working directory.'),
+  home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
   shared_dir: optional(
     '`shared` in `home`',
     'Holds the job directories; the same path on the service and on every agent.',
@@ -100,6 +108,9 @@ const SERVICE = {
   ),
   plugins_dir: optional('none', 'A folder with plugins of your own.', 'path'),
   log_level: choice(LOG_LEVELS, 'info', 'Lines below this level are not written.'),
+  'scheduler.status_port': port(
+    'Where `godocker scheduler` answers `/healthz` and `/metrics`, on 127.0.0.1; 0 takes a free port.',
+  ),
   'up.job_user': optional(
     'who started `up`, or uid 65534 if that is root',
     'System account that runs the jobs of `up`.',

@@ -27,6 +27,7 @@ export function shape(
     pluginsDir: values.plugins_dir,
     logLevel: values.log_level,
     web: webOf(values),
+    scheduler: { statusPort: values['scheduler.status_port'] },
     plugins: {
       auth: pluginName(values.auth_policy),
       scheduler: pluginName(values.scheduler_policy),

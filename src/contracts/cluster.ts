@@ -108,8 +108,11 @@ export interface Cluster {
   readonly features: readonly ClusterFeature[];
   /** Connects, and goes on trying for ever; resolves when the first attempt was made. */
   start(listener: ClusterListener): Promise<void>;
-  /** Leaves without ending our tasks. */
-  stop(): Promise<void>;
+  /**
+   * Leaves without ending our tasks. `isAtOnce`: another may lead already, so nothing more is sent, not even what waits for
+   * its turn, and everything is closed before this returns its promise.
+   */
+  stop(how?: { readonly isAtOnce: boolean }): Promise<void>;
   launch(batches: readonly LaunchBatch[]): Promise<readonly LaunchAnswer[]>;
   decline(offerIds: readonly OfferId[], refuseMs: number): void;
   /** No more offers until `revive`. */

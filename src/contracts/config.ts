@@ -32,7 +32,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface Config {
-  /** Absolute path of the data directory of `up`. */
+  /** Absolute path of the data directory. */
   readonly home: string;
   /** Absolute; null: `shared` inside `home`. */
   readonly sharedDir: string | null;
@@ -40,6 +40,8 @@ export interface Config {
   readonly pluginsDir: string | null;
   readonly logLevel: LogLevel;
   readonly web: WebConfig;
+  /** Of a scheduler process; null: no port. */
+  readonly scheduler: { readonly statusPort: number | null };
   /** Names of the plugins in force, without their kind. */
   readonly plugins: {
     readonly auth: string;

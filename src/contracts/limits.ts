@@ -54,6 +54,12 @@ export const SWEEP_BACK_MS = 60_000;
 export const LEASE_BEAT_MS = 1_000;
 export const LEASE_RENEW_MS_MAX = 3_000;
 export const LEASE_STALE_MS = 4_000;
+/** What the leader tells web processes of itself is looked at, and stored if it changed, this often. */
+export const BULLETIN_EACH_MS = 1_000;
+/** Shapes whose obstacles a bulletin names: a document of a few ten kilobytes. */
+export const BULLETIN_SHAPES_MAX = 200;
+/** Processes that share an embedded store look this often whether another has written. */
+export const STORE_WATCH_EACH_MS = 20;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
 

@@ -177,4 +177,13 @@ export interface UserStore {
   deleteUser(id: UserId): Promise<boolean>;
 }
 
-export type Store = JobStore & UserStore;
+/** For processes that must soon hear what others wrote. */
+export interface ChangeFeed {
+  /**
+   * Calls `changed` within some `STORE_WATCH_EACH_MS` after any commit, our own too; commits that come together are told
+   * once. A hint, no promise: whoever must miss nothing reads the record now and then. Ends with the returned call.
+   */
+  watch(changed: () => void): () => void;
+}
+
+export type Store = JobStore & UserStore & ChangeFeed;

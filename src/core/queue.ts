@@ -168,6 +168,11 @@ export class PendingQueue {
     return true;
   }
 
+  /** Every shape that some job has, with its key. */
+  waitingShapes(): Iterable<Shape & { readonly key: string }> {
+    return this.#shapes.values();
+  }
+
   shapeOf(id: JobId): Shape | undefined {
     return this.lineOf(id)?.shape;
   }
@@ -299,7 +304,7 @@ export class PendingQueue {
 }
 
 /** The same text for the same demands, whatever the order in which they were written. */
-function shapeKey(
+export function shapeKey(
   needs: Needs,
   constraints: readonly Constraint[],
   executor: string | null,

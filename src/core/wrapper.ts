@@ -14,14 +14,17 @@ export const exitFile = (launch: number): string => `god.exit-${launch}`;
 
 /**
  * The wrapper of one launch. It expects GODOCKER_PWD; it leaves the script's output in god.log and god.err, start and
- * end (epoch seconds) in god.info, the exit code in a file named after the launch, by rename, and exits with that code.
- * SIGTERM is passed on to the script, so that it may save its work; its end is waited for.
+ * end (epoch seconds) in god.info, the exit code as a whole line in a file named after the launch, and exits with that
+ * code. SIGTERM is passed on to the script, so that it may save its work; its end is waited for.
+ *
+ * Each program it starts costs more than a short job does, so it starts one: the start is reckoned from the end and
+ * the machine's uptime, which a shell can read by itself.
  */
 export function wrapperScript(launch: number): string {
-  const exit = exitFile(launch);
   return `#!/bin/sh
 cd "$GODOCKER_PWD" || exit 125
-date +%s > ${INFO_FILE}
+began=0 ended=0
+read -r began rest < /proc/uptime
 ./${SCRIPT_FILE} > ${LOG_FILE} 2> ${ERROR_FILE} < /dev/null &
 child=$!
 trap 'kill -TERM "$child" 2> /dev/null' TERM
@@ -31,8 +34,10 @@ while kill -0 "$child" 2> /dev/null; do
   wait "$child"
   code=$?
 done
-date +%s >> ${INFO_FILE}
-echo "$code" > .${exit} && mv -f .${exit} ${exit}
+read -r ended rest < /proc/uptime
+now=$(date +%s) && echo "$((now - \${ended%%.*} + \${began%%.*}))
+$now" > ${INFO_FILE}
+echo "$code" > ${exitFile(launch)}
 exit "$code"
 `;
 }

@@ -69,14 +69,20 @@ export class ClusterLink implements ClusterListener {
     return this.#isConnected;
   }
 
+  /** What an administrator should know, or null. */
+  trouble(): string | null {
+    if (this.refusal !== null) return `executor ${this.cluster.name} refuses us: ${this.refusal}`;
+    return this.#isConnected ? null : `executor ${this.cluster.name} is not connected`;
+  }
+
   async start(): Promise<void> {
     await this.cluster.start(this);
   }
 
-  async stop(): Promise<void> {
+  async stop(how: { readonly isAtOnce: boolean }): Promise<void> {
     this.#isConnected = false;
     this.#dropTimers();
-    await this.cluster.stop();
+    await this.cluster.stop(how);
   }
 
   #dropTimers(): void {

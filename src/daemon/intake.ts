@@ -1,6 +1,6 @@
 /** How waiting jobs reach the leader: by notice, and by a sweep for those whose notice was lost. */
 import type { Clock } from '../contracts/clock.js';
-import { SWEEP_BACK_MS, SWEEP_EACH_MS } from '../contracts/limits.js';
+import { SWEEP_BACK_MS } from '../contracts/limits.js';
 import type { JobStore, PendingRow } from '../contracts/store.js';
 import { type Instant, instant, type JobId } from '../core/units.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
@@ -23,6 +23,8 @@ export class Intake {
   readonly #ports: IntakePorts;
   readonly #owner: IntakeOwner;
   #highest: JobId | null = null;
+  /** When the last sweep, or whole reading, began that came to its end. */
+  #sweptAt: Instant | undefined;
   #isReading = false;
   #isAskedAgain = false;
   #isClosed = false;
@@ -38,7 +40,9 @@ export class Intake {
 
   /** Reads all there is: at takeover and now and then. @throws ServiceError when the store is away. */
   async readAll(): Promise<void> {
+    const at = this.#ports.clock.now();
     this.#highest = await this.#read(null, {});
+    this.#sweptAt = at;
   }
 
   /** Reads the rows above the highest id known; a notice that arrives meanwhile is not lost. */
@@ -67,8 +71,11 @@ export class Intake {
    */
   async sweep(): Promise<void> {
     await this.takeIn();
-    const submittedSince = instant(this.#ports.clock.now() - SWEEP_BACK_MS - SWEEP_EACH_MS);
-    await this.#read(null, { submittedSince });
+    const at = this.#ports.clock.now();
+    // A clock that was set back must not leave a gap.
+    const since = Math.min(this.#sweptAt ?? at, at);
+    await this.#read(null, { submittedSince: instant(since - SWEEP_BACK_MS) });
+    this.#sweptAt = at;
   }
 
   /** The id of the last row read, or `after`. */

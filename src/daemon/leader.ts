@@ -2,9 +2,11 @@
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  * Cycles run when something happened, never on a sleeping loop.
  */
+import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import {
+  BULLETIN_SHAPES_MAX,
   CYCLE_EACH_MS_MIN,
   LAUNCHES_PER_CYCLE_MAX,
   SHAPES_PER_CYCLE_MAX,
@@ -20,6 +22,7 @@ import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
+import { ObstacleBook } from './obstacle-book.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
 import { SteadyTime } from './steady-time.js';
@@ -47,8 +50,7 @@ export class Leader implements LinkOwner {
   #dueTimer: Timer | undefined;
   #lastCycleMs = Number.NEGATIVE_INFINITY;
   #cursor: CycleCursor | null = null;
-  /** Why jobs wait, by shape, as the last cycles saw it. */
-  #obstacles = new Map<number, readonly Obstacle[]>();
+  readonly #obstacles = new ObstacleBook(this.#queue);
   readonly #accounting = new Accounting();
   #recordTimer: Timer | undefined;
   #wantsOffers = false;
@@ -96,7 +98,7 @@ export class Leader implements LinkOwner {
       await leader.#readRecord();
       await leader.#actOnKills();
     } catch (error) {
-      await leader.stop();
+      await leader.stop({ isAtOnce: true });
       throw error;
     }
     return leader;
@@ -109,8 +111,8 @@ export class Leader implements LinkOwner {
     this.#isReady = true;
   }
 
-  /** Ends the term; tasks go on. Another may lead already, so nothing more is written or sent. */
-  async stop(): Promise<void> {
+  /** Ends the term; tasks go on. `isAtOnce`: another may lead already, so nothing more is written or sent. */
+  async stop(how: { readonly isAtOnce: boolean }): Promise<void> {
     this.#isClosed = true;
     this.#isReady = false;
     this.#intake.close();
@@ -119,24 +121,23 @@ export class Leader implements LinkOwner {
       timer?.cancel();
     this.#updates.close();
     this.#book.close();
-    await Promise.all([...this.#links.values()].map((link) => link.stop()));
+    await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
   }
 
   status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
-    const trouble: string[] = [];
-    for (const [name, link] of this.#links) {
-      if (link.refusal !== null) trouble.push(`executor ${name} refuses us: ${link.refusal}`);
-      else if (!link.isConnected) trouble.push(`executor ${name} is not connected`);
-    }
-    const isReady = this.#isReady;
-    return { isReady, pending: this.#queue.size, live: this.#book.size, trouble };
+    const trouble = [...this.#links.values()].flatMap((link) => link.trouble() ?? []);
+    return { isReady: this.#isReady, pending: this.#queue.size, live: this.#book.size, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
-    const shape = this.#queue.shapeOf(id);
-    if (shape === undefined) return undefined;
-    return this.#obstacles.get(shape.id) ?? [{ code: 'no-offers' }];
+    return this.#obstacles.of(id);
+  }
+
+  /** What web processes elsewhere are told. */
+  bulletin(): Omit<Bulletin, 'epoch'> {
+    const { isReady, trouble } = this.status();
+    return { isReady, trouble, inventory: null, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */
@@ -164,12 +165,13 @@ export class Leader implements LinkOwner {
 
   // ---- notices from web processes
 
-  submitted(): void {
-    void this.#intake.takeIn();
-  }
+  readonly submitted = (): void => void this.#intake.takeIn();
 
-  killWanted(id: JobId): void {
-    void this.#kill(id);
+  readonly killWanted = (id: JobId): void => void this.#kill(id);
+
+  /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
+  async lookAgain(): Promise<void> {
+    await Promise.all([this.#intake.takeIn(), this.#actOnKills()]);
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
@@ -202,19 +204,17 @@ export class Leader implements LinkOwner {
   // ---- kills
 
   async #actOnKills(): Promise<void> {
-    for (const id of await this.#ports.store.killsWanted()) {
-      if (this.#book.get(id)?.state !== 'killing') void this.#kill(id);
-    }
+    const wanted = await this.#ports.store.killsWanted();
+    const fresh = wanted.filter((id) => this.#book.get(id)?.state !== 'killing');
+    await Promise.all(fresh.map((id) => this.#kill(id)));
   }
 
   async #kill(id: JobId): Promise<void> {
     try {
       const job = await this.#ports.store.job(id);
-      const wanted = job?.killWanted;
-      if (job === undefined || wanted === null || wanted === undefined || this.#isClosed) return;
-      if (job.state === 'over') return;
+      if (!job?.killWanted || job.state === 'over' || this.#isClosed) return;
       this.#queue.remove(id);
-      const event = { kind: 'killWanted', by: wanted.by, at: wanted.at } as const;
+      const event = { kind: 'killWanted', ...job.killWanted } as const;
       const applied = await this.#book.apply(id, event, job);
       // It may have been placed since it was read.
       const holder = applied.kind === 'moved' ? applied.before : (this.#book.get(id) ?? job);
@@ -275,9 +275,8 @@ export class Leader implements LinkOwner {
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
     });
-    // A round that goes on adds to what it found before; a new round begins anew. Without offers nothing was asked.
-    if (this.#cursor === null && offers.length > 0) this.#obstacles.clear();
-    for (const [shape, obstacles] of plan.obstacles) this.#obstacles.set(shape, obstacles);
+    const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
+    this.#obstacles.note(plan.obstacles, round);
     this.#cursor = plan.cursor;
     this.#carryOut(plan.launches);
     const tookMs = this.#ports.clock.monotonicMs() - startedMs;
@@ -298,10 +297,9 @@ export class Leader implements LinkOwner {
   #watchDue(): void {
     this.#dueTimer?.cancel();
     const next = this.#queue.nextDueAt();
-    this.#dueTimer =
-      next === null
-        ? undefined
-        : this.#ports.timers.after(Math.max(1, next - this.#steady.now()), () => this.#newWork());
+    if (next === null) return;
+    const inMs = Math.max(1, next - this.#steady.now());
+    this.#dueTimer = this.#ports.timers.after(inMs, () => this.#newWork());
   }
 
   #carryOut(launches: readonly Launch[]): void {

@@ -29,6 +29,7 @@ export interface LeadershipListener {
 
 /** A freed lease has no holder; its epoch goes on counting. */
 const FREE = '';
+const TOO_LATE = 'the lease could not be renewed in time';
 
 export class Leadership {
   readonly #ports: LeadershipPorts;
@@ -67,9 +68,16 @@ export class Leadership {
     }
   }
 
-  /** Whether the term of that epoch is still ours. */
-  holds(epoch: number): boolean {
-    return this.#mine?.epoch === epoch;
+  /**
+   * Whether we surely lead now: asked before anything is sent. A process that was stopped for a while learns here that its
+   * time is over, before any timer of it has run.
+   */
+  isCurrent(): boolean {
+    if (this.#mine === undefined) return false;
+    const sinceMs = this.#ports.clock.monotonicMs() - this.#renewedMs;
+    if (sinceMs < LEASE_RENEW_MS_MAX) return true;
+    this.#lose(TOO_LATE);
+    return false;
   }
 
   /** Called when a write was refused because our epoch is over. */
@@ -122,7 +130,7 @@ export class Leadership {
   async #beat(mine: Lease): Promise<void> {
     const askedMs = this.#ports.clock.monotonicMs();
     if (askedMs - this.#renewedMs >= LEASE_RENEW_MS_MAX) {
-      this.#lose('the lease could not be renewed in time');
+      this.#lose(TOO_LATE);
       return;
     }
     const renewed = await this.#ports.store.beatLease(mine);
@@ -139,9 +147,7 @@ export class Leadership {
     this.#renewedMs = atMs;
     this.#watchdog?.cancel();
     const leftMs = atMs + LEASE_RENEW_MS_MAX - this.#ports.clock.monotonicMs();
-    this.#watchdog = this.#ports.timers.after(Math.max(0, leftMs), () =>
-      this.#lose('the lease could not be renewed in time'),
-    );
+    this.#watchdog = this.#ports.timers.after(Math.max(0, leftMs), () => this.#lose(TOO_LATE));
   }
 
   #lose(because: string): void {

@@ -180,11 +180,12 @@ export class Placing {
       tell({ kind: 'moved-on', jobId: job.id, job });
       return undefined;
     }
-    const number = job.launches + 1;
+    const launchNumber = job.launches + 1;
+    const mode = this.#options.modeOf(launch.executor);
     let directory: string;
     try {
       directory = await this.#directories.pass(() =>
-        this.#ports.storage.prepare(directoryOrder(job, script, number)),
+        this.#ports.storage.prepare(directoryOrder(job, script, { launch: launchNumber, mode })),
       );
     } catch (error) {
       const because = (error as Error).message;
@@ -193,7 +194,7 @@ export class Placing {
       return undefined;
     }
     const placement: Placement = {
-      taskId: taskIdOf(job.id, number),
+      taskId: taskIdOf(job.id, launchNumber),
       executor: launch.executor,
       agentId: launch.agentId,
       host: launch.host,

@@ -4,7 +4,7 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { JobStore } from '../contracts/store.js';
+import type { ChangeFeed, JobStore } from '../contracts/store.js';
 import type { Policy } from '../core/policy.js';
 import type { TaskMode } from './task-order.js';
 
@@ -16,6 +16,8 @@ export interface SchedulerPorts {
   readonly log: Log;
   readonly events: Events;
   readonly policy: Policy;
+  /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
+  readonly changes?: ChangeFeed;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */

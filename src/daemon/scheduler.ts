@@ -4,6 +4,8 @@ import type { Notices } from '../contracts/notices.js';
 import type { Lease } from '../contracts/store.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
+import { Bulletins } from './bulletins.js';
+import { coalesced } from './coalesced.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
@@ -18,27 +20,30 @@ export interface SchedulerStatus {
   readonly trouble: readonly string[];
 }
 
+/**
+ * Made anew for each term: a cluster that was stopped stays stopped.
+ * @param mayAct asked by the cluster before it sends anything; false for ever once the term is over.
+ */
+export type MakeClusters = (mayAct: () => boolean) => readonly Cluster[];
+
 export class SchedulerDaemon {
   readonly #ports: SchedulerPorts;
   readonly #options: SchedulerOptions;
-  /** Made anew for each term: a cluster that was stopped stays stopped. */
-  readonly #makeClusters: () => readonly Cluster[];
+  readonly #makeClusters: MakeClusters;
   readonly #leadership: Leadership;
   #leader: Leader | undefined;
   /** Counts terms; what a former one still does, or learns, must not touch the present one. */
   #term = 0;
+  /** What goes on beside the leader while it leads. */
+  readonly #aside: (() => void)[] = [];
 
-  constructor(
-    ports: SchedulerPorts,
-    options: SchedulerOptions,
-    makeClusters: () => readonly Cluster[],
-  ) {
+  constructor(ports: SchedulerPorts, options: SchedulerOptions, makeClusters: MakeClusters) {
     this.#ports = ports;
     this.#options = options;
     this.#makeClusters = makeClusters;
     this.#leadership = new Leadership(ports, options, {
       taken: (lease) => void this.#lead(lease),
-      lost: () => void this.#resign().catch(ports.failed),
+      lost: () => void this.#resign({ isAtOnce: true }).catch(ports.failed),
     });
   }
 
@@ -48,7 +53,7 @@ export class SchedulerDaemon {
 
   /** Leaves the tasks alone and frees the lease. */
   async stop(): Promise<void> {
-    await this.#resign();
+    await this.#resign({ isAtOnce: false });
     await this.#leadership.stop();
   }
 
@@ -73,22 +78,24 @@ export class SchedulerDaemon {
   async #lead(lease: Lease): Promise<void> {
     this.#term += 1;
     const term = this.#term;
+    const isOurs = () => term === this.#term && this.#leadership.isCurrent();
     try {
       const leader = await Leader.takeOver(
         this.#ports,
         this.#options,
         lease,
-        this.#makeClusters(),
+        this.#makeClusters(isOurs),
         () => {
           if (term === this.#term) this.#leadership.fencedOut();
         },
       );
       // The lease may have been lost while the record was read: then this term never begins.
-      if (term !== this.#term) {
-        await leader.stop();
+      if (!isOurs()) {
+        await leader.stop({ isAtOnce: true });
         return;
       }
       this.#leader = leader;
+      this.#beside(leader, lease, isOurs);
       await leader.start();
       // What was submitted while the record was read: its notice found no leader.
       leader.submitted();
@@ -99,10 +106,27 @@ export class SchedulerDaemon {
     }
   }
 
-  async #resign(): Promise<void> {
+  /** Where others share the store: what they wrote reaches the leader, and how it stands reaches them. */
+  #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
+    const { changes, log } = this.#ports;
+    if (changes === undefined) return;
+    const lookAgain = coalesced(() =>
+      leader.lookAgain().catch((error: unknown) => {
+        log.warn('changes not looked up; the next sweep tries again', { error });
+      }),
+    );
+    const bulletins = new Bulletins(this.#ports, () =>
+      isOurs() ? { epoch, ...leader.bulletin() } : undefined,
+    );
+    bulletins.start();
+    this.#aside.push(changes.watch(lookAgain), () => bulletins.close());
+  }
+
+  async #resign(how: { readonly isAtOnce: boolean }): Promise<void> {
     this.#term += 1;
     const leader = this.#leader;
     this.#leader = undefined;
-    await leader?.stop();
+    for (const end of this.#aside.splice(0)) end();
+    await leader?.stop(how);
   }
 }

@@ -16,15 +16,17 @@ const CONTAINER_DATA = '/mnt/god-data';
 /** A process starts with an empty environment; a container keeps its image's PATH. */
 const PROCESS_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The directory of a launch, with the user's script and our wrapper around it. */
-export const directoryOrder = (job: Job, script: string, launch: number): JobDirectoryOrder => ({
-  id: job.id,
-  identity: job.identity,
-  files: [
-    { name: SCRIPT_FILE, content: script, mode: 0o755 },
-    { name: WRAPPER_FILE, content: wrapperScript(launch), mode: 0o755 },
-  ],
-});
+/** The directory of a launch, with the user's script; in a container also our wrapper around it. */
+export function directoryOrder(
+  job: Job,
+  script: string,
+  { launch, mode }: { readonly launch: number; readonly mode: TaskMode },
+): JobDirectoryOrder {
+  const files = [{ name: SCRIPT_FILE, content: script, mode: 0o755 }];
+  if (mode === 'container')
+    files.push({ name: WRAPPER_FILE, content: wrapperScript(launch), mode: 0o755 });
+  return { id: job.id, identity: job.identity, files };
+}
 
 /** The environment of a job, whole: nothing of the service's reaches it. */
 export function environmentOf(job: Job, directory: string, mode: TaskMode): Record<string, string> {
@@ -70,7 +72,6 @@ export function taskOrder(
   const launch = parseTaskId(placement.taskId)?.launch;
   assert(launch === job.launches, 'the placement is of the latest launch');
   const isContainer = mode === 'container';
-  const wrapper = `${isContainer ? CONTAINER_JOB_DIRECTORY : directory}/${WRAPPER_FILE}`;
   return {
     taskId: placement.taskId,
     jobId: job.id,
@@ -85,7 +86,10 @@ export function taskOrder(
     hasNetwork: job.spec.hasNetwork,
     identity: job.identity,
     isRoot: job.spec.isRoot,
-    argv: ['/bin/sh', wrapper],
+    // A process needs no file for it: one less to make, and a shell less to start.
+    argv: isContainer
+      ? ['/bin/sh', `${CONTAINER_JOB_DIRECTORY}/${WRAPPER_FILE}`]
+      : ['/bin/sh', '-c', wrapperScript(launch)],
     environment: environmentOf(job, directory, mode),
     labels: {
       'godocker.installation': installation,
@@ -93,6 +97,7 @@ export function taskOrder(
       'godocker.uid': String(job.spec.isRoot ? 0 : job.identity.uid),
       'godocker.gid': String(job.spec.isRoot ? 0 : job.identity.gid),
       'godocker.sgids': job.identity.sgids.join(','),
+      ...(isContainer ? {} : { 'godocker.directory': directory }),
     },
     killGraceMs: KILL_GRACE_MS,
   };

@@ -57,6 +57,7 @@ export class Updates {
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
   readonly #orphans: Orphans;
+  readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
   constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner) {
@@ -68,7 +69,7 @@ export class Updates {
 
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#doubts.values()) timer.cancel();
+    for (const timer of [...this.#doubts.values(), ...this.#orphanChecks.values()]) timer.cancel();
   }
 
   /** The job no longer holds this task. */
@@ -180,11 +181,20 @@ export class Updates {
       await this.#held(link, update, { job: record, launch: ours.launch });
       return;
     }
-    if (ALIVE.has(update.state) && this.#orphans.condemns(update, ours.launch, record)) {
-      const { taskId, agentId } = update;
-      link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
-    }
+    if (ALIVE.has(update.state) && this.#orphans.condemns(update, ours.launch, record))
+      this.#killOrphan(link, update);
     this.#acknowledge(link, update);
+  }
+
+  /** Asked about after a while: if it still runs, the kill was lost, and the answer brings us here again. */
+  #killOrphan(link: ClusterLink, { taskId, agentId }: TaskUpdate): void {
+    link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
+    if (this.#orphanChecks.has(taskId)) return;
+    const check = this.#ports.timers.after(KILL_AGAIN_MS, () => {
+      this.#orphanChecks.delete(taskId);
+      link.ask({ taskId, agentId });
+    });
+    this.#orphanChecks.set(taskId, check);
   }
 
   // ---- exit codes that the cluster does not tell

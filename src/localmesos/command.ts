@@ -16,6 +16,7 @@ const USAGE = `godocker local-mesos: a Mesos-compatible master and agents on thi
   --cpus C  --mem MB  --gpus G     of each agent (the machine's)
   --attributes k:v;…   attributes of the agents
   --tasks KIND         simulate, process, docker or auto (auto)
+  --simulate-ms MS     how long simulated tasks last that have no label simulate.ms (0)
   --state DIR          where to keep what must survive ($GODOCKER_HOME/local-mesos)
   --credential FILE    JSON {"principal", "secret"}: who calls must know it
   --insecure           as root, or with docker, without a credential
@@ -36,6 +37,7 @@ const OPTIONS = {
   gpus: { type: 'string' },
   attributes: { type: 'string' },
   tasks: { type: 'string', default: 'auto' },
+  'simulate-ms': { type: 'string', default: '0' },
   state: { type: 'string' },
   credential: { type: 'string' },
   insecure: { type: 'boolean', default: false },
@@ -107,6 +109,7 @@ function readOptions(argv: string[]): LocalNodeOptions | null {
     agents: number('agents', given.agents),
     heartbeatMs: number('heartbeat', given.heartbeat) * 1_000,
     containerizer,
+    simulateMs: number('simulate-ms', given['simulate-ms']),
     credential,
     log: stderrLog(),
     ...(given.cpus === undefined ? {} : { cpus: number('cpus', given.cpus) }),

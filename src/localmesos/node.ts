@@ -64,6 +64,8 @@ export interface LocalNodeOptions {
   readonly jobUser?: string;
   /** Default: the Unix socket that `$DOCKER_HOST` names, else /var/run/docker.sock. */
   readonly dockerSocket?: string;
+  /** How long simulated tasks last that do not say; default 0. */
+  readonly simulateMs?: number;
   /** Default 5,000. */
   readonly heartbeatMs?: number;
   readonly clock?: Clock;
@@ -222,7 +224,9 @@ async function chooseContainerizer(
 ): Promise<Containerizer> {
   const { stateDir, containerizer: wanted = 'auto' } = options;
   const socketPath = dockerSocketOf(options);
-  if (wanted === 'simulate') return new SimulatingContainerizer(ports.timers);
+  if (wanted === 'simulate') {
+    return new SimulatingContainerizer(ports.timers, options.simulateMs);
+  }
   if (stateDir === undefined) {
     throw new Error('the local node needs a state directory to find its tasks again');
   }

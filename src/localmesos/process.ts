@@ -1,24 +1,21 @@
 /** Runs tasks as plain processes of this machine. No isolation: for development and trials. */
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
-import type { CommandInfo } from '../mesos/messages.js';
 import { type Account, accountOf, NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
 import { afterLong } from './long-timer.js';
 import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
-import { OWN_FILES, Supervisor, type SupervisorLine } from './supervisor.js';
+import { fetchFiles, ownDirectory } from './sandbox.js';
+import {
+  OWN_FILES,
+  Supervisor,
+  type SupervisorLine,
+  type SupervisorListener,
+} from './supervisor.js';
+import { isCode, TaskFiles } from './task-files.js';
 
 /** Exit files of tasks that another life of the node started are looked for this often. */
 const LOOK_EACH_MS = 100;
@@ -44,12 +41,6 @@ interface Running {
   killTimer: Timer | null;
 }
 
-/** What the files of a task tell. */
-interface Life {
-  readonly process: { readonly pid: number; readonly startTime: string } | null;
-  readonly exitCode: number | null;
-}
-
 export interface ProcessOptions {
   /** Where the folders of tasks are; absolute. */
   readonly folder: string;
@@ -65,6 +56,9 @@ export class ProcessContainerizer implements Containerizer {
   readonly noun = 'Command';
   readonly #options: ProcessOptions;
   readonly #running = new Map<string, Running>();
+  readonly #files: TaskFiles;
+  /** Tasks of this life that bring a directory of their own: there is nothing else to remove. */
+  readonly #withoutSandbox = new Set<string>();
   readonly #removals: string[] = [];
   #removing = 0;
   #listener: ContainerListener = () => {};
@@ -74,23 +68,23 @@ export class ProcessContainerizer implements Containerizer {
 
   constructor(options: ProcessOptions) {
     this.#options = options;
+    this.#files = new TaskFiles(options.folder);
   }
 
   async start(listener: ContainerListener): Promise<void> {
     this.#listener = listener;
     mkdirSync(this.#options.folder, { recursive: true, mode: 0o711 });
     this.#supervise();
-    this.#lookLater();
   }
 
   launch(launch: Launch): void {
     const { containerId, info } = launch;
     try {
       const account = accountOf(info, this.#options.jobUser);
-      this.#prepare(launch, account);
+      const hasSandbox = this.#prepare(launch, account);
       this.#running.set(containerId, newRunning(launch));
       this.#listener({ kind: 'starting', containerId });
-      this.#supervisor?.launch(containerId, account);
+      this.#supervisor?.launch({ id: containerId, hasSandbox, account });
     } catch (error) {
       this.#running.delete(containerId);
       const { message, cause } = error instanceof Error ? error : new Error(String(error));
@@ -99,7 +93,7 @@ export class ProcessContainerizer implements Containerizer {
         error instanceof NoAccount
           ? {
               kind: 'no-account',
-              message: `Failed to create executor directory '${this.#path(containerId)}': Failed to chown directory to '${info.command?.user}': ${message}`,
+              message: `Failed to create executor directory '${this.#files.path(containerId)}': Failed to chown directory to '${info.command?.user}': ${message}`,
             }
           : { kind: 'launch-failed', message };
       this.#listener({ kind: 'ended', containerId, end });
@@ -128,9 +122,10 @@ export class ProcessContainerizer implements Containerizer {
     for (const launch of launches) {
       const running = { ...newRunning(launch), isAdopted: true };
       this.#running.set(launch.containerId, running);
-      const { exitCode } = this.#life(launch.containerId);
+      const { exitCode } = this.#files.life(launch.containerId);
       if (exitCode !== null) this.#end(running, endOf(exitCode));
-      else if (launch.bootId !== boot || this.#giveUp(launch.containerId)) this.#end(running, LOST);
+      else if (launch.bootId !== boot || this.#files.giveUp(launch.containerId))
+        this.#end(running, LOST);
       else this.#lookAt(running);
     }
     this.#removeStrays(new Set(launches.map(({ containerId }) => containerId)));
@@ -138,8 +133,13 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   forget(containerId: string): void {
-    const files = [this.#path(containerId), this.#path(containerId, '.run')];
-    this.#removals.push(...files, this.#path(containerId, '.life'));
+    try {
+      this.#files.free(containerId);
+    } catch (error) {
+      this.#options.log.warn('task files not removed', { containerId, cause: String(error) });
+    }
+    if (this.#withoutSandbox.delete(containerId)) return;
+    this.#removals.push(this.#files.path(containerId));
     this.#removeSome();
   }
 
@@ -150,45 +150,42 @@ export class ProcessContainerizer implements Containerizer {
     this.#supervisor?.close();
   }
 
-  #path(containerId: string, suffix: '' | '.run' | '.life' = ''): string {
-    return join(this.#options.folder, `${containerId}${suffix}`);
-  }
-
   #supervise(): void {
-    this.#supervisor = new Supervisor(this.#options.folder, {
+    const listener: SupervisorListener = {
       line: (line) => this.#told(line),
-      gone: (because) => {
-        if (this.#isStopped) return;
-        this.#options.log.error('supervising shell ended; starting another', { because });
-        // Their ends will not be told by a pipe any more, and lines not read yet are lost.
-        for (const running of this.#running.values()) {
-          running.isAdopted = true;
-          if (running.pid === null && this.#giveUp(running.launch.containerId)) {
-            this.#end(running, LOST);
-          }
-        }
-        this.#supervise();
+      gone: (id, because) => {
+        const running = this.#running.get(id);
+        if (this.#isStopped || running === undefined) return;
+        this.#options.log.error('supervising shell ended', { taskId: taskIdOf(running), because });
+        // Its end will not be told by a pipe any more, and a line not read yet is lost.
+        running.isAdopted = true;
+        if (running.pid === null && this.#files.giveUp(id)) this.#end(running, LOST);
         this.#lookLater();
       },
-    });
+    };
+    this.#supervisor = new Supervisor(this.#options.folder, listener, this.#options.timers);
   }
 
-  #prepare({ containerId, info, memMb }: Launch, account: Account | null): void {
+  /** Makes the files of a task; tells whether it has a sandbox. */
+  #prepare({ containerId, info, memMb }: Launch, account: Account | null): boolean {
     const { command } = info;
     if (command === undefined) throw new Error('the task has no command');
     if (info.container?.docker !== undefined) {
       throw new Error('this node runs plain processes; it has no Docker images');
     }
-    const sandbox = this.#path(containerId);
-    const facts = { MESOS_SANDBOX: sandbox, MESOS_TASK_ID: info.task_id.value };
-    const text = runFile(command, { memMb, facts });
+    const own = ownDirectory(info);
+    const sandbox = this.#files.path(containerId);
+    const facts = { MESOS_SANDBOX: own ?? sandbox, MESOS_TASK_ID: info.task_id.value };
+    const text = runFile(command, { memMb, facts, hasSandbox: own === undefined });
+    this.#files.make(containerId, text, account);
+    if (own !== undefined) {
+      this.#withoutSandbox.add(containerId);
+      return false;
+    }
     mkdirSync(sandbox, { mode: 0o700 });
-    const run = this.#path(containerId, '.run');
-    writeFileSync(run, text, { mode: 0o400, flag: 'wx' });
     fetchFiles(command, sandbox, containerId, account);
-    if (account === null) return;
-    chownSync(run, account.uid, account.gid);
-    chownSync(sandbox, account.uid, account.gid);
+    if (account !== null) chownSync(sandbox, account.uid, account.gid);
+    return true;
   }
 
   #told(line: SupervisorLine): void {
@@ -232,70 +229,49 @@ export class ProcessContainerizer implements Containerizer {
 
   #isAlive(running: Running): boolean {
     if (running.pid === null) return false;
-    running.startTime ??= this.#life(running.launch.containerId).process?.startTime ?? null;
+    running.startTime ??= this.#files.life(running.launch.containerId).process?.startTime ?? null;
     const facts = processFacts(running.pid);
     return facts !== undefined && facts.startTime === running.startTime;
-  }
-
-  #life(containerId: string): Life {
-    const [first, second] = wholeLines(this.#path(containerId, '.life'));
-    const [pid = '', startTime = ''] = first?.split(' ') ?? [];
-    return {
-      process: first === undefined ? null : { pid: Number(pid), startTime },
-      exitCode: second === undefined ? null : Number(second),
-    };
-  }
-
-  /** True when the task has not begun and now never will. */
-  #giveUp(containerId: string): boolean {
-    try {
-      writeFileSync(this.#path(containerId, '.life'), '', { flag: 'wx' });
-      return true;
-    } catch (error) {
-      if (isCode(error, 'EEXIST')) return false;
-      throw error;
-    }
   }
 
   #lookLater(): void {
     if (this.#look !== null || this.#isStopped) return;
     this.#look = this.#options.timers.after(LOOK_EACH_MS, () => {
       this.#look = null;
-      for (const running of [...this.#running.values()]) this.#lookAt(running);
-      this.#lookLater();
+      const adopted = [...this.#running.values()].filter(({ isAdopted }) => isAdopted);
+      for (const running of adopted) this.#lookAt(running);
+      if (adopted.length > 0) this.#lookLater();
     });
   }
 
-  /** Adopted tasks are known by their files only; of the others this notices when their supervisor was killed. */
+  /** Adopted tasks are known by their files only; the shells of the others tell of them. */
   #lookAt(running: Running): void {
-    if (running.isAdopted) {
-      const life = this.#life(running.launch.containerId);
-      if (running.pid === null && life.process !== null) {
-        running.startTime = life.process.startTime;
-        this.#started(running, life.process.pid);
-      }
-      if (life.exitCode !== null) {
-        this.#end(running, endOf(life.exitCode));
-        return;
-      }
+    const life = this.#files.life(running.launch.containerId);
+    if (running.pid === null && life.process !== null) {
+      running.startTime = life.process.startTime;
+      this.#started(running, life.process.pid);
     }
-    if (running.pid === null ? !running.isAdopted : this.#isAlive(running)) {
+    if (life.exitCode !== null) {
+      this.#end(running, endOf(life.exitCode));
+      return;
+    }
+    if (running.pid !== null && this.#isAlive(running)) {
       running.deadSinceMs = null;
       return;
     }
     const nowMs = this.#options.clock.monotonicMs();
     running.deadSinceMs ??= nowMs;
     if (nowMs - running.deadSinceMs < EXIT_FILE_WAIT_MS) return;
-    const { exitCode } = this.#life(running.launch.containerId);
+    const { exitCode } = this.#files.life(running.launch.containerId);
     this.#end(running, exitCode === null ? LOST : endOf(exitCode));
   }
 
   /** What no task claims: acknowledged shortly before a crash. */
   #removeStrays(claimed: ReadonlySet<string>): void {
     const names = readdirSync(this.#options.folder).filter((name) => !OWN_FILES.includes(name));
-    for (const id of new Set(names.map((name) => name.replace(/\.(run|life)$/, '')))) {
+    for (const id of this.#files.sweep(names)) {
       if (claimed.has(id)) continue;
-      const { process } = this.#life(id);
+      const { process } = this.#files.life(id);
       const isAlive =
         process !== null && processFacts(process.pid)?.startTime === process.startTime;
       if (isAlive) this.#options.log.warn('a process of a forgotten task is alive', { id });
@@ -320,6 +296,8 @@ export class ProcessContainerizer implements Containerizer {
   }
 }
 
+const taskIdOf = ({ launch }: Running): string => launch.info.task_id.value;
+
 const newRunning = (launch: Launch): Running => ({
   launch,
   pid: null,
@@ -337,42 +315,6 @@ function endOf(code: number): End {
     ? { kind: 'signaled', signal: code - SIGNAL_BASE }
     : { kind: 'exited', code };
 }
-
-/** Files named by the command are copied into the sandbox; only those of this machine. */
-function fetchFiles(
-  command: CommandInfo,
-  sandbox: string,
-  containerId: string,
-  account: Account | null,
-): void {
-  for (const { value, executable, output_file } of command.uris ?? []) {
-    const source = value.replace(/^file:\/\//, '');
-    const target = join(sandbox, basename(output_file ?? source));
-    try {
-      if (!source.startsWith('/')) throw new Error('only files of this machine can be fetched');
-      copyFileSync(source, target);
-      chmodSync(target, executable === true ? 0o755 : 0o644);
-      if (account !== null) chownSync(target, account.uid, account.gid);
-    } catch (cause) {
-      // A real agent's fetcher is a program of its own, and this is how it is told.
-      const message = `Failed to fetch all URIs for container '${containerId}': exited with status 1`;
-      throw new Error(message, { cause });
-    }
-  }
-}
-
-/** The lines of a file that is written line by line, without one that is not there entirely. */
-function wholeLines(path: string): string[] {
-  try {
-    return readFileSync(path, 'latin1').split('\n').slice(0, -1);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 /** False when there is nobody to signal, or nobody that we may. */
 function trySignal(target: number, signal: NodeJS.Signals): boolean {

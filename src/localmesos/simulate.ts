@@ -7,11 +7,14 @@ export class SimulatingContainerizer implements Containerizer {
   readonly name = 'simulate';
   readonly noun = 'Command';
   readonly #timers: Timers;
+  readonly #lastsMs: number;
   readonly #running = new Map<string, Timer | null>();
   #listener: ContainerListener = () => {};
 
-  constructor(timers: Timers) {
+  /** @param lastsMs how long tasks last that do not say. */
+  constructor(timers: Timers, lastsMs = 0) {
     this.#timers = timers;
+    this.#lastsMs = lastsMs;
   }
 
   async start(listener: ContainerListener): Promise<void> {
@@ -21,7 +24,7 @@ export class SimulatingContainerizer implements Containerizer {
   launch({ containerId, info }: Launch): void {
     this.#listener({ kind: 'starting', containerId });
     this.#listener({ kind: 'started', containerId, pid: null, ip: null, data: null });
-    const lastsMs = numberLabel(info, 'simulate.ms');
+    const lastsMs = numberLabel(info, 'simulate.ms', this.#lastsMs);
     const end: End = { kind: 'exited', code: numberLabel(info, 'simulate.exit') };
     this.#running.set(containerId, null);
     if (lastsMs > 0) {
@@ -55,8 +58,8 @@ export class SimulatingContainerizer implements Containerizer {
   }
 }
 
-function numberLabel(info: TaskInfo, key: string): number {
+function numberLabel(info: TaskInfo, key: string, otherwise = 0): number {
   const value = info.labels?.labels?.find((label) => label.key === key)?.value;
-  const number = Number(value ?? 0);
+  const number = Number(value ?? otherwise);
   return Number.isFinite(number) && number >= 0 ? number : 0;
 }

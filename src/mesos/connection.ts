@@ -33,6 +33,8 @@ export interface ConnectionOptions {
   readonly masters: readonly string[];
   readonly framework: FrameworkIdentity;
   readonly mediaType: MediaType;
+  /** Asked before anything is sent; false: not one word more. Absent: always. */
+  readonly mayAct?: () => boolean;
   readonly ports: MesosPorts;
 }
 
@@ -59,6 +61,7 @@ export class MasterConnection {
   readonly #info: FrameworkInfo;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #listener: ConnectionListener;
+  readonly #mayAct: () => boolean;
   #state: Subscription = IDLE;
   #session: Session | undefined;
   #stream: { close(): void } | undefined;
@@ -75,6 +78,7 @@ export class MasterConnection {
     this.#masters = options.masters.map(targetOf);
     this.#info = frameworkInfo(options.framework);
     this.#listener = listener;
+    this.#mayAct = options.mayAct ?? (() => true);
     this.#headers = {
       'content-type': options.mediaType,
       ...(principal === null || secret === null
@@ -94,11 +98,15 @@ export class MasterConnection {
     this.#input({ kind: 'start' });
   }
 
-  /** Waits a short while for the answers to calls under way, then closes the stream. The master keeps our tasks. */
-  async stop(): Promise<void> {
-    await Promise.race([Promise.all(this.#underWay), this.#pause(CALLS_DRAIN_MS_MAX)]);
+  /**
+   * Waits a short while for the answers to calls under way, then closes the stream. The master keeps our tasks.
+   * `isAtOnce`: waits for nothing; calls under way are given up.
+   */
+  async stop({ isAtOnce }: { readonly isAtOnce: boolean }): Promise<void> {
+    if (!isAtOnce)
+      await Promise.race([Promise.all(this.#underWay), this.#pause(CALLS_DRAIN_MS_MAX)]);
     this.#input({ kind: 'stop' });
-    await this.#ports.transport.close();
+    await this.#ports.transport.close({ isAtOnce });
   }
 
   /** Drops the stream and asks for a new one at once. */
@@ -114,7 +122,7 @@ export class MasterConnection {
   /** Sends on the present stream, as the call is. `refused` also when there is none. */
   async send(lane: Lane, call: Call): Promise<LaunchAnswer> {
     const session = this.#session;
-    if (session === undefined) return 'refused';
+    if (session === undefined || !this.#mayAct()) return 'refused';
     const underWay = this.#ports.transport.call(lane, {
       target: session.target,
       headers: { ...this.#headers, 'mesos-stream-id': session.streamId },
@@ -190,6 +198,8 @@ export class MasterConnection {
 
   #connect(target: Target): void {
     this.#stream?.close();
+    // A subscription of ours would end that of the one who leads now.
+    if (!this.#mayAct()) return;
     this.#ports.transport.renew();
     const decoder = new RecordDecoder();
     const post = {

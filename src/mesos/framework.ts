@@ -77,10 +77,10 @@ export class MesosFramework implements Cluster {
     });
   }
 
-  async stop(): Promise<void> {
+  async stop(how = { isAtOnce: false }): Promise<void> {
     this.#listener = undefined;
     this.#firstAttempt();
-    await this.#connection.stop();
+    await this.#connection.stop(how);
     this.#forget();
   }
 

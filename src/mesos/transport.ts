@@ -51,8 +51,8 @@ export interface Transport {
   call(lane: Lane, post: Post): Promise<Answer>;
   /** Later calls use new connections. Launches under way keep theirs; other calls under way are given up. */
   renew(): void;
-  /** Gives up what `renew` gives up, and waits for the launches under way. */
-  close(): Promise<void>;
+  /** Gives up what `renew` gives up, and waits for the launches under way; `isAtOnce`: gives these up too. */
+  close(how?: { readonly isAtOnce: boolean }): Promise<void>;
 }
 
 const LAUNCHES_AT_ONCE = 4;
@@ -135,7 +135,9 @@ export class UndiciTransport implements Transport {
     this.#closing.add(closing);
   }
 
-  async close(): Promise<void> {
+  async close({ isAtOnce } = { isAtOnce: false }): Promise<void> {
+    // What waits for its turn in there must not be sent any more.
+    if (isAtOnce) void this.#lanes?.launches.destroy();
     this.renew();
     await Promise.all(this.#closing);
   }

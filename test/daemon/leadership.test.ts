@@ -130,3 +130,17 @@ t.test(
     t.same(one.terms.at(-1), 'epoch 2');
   },
 );
+
+t.test('a process that wakes up after its lease knows it before any timer ran', async (t) => {
+  const time = new FakeTime();
+  const one = daemon(new LeaseRecord(), time, 'one');
+  t.notOk(one.leadership.isCurrent(), 'not before it was taken');
+  one.leadership.start();
+  await time.pass(2_000);
+  t.ok(one.leadership.isCurrent());
+  time.sleep(2_900);
+  t.ok(one.leadership.isCurrent(), 'a short sleep changes nothing');
+  time.sleep(200);
+  t.notOk(one.leadership.isCurrent());
+  t.same(one.terms, ['epoch 1', 'lost: the lease could not be renewed in time'], 'told at once');
+});

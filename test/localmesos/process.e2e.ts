@@ -219,10 +219,10 @@ test('a thousand tasks take seconds', async (t) => {
 test('a line that the shell has is obeyed even when the node dies at that moment', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'godocker-supervisor-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const supervisor = new Supervisor(folder, { line: () => {}, gone: () => {} });
+  const supervisor = new Supervisor(folder, { line: () => {}, gone: () => {} }, PORTS.timers);
   mkdirSync(join(folder, 'one'));
   writeFileSync(join(folder, 'one.run'), 'echo ran >out; kill -PIPE $$; exit 5');
-  supervisor.launch('one', null);
+  supervisor.launch({ id: 'one', hasSandbox: true, account: null });
   // The pipes are closed before the shell has read a word.
   supervisor.close();
   const life = await until(() => linesIn(join(folder, 'one.life'))[1]);
@@ -255,28 +255,32 @@ test('a task that a former life recorded but never began is lost, and can never 
     { kind: 'ended', containerId: 'rebooted', end: { kind: 'lost' } },
   ]);
   const told: SupervisorLine[] = [];
-  const supervisor = new Supervisor(folder, { line: (line) => told.push(line), gone: () => {} });
+  const listener = { line: (line: SupervisorLine) => told.push(line), gone: () => {} };
+  const supervisor = new Supervisor(folder, listener, PORTS.timers);
   t.teardown(() => supervisor.close());
-  supervisor.launch('late', null);
+  supervisor.launch({ id: 'late', hasSandbox: true, account: null });
   await until(() => told[0]);
   t.same(told, [{ kind: 'ended', id: 'late', code: 125 }], 'the supervisor finds it given up');
   t.notOk(existsSync(join(folder, 'late', 'out')));
 });
 
-test('when the supervising shell is killed, another takes its place and running tasks are not lost', async (t) => {
+test('when supervising shells are killed, their tasks are lost once they have ended, and others take their place', async (t) => {
   const { driver, folder } = await aNode(t);
   const offer = await driver.anOffer();
   const agent = offer.agent_id.value;
-  await driver.accept([offer], [aTask('before', agent, 'sleep 1; exit 4')]);
+  const mark = join(folder, 'mark');
+  await driver.accept([offer], [aTask('before', agent, `sleep 1; echo ended >${mark}; exit 4`)]);
   await driver.update('before', 'TASK_RUNNING');
-  const shell = supervisingShell(join(folder, 'state', 'tasks'));
-  process.kill(shell, 'SIGKILL');
-  await until(() => !isAlive(shell));
+  const shells = supervisingShells(join(folder, 'state', 'tasks'));
+  t.ok(shells.length > 1, 'the one of the task, and others that wait');
+  for (const shell of shells) process.kill(shell, 'SIGKILL');
+  await until(() => !shells.some(isAlive));
   await driver.accept([await driver.anOffer()], [aTask('later', agent, 'exit 6')]);
   t.match(await driver.update('later', 'TASK_FAILED'), { message: 'Command exited with status 6' });
-  t.match(await driver.update('before', 'TASK_FAILED'), {
-    message: 'Command exited with status 4',
-  });
+  t.notOk(existsSync(mark), 'meanwhile the other one runs on');
+  const end = await driver.update('before', 'TASK_FAILED');
+  t.equal(end.reason, 'REASON_EXECUTOR_TERMINATED');
+  t.ok(existsSync(mark), 'it was left to end by itself');
 });
 
 const PORTS = {
@@ -292,15 +296,13 @@ const PORTS = {
   },
 };
 
-/** The child of this process that works in `folder`. */
-function supervisingShell(folder: string): number {
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+/** The children of this process that work in `folder`. */
+function supervisingShells(folder: string): number[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
     .trim()
     .split(' ')
-    .map(Number);
-  const found = children.find((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
-  if (found === undefined) throw new Error(`no shell works in ${folder}`);
-  return found;
+    .map(Number)
+    .filter((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
 }
 
 async function until<T>(found: () => T | undefined | false): Promise<T> {

@@ -85,7 +85,9 @@ t.test(
     t.equal(await storage.exitFile(directory, 2), undefined, 'another launch');
     symlinkSync(join(directory, 'god.exit-1'), join(directory, 'god.exit-3'));
     t.equal(await storage.exitFile(directory, 3), undefined, 'a link');
-    writeFileSync(join(directory, 'god.exit-4'), '0'.repeat(17));
+    writeFileSync(join(directory, 'god.exit-4'), `${'0'.repeat(16)}\n`);
     t.equal(await storage.exitFile(directory, 4), undefined, 'too large');
+    writeFileSync(join(directory, 'god.exit-5'), '1');
+    t.equal(await storage.exitFile(directory, 5), undefined, 'not written to its end');
   },
 );

@@ -13,6 +13,9 @@ import type { FakeMaster } from './fake-master.js';
 /** The process that holds the connection. */
 export interface Holder {
   readonly isDead: boolean;
+  readonly isPaused: boolean;
+  /** Something reaches the process, which may be dead or stopped. */
+  meets(call: () => void): void;
   /** Called before (and after) a call reaches the master; may end the process. */
   reaches(point: string): void;
 }
@@ -50,8 +53,9 @@ export class FakeCluster implements Cluster {
 
   /** The master speaks. */
   hears(word: (listener: ClusterListener) => void): void {
-    if (!this.#isStopped && !this.#holder.isDead && this.#listener !== undefined)
-      word(this.#listener);
+    this.#holder.meets(() => {
+      if (!this.#isStopped && this.#listener !== undefined) word(this.#listener);
+    });
   }
 
   /** News of a task prove that its launch has arrived. */
@@ -80,6 +84,11 @@ export class FakeCluster implements Cluster {
 
   async #launch(batch: LaunchBatch): Promise<LaunchAnswer> {
     this.#holder.reaches('before accept');
+    if (this.#holder.isPaused) {
+      await new Promise<void>((go) => this.#holder.meets(go));
+      // The call was made while the term lasted; by now it has no stream.
+      if (this.#isStopped) return 'refused';
+    }
     if (!this.#reachesMaster('accept')) return 'refused';
     for (const { taskId } of batch.orders) this.#unanswered.add(taskId);
     const answered = this.#master.accept(this, batch);

@@ -3,4 +3,4 @@
 import { histories } from './history.js';
 
 const { SEED } = process.env;
-histories(SEED === undefined ? { first: 1, count: 40 } : { first: Number(SEED), count: 1 });
+histories(SEED === undefined ? { first: 1, count: 25 } : { first: Number(SEED), count: 1 });

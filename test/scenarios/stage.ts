@@ -19,6 +19,9 @@ const NEVER = new Promise<never>(() => {});
 /** One life of the daemon's process. */
 class Incarnation {
   isDead = false;
+  isPaused = false;
+  /** What the rest of the world did to a paused process. */
+  #missed: (() => void)[] = [];
   readonly daemon: SchedulerDaemon;
   readonly #stage: Stage;
 
@@ -26,8 +29,16 @@ class Incarnation {
     this.#stage = stage;
     const { time, master, record } = stage;
     const timers = {
-      after: (ms: number, call: () => void) => time.after(ms, () => this.isDead || call()),
-      soon: (call: () => void) => time.soon(() => this.isDead || call()),
+      after: (ms: number, call: () => void) => {
+        let isCancelled = false;
+        const timer = time.after(ms, () => this.meets(() => isCancelled || call()));
+        const cancel = () => {
+          isCancelled = true;
+          timer.cancel();
+        };
+        return { cancel };
+      },
+      soon: (call: () => void) => time.soon(() => this.meets(call)),
     };
     const store = new MemoryStore(record, {
       before: (method) => this.#around('before', method),
@@ -57,11 +68,34 @@ class Incarnation {
     );
   }
 
-  /** A point that the process passes: the scenario may end it there. */
+  /** A point that the process passes: the scenario may end, or stop, it there. */
   reaches(point: string): void {
-    if (this.isDead || this.#stage.crashPoint !== point) return;
+    if (this.isDead) return;
+    if (this.#stage.pausePoint === point) {
+      this.#stage.pausePoint = undefined;
+      this.pause();
+    }
+    if (this.#stage.crashPoint !== point) return;
     this.#stage.crashPoint = undefined;
     this.isDead = true;
+  }
+
+  /** Something reaches the process: at once, when it goes on, or never. */
+  meets(call: () => void): void {
+    if (this.isDead) return;
+    if (this.isPaused) this.#missed.push(call);
+    else call();
+  }
+
+  /** As SIGSTOP does. */
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /** As SIGCONT does: all that happened meanwhile is met at once, in order. */
+  goOn(): void {
+    this.isPaused = false;
+    for (const call of this.#missed.splice(0)) this.meets(call);
   }
 
   async #around(when: 'before' | 'after', method: StoreMethod): Promise<void> {
@@ -69,6 +103,7 @@ class Incarnation {
     if (this.isDead) return NEVER;
     if (when === 'before') this.#stage.called(method);
     await this.#stage.trouble[when]?.(method);
+    if (this.isPaused) await new Promise<void>((go) => this.meets(go));
     return this.isDead ? NEVER : undefined;
   }
 }
@@ -92,17 +127,22 @@ export class Stage {
   } = {};
   /** Where the process dies next: `before advance`, `after accept` … */
   crashPoint: string | undefined;
+  /** Where the process stops next, until `goOn`. */
+  pausePoint: string | undefined;
   /** Directories that cannot be made now. */
   readonly badDirectories = new Set<JobId>();
   /** Directories whose making waits until they are taken out, and `hurry` is called. */
   readonly slowDirectories = new Set<JobId>();
   readonly #slow: (() => void)[] = [];
+  /** Directories that were made, or tried. */
+  readonly prepared: JobId[] = [];
   readonly exitFiles = new Map<string, string>();
   /** Jobs whose end was told to listeners. */
   readonly ended: JobId[] = [];
   readonly #attempts = new Map<StoreMethod, number>();
   #incarnations = 0;
   #running: Incarnation | undefined;
+  #former: Incarnation | undefined;
 
   constructor() {
     this.events.on('job:ended', ({ jobId }) => this.ended.push(jobId));
@@ -123,6 +163,7 @@ export class Stage {
 
   start(isAlone = true): void {
     this.#incarnations += 1;
+    this.#former = this.#running;
     this.#running = new Incarnation(this, this.#incarnations, isAlone);
     this.#running.daemon.start();
   }
@@ -132,8 +173,22 @@ export class Stage {
     this.crashPoint = undefined;
   }
 
+  pause(): void {
+    this.#running?.pause();
+  }
+
+  /** The daemon before the present one wakes up. */
+  formerGoesOn(): void {
+    this.#former?.goOn();
+  }
+
+  get former(): SchedulerDaemon | undefined {
+    return this.#former?.isDead === false ? this.#former.daemon : undefined;
+  }
+
   async stop(): Promise<void> {
     await this.daemon?.stop();
+    await this.former?.stop();
   }
 
   readonly log: Log = {
@@ -149,6 +204,7 @@ export class Stage {
       prepare: async ({ id }) => {
         while (this.slowDirectories.has(id)) await new Promise<void>((go) => this.#slow.push(go));
         if (process.isDead) return NEVER;
+        this.prepared.push(id);
         if (this.badDirectories.has(id)) throw new Error('no space left on device');
         return `/shared/${id}`;
       },

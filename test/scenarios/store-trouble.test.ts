@@ -25,6 +25,7 @@ import {
   storeGoesAway,
   storeGoesOn,
   storeHolds,
+  storeHoldsAnswers,
   submit,
   type Tick,
 } from './ticks.js';
@@ -274,6 +275,51 @@ t.test(
     offer('a1'),
     pass(1_500),
     expectLaunched('j1'),
+  ),
+);
+
+t.test(
+  'sweeps that failed are made up for by the next',
+  scenario(
+    storeGoesAway('pending'),
+    submit('j1', { isNoticed: false }),
+    pass(200_000),
+    storeComesBack(),
+    pass(5_000),
+    expectWaiting(1),
+    offer('a1'),
+    expectLaunched('j1'),
+  ),
+);
+
+t.test(
+  'what no sweep can see is found by the hourly reading, also after one that failed',
+  scenario(
+    submit('j1', { isNoticed: false, behindMs: 600_000 }),
+    storeGoesAway('used'),
+    pass(3_700_000),
+    expectWaiting(0),
+    storeComesBack(),
+    pass(3_600_000),
+    expectWaiting(1),
+  ),
+);
+
+t.test(
+  'a row that was read before its job ran and ended launches nothing',
+  scenario(
+    submit('j1'),
+    storeHoldsAnswers('pending'),
+    pass(5_000),
+    offer('a1'),
+    expectLaunched('j1'),
+    report('j1', 'finished'),
+    expectState('j1', 'over'),
+    storeGoesOn(),
+    offer('a2'),
+    expectWaiting(0),
+    expectNotLaunched('j1'),
+    (stage, t) => t.equal(stage.prepared.length, 1, 'its directory is left alone'),
   ),
 );
 

@@ -2,7 +2,7 @@
 import type { Test } from 'tap';
 import type { TaskState } from '../../src/contracts/cluster.js';
 import type { JobSpec, JobState } from '../../src/core/job.js';
-import { agentId, taskId, userId } from '../../src/core/units.js';
+import { agentId, instant, taskId, userId } from '../../src/core/units.js';
 import { aNewJob, aSpec } from '../store/a-job.js';
 import type { StoreMethod } from '../support/memory-store.js';
 import type { LaunchFate, Told } from './fake-master.js';
@@ -16,7 +16,8 @@ const MOMENT_MS = 20;
 /** Plays the ticks on a fresh stage whose daemon leads; in the end nothing may have been breached. */
 export async function play(t: Test, ...ticks: readonly Tick[]): Promise<void> {
   const stage = new Stage();
-  stage.start();
+  // Nobody has led before, so it need not wait to see a lease go stale.
+  stage.start(false);
   await stage.time.pass(MOMENT_MS);
   for (const tick of ticks) {
     await tick(stage, t);
@@ -42,15 +43,20 @@ interface Submission {
   readonly retries?: number;
   /** False: the leader is not told. */
   readonly isNoticed?: boolean;
+  /** By so much the clock of the web process is behind. */
+  readonly behindMs?: number;
   readonly spec?: Partial<JobSpec>;
 }
 
 export const submit =
-  (name: string, { cpus = 1, retries = 2, isNoticed = true, spec = {} }: Submission = {}): Tick =>
+  (
+    name: string,
+    { cpus = 1, retries = 2, isNoticed = true, behindMs = 0, spec = {} }: Submission = {},
+  ): Tick =>
   async (stage) => {
     const needs = { cpuMilli: cpus * 1_000, memMb: cpus * 1_000, gpus: 0, ports: 0, custom: {} };
     const job = aNewJob({
-      submittedAt: stage.time.now(),
+      submittedAt: instant(stage.time.now() - behindMs),
       spec: aSpec({ name, needs, systemRetriesMax: retries, ...spec }),
     });
     const [answer] = await stage.web.submit([job]);
@@ -153,8 +159,18 @@ export const storeHolds =
     };
   };
 
+/** Calls of that kind are carried out, but their answers wait until `storeGoesOn`. */
+export const storeHoldsAnswers =
+  (method: StoreMethod): Tick =>
+  (stage) => {
+    const gate = new Promise<void>((go) => held.set(stage, go));
+    stage.trouble.after = async (called) => {
+      if (called === method) await gate;
+    };
+  };
+
 export const storeGoesOn = (): Tick => (stage) => {
-  stage.trouble.before = undefined;
+  stage.trouble = {};
   held.get(stage)?.();
 };
 
@@ -206,6 +222,22 @@ export const restart =
     stage.crash();
     stage.start(isAlone);
   };
+
+/** The process stops, as by SIGSTOP, when it next gets there. */
+export const pauseAt =
+  (point: string): Tick =>
+  (stage) => {
+    stage.pausePoint = point;
+  };
+export const pause = (): Tick => (stage) => stage.pause();
+
+/** A standby starts beside the leader. */
+export const standby = (): Tick => (stage) => stage.start(false);
+export const formerGoesOn = (): Tick => (stage) => stage.formerGoesOn();
+export const expectFormerLeading =
+  (isLeading: boolean): Tick =>
+  (stage, t) =>
+    t.equal(stage.former?.status().isLeading, isLeading, 'the former daemon leads');
 
 /** Another daemon takes the lease away. */
 export const anotherLeads = (): Tick => async (stage) => {

@@ -1,5 +1,6 @@
 // What clusters say of tasks, repeated, late, out of order, or wrong: states never go back, jobs end once.
 import t from 'tap';
+import { taskId } from '../../src/core/units.js';
 import {
   damage,
   exitFile,
@@ -271,6 +272,26 @@ t.test(
 );
 
 t.test(
+  'an orphan whose kill is lost is killed again',
+  scenario(
+    (stage) => {
+      stage.master.isDeaf = true;
+    },
+    strayTask('77-1'),
+    (stage) => stage.master.resend(),
+    (stage) => {
+      stage.master.isDeaf = false;
+    },
+    expectStrayKills('77-1', 0),
+    pass(11_000),
+    expectStrayKills('77-1', 1),
+    (stage) => stage.master.report(taskId('77-1'), 'killed'),
+    pass(60_000),
+    expectStrayKills('77-1', 1),
+  ),
+);
+
+t.test(
   'a task of another installation, or with an id that is not ours, is left alone',
   scenario(
     strayTask('77-1', { 'godocker.installation': 'installation-2' }),
@@ -288,8 +309,8 @@ t.test(
     expectStrayKills('1000-1', 1),
     expectStrayKills('1099-1', 1),
     expectStrayKills('1100-1', 0),
-    // Everything is told again; who was to die still is.
-    pass(900_000),
+    // Who was to die still is.
+    pass(11_000),
     expectStrayKills('1000-1', 2),
     expectStrayKills('1100-1', 0),
   ),

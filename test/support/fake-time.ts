@@ -36,6 +36,11 @@ export class FakeTime implements Clock, Timers {
     this.after(0, call);
   }
 
+  /** Lets time pass without a timer, as for a process that was stopped. */
+  sleep(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Lets time pass; timers run in order, and what they promise is settled before the next one. */
   async pass(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;

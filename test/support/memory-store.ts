@@ -39,6 +39,7 @@ export class MemoryRecord {
   readonly settings = new Map<string, string>();
   /** Records that cannot be read, as after damage on the disk. */
   readonly damaged = new Set<JobId>();
+  readonly watches = new Set<() => void>();
   /** What became of each job, in order: `state/launches`. */
   readonly history: { readonly id: JobId; readonly state: JobState; readonly launches: number }[] =
     [];
@@ -49,7 +50,12 @@ export class MemoryRecord {
   }
 }
 
-export type StoreMethod = Exclude<keyof Store, 'close'>;
+export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
+
+const WRITES = new Set<StoreMethod>([
+  ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
+  ...(['putSetting', 'putUser', 'deleteUser'] as const),
+]);
 
 /** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
 export interface StoreTrouble {
@@ -83,6 +89,7 @@ export class MemoryStore implements Store {
     if (this.#isClosed) throw storeAway();
     await this.#trouble.before?.(method);
     const answer = work(this.#record);
+    if (WRITES.has(method)) for (const changed of this.#record.watches) queueMicrotask(changed);
     await this.#trouble.after?.(method);
     return answer;
   }
@@ -260,6 +267,15 @@ export class MemoryStore implements Store {
 
   deleteUser(id: UserId): Promise<boolean> {
     return this.#do('deleteUser', ({ users }) => users.delete(id));
+  }
+
+  watch(changed: () => void): () => void {
+    // Handles of several processes share the record: each has watches of its own.
+    const mine = () => {
+      if (this.#record.watches.has(mine) && !this.#isClosed) changed();
+    };
+    this.#record.watches.add(mine);
+    return () => this.#record.watches.delete(mine);
   }
 
   async close(): Promise<void> {

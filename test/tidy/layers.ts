@@ -75,7 +75,7 @@ function importFault(path: string, layer: string, module: string): string | unde
 }
 
 function layerOf(path: string): string | undefined {
-  if (/^src\/(service|main)\.[jt]s$/.test(path)) return 'service';
+  if (/^src\/(service|main)\.[jt]s$|^src\/service\//.test(path)) return 'service';
   if (/^bin\//.test(path)) return 'bin';
   if (/^plugins\//.test(path)) return 'plugins';
   const folder = /^src\/([a-z]+)\//.exec(path)?.[1];

@@ -76,7 +76,7 @@ async function* documents(
   let sent = 0;
   while (jobs.length > 0) {
     const texts = jobs.map((job) =>
-      JSON.stringify(jobToWire(job, { isImageUsed, obstacles: obstacles(job.id) })),
+      JSON.stringify(jobToWire(job, { isImageUsed, obstacles: obstacles(job) })),
     );
     yield (sent === 0 ? '[' : ',') + texts.join(',');
     sent += jobs.length;

@@ -17,14 +17,14 @@ export function taskRoutes(routes: Routes): void {
   router.get('/task/:id', async (context) => {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
-    context.body = jobToWire(job, { script, isImageUsed, obstacles: deps.obstacles(job.id) });
+    context.body = jobToWire(job, { script, isImageUsed, obstacles: deps.obstacles(job) });
   });
 
   router.get('/task/:id/status', async (context) => {
     const job = await jobOf(context, context.params.id);
     const { container, status } = jobToWire(job, {
       isImageUsed,
-      obstacles: deps.obstacles(job.id),
+      obstacles: deps.obstacles(job),
     });
     context.body = { id: job.id, status, container };
   });

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../../contracts/errors.js';
 import type { Log } from '../../contracts/log.js';
 import { Bug } from '../../core/assert.js';
-import type { Envelope, Failure, Opened, Reply } from './requests.js';
+import type { Envelope, Failure, Notice, Opened, Reply } from './requests.js';
 import type { ThreadOptions } from './thread.js';
 
 interface Waiting {
@@ -24,7 +24,11 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
   private constructor(worker: Worker, log: Log) {
     this.#worker = worker;
     this.#log = log;
-    worker.on('message', (reply: Reply) => {
+    worker.on('message', (reply: Reply | Notice) => {
+      if ('message' in reply) {
+        log.error(reply.message, reply.facts);
+        return;
+      }
       for (const [ticket, result] of reply) {
         const waiting = this.#waiting.get(ticket);
         this.#waiting.delete(ticket);

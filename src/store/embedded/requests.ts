@@ -101,6 +101,11 @@ export interface Envelope {
   readonly ticket: number;
   readonly call: WriteCall | ReadCall | { readonly kind: 'close'; readonly ask: null };
 }
+/** For the log: threads have none. */
+export interface Notice {
+  readonly message: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
 /** First message of a thread: it serves, or why not. Then batches of results. */
 export type Opened = { readonly failure: Failure | null };
 export type Reply = readonly (readonly [ticket: number, result: Result])[];

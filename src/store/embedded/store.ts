@@ -33,6 +33,7 @@ import {
   userOf,
 } from './rows.js';
 import { Database, type Row } from './sqlite.js';
+import { watchFile } from './watch.js';
 import { failureOf } from './writer.js';
 
 export interface EmbeddedStoreOptions {
@@ -67,7 +68,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   try {
     if (writer.status === 'rejected') throw writer.reason;
     if (reader.status === 'rejected') throw reader.reason;
-    return new EmbeddedStore(writer.value, reader.value, pointReader(path), log);
+    return new EmbeddedStore(path, writer.value, reader.value, pointReader(path), log);
   } catch (failure) {
     for (const channel of [writer, reader])
       if (channel.status === 'fulfilled') await channel.value.close();
@@ -102,13 +103,22 @@ function pointReader(path: string): PointReader {
 }
 
 class EmbeddedStore implements Store {
+  readonly #path: string;
   readonly #writer: Channel<Writes>;
   readonly #reader: Channel<Reads>;
   readonly #point: PointReader;
   readonly #log: Log;
+  readonly #watches = new Set<() => void>();
   #closing: Promise<void> | undefined;
 
-  constructor(writer: Channel<Writes>, reader: Channel<Reads>, point: PointReader, log: Log) {
+  constructor(
+    path: string,
+    writer: Channel<Writes>,
+    reader: Channel<Reads>,
+    point: PointReader,
+    log: Log,
+  ) {
+    this.#path = path;
     this.#writer = writer;
     this.#reader = reader;
     this.#point = point;
@@ -276,6 +286,15 @@ class EmbeddedStore implements Store {
     return this.#writer.call('deleteUser', id);
   }
 
+  watch(changed: () => void): () => void {
+    const end = watchFile(this.#path, changed, this.#log);
+    const stop = () => {
+      if (this.#watches.delete(stop)) end();
+    };
+    this.#watches.add(stop);
+    return stop;
+  }
+
   /** What was asked before is finished; the writer goes last and folds the log into the file. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -283,6 +302,7 @@ class EmbeddedStore implements Store {
   }
 
   async #close(): Promise<void> {
+    for (const stop of this.#watches) stop();
     this.#point.close();
     const reader = this.#reader.close();
     const writer = this.#writer.close();

@@ -7,9 +7,10 @@ import {
 } from 'node:worker_threads';
 import { assert } from '../../core/assert.js';
 import { Reader } from './reader.js';
-import type { Envelope, Opened, ReadCall, Reply, WriteCall } from './requests.js';
+import type { Envelope, Notice, Opened, ReadCall, Reply, WriteCall } from './requests.js';
 import { migrate } from './schema.js';
 import { BUSY_TIMEOUT_MS, Database } from './sqlite.js';
+import { StoppedWriter, shmInode } from './stopped-writer.js';
 import { failureOf, Writer, weightOf } from './writer.js';
 
 export interface ThreadOptions {
@@ -22,6 +23,8 @@ export interface ThreadOptions {
 /** Rows of one commit: bounds how long those that come meanwhile wait. A larger single call goes alone. */
 const COMMIT_ROWS_MAX = 2_000;
 
+const ENDED_STOPPED = 'ended a process that was stopped while it held the write lock of the store';
+
 /** What a role does with what waits for it. */
 interface Service {
   /** Answers the first envelopes of the list, as many as one commit takes. */
@@ -30,7 +33,8 @@ interface Service {
 }
 
 function serve(port: MessagePort, options: ThreadOptions): void {
-  const service = options.role === 'writer' ? writing(options) : reading(options);
+  const notice = (told: Notice) => port.postMessage(told);
+  const service = options.role === 'writer' ? writing(options, notice) : reading(options);
 
   port.on('message', (first: readonly Envelope[]) => {
     const waiting = [...first];
@@ -57,10 +61,18 @@ function serve(port: MessagePort, options: ThreadOptions): void {
 const receive = (port: MessagePort): readonly Envelope[] | undefined =>
   receiveMessageOnPort(port)?.message;
 
-function writing(options: ThreadOptions): Service {
+function writing(options: ThreadOptions, notice: (told: Notice) => void): Service {
   const database = Database.open(options.path, { create: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
   migrate(database);
   if (options.pagesMax !== null) database.pragma(`max_page_count = ${options.pagesMax}`);
+  const stopped = new StoppedWriter(shmInode(options.path));
+  database.tryOftenFor(BUSY_TIMEOUT_MS, {
+    goesOn: () => {
+      const pid = stopped.look();
+      if (pid !== undefined) notice({ message: ENDED_STOPPED, facts: { pid } });
+    },
+    over: () => stopped.forget(),
+  });
   const writer = new Writer(database);
   return {
     act: (waiting) => {
@@ -76,6 +88,7 @@ function writing(options: ThreadOptions): Service {
     },
     close: () => {
       // The log goes into the file, so that a stopped store is one file to copy. Readers may hold it back: no harm.
+      database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
       database.pragma('wal_checkpoint(TRUNCATE)');
       database.close();
     },

@@ -1,0 +1,126 @@
+// `recovery`: from kill -9 of the leader to the first launch by its standby, with 10,000 running and 100,000 pending jobs.
+// Floor: the time after which a silent lease counts as stale, before which no standby may act. Worst of three rounds.
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LEASE_STALE_MS } from '../src/contracts/limits.js';
+import { SILENT } from '../src/contracts/log.js';
+import type { NewJob, Store } from '../src/contracts/store.js';
+import { instant, type JobId, projectId, userId } from '../src/core/units.js';
+import { openEmbeddedStore } from '../src/store/embedded/store.js';
+import { freePort, type Scope, temporaryFolder } from '../test/support/places.js';
+import { Installation, leaderAmong, type Scheduler } from '../test/support/processes.js';
+import { waitFor } from '../test/support/waiting.js';
+import type { Figure } from './figure.js';
+import { inScope } from './scope.js';
+
+const RUNNING = 10_000;
+const PENDING = 100_000;
+const ROUNDS = 3;
+const AGENTS = 100;
+/** Room for the running jobs and a few probes; the pending ones wait for GPUs, which no agent has. */
+const CPUS_EACH = RUNNING / AGENTS + 1;
+const BULK = 1_000;
+const STEP_MS_MAX = 180_000;
+const HOUR_MS = 3_600_000;
+
+export async function recovery(): Promise<Figure> {
+  const times = await inScope(measure);
+  console.error(`recovery, ms: ${times.map(Math.round).join(', ')}`);
+  const value = Math.max(...times) / 1_000;
+  const floor = LEASE_STALE_MS / 1_000;
+  const rounded = (figure: number): number => Math.round(figure * 100) / 100;
+  return {
+    name: 'recovery',
+    value: rounded(value),
+    unit: 's',
+    floor,
+    ratio: rounded(floor / value),
+  };
+}
+
+async function measure(scope: Scope): Promise<readonly number[]> {
+  const folder = temporaryFolder(scope, 'recovery');
+  chmodSync(folder, 0o711);
+  const home = join(folder, 'home');
+  mkdirSync(home, { mode: 0o711 });
+  const installation = new Installation(scope, { home, mesosPort: await freePort(), mode: 'auto' });
+  const schedulers = [await installation.scheduler()];
+  await installation.node([
+    ...['--tasks', 'simulate', '--simulate-ms', String(HOUR_MS), '--agents', String(AGENTS)],
+    ...['--cpus', String(CPUS_EACH), '--mem', String(CPUS_EACH * 100)],
+  ]);
+  const store = await openEmbeddedStore({ path: join(home, 'store.db'), log: SILENT });
+  scope.teardown(() => store.close());
+  await submitMany(store, RUNNING);
+  await waitFor('all of them run', STEP_MS_MAX, async () => {
+    const { running } = await store.counts();
+    return running === RUNNING;
+  });
+  schedulers.push(await installation.scheduler());
+  await submitMany(store, PENDING, { gpus: 1 });
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const leader = await leaderAmong(schedulers);
+    await waitFor('the leader knows them all', STEP_MS_MAX, async () => {
+      const { pending, live } = await leader.status();
+      return pending === PENDING && live === RUNNING + round;
+    });
+    await sleep(2_000);
+    times.push(await killAndProbe(store, leader));
+    schedulers.splice(schedulers.indexOf(leader), 1, await installation.scheduler());
+  }
+  return times;
+}
+
+/** Kills the leader; a job that fits waits for its successor. */
+async function killAndProbe(store: Store, leader: Scheduler): Promise<number> {
+  const killedMs = performance.now();
+  await leader.process.kill9();
+  const [probe] = await submitMany(store, 1);
+  await waitFor(
+    'the probe runs',
+    STEP_MS_MAX,
+    async () => {
+      const job = probe === undefined ? undefined : await store.job(probe);
+      return job?.state === 'running';
+    },
+    10,
+  );
+  return performance.now() - killedMs;
+}
+
+async function submitMany(store: Store, count: number, { gpus } = { gpus: 0 }): Promise<JobId[]> {
+  const ids: JobId[] = [];
+  while (ids.length < count) {
+    const many = Math.min(BULK, count - ids.length);
+    const jobs = Array.from({ length: many }, (_, n) => aJob(ids.length + n, gpus));
+    for (const { id } of await store.submit(jobs)) ids.push(id);
+  }
+  return ids;
+}
+
+const aJob = (n: number, gpus: number): NewJob => ({
+  owner: userId(`user${n % 50}`),
+  project: projectId('default'),
+  identity: { uid: 65_534, gid: 65_534, sgids: [], home: '', email: null },
+  spec: {
+    name: `recovery-${n}`,
+    description: '',
+    tags: [],
+    image: 'simulated',
+    volumes: [],
+    hasNetwork: false,
+    isRoot: false,
+    needs: { cpuMilli: 1_000, memMb: 50, gpus, ports: 0, custom: {} },
+    constraints: [],
+    ports: [],
+    executor: null,
+    systemRetriesMax: 2,
+    asked: {},
+  },
+  script: '#!/bin/sh\ntrue\n',
+  submittedAt: instant(Date.now()),
+  idempotencyKey: null,
+  digest: 'a'.repeat(64),
+});

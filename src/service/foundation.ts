@@ -1,0 +1,170 @@
+/** What every process of ours stands on: the home, the store, the secrets of the installation, the plugins. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeUser } from '../api/accounts.js';
+import { Home, type Tenancy } from '../config/home.js';
+import { jobIdentity, type SharedDirectory, sharedDirectory } from '../config/job-account.js';
+import type { ClusterMemory } from '../contracts/cluster.js';
+import type { Config } from '../contracts/config.js';
+import type { Log } from '../contracts/log.js';
+import type { Contracts, Host, PluginKind } from '../contracts/plugin.js';
+import type { Store } from '../contracts/store.js';
+import type { Identity } from '../core/job.js';
+import { userId } from '../core/units.js';
+import { loadPlugin } from '../host/load.js';
+import type { Stack } from '../host/stack.js';
+import { systemClock, systemRandom, systemTimers } from '../host/system.js';
+import { openEmbeddedStore } from '../store/embedded/store.js';
+
+const DISTRIBUTION = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Files of the home that people and programs look for. */
+export const ADMIN_FILE = 'admin.json';
+const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
+export const ADMIN = userId('admin');
+const INSTALLATION = 'installation';
+
+export interface AdminKey {
+  readonly password: string;
+  readonly apikey: string;
+}
+
+/** What a Mesos master, or the local node, demands of its callers. */
+export interface Credential {
+  readonly principal: string;
+  readonly secret: string;
+}
+
+export interface Foundation {
+  readonly config: Config;
+  readonly log: Log;
+  readonly stack: Stack;
+  readonly home: Home;
+  readonly store: Store;
+  readonly shared: SharedDirectory;
+  /** This installation's id: tells our tasks from those of a twin. */
+  readonly installation: string;
+  readonly adminKey: AdminKey;
+  /** Signs session tokens. */
+  readonly tokenSecret: Uint8Array;
+  /** Of the local node, whoever starts it. */
+  readonly localCredential: Credential;
+}
+
+export async function layFoundation(
+  config: Config,
+  parts: { readonly log: Log; readonly stack: Stack; readonly tenancy: Tenancy },
+): Promise<Foundation> {
+  const { log, stack, tenancy } = parts;
+  const home = Home.open(config.home, tenancy);
+  stack.push('home', () => home.close());
+  const identity = jobIdentity(config.jobs.user);
+  const shared = sharedDirectory(home.path, config.sharedDir, identity);
+  const store = await openEmbeddedStore({ path: home.at('store.db'), log });
+  stack.push('store', () => store.close());
+  const firsts = await home.firstSteps(async () => ({
+    installation: await settled(store, INSTALLATION, randomUUID),
+    adminKey: await adminAccount(home, store, identity),
+    tokenSecret: Buffer.from(config.web.secret ?? home.secret('jwt-key')),
+    localCredential: credentialIn(home),
+  }));
+  return { config, log, stack, home, store, shared, ...firsts };
+}
+
+/** A setting, made at its first use. */
+async function settled(store: Store, name: string, make: () => string): Promise<string> {
+  const known = await store.setting(name);
+  if (known !== undefined) return known;
+  const made = make();
+  await store.putSetting(name, made);
+  return made;
+}
+
+/** The first account. Its secrets are in the home, readable by the service's user alone, and nowhere else. */
+async function adminAccount(home: Home, store: Store, identity: Identity): Promise<AdminKey> {
+  const text = home.read(ADMIN_FILE);
+  const known = text === undefined ? undefined : (JSON.parse(text) as AdminKey);
+  const record = await store.user(ADMIN);
+  if (known !== undefined && record !== undefined) {
+    // The account that runs jobs may have been configured anew.
+    await store.putUser({ ...record, identity });
+    return known;
+  }
+  const password = randomBytes(18).toString('base64url');
+  const made = await makeUser(
+    { login: ADMIN, password, identity, isAdmin: true },
+    { randomBytes, now: systemClock.now() },
+  );
+  await store.putUser(made.record);
+  const key = { password, apikey: made.key };
+  // Without an address until a web server listens; the next process must find the same key.
+  home.writeSecret(ADMIN_FILE, json({ user: ADMIN, ...key }));
+  return key;
+}
+
+function credentialIn(home: Home): Credential {
+  const known = home.read(MESOS_CREDENTIAL_FILE);
+  if (known !== undefined) return JSON.parse(known) as Credential;
+  const made = {
+    principal: `godocker-${randomBytes(4).toString('hex')}`,
+    secret: randomBytes(32).toString('base64url'),
+  };
+  home.writeSecret(MESOS_CREDENTIAL_FILE, json(made));
+  return made;
+}
+
+/** The plugin of that kind and name, from our folder or the site's. @throws BadPlugins */
+export function loaded<Kind extends keyof Contracts>(
+  { config, store, shared, log }: Foundation,
+  kind: Kind,
+  name: string,
+): Promise<Contracts[Kind]> {
+  return loadPlugin(
+    { kind, name },
+    {
+      folders: [
+        join(DISTRIBUTION, 'plugins'),
+        ...(config.pluginsDir === null ? [] : [config.pluginsDir]),
+      ],
+      options: {
+        ...config.pluginOptions,
+        'storage-pairtree': { shared_dir: shared.path },
+        'scheduler-fairshare': fairshareOptions(config),
+      },
+      hostFor: hostFor(config, store, log),
+    },
+  );
+}
+
+/** What each plugin may touch. */
+const hostFor =
+  (config: Config, store: Store, log: Log) =>
+  (kind: PluginKind, name: string): Host => ({
+    log: log.with({ plugin: `${kind}-${name}` }),
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    users: { user: (login) => store.user(userId(login)) },
+    volumes: config.volumes,
+    memory: memoryIn(store, `plugin.${kind}-${name}`),
+  });
+
+const fairshareOptions = ({ fairshare }: Config) => ({
+  waiting_time_weight: fairshare.waitingTime,
+  user_time_weight: fairshare.userTime,
+  user_cpu_weight: fairshare.userCpu,
+  user_ram_weight: fairshare.userRam,
+  group_time_weight: fairshare.groupTime,
+  group_cpu_weight: fairshare.groupCpu,
+  group_ram_weight: fairshare.groupRam,
+  user_weight: fairshare.user,
+  group_weight: fairshare.group,
+});
+
+export const memoryIn = (store: Store, name: string): ClusterMemory => ({
+  load: async () => (await store.setting(name)) ?? null,
+  save: (frameworkId) => store.putSetting(name, frameworkId),
+});
+
+export const json = (value: unknown): string => `${JSON.stringify(value)}\n`;

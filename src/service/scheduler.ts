@@ -1,0 +1,54 @@
+/** The scheduler daemon of a process, with the real clock, the store and the cluster behind it. */
+import { randomUUID } from 'node:crypto';
+import type { Events } from '../contracts/events.js';
+import { SchedulerDaemon } from '../daemon/scheduler.js';
+import { systemClock, systemTimers } from '../host/system.js';
+import type { LocalNode } from '../localmesos/index.js';
+import { mesosCluster, modeOf } from './cluster.js';
+import { type Foundation, loaded } from './foundation.js';
+
+export interface DaemonParts {
+  readonly node: LocalNode | null;
+  readonly events: Events;
+  /** Called with a bug of ours: the process must stop. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Starts it; it stands for leadership from now on. */
+export async function startDaemon(
+  foundation: Foundation,
+  { node, events, failed }: DaemonParts,
+): Promise<SchedulerDaemon> {
+  const { config, store, installation, home, log, stack } = foundation;
+  const [policy, storage] = await Promise.all([
+    loaded(foundation, 'scheduler', config.plugins.scheduler),
+    loaded(foundation, 'storage', 'pairtree'),
+  ]);
+  const isAlone = home.tenancy === 'alone';
+  const daemon = new SchedulerDaemon(
+    {
+      store,
+      storage,
+      policy,
+      events,
+      installation,
+      failed,
+      clock: systemClock,
+      timers: systemTimers,
+      log: log.with({ part: 'scheduler' }),
+      ...(isAlone ? {} : { changes: store }),
+    },
+    {
+      installation,
+      holder: `${process.pid}-${randomUUID()}`,
+      isAlone,
+      defaultExecutor: 'mesos',
+      usageWindowMs: config.usageWindowMs,
+      modeOf: () => modeOf(config, node),
+    },
+    (mayAct) => [mesosCluster(foundation, node, mayAct)],
+  );
+  daemon.start();
+  stack.push('scheduler', () => daemon.stop());
+  return daemon;
+}

@@ -1,0 +1,56 @@
+/** How a scheduler process is, for supervisors and monitoring: it serves no REST API, so it has a small port of its own. */
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { close } from '../api/listen.js';
+import type { Config } from '../contracts/config.js';
+import type { SchedulerStatus } from '../daemon/scheduler.js';
+import type { Stack } from '../host/stack.js';
+import { version } from './web.js';
+
+/** Answers `/healthz` and `/metrics` on loopback, if a port is configured. Its URL, or null. */
+export async function serveStatus(
+  { scheduler: { statusPort } }: Config,
+  stack: Stack,
+  status: () => SchedulerStatus,
+): Promise<string | null> {
+  if (statusPort === null) return null;
+  const metrics = metricsOf(status);
+  const server = createServer((request, response) => {
+    if (request.url === '/healthz')
+      answer(response, 200, { status: 'ok', version: version(), ...status() });
+    else if (request.url === '/metrics')
+      void metrics.metrics().then((text) => {
+        response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
+      });
+    else answer(response, 404, { error: 'there is nothing here but /healthz and /metrics' });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(statusPort, '127.0.0.1', resolve);
+  });
+  stack.push('status server', () => close(server));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function answer(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+}
+
+function metricsOf(status: () => SchedulerStatus): Registry {
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `godocker_scheduler_${name}`,
+      help,
+      registers: [metrics],
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('leading', '1 while this scheduler leads', () => Number(status().isLeading));
+  gauge('pending', 'Jobs that wait, as the leader knows', () => status().pending);
+  gauge('live', 'Jobs that hold a task, as the leader knows', () => status().live);
+  return metrics;
+}

@@ -1,0 +1,83 @@
+/** The web server of a process: REST API and pages, whatever tells it of the cluster. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type ApiDeps, createApi } from '../api/app.js';
+import { localJobFiles } from '../api/job-files.js';
+import { close, listen } from '../api/listen.js';
+import { createTokens } from '../api/tokens.js';
+import type { Authenticator } from '../contracts/auth.js';
+import type { Events } from '../contracts/events.js';
+import { systemClock } from '../host/system.js';
+import { ADMIN, ADMIN_FILE, type Foundation, json, loaded } from './foundation.js';
+
+const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+const SIGN_IN_MS = 3_600_000;
+
+/** What the web server must be told about the rest of the service. */
+export type WebParts = Pick<
+  ApiDeps,
+  'containerizer' | 'images' | 'inventory' | 'notices' | 'notReady' | 'obstacles'
+> & {
+  readonly events: Events;
+  /** Called with a bug of ours: the process must stop. */
+  readonly failed: (error: unknown) => void;
+};
+
+export interface WebServer {
+  readonly url: string;
+  /** Opens the page as the administrator. */
+  readonly signInLink: string;
+}
+
+/** Listens, and tells the administrator's file where. */
+export async function serveWeb(foundation: Foundation, parts: WebParts): Promise<WebServer> {
+  const { config, store, log, stack, home, tokenSecret: secret } = foundation;
+  const auth = await loaded(foundation, 'auth', config.plugins.auth);
+  const { failed, ...told } = parts;
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const api = createApi({
+    ...told,
+    config,
+    store,
+    auth,
+    metrics,
+    clock: systemClock,
+    randomBytes,
+    secret,
+    log: log.with({ part: 'web' }),
+    files: localJobFiles,
+    executorFeatures: ['kill', 'resources.port'],
+    pages: pagesFolder(),
+    version: version(),
+    onBug: failed,
+  });
+  const web = await listen(config.web, api.callback());
+  stack.push('web server', () => close(web.server));
+  const { password, apikey } = foundation.adminKey;
+  home.writeSecret(ADMIN_FILE, json({ server: web.url, user: ADMIN, password, apikey }));
+  const signInLink = `${web.url}${config.web.prefix}/app/#token=${await signInToken(secret, auth)}`;
+  return { url: web.url, signInLink };
+}
+
+/** Stands in a terminal and perhaps in a log: good for an hour, and for nothing but a session. */
+async function signInToken(secret: Uint8Array, auth: Authenticator): Promise<string> {
+  const tokens = createTokens({ secret, auth, clock: systemClock, sessionMs: SIGN_IN_MS });
+  const admin = await auth.user(ADMIN);
+  return admin === undefined ? '' : tokens.forPassword(admin);
+}
+
+function pagesFolder(): string | null {
+  const folder = join(PROJECT, 'web/dist');
+  return existsSync(join(folder, 'index.html')) ? folder : null;
+}
+
+export function version(): string {
+  const manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}
