@@ -16,6 +16,7 @@ import {
   expectWaiting,
   forgetCalls,
   kill,
+  mend,
   offer,
   pass,
   report,
@@ -296,12 +297,16 @@ t.test(
   'what no sweep can see is found by the hourly reading, also after one that failed',
   scenario(
     submit('j1', { isNoticed: false, behindMs: 600_000 }),
+    damage('j1'),
+    submit('j2'),
+    pass(100),
+    mend('j1'),
     storeGoesAway('used'),
     pass(3_700_000),
-    expectWaiting(0),
+    expectWaiting(1),
     storeComesBack(),
     pass(3_600_000),
-    expectWaiting(1),
+    expectWaiting(2),
   ),
 );
 
