@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { HomeTaken } from './config/home.js';
 import { readConfig } from './config/read.js';
 import type { Config } from './contracts/config.js';
+import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
@@ -54,8 +55,24 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof HomeTaken) return complain(error.message, UNAVAILABLE);
     if (error instanceof BadPlugins)
       return complain(error.problems.map(describePluginProblem).join('\n'), CONFIG);
+    const trouble = troubleOfTheWorld(error);
+    if (trouble !== undefined) return complain(trouble, UNAVAILABLE);
     throw error;
   }
+}
+
+/** What an administrator can mend, in a sentence; undefined for a bug of ours. */
+function troubleOfTheWorld(error: unknown): string | undefined {
+  if (error instanceof ServiceError) return error.message;
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const { code, message } = error;
+  const { address, port } = error as { address?: unknown; port?: unknown };
+  if (code === 'EADDRINUSE')
+    return (
+      `port ${port} of ${address} is taken by another program. Choose others with GODOCKER_PORT (web) and ` +
+      'GODOCKER_LOCAL_MESOS_PORT (local node); 0 takes a free one'
+    );
+  return typeof code === 'string' && /^E[A-Z]+$/.test(code) ? message : undefined;
 }
 
 function complain(message: string, code: number): number {

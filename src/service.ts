@@ -11,6 +11,7 @@ import { systemClock, systemTimers } from './host/system.js';
 import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
+import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
 import { serveWeb, type WebServer } from './service/web.js';
@@ -51,9 +52,12 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     home.remove(ENDPOINTS_FILE);
     const node = await localNode(foundation);
     const events = new Events();
-    const scheduler = await startDaemon(foundation, { node, events, failed });
+    const metrics = processMetrics();
+    const counters = mesosCounters(metrics);
+    const scheduler = await startDaemon(foundation, { node, events, counters, failed });
     const web = await serveWeb(foundation, {
       events,
+      metrics,
       failed,
       notices: scheduler.notices,
       images: () => imagesOf(config, node),
@@ -88,6 +92,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
+      metrics: processMetrics(),
       failed,
       // The leader watches the store: a commit is the notice.
       notices: NO_NOTICES,
@@ -104,8 +109,13 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
 export const startScheduler = (config: Config, failed: Failed): Promise<SchedulerProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const daemon = await startDaemon(foundation, { node: null, events: new Events(), failed });
-    const status = await serveStatus(config, foundation.stack, () => daemon.status());
+    const metrics = processMetrics();
+    const counters = mesosCounters(metrics);
+    const events = new Events();
+    const daemon = await startDaemon(foundation, { node: null, events, counters, failed });
+    const status = await serveStatus(config, { stack: foundation.stack, metrics }, () =>
+      daemon.status(),
+    );
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 

@@ -3,13 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../contracts/errors.js';
 import { BODY_BYTES_MAX, DRAINED_BYTES_MAX } from '../contracts/limits.js';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /** @throws ServiceError `too-large`, `bad-json`, `bad-request` */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const bytes = await readBytes(request);
   if (bytes.length === 0) return undefined;
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = UTF8.decode(bytes);
   } catch (cause) {
     throw new ServiceError('bad-json', 'the body is not UTF-8', {}, { cause });
   }

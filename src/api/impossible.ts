@@ -36,6 +36,11 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
       return { field: label, msg: `largest has ${obstacle.best} of resource ${obstacle.name}` };
     case 'constraint':
       return { field: label, msg: `none with ${obstacle.name}==${obstacle.value} has room` };
+    case 'reserved':
+      return {
+        field: 'user.project',
+        msg: `${obstacle.agents} reserved for other users or projects`,
+      };
     case 'other-executor':
       return { field: 'requirements.executor', msg: `none belongs to ${obstacle.executor}` };
     case 'maintenance':

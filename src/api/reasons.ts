@@ -3,19 +3,22 @@
 import { unreachable } from '../core/assert.js';
 import type { Outcome, Reason } from '../core/job.js';
 import { KILLED_EXIT_CODE } from '../core/job.js';
+import { clusterReason } from './cluster-reasons.js';
 
-/** What `status.reason` says. */
+/** What `status.reason` says: what happened, the cluster's reason where it adds something, its own words. */
 export function describeReason({ code, facts }: Reason): string {
-  const detail = facts.message === undefined ? '' : `: ${facts.message}`;
+  const sentence = typeof facts.reason === 'string' ? clusterReason(facts.reason) : undefined;
+  const words = facts.message === undefined ? '' : `: ${facts.message}`;
+  const detail = sentence === undefined ? words : `. ${sentence}${words}`;
   switch (code) {
     case 'agent-lost':
       return `The agent that ran the job was lost${detail}`;
     case 'agent-gone':
       return `The agent that ran the job was removed from the cluster${detail}`;
     case 'executor-terminated':
-      return `The executor of the task ended unexpectedly${detail}`;
+      return `${sentence ?? 'The executor of the task ended unexpectedly'}${words}`;
     case 'container-launch-failed':
-      return `System crashed or failed to start the task${detail}`;
+      return `System crashed or failed to start the task${words}`;
     case 'task-error':
       return `The cluster refused the task${detail}`;
     case 'dropped':
@@ -23,9 +26,13 @@ export function describeReason({ code, facts }: Reason): string {
     case 'killed-by-cluster':
       return `The cluster killed the task${detail}`;
     case 'out-of-memory':
-      return `The job used more memory than it asked for${detail}`;
+      return `The job used more memory than it asked for and was ended${words}`;
+    case 'resource-limit':
+      return `${sentence ?? 'The job used more of a resource than it asked for and was ended'}${words}`;
+    case 'killed-by-signal':
+      return `Ended by signal 9, which nobody sent from here: mostly that is the system, short of memory${words}`;
     case 'max-duration':
-      return `Max duration reached${detail}`;
+      return `Max duration reached${words}`;
     case 'job-directory':
       return `The job directory could not be made${detail}`;
     case 'impossible':

@@ -49,7 +49,9 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const executor = readExecutor(task.requirements?.executor, deps);
   const image = await readImage(task, deps, warnings);
   const volumes = await readVolumes(task, deps, person, warnings);
-  notePossible(deps, { needs, constraints, executor }, warnings);
+  const project = projectId(task.user?.project ?? 'default');
+  const tenant = { user: person.id, project };
+  notePossible(deps, { needs, constraints, executor, tenant }, warnings);
 
   const retriesMax = deps.config.jobs.retriesMax;
   const spec: JobSpec = {
@@ -72,7 +74,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   };
   const job: NewJob = {
     owner: person.id,
-    project: projectId(task.user?.project ?? 'default'),
+    project,
     identity: person.identity,
     spec,
     script: task.command.cmd,

@@ -28,6 +28,8 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} with less than ${obstacle.wanted} of ${obstacle.name} free (at most ${obstacle.best})`;
     case 'constraint':
       return `${agents(obstacle.agents)} without ${obstacle.name}==${obstacle.value}`;
+    case 'reserved':
+      return `${agents(obstacle.agents)} reserved for other users or projects`;
     case 'other-executor':
       return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
     case 'maintenance':

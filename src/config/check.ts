@@ -17,10 +17,7 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('secret_passphrase', '(too short)', 'at least 16 characters');
   if (values.session_timeout < 60_000)
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
-  if ((values['mesos.principal'] === null) !== (values['mesos.secret'] === null)) {
-    const missing = values['mesos.principal'] === null ? 'mesos.principal' : 'mesos.secret';
-    reader.problem(missing, undefined, 'both mesos.principal and mesos.secret, or neither');
-  }
+  checkMesos(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);
@@ -29,6 +26,43 @@ export function check(values: Values, reader: Reader): void {
   const defaults = values.default_images.filter(({ isDefault }) => isDefault);
   if (defaults.length > 1)
     reader.problem('default_images', defaults.length, 'at most one image with default: true');
+}
+
+const HOST_PORT = String.raw`(\[[\da-fA-F:.]+\]|[\w.-]+)`;
+const MASTER = new RegExp(`^(https?://)?${HOST_PORT}(:\\d{1,5})?/?$`);
+const ZOOKEEPER = new RegExp(
+  `^zk://([^/]*@)?${HOST_PORT}(:\\d{1,5})?(,${HOST_PORT}(:\\d{1,5})?)*(/[^/]+)*/?$`,
+);
+
+function checkMesos(values: Values, reader: Reader): void {
+  both(values, reader, 'mesos.principal', 'mesos.secret');
+  both(values, reader, 'mesos.tls.cert', 'mesos.tls.key');
+  const master = values['mesos.master'];
+  const isKnown = (text: string) =>
+    ZOOKEEPER.test(text) || text.split(',').every((one) => MASTER.test(one.trim()));
+  if (master !== null && !isKnown(master))
+    // A zk:// address may hold a password.
+    reader.problem(
+      'mesos.master',
+      master.replace(/\/\/.*@/, '//…@'),
+      'host:port,host:port or zk://host:port,host:port/path',
+    );
+  const url = values['mesos.webui_url'];
+  if (url !== null && !URL.canParse(url))
+    reader.problem('mesos.webui_url', url, 'a URL such as https://godocker.org');
+  for (const label of values['mesos.labels'])
+    if (!/^[^=]+=/.test(label)) reader.problem('mesos.labels', label, 'labels as name=value');
+}
+
+type Optional = 'mesos.principal' | 'mesos.secret' | 'mesos.tls.cert' | 'mesos.tls.key';
+
+function both(values: Values, reader: Reader, one: Optional, other: Optional): void {
+  if ((values[one] === null) === (values[other] === null)) return;
+  reader.problem(
+    values[one] === null ? one : other,
+    undefined,
+    `both ${one} and ${other}, or neither`,
+  );
 }
 
 /** Whether nobody beyond this machine can reach the address. */

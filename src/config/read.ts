@@ -29,7 +29,16 @@ export type ReadAnswer =
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] };
 
 /** Keys whose values are paths; relative ones are made absolute where they are read. */
-const PATHS = ['home', 'shared_dir', 'plugins_dir', 'tls.cert', 'tls.key'] as const;
+const PATHS = [
+  'home',
+  'shared_dir',
+  'plugins_dir',
+  'tls.cert',
+  'tls.key',
+  'mesos.tls.ca',
+  'mesos.tls.cert',
+  'mesos.tls.key',
+] as const;
 /** Keys nobody else should read. */
 const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;
 /** Set inside of jobs, where a service may be started too: no settings of ours. */

@@ -200,7 +200,7 @@ const LOCAL = {
 const MESOS = {
   'mesos.master': optional(
     'the local node',
-    'Masters of a real cluster: `host:port,host:port`, or `zk://…`.',
+    'Masters of a real cluster: `host:port,host:port`, also with `https://` before each; or `zk://host:port,host:port/path`.',
   ),
   'mesos.principal': optional('none', 'Authenticated name of this framework.'),
   'mesos.secret': optional('none', 'Its secret.'),
@@ -211,6 +211,24 @@ const MESOS = {
     'How long the master keeps our tasks while we are away.',
   ),
   'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
+  'mesos.hostname': optional('none', 'Host name of the framework in the pages of the master.'),
+  'mesos.webui_url': optional(
+    '`web_endpoint`',
+    'Where the pages of the master link the framework to.',
+    'URL',
+  ),
+  'mesos.labels': words([], 'Labels of the framework, each `name=value`.'),
+  'mesos.tls.enabled': flag(
+    false,
+    'Speak TLS with masters whose address names no scheme, those behind `zk://` among them.',
+  ),
+  'mesos.tls.ca': optional(
+    "the system's",
+    'Authorities that certificates of masters must come from, PEM.',
+    'path',
+  ),
+  'mesos.tls.cert': optional('none', 'Certificate of ours, for masters that ask for one.', 'path'),
+  'mesos.tls.key': optional('none', 'Its private key.', 'path'),
 };
 
 export const SECTIONS = {

@@ -59,16 +59,36 @@ export function shape(
       gpus: values['local.gpus'],
       attributes: values['local.attributes'],
     },
-    mesos: {
-      master: values['mesos.master'],
-      principal: values['mesos.principal'],
-      secret: values['mesos.secret'],
-      encoding: values['mesos.encoding'],
-      roles: values['mesos.roles'],
-      failoverMs: values['mesos.failover_timeout'],
-      name: values['mesos.name'],
+    mesos: mesosOf(values),
+  };
+}
+
+function mesosOf(values: Values): Config['mesos'] {
+  const certFile = values['mesos.tls.cert'];
+  const keyFile = values['mesos.tls.key'];
+  return {
+    master: values['mesos.master'],
+    principal: values['mesos.principal'],
+    secret: values['mesos.secret'],
+    encoding: values['mesos.encoding'],
+    roles: values['mesos.roles'],
+    failoverMs: values['mesos.failover_timeout'],
+    name: values['mesos.name'],
+    hostname: values['mesos.hostname'],
+    webuiUrl: values['mesos.webui_url'],
+    labels: Object.fromEntries(values['mesos.labels'].map(splitLabel)),
+    tls: {
+      isOn: values['mesos.tls.enabled'],
+      ca: values['mesos.tls.ca'],
+      client: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
     },
   };
+}
+
+/** `name=value`; the value may hold more of these signs, or be missing. */
+function splitLabel(label: string): readonly [string, string] {
+  const at = label.indexOf('=');
+  return at < 0 ? [label, ''] : [label.slice(0, at), label.slice(at + 1)];
 }
 
 function webOf(values: Values): Config['web'] {

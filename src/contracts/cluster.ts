@@ -5,6 +5,7 @@
 import type { Constraint, Identity, Volume } from '../core/job.js';
 import type { Capacity, Needs } from '../core/resources.js';
 import type { AgentId, Instant, JobId, OfferId, TaskId } from '../core/units.js';
+import type { TaskReport } from '../core/verdict.js';
 
 export interface ClusterOffer {
   readonly id: OfferId;
@@ -57,21 +58,8 @@ export interface LaunchBatch {
  */
 export type LaunchAnswer = 'sent' | 'refused' | 'doubt';
 
-export type TaskState =
-  | 'staging'
-  | 'starting'
-  | 'running'
-  | 'killing'
-  | 'finished'
-  | 'failed'
-  | 'killed'
-  | 'error'
-  | 'lost'
-  | 'dropped'
-  | 'unreachable'
-  | 'gone'
-  | 'gone-by-operator'
-  | 'unknown';
+/** Mesos' task states in kebab case, without `TASK_`. */
+export type TaskState = TaskReport['state'];
 
 export interface TaskUpdate {
   readonly taskId: TaskId;

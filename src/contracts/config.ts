@@ -115,4 +115,19 @@ export interface MesosConfig {
   readonly roles: readonly string[];
   readonly failoverMs: number;
   readonly name: string;
+  /** How the master's pages present us; null: as the master finds out. */
+  readonly hostname: string | null;
+  /** Null: the address of our own pages. */
+  readonly webuiUrl: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tls: MesosTls;
+}
+
+export interface MesosTls {
+  /** Masters without a scheme of their own, so also those behind `zk://`, are spoken to with TLS. */
+  readonly isOn: boolean;
+  /** Authorities that the masters' certificates must come from; null: those of the system. */
+  readonly ca: string | null;
+  /** Ours, for masters that ask for one. */
+  readonly client: { readonly certFile: string; readonly keyFile: string } | null;
 }

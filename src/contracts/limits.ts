@@ -43,6 +43,8 @@ export const BACKOFF_MS_MAX = 15_000;
 export const LOST_GRACE_MS = 30_000;
 /** Orphans killed without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+/** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
+export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */
 export const KILL_GRACE_MS = 5_000;
 /** Wait for an exit code file that a slow file server does not show yet. */
@@ -58,6 +60,11 @@ export const LEASE_STALE_MS = 4_000;
 export const BULLETIN_EACH_MS = 1_000;
 /** Shapes whose obstacles a bulletin names: a document of a few ten kilobytes. */
 export const BULLETIN_SHAPES_MAX = 200;
+/** The master's page of agents is read this often: they come and go slowly. */
+export const INVENTORY_EACH_MS = 30_000;
+/** A larger page, or more kinds of agents, is no inventory: jobs are then accepted without a look at it. */
+export const INVENTORY_BYTES_MAX = 64 * 1024 * 1024;
+export const INVENTORY_SHAPES_MAX = 200;
 /** Processes that share an embedded store look this often whether another has written. */
 export const STORE_WATCH_EACH_MS = 20;
 /** The core holds it, because the life of a job depends on it. */
@@ -73,5 +80,9 @@ export const CALLS_DRAIN_MS_MAX = 2_000;
 export const REDIRECTS_MAX = 5;
 /** Mesos: tasks named in one RECONCILE. A master that parses long ones answers nobody else meanwhile. */
 export const RECONCILE_TASKS_MAX = 1_000;
+/** Mesos: after an event that could not be read the subscription is renewed, at most this often: it may have held offers. */
+export const UNREADABLE_RENEW_EACH_MS = 300_000;
+/** Mesos: oddities of agents that are remembered, so that each is logged once. */
+export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;

@@ -5,7 +5,7 @@
 import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
-import type { Obstacle } from './obstacle.js';
+import { isOpenTo, type Obstacle, reservationOf, type Tenant } from './obstacle.js';
 import { type Head, NO_STANDINGS, type Policy, type Ranking, type Standings } from './policy.js';
 import type { AccountQueue, Line, PendingQueue, Shape } from './queue.js';
 import type { AgentId, Instant, JobId, OfferId } from './units.js';
@@ -81,10 +81,10 @@ export function planCycle(input: CycleInput): Plan {
   for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
     const { shape } = walk.line;
     if (launches.length >= input.limits.launchesMax) stoppedBy = 'launches';
-    else if (stepsLeft <= 0 || !matcher.mayAsk(shape)) stoppedBy = 'shapes';
+    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk.account)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
-    const bin = matcher.binFor(shape);
+    const bin = matcher.binFor(shape, walk.account);
     if (bin === undefined) {
       stepsLeft--;
       walk.passLine();
@@ -227,36 +227,65 @@ function scoreOf(ranking: Ranking, { index, head }: Walk): number {
 /** Asks the bins for each shape, and remembers the answers for the cycle. */
 class Matcher {
   readonly #bins: readonly Bin[];
-  readonly #searches = new Map<number, Search>();
+  /** By shape; where some agents are reserved, by shape and rights. */
+  readonly #searches = new Map<number | string, { readonly shapeId: number; search: Search }>();
   readonly #input: CycleInput;
+  /** The different reservations of the agents offered; mostly none. */
+  readonly #reservations: readonly string[];
+  readonly #rights = new Map<AccountQueue, string>();
 
   constructor(bins: readonly Bin[], input: CycleInput) {
     this.#bins = bins;
     this.#input = input;
+    this.#reservations = [...new Set(bins.map(reservationOf))].filter((one) => one !== null);
   }
 
-  /** Whether the shape is known or there is room for another. */
-  mayAsk({ id }: Shape): boolean {
-    return this.#searches.has(id) || this.#searches.size < this.#input.limits.shapesMax;
+  /** Whether the question is known or there is room for another. */
+  mayAsk(shape: Shape, account: AccountQueue): boolean {
+    const isKnown = this.#searches.has(this.#question(shape, account));
+    return isKnown || this.#searches.size < this.#input.limits.shapesMax;
   }
 
-  binFor(shape: Shape): Bin | undefined {
-    let search = this.#searches.get(shape.id);
-    if (search === undefined) {
+  binFor(shape: Shape, account: AccountQueue): Bin | undefined {
+    const question = this.#question(shape, account);
+    let known = this.#searches.get(question);
+    if (known === undefined) {
       const executor = shape.executor ?? this.#input.defaultExecutor ?? null;
-      search = new Search({ ...shape, executor }, this.#bins);
-      this.#searches.set(shape.id, search);
+      const tenant: Tenant = account;
+      const search = new Search({ ...shape, executor, tenant }, this.#bins);
+      known = { shapeId: shape.id, search };
+      this.#searches.set(question, known);
     }
-    return search.next();
+    return known.search.next();
   }
 
+  /** Accounts that may use the same agents share the answers. */
+  #question({ id }: Shape, account: AccountQueue): number | string {
+    if (this.#reservations.length === 0) return id;
+    let rights = this.#rights.get(account);
+    if (rights === undefined) {
+      rights = this.#reservations.map((one) => (isOpenTo(account, one) ? '1' : '0')).join('');
+      this.#rights.set(account, rights);
+    }
+    return `${id} ${rights}`;
+  }
+
+  /** Of accounts with different rights, those with the fewest tell of their obstacles. */
   obstacles(): ReadonlyMap<number, readonly Obstacle[]> {
     const found = new Map<number, readonly Obstacle[]>();
-    for (const [shapeId, search] of this.#searches)
-      if (search.isOver) found.set(shapeId, search.obstacles());
+    for (const { shapeId, search } of this.#searches.values()) {
+      if (!search.isOver) continue;
+      const obstacles = search.obstacles();
+      const known = found.get(shapeId);
+      if (known === undefined || reservedIn(known) < reservedIn(obstacles))
+        found.set(shapeId, obstacles);
+    }
     return found;
   }
 }
+
+const reservedIn = (obstacles: readonly Obstacle[]): number =>
+  obstacles.reduce((sum, one) => sum + (one.code === 'reserved' ? one.agents : 0), 0);
 
 function cursorOf(walks: readonly Walk[], { cursor, offers }: CycleInput): CycleCursor {
   const from = new Map(cursor?.from);

@@ -89,6 +89,10 @@ export type ReasonCode =
   | 'dropped'
   | 'killed-by-cluster'
   | 'out-of-memory'
+  /** Another limit than memory: disk, for example. */
+  | 'resource-limit'
+  /** SIGKILL that neither a user nor a limit the cluster knows of explains. */
+  | 'killed-by-signal'
   | 'max-duration'
   | 'job-directory'
   | 'impossible'

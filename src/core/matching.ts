@@ -41,7 +41,8 @@ export class Bin {
   gpus = 0;
   portsFree = 0;
   isUsed = false;
-  readonly custom: Record<string, number> = {};
+  /** Without a prototype: names of resources are anybody's, `__proto__` among them. */
+  readonly custom: Record<string, number> = Object.create(null);
   #ports: readonly PortRange[];
 
   /** `offers`: at least one, all of one agent, role and executor, in order of id. */

@@ -1,7 +1,7 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
 import type { Constraint } from './job.js';
-import { type Capacity, type Needs, portCount } from './resources.js';
-import type { Instant } from './units.js';
+import { type Capacity, type Needs, portCount, unitsOf } from './resources.js';
+import type { Instant, ProjectId, UserId } from './units.js';
 
 export type ResourceName = 'cpuMilli' | 'memMb' | 'gpus' | 'ports';
 
@@ -28,10 +28,18 @@ export type Obstacle =
       readonly value: string;
       readonly agents: number;
     }
+  /** Kept for users or projects that the job is none of. */
+  | { readonly code: 'reserved'; readonly agents: number }
   | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
   /** `from`: the earliest of their maintenance windows. */
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
   | { readonly code: 'no-offers' };
+
+/** Who runs the job, as reservations of agents name them. */
+export interface Tenant {
+  readonly user: UserId;
+  readonly project: ProjectId;
+}
 
 /** What a job, or all jobs of one shape, ask of an agent. */
 export interface Demand {
@@ -39,6 +47,8 @@ export interface Demand {
   readonly constraints: readonly Constraint[];
   /** Null: any executor will do. */
   readonly executor: string | null;
+  /** Absent: nobody in particular; reservations are not looked at. */
+  readonly tenant?: Tenant;
 }
 
 /** An agent as the checks see it. */
@@ -72,6 +82,7 @@ export class Tally {
   readonly #customLacks = new Map<string, Lack>();
   readonly #unmet = new Map<Constraint, number>();
   #elsewhere = 0;
+  #reserved = 0;
   #inMaintenance = 0;
   #maintenanceFrom = Number.POSITIVE_INFINITY as Instant;
 
@@ -91,6 +102,7 @@ export class Tally {
     const found: Obstacle[] = [];
     if (executor !== null && this.#elsewhere > 0)
       found.push({ code: 'other-executor', executor, agents: this.#elsewhere });
+    if (this.#reserved > 0) found.push({ code: 'reserved', agents: this.#reserved });
     for (const [{ name, value }, agents] of this.#unmet)
       found.push({ code: 'constraint', name, value, agents });
     if (this.#inMaintenance > 0)
@@ -100,7 +112,7 @@ export class Tally {
         from: this.#maintenanceFrom,
       });
     for (const [name, lack] of this.#customLacks)
-      found.push({ code: 'custom-too-small', name, wanted: needs.custom[name] ?? 0, ...lack });
+      found.push({ code: 'custom-too-small', name, wanted: unitsOf(needs.custom, name), ...lack });
     for (const resource of ['gpus', 'cpuMilli', 'memMb', 'ports'] as const) {
       const lack = this.#lacks.get(resource);
       if (lack !== undefined)
@@ -110,9 +122,13 @@ export class Tally {
   }
 
   #suits(site: Site, agents: number): boolean {
-    const { executor, constraints } = this.#demand;
+    const { executor, constraints, tenant } = this.#demand;
     if (executor !== null && executor !== site.executor) {
       this.#elsewhere += agents;
+      return false;
+    }
+    if (tenant !== undefined && !isOpenTo(tenant, reservationOf(site))) {
+      this.#reserved += agents;
       return false;
     }
     for (const constraint of constraints) {
@@ -130,7 +146,7 @@ export class Tally {
   #hasRoom(room: Room, agents: number): boolean {
     const { needs } = this.#demand;
     for (const [name, units] of this.#custom) {
-      const best = room.custom[name] ?? 0;
+      const best = unitsOf(room.custom, name);
       if (units > best) return note(this.#customLacks, name, best, agents);
     }
     if (needs.gpus > room.gpus) return note(this.#lacks, 'gpus', room.gpus, agents);
@@ -149,6 +165,17 @@ function note<Name>(lacks: Map<Name, Lack>, name: Name, best: number, agents: nu
     if (best > lack.best) lack.best = best;
   }
   return false;
+}
+
+/** The attribute `reservation` of an agent, as it stands there; null: open to all. */
+export const reservationOf = ({ attributes }: Pick<Site, 'attributes'>): string | null =>
+  Object.hasOwn(attributes, 'reservation') ? (attributes.reservation ?? '') : null;
+
+/** `a,b` (as a set: `{a,b}`) lets in the users and the projects of these names; an empty list nobody. */
+export function isOpenTo({ user, project }: Tenant, reservation: string | null): boolean {
+  if (reservation === null) return true;
+  const names = reservation.replace(/^\{(.*)\}$/, '$1').split(',');
+  return names.some((name) => name.trim() === user || name.trim() === project);
 }
 
 /** Agents without an attribute `hostname` have one all the same: jobs may ask for a machine by name. */

@@ -76,8 +76,12 @@ export function fits(needs: Needs, free: Capacity): boolean {
   if (needs.cpuMilli > free.cpuMilli || needs.memMb > free.memMb || needs.gpus > free.gpus)
     return false;
   if (needs.ports > portCount(free.ports)) return false;
-  return Object.entries(needs.custom).every(([name, units]) => units <= (free.custom[name] ?? 0));
+  return Object.entries(needs.custom).every(([name, units]) => units <= unitsOf(free.custom, name));
 }
+
+/** How many units of a custom resource there are. Names come from users: `toString` is none, unless somebody has it. */
+export const unitsOf = (custom: Capacity['custom'], name: string): number =>
+  Object.hasOwn(custom, name) ? (custom[name] ?? 0) : 0;
 
 /** Both together, as for two offers of one agent and role. */
 export function plus(a: Capacity, b: Capacity): Capacity {
@@ -113,7 +117,8 @@ function sums(
   b: Readonly<Record<string, number>>,
   sign: 1 | -1,
 ): Record<string, number> {
-  const total: Record<string, number> = { ...a };
-  for (const [name, units] of Object.entries(b)) total[name] = (total[name] ?? 0) + sign * units;
-  return total;
+  const total = new Map(Object.entries(a));
+  for (const [name, units] of Object.entries(b))
+    total.set(name, (total.get(name) ?? 0) + sign * units);
+  return Object.fromEntries(total);
 }

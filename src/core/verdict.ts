@@ -117,12 +117,16 @@ export function verdict(
       return ended(report, exited(0));
     case 'failed':
       return failed(job, report, lostGraceMs);
-    case 'killed':
+    case 'killed': {
+      // A limit of the job's own that ends it with KILLED is still the job's doing: no relaunch would help.
+      const limited = limitOf(report);
+      if (limited !== null) return ended(report, exited(codeOf(report), limited));
       return event({
         kind: 'killed',
         taskId: report.taskId,
         because: because('killed-by-cluster', report),
       });
+    }
     case 'error':
       assert(!/duplicate id/i.test(report.message ?? ''), `task id ${report.taskId} is used once`);
       return launchFailed('task-error', report);
@@ -158,7 +162,7 @@ export function endByFile(
   const outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }> =
     exitCode === undefined
       ? { kind: 'unknown', because: { code: 'exit-code-unknown', facts: said(message) } }
-      : { kind: 'exited', exitCode, because: null };
+      : exited(exitCode, exitCode === KILLED_EXIT_CODE ? bySignal(said(message)) : null);
   return { kind: 'ended', taskId, outcome };
 }
 
@@ -167,21 +171,42 @@ function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
   // A master that is asked tells the state, neither code nor cause. The agent repeats both until it is acknowledged.
   if (reason === 'reconciliation' && job.state !== 'killing')
     return { kind: 'ask-again', doubt: null };
-  if (reason === 'container-limitation-memory')
-    return ended(report, exited(KILLED_EXIT_CODE, because('out-of-memory', report)));
+  const limit = limitOf(report);
+  if (limit !== null) return ended(report, exited(codeOf(report), limit));
   if (reason === 'container-launch-failed') return launchFailed('container-launch-failed', report);
   if (reason !== null && SYSTEM_REASONS.has(reason)) {
     const cause = because('executor-terminated', report);
     return event({ kind: 'systemFault', taskId, because: cause, graceMs: lostGraceMs });
   }
   const code = exitCodeOf(message);
-  const limit = reason === 'max-completion-time-reached' ? because('max-duration', report) : null;
-  if (code !== undefined) return ended(report, exited(code, limit));
-  if (limit !== null) return ended(report, exited(KILLED_EXIT_CODE, limit));
+  if (code === KILLED_EXIT_CODE) return ended(report, exited(code, bySignal(facts(report))));
+  if (code !== undefined) return ended(report, exited(code));
   // A job being killed ends as killed, whatever its code.
   if (job.state === 'killing') return event(endByFile(report, null));
   return { kind: 'read-exit-file', taskId, message };
 }
+
+/** The limit of the job's own that ended it, as far as the cluster names one. */
+function limitOf(report: TaskReport): Reason | null {
+  switch (report.reason) {
+    case 'container-limitation-memory':
+      return because('out-of-memory', report);
+    case 'container-limitation':
+    case 'container-limitation-disk':
+      return because('resource-limit', report);
+    case 'max-completion-time-reached':
+      return because('max-duration', report);
+    default:
+      return null;
+  }
+}
+
+/** Of a task that a limit ended: memory always ends it with SIGKILL, the others leave it time to choose a code. */
+const codeOf = ({ reason, message }: TaskReport): number =>
+  (reason === 'container-limitation-memory' ? undefined : exitCodeOf(message)) ?? KILLED_EXIT_CODE;
+
+/** SIGKILL out of nowhere: an agent that does not watch memory itself tells no more of it than that. */
+const bySignal = (known: Reason['facts']): Reason => ({ code: 'killed-by-signal', facts: known });
 
 /** LOST comes for lost agents; from masters that take us for an old framework also for DROPPED and UNKNOWN. */
 function lost(job: Job, report: TaskReport, options: Asking): Verdict {
@@ -229,9 +254,12 @@ const exited = (exitCode: number, limit: Reason | null = null) =>
 const event = (jobEvent: JobEvent): Verdict => ({ kind: 'event', event: jobEvent });
 
 /** The code, with the cluster's own words as facts. */
-function because(code: ReasonCode, { reason, message }: TaskReport): Reason {
-  return { code, facts: { ...(reason === null ? {} : { reason }), ...said(message) } };
-}
+const because = (code: ReasonCode, report: TaskReport): Reason => ({ code, facts: facts(report) });
+
+const facts = ({ reason, message }: TaskReport): Reason['facts'] => ({
+  ...(reason === null ? {} : { reason }),
+  ...said(message),
+});
 
 const said = (message: string | null): Readonly<Record<string, string>> =>
   message === null ? {} : { message: message.slice(0, MESSAGE_CHARS_MAX) };

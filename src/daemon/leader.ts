@@ -14,7 +14,7 @@ import {
 } from '../contracts/limits.js';
 import type { Lease } from '../contracts/store.js';
 import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
-import { isLive, type Job, type LaunchingJob } from '../core/job.js';
+import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import { instant, type JobId } from '../core/units.js';
@@ -24,7 +24,12 @@ import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { ObstacleBook } from './obstacle-book.js';
 import { binsOf, type Placed, Placing } from './placing.js';
-import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
+import {
+  announceLaunch,
+  type SchedulerOptions,
+  type SchedulerPorts,
+  worldFailed,
+} from './ports.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates } from './updates.js';
 
@@ -135,9 +140,9 @@ export class Leader implements LinkOwner {
   }
 
   /** What web processes elsewhere are told. */
-  bulletin(): Omit<Bulletin, 'epoch'> {
+  bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
     const { isReady, trouble } = this.status();
-    return { isReady, trouble, inventory: null, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
+    return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */
@@ -148,19 +153,11 @@ export class Leader implements LinkOwner {
   }
 
   #readRecordLater(): void {
-    this.#recordTimer = this.#ports.timers.after(
-      RECORD_EACH_MS,
-      () => void this.#readRecordAgain(),
-    );
-  }
-
-  async #readRecordAgain(): Promise<void> {
-    try {
-      await this.#readRecord();
-    } catch (error) {
-      worldFailed(this.#ports, 'record not read; what was known stays in force', error);
-    }
-    if (!this.#isClosed) this.#readRecordLater();
+    const again = () =>
+      this.#readRecord()
+        .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
+        .finally(() => this.#isClosed || this.#readRecordLater());
+    this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());
   }
 
   // ---- notices from web processes
@@ -322,7 +319,7 @@ export class Leader implements LinkOwner {
         this.#inHand.delete(placed.job.id);
         return;
       case 'launched':
-        this.#launched(placed.job);
+        announceLaunch(this.#ports, placed.job);
         return;
       case 'doubt':
         this.#updates.inDoubt(placed.job);
@@ -353,11 +350,6 @@ export class Leader implements LinkOwner {
       worldFailed(this.#ports, 'postponed job not read; tried again', error, { jobId: id });
       this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(id));
     }
-  }
-
-  #launched({ id, submittedAt, placement: { taskId } }: LaunchingJob): void {
-    const waitedMs = this.#ports.clock.now() - submittedAt;
-    this.#ports.events.emit('job:launched', { jobId: id, taskId, waitedMs });
   }
 
   // ---- updates

@@ -5,6 +5,8 @@ import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore } from '../contracts/store.js';
+import type { LaunchingJob } from '../core/job.js';
+import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
 import type { TaskMode } from './task-order.js';
 
@@ -18,6 +20,8 @@ export interface SchedulerPorts {
   readonly policy: Policy;
   /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
   readonly changes?: ChangeFeed;
+  /** The cluster's kinds of agents, for web processes elsewhere; null when it does not tell. Never rejects. */
+  readonly inventory?: () => Promise<readonly AgentShape[] | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
@@ -47,4 +51,12 @@ export interface SchedulerOptions {
   readonly usageWindowMs: number;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
+}
+
+/** A launch reached the cluster: metrics, mail and the audit log may want to know. */
+export function announceLaunch(
+  { clock, events }: Pick<SchedulerPorts, 'clock' | 'events'>,
+  { id, submittedAt, placement: { taskId } }: LaunchingJob,
+): void {
+  events.emit('job:launched', { jobId: id, taskId, waitedMs: clock.now() - submittedAt });
 }

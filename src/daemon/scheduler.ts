@@ -6,6 +6,7 @@ import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
 import { Bulletins } from './bulletins.js';
 import { coalesced } from './coalesced.js';
+import { Inventory } from './inventory.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
@@ -79,6 +80,8 @@ export class SchedulerDaemon {
     this.#term += 1;
     const term = this.#term;
     const isOurs = () => term === this.#term && this.#leadership.isCurrent();
+    const { clock, log } = this.#ports;
+    const takenMs = clock.monotonicMs();
     try {
       const leader = await Leader.takeOver(
         this.#ports,
@@ -94,6 +97,9 @@ export class SchedulerDaemon {
         await leader.stop({ isAtOnce: true });
         return;
       }
+      const { pending, live } = leader.status();
+      const tookMs = Math.round(clock.monotonicMs() - takenMs);
+      log.info('record read', { epoch: lease.epoch, pending, live, tookMs });
       this.#leader = leader;
       this.#beside(leader, lease, isOurs);
       await leader.start();
@@ -115,11 +121,17 @@ export class SchedulerDaemon {
         log.warn('changes not looked up; the next sweep tries again', { error });
       }),
     );
+    const inventory = new Inventory(this.#ports);
     const bulletins = new Bulletins(this.#ports, () =>
-      isOurs() ? { epoch, ...leader.bulletin() } : undefined,
+      isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined,
     );
+    inventory.start();
     bulletins.start();
-    this.#aside.push(changes.watch(lookAgain), () => bulletins.close());
+    this.#aside.push(
+      changes.watch(lookAgain),
+      () => bulletins.close(),
+      () => inventory.close(),
+    );
   }
 
   async #resign(how: { readonly isAtOnce: boolean }): Promise<void> {

@@ -1,6 +1,7 @@
 /** Turns a task into the configuration of a container, and refuses what a task must not have. */
 import { realpathSync } from 'node:fs';
 import { sep } from 'node:path';
+import { CONTAINER_PIDS_MAX } from '../contracts/limits.js';
 import type {
   ContainerInfo,
   ContainerInfoDockerInfo,
@@ -19,8 +20,6 @@ const MEMORY_MB_MIN = 6;
 /** Weight of one cpu, as Mesos counts. */
 const SHARES_PER_CPU = 1_024;
 const SHARES_MIN = 2;
-/** Enough for any honest program; a fork bomb ends here. */
-const PIDS_MAX = 8_192;
 
 /** What a task asks for and does not get. */
 export class NotGranted extends Error {
@@ -34,6 +33,7 @@ interface Wishes {
   workdir?: string;
   hostname?: string;
   isReadOnly?: boolean;
+  pidsMax: number;
   readonly env: string[];
   readonly groups: string[];
   readonly labels: Record<string, string>;
@@ -73,7 +73,7 @@ export function containerConfig(
     ...(wishes.hostname === undefined ? {} : { Hostname: wishes.hostname }),
     ...exposed(docker),
     HostConfig: {
-      ...limits(launch),
+      ...limits(launch, wishes),
       ...network(docker),
       ...privileges(wishes),
       Mounts: mounts(info.container, wishes, granted),
@@ -98,13 +98,13 @@ function program({ command }: TaskInfo, wishes: Wishes): Record<string, unknown>
   return words.length === 0 ? entrypoint : { ...entrypoint, Cmd: words };
 }
 
-function limits({ memMb, cpuMilli, info }: Launch): Record<string, unknown> {
+function limits({ memMb, cpuMilli, info }: Launch, wishes: Wishes): Record<string, unknown> {
   const memory = Math.max(MEMORY_MB_MIN, memMb) * BYTES_PER_MB;
   const gpus = info.resources?.find(({ name }) => name === 'gpus')?.scalar?.value ?? 0;
   return {
     ...(memMb > 0 ? { Memory: memory, MemorySwap: memory } : {}),
     CpuShares: Math.max(SHARES_MIN, Math.round((cpuMilli * SHARES_PER_CPU) / 1_000)),
-    PidsLimit: PIDS_MAX,
+    PidsLimit: wishes.pidsMax,
     ...(gpus > 0
       ? { DeviceRequests: [{ Driver: 'nvidia', Count: gpus, Capabilities: [['gpu']] }] }
       : {}),
@@ -187,7 +187,13 @@ function realOf(folder: string): string {
 }
 
 function wishesOf({ parameters = [] }: ContainerInfoDockerInfo): Wishes {
-  const wishes: Wishes = { env: [], groups: [], labels: {}, volumes: [] };
+  const wishes: Wishes = {
+    pidsMax: CONTAINER_PIDS_MAX,
+    env: [],
+    groups: [],
+    labels: {},
+    volumes: [],
+  };
   for (const { key, value } of parameters) {
     if (!wish(wishes, key, value)) throw new NotGranted(`Docker parameter '${key}' is not allowed`);
   }
@@ -228,6 +234,16 @@ function wish(wishes: Wishes, key: string, value: string): boolean {
       wishes.volumes.push({ host_path, container_path, mode: mode === 'ro' ? 'RO' : 'RW' });
       return true;
     }
+    case 'pids-limit': {
+      // Fewer may be asked for, never more; -1 and 0 mean "no limit" to Docker.
+      const wanted = Number(value);
+      if (!Number.isInteger(wanted) || wanted < 1) return false;
+      wishes.pidsMax = Math.min(wanted, CONTAINER_PIDS_MAX);
+      return true;
+    }
+    case 'security-opt':
+      // So it is anyway; anything else loosens.
+      return /^no-new-privileges([:=]true)?$/.test(value);
     case 'cap-drop':
     case 'init':
       // So it is anyway.

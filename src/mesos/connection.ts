@@ -1,12 +1,14 @@
 /** Keeps one subscription to the leading master alive, and sends calls beside it. Acts; `subscription.ts` decides. */
 import type { Clock, Random, Timer, Timers } from '../contracts/clock.js';
 import type { LaunchAnswer } from '../contracts/cluster.js';
-import { CALLS_DRAIN_MS_MAX } from '../contracts/limits.js';
+import { type MesosCounter, type MesosCounters, UNCOUNTED } from '../contracts/counters.js';
+import { CALLS_DRAIN_MS_MAX, UNREADABLE_RENEW_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import { assert, unreachable } from '../core/assert.js';
 import * as calls from './calls.js';
 import { BadMessage, decodeEvent, encodeCall, type MediaType } from './codec.js';
 import { type FrameworkIdentity, frameworkInfo } from './identity.js';
+import type { MasterFinder } from './masters.js';
 import type { Call, Event, FrameworkInfo } from './messages.js';
 import { BrokenStream, RecordDecoder } from './recordio.js';
 import {
@@ -26,11 +28,13 @@ export interface MesosPorts {
   readonly random: Random;
   readonly log: Log;
   readonly transport: Transport;
+  /** Absent: nobody counts. */
+  readonly counters?: MesosCounters;
 }
 
 export interface ConnectionOptions {
-  /** `host:port` or URL of each master, in the order they are tried. Anyone leads to the leader. */
-  readonly masters: readonly string[];
+  /** `host:port` or URL of each master, in the order they are tried: anyone leads to the leader. Or who finds them. */
+  readonly masters: readonly string[] | MasterFinder;
   readonly framework: FrameworkIdentity;
   readonly mediaType: MediaType;
   /** Asked before anything is sent; false: not one word more. Absent: always. */
@@ -57,7 +61,8 @@ export interface Session {
 export class MasterConnection {
   readonly #ports: MesosPorts;
   readonly #mediaType: MediaType;
-  readonly #masters: readonly Target[];
+  readonly #finder: MasterFinder | null;
+  #masters: readonly Target[];
   readonly #info: FrameworkInfo;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #listener: ConnectionListener;
@@ -67,15 +72,20 @@ export class MasterConnection {
   #stream: { close(): void } | undefined;
   #timer: Timer | undefined;
   #frameworkId: string | null = null;
+  /** An event of this stream could not be read: offers in it are ours, and nobody here knows them. */
+  #isMissingEvents = false;
+  #mendedAtMs = Number.NEGATIVE_INFINITY;
   readonly #underWay = new Set<Promise<Answer>>();
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: ConnectionOptions, listener: ConnectionListener) {
-    assert(options.masters.length > 0, 'at least one master is configured');
+    const { masters } = options;
     const { principal, secret } = options.framework;
     this.#ports = options.ports;
     this.#mediaType = options.mediaType;
-    this.#masters = options.masters.map(targetOf);
+    this.#finder = 'start' in masters ? masters : null;
+    this.#masters = 'start' in masters ? [] : masters.map(targetOf);
+    assert(this.#finder !== null || this.#masters.length > 0, 'at least one master is configured');
     this.#info = frameworkInfo(options.framework);
     this.#listener = listener;
     this.#mayAct = options.mayAct ?? (() => true);
@@ -96,6 +106,10 @@ export class MasterConnection {
   start(frameworkId: string | null): void {
     this.#frameworkId = frameworkId;
     this.#input({ kind: 'start' });
+    this.#finder?.start((masters) => {
+      this.#masters = masters;
+      this.#input({ kind: 'masters' });
+    });
   }
 
   /**
@@ -105,6 +119,7 @@ export class MasterConnection {
   async stop({ isAtOnce }: { readonly isAtOnce: boolean }): Promise<void> {
     if (!isAtOnce)
       await Promise.race([Promise.all(this.#underWay), this.#pause(CALLS_DRAIN_MS_MAX)]);
+    this.#finder?.stop();
     this.#input({ kind: 'stop' });
     await this.#ports.transport.close({ isAtOnce });
   }
@@ -133,8 +148,10 @@ export class MasterConnection {
     this.#underWay.delete(underWay);
     const verdict = judge(answer);
     // With their stream calls lose their meaning; what becomes of them is no news.
-    if (verdict.answer !== 'sent' && session === this.#session)
+    if (verdict.answer !== 'sent' && session === this.#session) {
+      this.#count(verdict.answer === 'doubt' ? 'calls_in_doubt' : 'calls_refused');
       this.#ports.log.warn('call not taken', { call: call.type, verdict, answer });
+    }
     if (verdict.isSessionOver && session === this.#session) this.renew(verdict.because);
     return verdict.answer;
   }
@@ -176,11 +193,14 @@ export class MasterConnection {
         this.#timer?.cancel();
         break;
       case 'subscribed':
+        this.#count('subscriptions');
+        this.#isMissingEvents = false;
         this.#frameworkId = effect.frameworkId;
         this.#session = { target: effect.target, streamId: effect.streamId };
         this.#listener.subscribed(effect.frameworkId);
         break;
       case 'lost':
+        this.#count('disconnections');
         this.#ports.log.warn('not subscribed', { because: effect.because });
         this.#listener.lost(effect.because);
         break;
@@ -220,10 +240,25 @@ export class MasterConnection {
     try {
       // An event may end the stream; the state then takes no more of what follows it in the same chunk.
       for (const record of decoder.push(chunk)) this.#readRecord(record);
+      this.#mend();
     } catch (error) {
       if (!(error instanceof BrokenStream)) throw error;
+      this.#count('streams_broken');
       this.#input({ kind: 'ended', because: error.message });
     }
+  }
+
+  /** Makes the master offer again what an unreadable event may have held; a master that always says such things, seldom. */
+  #mend(): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (!this.#isMissingEvents || this.#session === undefined) return;
+    if (nowMs - this.#mendedAtMs < UNREADABLE_RENEW_EACH_MS) return;
+    this.#mendedAtMs = nowMs;
+    this.renew('an event could not be read');
+  }
+
+  #count(what: MesosCounter): void {
+    (this.#ports.counters ?? UNCOUNTED).count(what);
   }
 
   #readRecord(record: Buffer): void {
@@ -233,12 +268,23 @@ export class MasterConnection {
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
       // One strange event must not cost the stream: a newer master may say things we do not know.
-      this.#ports.log.error('event not understood', { because: error.message });
+      this.#count('events_unreadable');
+      this.#isMissingEvents = true;
+      const begin = record.subarray(0, SHOWN_BYTES).toString('latin1');
+      const facts = { because: error.message, bytes: record.length, begin };
+      this.#ports.log.error('event not understood', facts);
       return;
+    }
+    if (event.type === undefined || event.type === 'UNKNOWN') {
+      this.#count('events_unknown');
+      this.#ports.log.warn('event of an unknown type passed over', { bytes: record.length });
     }
     this.#input({ kind: 'event', event });
   }
 }
+
+/** Of a record that cannot be read, for the log. */
+const SHOWN_BYTES = 200;
 
 interface Verdict {
   readonly answer: LaunchAnswer;

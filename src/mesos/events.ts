@@ -12,6 +12,9 @@ import type {
   TaskStatus,
 } from './messages.js';
 
+/** The last instant that a date of JavaScript can hold, in nanoseconds. */
+export const NS_MAX = 8.64e21;
+
 /** What ACKNOWLEDGE needs besides the task's id. */
 export interface Receipt {
   readonly agentId: string;
@@ -44,12 +47,28 @@ export function clusterOffer(offer: Offer): ClusterOffer {
     host: offer.hostname,
     role: roleOf(offer),
     free: capacityOf(offer.resources ?? []),
-    attributes: Object.fromEntries(
-      (offer.attributes ?? []).map((attribute) => [attribute.name, attributeText(attribute)]),
-    ),
-    unavailableFrom: startNs === undefined ? null : instant(Math.floor(startNs / 1_000_000)),
+    attributes: attributesOf(offer),
+    unavailableFrom: startNs === undefined ? null : windowStart(startNs),
   };
 }
+
+/** An attribute given twice counts as last given; only reservations add up. */
+function attributesOf({ attributes = [] }: Offer): Record<string, string> {
+  const texts = new Map<string, string>();
+  for (const attribute of attributes) {
+    const { name } = attribute;
+    const text = attributeText(attribute);
+    const before = name === 'reservation' ? texts.get(name) : undefined;
+    texts.set(name, before === undefined ? text : [before, text].map(bare).join(','));
+  }
+  return Object.fromEntries(texts);
+}
+
+const bare = (list: string): string => list.replace(/^\{(.*)\}$/, '$1');
+
+/** A window whose start makes no sense counts as begun: nothing starts under it. */
+const windowStart = (ns: number): Instant =>
+  instant(ns >= 0 && ns <= NS_MAX ? Math.floor(ns / 1_000_000) : 0);
 
 /** Sums up; rounds down to whole units only at the end, so that halves of two reservations make a whole. */
 export function capacityOf(resources: readonly Resource[]): Capacity {
@@ -111,7 +130,7 @@ const STATES: Record<MesosState, TaskState> = {
   TASK_UNKNOWN: 'unknown',
 };
 
-/** `at` stands in where the status has no time of its own. */
+/** `at` stands in where the status has no time of its own, or one of no calendar. */
 export function taskUpdate(status: TaskStatus, at: Instant): TaskUpdate {
   const container = containerFacts(status);
   return {
@@ -120,7 +139,7 @@ export function taskUpdate(status: TaskStatus, at: Instant): TaskUpdate {
     state: STATES[status.state],
     reason: status.reason === undefined ? null : reasonText(status.reason),
     message: status.message ?? null,
-    at: status.timestamp === undefined ? at : instant(Math.floor(status.timestamp * 1_000)),
+    at: timeOf(status.timestamp) ?? at,
     containerId: container.containerId,
     ipAddress: container.ipAddress,
     labels: Object.fromEntries(
@@ -128,6 +147,11 @@ export function taskUpdate(status: TaskStatus, at: Instant): TaskUpdate {
     ),
     receipt: receiptOf(status),
   };
+}
+
+function timeOf(seconds: number | undefined): Instant | undefined {
+  const isTime = seconds !== undefined && seconds >= 0 && seconds * 1e9 <= NS_MAX;
+  return isTime ? instant(Math.floor(seconds * 1_000)) : undefined;
 }
 
 /** `REASON_EXECUTOR_TERMINATED` is `executor-terminated`. */

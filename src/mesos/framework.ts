@@ -9,7 +9,8 @@ import type {
   TaskOrder,
   TaskUpdate,
 } from '../contracts/cluster.js';
-import { RECONCILE_TASKS_MAX } from '../contracts/limits.js';
+import { type MesosCounters, UNCOUNTED } from '../contracts/counters.js';
+import { ODDITIES_LOGGED_MAX, RECONCILE_TASKS_MAX } from '../contracts/limits.js';
 import { assert } from '../core/assert.js';
 import { agentId, type OfferId, offerId } from '../core/units.js';
 import * as calls from './calls.js';
@@ -17,6 +18,7 @@ import { type ConnectionOptions, MasterConnection, type MesosPorts } from './con
 import { clusterOffer, isReceipt, roleOf, taskUpdate } from './events.js';
 import type { Call, Event, Offer, TaskStatus } from './messages.js';
 import { Stock, type TaskForm, taskInfo } from './orders.js';
+import { soundOffer } from './sound.js';
 
 export type { MesosPorts } from './connection.js';
 
@@ -50,11 +52,15 @@ export class MesosFramework implements Cluster {
   readonly #doubts = new Set<string>();
   /** Tasks that were told of before their ACCEPT was answered: it has arrived, whatever the answer. */
   readonly #arrived = new Set<string>();
+  /** Logged since the process began: agent, kind and name. */
+  readonly #oddities = new Set<string>();
+  readonly #counters: MesosCounters;
   #afterRenewal: { readonly taskId: string; readonly call: () => void }[] = [];
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: MesosOptions) {
     this.#ports = options.ports;
+    this.#counters = options.ports.counters ?? UNCOUNTED;
     this.#memory = options.memory;
     this.#tasks = options.tasks;
     this.#connection = new MasterConnection(options, {
@@ -265,10 +271,24 @@ export class MesosFramework implements Cluster {
     this.#offers.clear();
   }
 
+  /** Oddities come with every offer of an agent: each counts, the first of its kind is logged. */
+  #sound(given: Offer): Offer {
+    const { offer, oddities } = soundOffer(given);
+    for (const { kind, name, because } of oddities) {
+      this.#counters.count(kind);
+      const key = JSON.stringify([offer.agent_id.value, kind, name]);
+      if (this.#oddities.has(key) || this.#oddities.size >= ODDITIES_LOGGED_MAX) continue;
+      this.#oddities.add(key);
+      const facts = { kind, name, because, host: offer.hostname, agentId: offer.agent_id.value };
+      this.#ports.log.warn('odd offer', facts);
+    }
+    return offer;
+  }
+
   #deliver(event: Event): void {
     switch (event.type) {
       case 'OFFERS': {
-        const offers = event.offers?.offers ?? [];
+        const offers = (event.offers?.offers ?? []).map((offer) => this.#sound(offer));
         for (const offer of offers) this.#offers.set(offerId(offer.id.value), offer);
         this.#listener?.offers(offers.map(clusterOffer));
         break;
@@ -280,7 +300,10 @@ export class MesosFramework implements Cluster {
         break;
       }
       case 'UPDATE':
-        if (event.update === undefined) break;
+        if (event.update === undefined) {
+          this.#counters.count('events_unreadable');
+          break;
+        }
         this.#settle(event.update.status);
         this.#listener?.updated(taskUpdate(event.update.status, this.#ports.clock.now()));
         break;

@@ -1,5 +1,6 @@
 /** Turns launch orders into TaskInfos, taking each one's resources out of the offers in the form they were offered. */
 import type { TaskOrder } from '../contracts/cluster.js';
+import { CONTAINER_PIDS_MAX } from '../contracts/limits.js';
 import { assert } from '../core/assert.js';
 import { isOrdinary, milliOf } from './events.js';
 import type {
@@ -86,6 +87,10 @@ function parameters(order: TaskOrder): Parameter[] {
     { key: 'user', value: order.isRoot ? '0:0' : `${uid}:${gid}` },
     ...groups.map((group) => ({ key: 'group-add', value: String(group) })),
     { key: 'entrypoint', value: order.argv[0] ?? '' },
+    // Root, where policy granted it, keeps what Docker gives by default: without, it could not even change an owner.
+    ...(order.isRoot ? [] : [{ key: 'cap-drop', value: 'ALL' }]),
+    { key: 'security-opt', value: 'no-new-privileges' },
+    { key: 'pids-limit', value: String(CONTAINER_PIDS_MAX) },
   ];
 }
 

@@ -23,6 +23,7 @@ export interface Target {
 export const SCHEDULER_PATH = '/api/v1/scheduler';
 /** Until the master says otherwise. Also how long a subscription must last to count as a success. */
 const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS_MAX = 3_600_000;
 
 /** Failures in a row; they lengthen the back-off and rotate through the masters. */
 interface Trying {
@@ -43,7 +44,7 @@ export type Subscription =
       readonly heardMs: number;
       readonly silenceMsMax: number;
     })
-  /** `next` null: the masters of the configuration in turn. */
+  /** `next` null: the masters in turn. */
   | (Trying & { readonly kind: 'waiting'; readonly next: Target | null })
   | { readonly kind: 'stopped' };
 
@@ -65,6 +66,8 @@ export type Input =
   | { readonly kind: 'timer' }
   /** Somebody wants a new stream, so that calls of the old one are shut out. */
   | { readonly kind: 'renew'; readonly because: string }
+  /** `masters` of the surroundings are others than before. */
+  | { readonly kind: 'masters' }
   | { readonly kind: 'stop' };
 
 export type Effect =
@@ -94,7 +97,7 @@ export interface Stepped {
 }
 
 export interface Surroundings {
-  /** Masters of the configuration, at least one. */
+  /** Masters of the configuration, at least one; or those found elsewhere, none while nobody leads. */
   readonly masters: readonly Target[];
   readonly random: Random;
   /** Monotonic. */
@@ -120,6 +123,8 @@ export function step(state: Subscription, input: Input, around: Surroundings): S
       return timer(state, around);
     case 'renew':
       return renew(state, input.because, around);
+    case 'masters':
+      return elected(state, around);
     case 'stop':
       return { state: { kind: 'stopped' }, effects: [{ kind: 'cancelTimer' }, { kind: 'close' }] };
     default:
@@ -141,7 +146,13 @@ function connect(
   { masters }: Surroundings,
 ): Stepped {
   const target = next ?? masters[failures % masters.length];
-  if (target === undefined) return stay({ kind: 'stopped' });
+  if (target === undefined) {
+    // Nobody leads. An election wakes us; the timer only says it again.
+    return {
+      state: { kind: 'waiting', failures, next: null },
+      effects: [{ kind: 'timer', afterMs: SUBSCRIBE_ANSWER_MS_MAX }],
+    };
+  }
   return {
     state: { kind: 'connecting', failures, target, redirects },
     effects: [
@@ -197,12 +208,13 @@ export function targetOf(master: string): Target {
 
 const NOWHERE: Target = { origin: 'http://localhost', path: SCHEDULER_PATH };
 
-/** Masters leave the scheme out, some servers host or path too. */
+/** Masters leave the scheme out, some servers host or path too. None leads us out of TLS: our secret goes along. */
 export function redirected(location: string, from: Target): Target | undefined {
   const isBare = /^[\w.-]+:\d+(\/|$)/.test(location);
   try {
     const url = new URL(isBare ? `//${location}` : location, `${from.origin}${from.path}`);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
+    if (url.protocol === 'http:' && from.origin.startsWith('https:')) return undefined;
     return { origin: url.origin, path: url.pathname === '/' ? from.path : url.pathname };
   } catch {
     return undefined;
@@ -224,9 +236,11 @@ function heard(state: Subscription, event: Event, around: Surroundings): Stepped
   const frameworkId = event.subscribed?.framework_id.value;
   if (event.type !== 'SUBSCRIBED' || frameworkId === undefined)
     return fail(state, `the first event was ${event.type ?? 'unknown'}`, around);
-  const seconds = event.subscribed?.heartbeat_interval_seconds;
-  const silenceMsMax =
-    (seconds === undefined ? HEARTBEAT_MS : seconds * 1_000) * HEARTBEATS_MISSED_MAX;
+  if (frameworkId === '') return fail(state, 'the master gave us no name', around);
+  const heartbeatMs = (event.subscribed?.heartbeat_interval_seconds ?? 0) * 1_000;
+  // No interval at all, or one that no timer could keep, counts as the usual one.
+  const isUsable = heartbeatMs >= 1 && heartbeatMs <= HEARTBEAT_MS_MAX;
+  const silenceMsMax = (isUsable ? heartbeatMs : HEARTBEAT_MS) * HEARTBEATS_MISSED_MAX;
   const { failures, target, streamId } = state;
   const sinceMs = around.nowMs;
   return {
@@ -251,8 +265,11 @@ function timer(state: Subscription, around: Surroundings): Stepped {
     case 'idle':
     case 'stopped':
       return stay(state);
-    case 'waiting':
-      return connect(state.failures, state.next, 0, around);
+    case 'waiting': {
+      const { state: next, effects } = connect(state.failures, state.next, 0, around);
+      const lost: Effect = { kind: 'lost', because: 'no leading master is known' };
+      return { state: next, effects: next.kind === 'waiting' ? [lost, ...effects] : effects };
+    }
     case 'connecting':
       return fail(state, 'no answer to SUBSCRIBE', around);
     case 'opened':
@@ -277,6 +294,19 @@ function renew(state: Subscription, because: string, around: Surroundings): Step
   return {
     state: { kind: 'waiting', failures, next: state.target },
     effects: [{ kind: 'close' }, { kind: 'lost', because }, { kind: 'timer', afterMs }],
+  };
+}
+
+/** Another leads now: to it at once. Where none does, a stream that still lives is left alone. */
+function elected(state: Subscription, around: Surroundings): Stepped {
+  if (state.kind === 'idle' || state.kind === 'stopped' || around.masters.length === 0)
+    return stay(state);
+  if (state.kind === 'waiting') return connect(0, null, 0, around);
+  if (around.masters.some(({ origin }) => origin === state.target.origin)) return stay(state);
+  const { state: next, effects } = connect(0, null, 0, around);
+  return {
+    state: next,
+    effects: [{ kind: 'close' }, { kind: 'lost', because: 'another master leads' }, ...effects],
   };
 }
 

@@ -55,6 +55,13 @@ export interface Transport {
   close(how?: { readonly isAtOnce: boolean }): Promise<void>;
 }
 
+/** PEM. What is absent: the system's authorities; no certificate of ours. */
+export interface TlsMaterial {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
 const LAUNCHES_AT_ONCE = 4;
 /** Receipts sent before the first of them is answered. */
 const RECEIPTS_AHEAD = 64;
@@ -69,12 +76,18 @@ interface Lanes {
 export class UndiciTransport implements Transport {
   #lanes: Lanes | undefined;
   readonly #closing = new Set<Promise<void>>();
+  readonly #tls: TlsMaterial;
+
+  /** @param tls used for masters with `https` */
+  constructor(tls: TlsMaterial = {}) {
+    this.#tls = tls;
+  }
 
   subscribe(post: Post, listener: StreamListener): { close(): void } {
     const client = new Client(post.target.origin, {
       bodyTimeout: 0,
       headersTimeout: SUBSCRIBE_ANSWER_MS_MAX,
-      connect: { timeout: SUBSCRIBE_ANSWER_MS_MAX },
+      connect: { ...this.#tls, timeout: SUBSCRIBE_ANSWER_MS_MAX },
     });
     let isClosed = false;
     const close = () => {
@@ -148,7 +161,7 @@ export class UndiciTransport implements Transport {
     const options = {
       headersTimeout: CALL_ANSWER_MS_MAX,
       bodyTimeout: CALL_ANSWER_MS_MAX,
-      connect: { timeout: CALL_ANSWER_MS_MAX },
+      connect: { ...this.#tls, timeout: CALL_ANSWER_MS_MAX },
     };
     this.#lanes = {
       origin,

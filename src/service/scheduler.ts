@@ -1,15 +1,17 @@
 /** The scheduler daemon of a process, with the real clock, the store and the cluster behind it. */
 import { randomUUID } from 'node:crypto';
+import type { MesosCounters } from '../contracts/counters.js';
 import type { Events } from '../contracts/events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
-import { mesosCluster, modeOf } from './cluster.js';
+import { askInventory, mesosCluster, modeOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
+  readonly counters: MesosCounters;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -17,7 +19,7 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, failed }: DaemonParts,
+  { node, events, counters, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
   const { config, store, installation, home, log, stack } = foundation;
   const [policy, storage] = await Promise.all([
@@ -36,7 +38,7 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store }),
+      ...(isAlone ? {} : { changes: store, inventory: () => askInventory(foundation, node) }),
     },
     {
       installation,
@@ -46,7 +48,7 @@ export async function startDaemon(
       usageWindowMs: config.usageWindowMs,
       modeOf: () => modeOf(config, node),
     },
-    (mayAct) => [mesosCluster(foundation, node, mayAct)],
+    (mayAct) => [mesosCluster(foundation, node, { mayAct, counters })],
   );
   daemon.start();
   stack.push('scheduler', () => daemon.stop());

@@ -1,7 +1,7 @@
 /** How a scheduler process is, for supervisors and monitoring: it serves no REST API, so it has a small port of its own. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import { close } from '../api/listen.js';
 import type { Config } from '../contracts/config.js';
 import type { SchedulerStatus } from '../daemon/scheduler.js';
@@ -11,11 +11,11 @@ import { version } from './web.js';
 /** Answers `/healthz` and `/metrics` on loopback, if a port is configured. Its URL, or null. */
 export async function serveStatus(
   { scheduler: { statusPort } }: Config,
-  stack: Stack,
+  { stack, metrics }: { readonly stack: Stack; readonly metrics: Registry },
   status: () => SchedulerStatus,
 ): Promise<string | null> {
   if (statusPort === null) return null;
-  const metrics = metricsOf(status);
+  addGauges(metrics, status);
   const server = createServer((request, response) => {
     if (request.url === '/healthz')
       answer(response, 200, { status: 'ok', version: version(), ...status() });
@@ -37,9 +37,7 @@ function answer(response: ServerResponse, code: number, body: unknown): void {
   response.writeHead(code, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
 }
 
-function metricsOf(status: () => SchedulerStatus): Registry {
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
+function addGauges(metrics: Registry, status: () => SchedulerStatus): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `godocker_scheduler_${name}`,
@@ -52,5 +50,4 @@ function metricsOf(status: () => SchedulerStatus): Registry {
   gauge('leading', '1 while this scheduler leads', () => Number(status().isLeading));
   gauge('pending', 'Jobs that wait, as the leader knows', () => status().pending);
   gauge('live', 'Jobs that hold a task, as the leader knows', () => status().live);
-  return metrics;
 }

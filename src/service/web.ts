@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/job-files.js';
 import { close, listen } from '../api/listen.js';
@@ -19,7 +18,7 @@ const SIGN_IN_MS = 3_600_000;
 /** What the web server must be told about the rest of the service. */
 export type WebParts = Pick<
   ApiDeps,
-  'containerizer' | 'images' | 'inventory' | 'notices' | 'notReady' | 'obstacles'
+  'containerizer' | 'images' | 'inventory' | 'metrics' | 'notices' | 'notReady' | 'obstacles'
 > & {
   readonly events: Events;
   /** Called with a bug of ours: the process must stop. */
@@ -37,14 +36,11 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
   const { config, store, log, stack, home, tokenSecret: secret } = foundation;
   const auth = await loaded(foundation, 'auth', config.plugins.auth);
   const { failed, ...told } = parts;
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
   const api = createApi({
     ...told,
     config,
     store,
     auth,
-    metrics,
     clock: systemClock,
     randomBytes,
     secret,

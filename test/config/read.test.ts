@@ -74,6 +74,12 @@ t.test('each mistake by itself', async (t) => {
     'secret_passphrase: short': 'secret_passphrase',
     'mesos: { principal: god }': 'mesos.secret',
     'mesos: { encoding: xml }': 'mesos.encoding',
+    'mesos: { master: "zk://" }': 'mesos.master',
+    'mesos: { master: "zk://a:1,b:2/m//n" }': 'mesos.master',
+    'mesos: { master: "ftp://a:5050" }': 'mesos.master',
+    'mesos: { webui_url: here }': 'mesos.webui_url',
+    'mesos: { labels: [plain] }': 'mesos.labels',
+    'mesos: { tls: { cert: a.pem } }': 'mesos.tls.key',
     'mesos: { mastre: "m:5050" }': 'mesos.mastre',
     'executors: []': 'executors',
     'executors: { mesos: 1 }': 'executors',
@@ -258,4 +264,36 @@ t.test('slips find the key that was meant', async (t) => {
 t.test('docs/configuration.md is what the schema says', async (t) => {
   const page = readFileSync('docs/configuration.md', 'utf8');
   t.equal(page, referencePage(), 'run: node dist/src/config/print.js');
+});
+
+t.test('the framework and TLS to its masters', async (t) => {
+  const yaml = `mesos:
+  master: https://m1:5050, m2:5050
+  hostname: god.example.org
+  webui_url: https://god.example.org/app
+  labels: [site=north, note=a=b]
+  tls: { enabled: true, ca: ca.pem, cert: our.pem, key: our.key }
+`;
+  const directory = t.testdir({ 'godocker.yaml': yaml });
+  const { mesos } = configOf(readConfig({ environment: {}, directory }));
+  t.match(mesos, {
+    hostname: 'god.example.org',
+    webuiUrl: 'https://god.example.org/app',
+    labels: { site: 'north', note: 'a=b' },
+    tls: { isOn: true, ca: join(directory, 'ca.pem') },
+  });
+  t.same(mesos.tls.client, {
+    certFile: join(directory, 'our.pem'),
+    keyFile: join(directory, 'our.key'),
+  });
+  for (const master of [
+    'zk://a',
+    'zk://u:p@a:1,[::1]:2/x/y/',
+    'm:5050',
+    '[::1]:5050,https://m:5050/',
+  ])
+    t.match(read(`mesos: { master: "${master}" }`, t), { kind: 'read' }, master);
+  const refused = read('mesos: { master: "zk://u:hush@a b/m" }', t);
+  t.same(problemsOf(refused), ['mesos.master']);
+  t.notMatch(JSON.stringify(refused), /hush/);
 });

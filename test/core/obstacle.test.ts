@@ -4,7 +4,7 @@ import type { Offer } from '../../src/core/matching.js';
 import { type Demand, impossible } from '../../src/core/obstacle.js';
 import { fifo } from '../../src/core/policy.js';
 import { PendingQueue } from '../../src/core/queue.js';
-import { jobId } from '../../src/core/units.js';
+import { jobId, projectId, userId } from '../../src/core/units.js';
 import { after, aNeed, anOffer, aRow, someFree } from './samples.js';
 
 const limits = { launchesMax: 100, shapesMax: 100 };
@@ -37,6 +37,69 @@ t.test('every agent is counted once, for its first reason', async (t) => {
     { code: 'too-small', resource: 'cpuMilli', wanted: 1_000, agents: 2, best: 750 },
     { code: 'too-small', resource: 'memMb', wanted: 100, agents: 1, best: 99 },
   ]);
+});
+
+t.test(
+  'agents with a reservation take jobs of the users and projects it names, and no others',
+  async (t) => {
+    const offers = [
+      anOffer('o1', { attributes: { reservation: 'anna, lab' } }),
+      anOffer('o2', { attributes: { reservation: '{lab,eve}' } }),
+      anOffer('o3', { attributes: { reservation: '' } }),
+    ];
+    const placedBy = (owner: string, project: string, count: number) => {
+      const queue = new PendingQueue();
+      for (let id = 1; id <= count; id++)
+        queue.add(aRow(id, { owner, project, needs: aNeed({ cpuMilli: 4_000 }) }));
+      const plan = planCycle({ queue, offers, policy: fifo, at: after(0), limits });
+      const obstacles = plan.obstacles.get(queue.shapeOf(jobId(1))?.id ?? -1);
+      return { agents: plan.launches.map(({ agentId }) => agentId), obstacles };
+    };
+    t.same(placedBy('anna', 'default', 3).agents, ['a1']);
+    t.same(placedBy('bob', 'lab', 3).agents, ['a1', 'a2']);
+    t.same(placedBy('eve', 'default', 3).agents, ['a2']);
+    t.same(placedBy('bob', 'default', 1), {
+      agents: [],
+      obstacles: [{ code: 'reserved', agents: 3 }],
+    });
+  },
+);
+
+t.test('jobs of one shape find their own agents where rights differ', async (t) => {
+  const queue = new PendingQueue();
+  queue.add(aRow(1, { owner: 'bob' }));
+  queue.add(aRow(2, { owner: 'anna' }));
+  const offers = [anOffer('o1', { attributes: { reservation: 'anna' } })];
+  const plan = planCycle({ queue, offers, policy: fifo, at: after(0), limits });
+  t.same(
+    plan.launches.map(({ jobId: id }) => id),
+    [2],
+    'the refusal of one account is not that of the other',
+  );
+  t.same(plan.obstacles.get(queue.shapeOf(jobId(1))?.id ?? -1), [{ code: 'reserved', agents: 1 }]);
+});
+
+t.test(
+  'what only reserved agents could run is impossible for those they are closed to',
+  async (t) => {
+    const inventory = [{ total: someFree(), attributes: { reservation: 'anna' }, count: 2 }];
+    const demand = { needs: aNeed(), constraints: [], executor: null };
+    const tenantOf = (user: string) => ({ user: userId(user), project: projectId('default') });
+    t.same(impossible({ ...demand, tenant: tenantOf('bob') }, inventory), [
+      { code: 'reserved', agents: 2 },
+    ]);
+    t.same(impossible({ ...demand, tenant: tenantOf('anna') }, inventory), []);
+  },
+);
+
+t.test('names that every object has are no resources', async (t) => {
+  for (const name of ['toString', '__proto__', 'constructor']) {
+    const custom = Object.fromEntries([[name, 1]]);
+    const lack = [{ code: 'custom-too-small', name, wanted: 1, agents: 1, best: 0 }];
+    t.same(why({ needs: aNeed({ custom }) }, [anOffer('o1')]), lack);
+    const stocked = [anOffer('o1', { free: someFree({ custom }) })];
+    t.equal(why({ needs: aNeed({ custom }) }, stocked), undefined, `${name} that is offered`);
+  }
 });
 
 t.test('special resources, GPUs and ports', async (t) => {

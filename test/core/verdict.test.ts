@@ -77,6 +77,10 @@ const TABLE: readonly [TaskReport['state'], string | null, string | null, string
     'ended 143',
   ],
   ['failed', 'max-completion-time-reached', null, 'ended 137', 'ended 137'],
+  ['failed', 'container-limitation-disk', 'Disk usage', 'ended 137', 'ended 137'],
+  ['failed', 'container-limitation', null, 'ended 137', 'ended 137'],
+  ['killed', 'container-limitation-memory', null, 'ended 137', 'ended 137'],
+  ['killed', 'max-completion-time-reached', null, 'ended 137', 'ended 137'],
   [
     'failed',
     'container-launch-failed',
@@ -174,6 +178,37 @@ t.test('limits are told with the code', async (t) => {
     },
   });
 });
+
+t.test(
+  '137 for want of memory, for a kill out of nowhere and for a wanted kill are told apart',
+  async (t) => {
+    const codeOf = (report: TaskReport, job: Job = JOBS.running): unknown => {
+      const answer = judge(job, report);
+      if (answer.kind !== 'event' || !('outcome' in answer.event)) return answer.kind;
+      const moved = step(job, answer.event, after(0));
+      if (moved.kind !== 'moved' || moved.job.state !== 'over') return moved.kind;
+      const { outcome } = moved.job;
+      return outcome.kind === 'exited' ? [outcome.exitCode, outcome.because?.code] : outcome.kind;
+    };
+    const memory = aReport('failed', {
+      reason: 'container-limitation-memory',
+      message: 'Container exited with status 1: memory limit exceeded',
+    });
+    t.same(codeOf(memory), [137, 'out-of-memory']);
+    t.same(codeOf(aReport('failed', { ...memory, state: 'killed' })), [137, 'out-of-memory']);
+    for (const message of [
+      'Command terminated with signal Killed',
+      'Container exited with status 137',
+    ])
+      t.same(codeOf(aReport('failed', { message })), [137, 'killed-by-signal'], message);
+    t.same(codeOf(memory, JOBS.killing), 'killed', 'a wanted kill stays one');
+    const disk = aReport('failed', { reason: 'container-limitation-disk', message: 'disk' });
+    t.same(codeOf(disk), [137, 'resource-limit']);
+    t.match(endByFile({ taskId: task, message: null }, '137\n'), {
+      outcome: { exitCode: 137, because: { code: 'killed-by-signal' } },
+    });
+  },
+);
 
 t.test('UNKNOWN is believed after three answers over a minute', async (t) => {
   const report = aReport('unknown', { reason: 'reconciliation' });

@@ -302,7 +302,16 @@ function supervisingShells(folder: string): number[] {
     .trim()
     .split(' ')
     .map(Number)
-    .filter((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
+    .filter((pid) => folderOf(pid) === folder);
+}
+
+/** Undefined for a process that is just ending. */
+function folderOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
 }
 
 async function until<T>(found: () => T | undefined | false): Promise<T> {

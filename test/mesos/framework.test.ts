@@ -379,11 +379,11 @@ t.test('without a stream commands are lost, not queued', async (t) => {
   t.strictSame(stage.sent(), []);
 });
 
-t.test('a record that is no event costs itself, a broken length the stream', async (t) => {
+t.test('a record is waited for; a broken length costs the stream', async (t) => {
   const stage = await new Stage('f1').up();
-  stage.stream.listener.bytes(Buffer.from('4\n{"a"'));
+  stage.stream.listener.bytes(Buffer.from('20\n{"type"'));
   t.notOk(stage.stream.isClosed);
-  stage.stream.listener.bytes(Buffer.from('nonsense\n'));
+  stage.stream.listener.bytes(Buffer.from(':"HEARTBEAT"}nonsense\n'));
   t.ok(stage.stream.isClosed);
   t.match(stage.notes.words.at(-1), /^disconnected: bad length/);
 });

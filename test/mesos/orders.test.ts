@@ -99,6 +99,9 @@ t.test('a container: entry point, user, groups, volumes, no network', async (t) 
         { key: 'user', value: '1001:1002' },
         { key: 'group-add', value: '2000' },
         { key: 'entrypoint', value: '/bin/sh' },
+        { key: 'cap-drop', value: 'ALL' },
+        { key: 'security-opt', value: 'no-new-privileges' },
+        { key: 'pids-limit', value: '8192' },
       ],
       force_pull_image: false,
     },
@@ -112,7 +115,12 @@ t.test('a container: entry point, user, groups, volumes, no network', async (t) 
 t.test('root is root only where the order says so', async (t) => {
   const docker = make(anOrder({ image: 'x', isRoot: true })).container?.docker;
   t.strictSame(docker?.parameters?.[0], { key: 'user', value: '0:0' });
-  t.notOk(docker?.parameters?.some(({ key }) => key === 'group-add'));
+  t.notOk(docker?.parameters?.some(({ key }) => key === 'group-add' || key === 'cap-drop'));
+  t.ok(
+    docker?.parameters?.some(({ key }) => key === 'security-opt'),
+    'gains nothing on the way',
+  );
+  t.equal(docker?.privileged, false);
 });
 
 t.test('ports are mapped one to one, on a bridge', async (t) => {

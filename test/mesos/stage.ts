@@ -5,6 +5,7 @@ import type {
   LaunchBatch,
   TaskUpdate,
 } from '../../src/contracts/cluster.js';
+import type { MesosCounter } from '../../src/contracts/counters.js';
 import { SILENT } from '../../src/contracts/log.js';
 import { agentId, instant, jobId, offerId, taskIdOf } from '../../src/core/units.js';
 import { decodeCall, encodeEvent, JSON_TYPE } from '../../src/mesos/codec.js';
@@ -66,7 +67,10 @@ class HandWire implements Transport {
     this.renewals++;
   }
 
-  async close(): Promise<void> {}
+  closings: boolean[] = [];
+  async close({ isAtOnce } = { isAtOnce: false }): Promise<void> {
+    this.closings.push(isAtOnce);
+  }
 }
 
 /** Notes what the framework reports, as short words with their facts. */
@@ -104,7 +108,10 @@ export class Stage {
   readonly wire = new HandWire();
   readonly notes = new Notes();
   readonly saved: string[] = [];
+  readonly counted: MesosCounter[] = [];
   readonly framework: MesosFramework;
+  /** False: somebody else leads now. */
+  isLeader = true;
   /** While set, saving the framework id waits for it. */
   saving: Promise<void> = Promise.resolve();
   nowMs = 0;
@@ -126,6 +133,7 @@ export class Stage {
         labels: { site: 'x' },
       },
       tasks: { network: 'BRIDGE', alwaysPull: false },
+      mayAct: () => this.isLeader,
       memory: {
         load: async () => frameworkId,
         save: async (id) => {
@@ -137,6 +145,7 @@ export class Stage {
         clock: { now: () => instant(1_000_000 + this.nowMs), monotonicMs: () => this.nowMs },
         random: () => 0.5,
         log: SILENT,
+        counters: { count: (what) => this.counted.push(what) },
         transport: this.wire,
         timers: {
           after: (delayMs, call) => {
@@ -182,6 +191,11 @@ export class Stage {
   say(...events: Event[]): void {
     const records = events.map((event) => encodeRecord(encodeEvent(event, JSON_TYPE)));
     this.stream.listener.bytes(Buffer.concat(records));
+  }
+
+  /** Records as they are, sound or not. */
+  sayBytes(...records: Uint8Array[]): void {
+    this.stream.listener.bytes(Buffer.concat(records.map(encodeRecord)));
   }
 
   offer(id: string, more: Partial<Offer> = {}): void {

@@ -18,11 +18,12 @@ const [m1, m2] = [targetOf('m1:5050'), targetOf('https://m2:5051')];
 class Life {
   state: Subscription = IDLE;
   nowMs = 1_000;
+  masters = [m1, m2];
   #effects: Effect[] = [];
 
   in(...inputs: readonly Input[]): this {
     for (const input of inputs) {
-      const around = { masters: [m1, m2], random: () => 0.999_999, nowMs: this.nowMs };
+      const around = { masters: this.masters, random: () => 0.999_999, nowMs: this.nowMs };
       const { state, effects } = step(this.state, input, around);
       this.state = state;
       this.#effects.push(...effects);
@@ -146,7 +147,7 @@ t.test('masters that send us in circles are left for a while', async (t) => {
 t.test('where redirects lead', async (t) => {
   const path = '/api/v1/scheduler';
   t.strictSame(redirected('//h:1/p', m2), { origin: 'https://h:1', path: '/p' });
-  t.strictSame(redirected('http://h:1', m2), { origin: 'http://h:1', path });
+  t.strictSame(redirected('http://h:1', m1), { origin: 'http://h:1', path });
   t.strictSame(redirected('h:1', m1), { origin: 'http://h:1', path });
   t.strictSame(redirected('//[::1]:5/p', m1), { origin: 'http://[::1]:5', path: '/p' });
   t.strictSame(redirected('/other', m1), { origin: m1.origin, path: '/other' });
@@ -275,3 +276,39 @@ for (const [name, make] of Object.entries(STATES) as [Subscription['kind'], () =
       if (!isMove) t.equal(life.state.kind, name);
     });
   }
+
+const elected: Input = { kind: 'masters' };
+
+t.test('masters that are found elsewhere', async (t) => {
+  const life = new Life();
+  life.masters = [];
+  t.strictSame(life.in(start).kinds(), ['timer'], 'nobody is known yet');
+  t.strictSame(life.in(timer).kinds(), ['lost', 'timer'], 'that is told, each time');
+  life.masters = [m1];
+  t.strictSame(life.in(elected).effects(), [
+    { kind: 'timer', afterMs: 15_000 },
+    { kind: 'connect', target: m1 },
+  ]);
+  life.in(opened, subscribed).effects();
+  life.masters = [];
+  t.strictSame(life.in(elected).effects(), [], 'a stream that lives is kept while nobody leads');
+  life.masters = [m1];
+  t.strictSame(life.in(elected).effects(), [], 'and when its master leads again');
+  life.masters = [m2];
+  t.strictSame(life.in(elected).effects(), [
+    { kind: 'close' },
+    { kind: 'lost', because: 'another master leads' },
+    { kind: 'timer', afterMs: 15_000 },
+    { kind: 'connect', target: m2 },
+  ]);
+  t.strictSame(life.in(ended).kinds(), ['close', 'lost', 'timer']);
+  t.strictSame(life.in(elected).kinds(), ['timer', 'connect'], 'an election ends a wait');
+  t.strictSame(life.in({ kind: 'stop' }, elected).kinds(), ['cancelTimer', 'close']);
+  t.strictSame(new Life().in(elected).kinds(), [], 'nothing before the start');
+});
+
+t.test('no redirect leads out of TLS', async (t) => {
+  t.equal(redirected('http://m1:5050/', m2), undefined);
+  t.match(redirected('//m1:5050/', m2), { origin: 'https://m1:5050' });
+  t.match(redirected('https://m1:5050/', m1), { origin: 'https://m1:5050' });
+});

@@ -123,6 +123,13 @@ t.test('a submission through one process soon runs through another; a kill likew
   t.match(await webs[0].client.get('/readyz'), { ready: true });
   const large = await webs[1].client.submit('#!/bin/sh\ntrue\n', { cpu: 16 });
   await webs[0].client.over(large);
+  const refusal = await waitFor('the agents are known', 20_000, () =>
+    webs[1].client.submit('#!/bin/sh\ntrue\n', { cpu: 17 }).then(
+      () => undefined,
+      (error: Error) => error.message,
+    ),
+  );
+  t.match(refusal, /17 cpus|impossible|agent/, 'what no agent could ever run is refused');
 });
 
 t.test(`kill -9 of the leader, ${KILL_ROUNDS} rounds under load`, async (t) => {

@@ -1,10 +1,13 @@
-// The main thread's end of a thread of the store: calls of one turn of the event loop travel as one message.
+// The main thread's end of a thread of the store: calls that gather while it works travel as one message.
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../../contracts/errors.js';
 import type { Log } from '../../contracts/log.js';
-import { Bug } from '../../core/assert.js';
+import { assert, Bug } from '../../core/assert.js';
 import type { Envelope, Failure, Notice, Opened, Reply } from './requests.js';
 import type { ThreadOptions } from './thread.js';
+
+/** Messages under way: one that the thread works on and one that waits for it. Each costs more than what is in it. */
+const MESSAGES_AHEAD = 2;
 
 interface Waiting {
   readonly resolve: (answer: unknown) => void;
@@ -17,6 +20,8 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
   readonly #log: Log;
   readonly #waiting = new Map<number, Waiting>();
   #outgoing: Envelope[] = [];
+  /** How many calls of each message under way have no answer yet. Answers come in the order of the calls. */
+  readonly #underWay: number[] = [];
   #lastTicket = 0;
   /** Set once nothing more can be asked. */
   #ended: Failure | undefined;
@@ -35,6 +40,7 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
         if (result.ok) waiting?.resolve(result.answer);
         else waiting?.reject(errorOf(result.failure));
       }
+      this.#answered(reply.length);
     });
     worker.on('error', (error) => this.#end(died(error.message, error.stack)));
     worker.on('exit', () => this.#end(died('its thread ended')));
@@ -85,10 +91,23 @@ export class Channel<S extends { [Kind in keyof S]: { ask: unknown; answer: unkn
   }
 
   #flush(): void {
-    if (this.#outgoing.length === 0) return;
+    if (this.#outgoing.length === 0 || this.#underWay.length >= MESSAGES_AHEAD) return;
     const outgoing = this.#outgoing;
     this.#outgoing = [];
+    this.#underWay.push(outgoing.length);
     this.#worker.postMessage(outgoing);
+  }
+
+  #answered(calls: number): void {
+    for (let left = calls; left > 0; ) {
+      const first = this.#underWay[0];
+      assert(first !== undefined, 'only what was asked is answered');
+      const part = Math.min(first, left);
+      left -= part;
+      if (part === first) this.#underWay.shift();
+      else this.#underWay[0] = first - part;
+    }
+    this.#flush();
   }
 
   #end(failure: Failure): void {

@@ -1,0 +1,125 @@
+/** What agents a master knows, with all they have, used or not: read from its page `/slaves`, since offers tell only what is free. */
+import { request } from 'undici';
+import {
+  CALL_ANSWER_MS_MAX,
+  INVENTORY_BYTES_MAX,
+  INVENTORY_SHAPES_MAX,
+} from '../contracts/limits.js';
+import type { AgentShape } from '../core/obstacle.js';
+import { type PortRange, portCount } from '../core/resources.js';
+import { redirected, type Target, targetOf } from './subscription.js';
+
+export interface AgentsQuestion {
+  /** As for the framework: `host:port` or URL of each master. */
+  readonly masters: readonly string[];
+  readonly principal: string | null;
+  readonly secret: string | null;
+}
+
+const PAGE = '/slaves';
+
+/**
+ * Kinds of agents; null when no master tells: it does not answer, or does not let us see, or they are too many kinds
+ * to be worth a list. Never throws for what a master says.
+ */
+export async function askAgents(asked: AgentsQuestion): Promise<readonly AgentShape[] | null> {
+  for (const master of asked.masters) {
+    const target = targetOf(master);
+    const told = await page({ ...target, path: PAGE }, asked, true);
+    if (told !== undefined) return agentShapes(told);
+  }
+  return null;
+}
+
+async function page(
+  target: Target,
+  asked: AgentsQuestion,
+  mayFollow: boolean,
+): Promise<unknown | undefined> {
+  const { principal, secret } = asked;
+  const basic = Buffer.from(`${principal}:${secret}`).toString('base64');
+  const headers = principal === null || secret === null ? {} : { authorization: `Basic ${basic}` };
+  try {
+    const {
+      statusCode,
+      headers: told,
+      body,
+    } = await request(`${target.origin}${target.path}`, {
+      headers,
+      headersTimeout: CALL_ANSWER_MS_MAX,
+      bodyTimeout: CALL_ANSWER_MS_MAX,
+    });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of body) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > INVENTORY_BYTES_MAX) return undefined;
+      chunks.push(chunk as Buffer);
+    }
+    const { location } = told;
+    const leader = typeof location === 'string' ? redirected(location, target) : undefined;
+    if (statusCode === 307 && leader !== undefined && mayFollow)
+      return await page({ ...leader, path: PAGE }, asked, false);
+    return statusCode === 200 ? JSON.parse(Buffer.concat(chunks).toString('utf8')) : undefined;
+  } catch {
+    // Away, cut short, or no JSON: the subscription tells what is wrong with a master, this only asks again later.
+    return undefined;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+
+/** The page's agents, alike ones counted together; null when it is no such page or has too many kinds. */
+export function agentShapes(told: unknown): readonly AgentShape[] | null {
+  if (!isFields(told) || !Array.isArray(told.slaves)) return null;
+  const kinds = new Map<string, AgentShape>();
+  for (const agent of told.slaves) {
+    if (!isFields(agent) || !isFields(agent.resources)) return null;
+    const attributes = textsOf(isFields(agent.attributes) ? agent.attributes : {});
+    const kind = { total: totalOf(agent.resources), attributes };
+    const key = JSON.stringify(kind);
+    kinds.set(key, { ...kind, count: (kinds.get(key)?.count ?? 0) + 1 });
+    if (kinds.size > INVENTORY_SHAPES_MAX) return null;
+  }
+  return [...kinds.values()];
+}
+
+const OURS = new Set(['cpus', 'mem', 'gpus', 'ports']);
+
+function totalOf(resources: Fields): AgentShape['total'] {
+  const scalar = (name: string): number =>
+    typeof resources[name] === 'number' ? resources[name] : 0;
+  const custom: Record<string, number> = {};
+  for (const [name, value] of Object.entries(resources)) {
+    if (OURS.has(name)) continue;
+    if (typeof value === 'number') custom[name] = Math.floor(value);
+    else if (typeof value === 'string') custom[name] = sizeOf(value);
+  }
+  return {
+    cpuMilli: Math.round(scalar('cpus') * 1_000),
+    memMb: Math.floor(scalar('mem')),
+    gpus: Math.floor(scalar('gpus')),
+    ports: typeof resources.ports === 'string' ? rangesOf(resources.ports) : [],
+    custom,
+  };
+}
+
+/** Of `[31000-31999, 33000-33010]`, or of a set `{a, b}`. */
+const sizeOf = (text: string): number =>
+  text.startsWith('{')
+    ? text
+        .slice(1, -1)
+        .split(',')
+        .filter((item) => item.trim() !== '').length
+    : portCount(rangesOf(text));
+
+const rangesOf = (text: string): PortRange[] =>
+  [...text.matchAll(/(\d+)-(\d+)/g)].map(([, begin, end]) => ({
+    begin: Number(begin),
+    end: Number(end),
+  }));
+
+const textsOf = (attributes: Fields): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, String(value)]));
