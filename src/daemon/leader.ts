@@ -2,7 +2,6 @@
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  * Cycles run when something happened, never on a sleeping loop.
  */
-
 import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
@@ -132,8 +131,7 @@ export class Leader implements LinkOwner {
 
   status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
     const trouble = [...this.#links.values()].flatMap((link) => link.trouble() ?? []);
-    const isReady = this.#isReady;
-    return { isReady, pending: this.#queue.size, live: this.#book.size, trouble };
+    return { isReady: this.#isReady, pending: this.#queue.size, live: this.#book.size, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
@@ -164,13 +162,9 @@ export class Leader implements LinkOwner {
 
   // ---- notices from web processes
 
-  submitted(): void {
-    void this.#intake.takeIn();
-  }
+  readonly submitted = (): void => void this.#intake.takeIn();
 
-  killWanted(id: JobId): void {
-    void this.#kill(id);
-  }
+  readonly killWanted = (id: JobId): void => void this.#kill(id);
 
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
@@ -300,10 +294,9 @@ export class Leader implements LinkOwner {
   #watchDue(): void {
     this.#dueTimer?.cancel();
     const next = this.#queue.nextDueAt();
-    this.#dueTimer =
-      next === null
-        ? undefined
-        : this.#ports.timers.after(Math.max(1, next - this.#steady.now()), () => this.#newWork());
+    if (next === null) return;
+    const inMs = Math.max(1, next - this.#steady.now());
+    this.#dueTimer = this.#ports.timers.after(inMs, () => this.#newWork());
   }
 
   #carryOut(launches: readonly Launch[]): void {

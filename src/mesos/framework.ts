@@ -22,6 +22,9 @@ import { soundOffer } from './sound.js';
 
 export type { MesosPorts } from './connection.js';
 
+/** Pause before a DECLINE without an answer is repeated. */
+const DECLINE_AGAIN_MS = 1_000;
+
 export interface MesosOptions extends ConnectionOptions {
   readonly tasks: TaskForm;
   readonly memory: ClusterMemory;
@@ -141,7 +144,7 @@ export class MesosFramework implements Cluster {
 
   decline(offerIds: readonly OfferId[], refuseMs: number): void {
     const held = offerIds.filter((id) => this.#offers.delete(id));
-    if (held.length > 0) this.#order(() => calls.decline(this.#id(), held, refuseMs));
+    if (held.length > 0) void this.#declineSurely(held, refuseMs);
   }
 
   suppress(): void {
@@ -198,7 +201,17 @@ export class MesosFramework implements Cluster {
   /** Offers that the master counts as ours but nobody here does. */
   #giveBack(offers: readonly Offer[]): void {
     const ids = offers.map((offer) => offer.id.value);
-    if (ids.length > 0) this.#order(() => calls.decline(this.#id(), ids, 0));
+    if (ids.length > 0) void this.#declineSurely(ids, 0);
+  }
+
+  /** Said until it was heard: what the master takes for ours it offers to nobody. A new stream voids all offers. */
+  async #declineSurely(ids: readonly string[], refuseMs: number): Promise<void> {
+    const session = this.#connection.session;
+    while (session !== undefined && session === this.#connection.session) {
+      const call = calls.decline(this.#id(), ids, refuseMs);
+      if ((await this.#connection.send('orders', call)) !== 'doubt') return;
+      await new Promise<void>((go) => this.#ports.timers.after(DECLINE_AGAIN_MS, go));
+    }
   }
 
   /** Sends a call whose loss does no harm: those who gave it give it again after the next `connected`. */

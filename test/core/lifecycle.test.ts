@@ -254,6 +254,12 @@ t.test('the first to ask for a kill is the one who killed', async (t) => {
   });
 });
 
+t.test('an end by itself proves a start', async (t) => {
+  const { placement } = JOBS.launching;
+  t.match(step(JOBS.launching, EVENTS.ended, now), { job: { startedAt: placement.placedAt } });
+  t.match(step(JOBS.launching, EVENTS.launchFailed, now), { job: { startedAt: null } });
+});
+
 t.test('what is settled is what ran', async (t) => {
   const settled = (job: Job, event: JobEvent) =>
     step(job, event, now).effects.find((effect) => effect.kind === 'settle')?.usedMs;

@@ -124,6 +124,7 @@ const TABLE: readonly [TaskReport['state'], string | null, string | null, string
   ],
   ['lost', 'invalid-offers', null, 'neverRan dropped 0', 'systemFault agent-lost 30000'],
   ['lost', 'reconciliation', 'Reconciliation: Task is unknown', 'ask-again', 'ask-again'],
+  ['failed', 'reconciliation', 'Reconciliation: Latest task state', 'ask-again', 'ask-again'],
   ['unreachable', 'agent-removed', null, 'unreachable', 'unreachable'],
   ['unknown', 'reconciliation', null, 'ask-again', 'ask-again'],
 ];

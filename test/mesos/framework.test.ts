@@ -419,3 +419,24 @@ t.test('start is done when the first attempt failed', async (t) => {
   await stage.ring();
   t.equal(stage.stream.post.target.origin, 'http://m2:5050', 'the next master is tried');
 });
+
+t.test(
+  'a DECLINE without an answer is said again on the same stream, and not on another',
+  async (t) => {
+    const stage = await new Stage().up();
+    stage.offer('o1');
+    stage.framework.decline([offerId('o1')], 5_000);
+    const [first] = stage.sent().filter(({ call }) => call.type === 'DECLINE');
+    await first?.answer({ kind: 'unanswered', because: 'timeout' });
+    await stage.ring();
+    const [second] = stage.sent().filter(({ call }) => call.type === 'DECLINE');
+    t.same(second?.call, first?.call);
+    await second?.answer({ kind: 'unanswered', because: 'timeout' });
+    stage.stream.listener.ended('cut');
+    await stage.ring();
+    t.same(
+      stage.sent().filter(({ call }) => call.type === 'DECLINE'),
+      [],
+    );
+  },
+);

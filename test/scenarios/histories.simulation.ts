@@ -4,6 +4,6 @@ import { histories } from './history.js';
 const { SEED, SEEDS } = process.env;
 histories(
   SEED === undefined
-    ? { first: 1, count: Number(SEEDS ?? 1_000) }
+    ? { first: 1, count: Number(SEEDS ?? 300) }
     : { first: Number(SEED), count: 1 },
 );

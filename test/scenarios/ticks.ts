@@ -249,6 +249,12 @@ export const pass =
   (stage) =>
     stage.time.pass(ms);
 
+/** The wall clock is set forward, or back. */
+export const clockJumps =
+  (ms: number): Tick =>
+  (stage) =>
+    stage.time.jump(ms);
+
 // ---- what must be seen
 
 export const expectState =

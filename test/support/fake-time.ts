@@ -12,7 +12,7 @@ export class FakeTime implements Clock, Timers {
   #nowMs = 0;
   #order = 0;
   readonly #due = new Set<Due>();
-  readonly #epochMs: number;
+  #epochMs: number;
 
   constructor(epochMs = 1_800_000_000_000) {
     this.#epochMs = epochMs;
@@ -20,6 +20,11 @@ export class FakeTime implements Clock, Timers {
 
   now() {
     return instant(this.#epochMs + this.#nowMs);
+  }
+
+  /** Somebody sets the wall clock; what is left of pauses stays as it was. */
+  jump(ms: number): void {
+    this.#epochMs += ms;
   }
 
   monotonicMs(): number {
