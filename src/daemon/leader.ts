@@ -26,6 +26,7 @@ import { type Applied, JobBook } from './job-book.js';
 import { ObstacleBook } from './obstacle-book.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
+import { rowOfJob, rowOfPending } from './queue-rows.js';
 import { Updates } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
@@ -64,7 +65,7 @@ export class Leader implements LinkOwner {
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        this.#queue.add(row);
+        this.#queue.add(rowOfPending(row, options));
         this.#newWork();
       },
       killWanted: (id) => void this.#kill(id),
@@ -392,9 +393,7 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const { id, owner, project, submittedAt, notBefore, spec } = job;
-    const { needs, constraints, executor } = spec;
-    this.#queue.add({ id, owner, project, submittedAt, needs, constraints, executor, notBefore });
+    this.#queue.add(rowOfJob(job, this.#options));
     this.#newWork();
   }
 }

@@ -46,6 +46,7 @@ export async function startDaemon(
       isAlone,
       defaultExecutor: 'mesos',
       usageWindowMs: config.usageWindowMs,
+      skipsFailedNodes: config.jobs.skipsFailedNodes,
       modeOf: () => modeOf(config, node),
     },
     (mayAct) => [mesosCluster(foundation, node, { mayAct, counters })],
