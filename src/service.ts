@@ -99,7 +99,10 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       images: () => imagesOf(config, null),
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
-      obstacles: ({ spec }) => leader.obstacles(spec),
+      obstacles: ({ spec, faults }) => {
+        const avoid = config.jobs.skipsFailedNodes ? faults.map(({ host }) => host) : [];
+        return leader.obstacles({ ...spec, avoid });
+      },
       notReady: () => leader.notReady(),
     });
     return webProcess(foundation, web, []);

@@ -33,7 +33,7 @@ export interface ApiDeps {
   /** Kinds of agents; null while the cluster has not told. */
   readonly inventory: () => readonly AgentShape[] | null;
   /** Why a waiting job waits, as the leader sees it; undefined when it is not known here. */
-  readonly obstacles: (job: Pick<Job, 'id' | 'spec'>) => readonly Obstacle[] | undefined;
+  readonly obstacles: (job: Pick<Job, 'id' | 'spec' | 'faults'>) => readonly Obstacle[] | undefined;
   /** Why work cannot go on; empty when it can. */
   readonly notReady: () => readonly string[];
   readonly metrics: Registry;

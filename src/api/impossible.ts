@@ -43,6 +43,7 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
       };
     case 'other-executor':
       return { field: 'requirements.executor', msg: `none belongs to ${obstacle.executor}` };
+    case 'failed-before':
     case 'maintenance':
     case 'no-offers':
       return undefined;

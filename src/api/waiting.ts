@@ -30,6 +30,8 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} without ${obstacle.name}==${obstacle.value}`;
     case 'reserved':
       return `${agents(obstacle.agents)} reserved for other users or projects`;
+    case 'failed-before':
+      return `${agents(obstacle.agents)} on which the job has failed before`;
     case 'other-executor':
       return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
     case 'maintenance':

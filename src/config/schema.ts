@@ -163,6 +163,10 @@ const JOBS = {
     { min: 0, max: SYSTEM_RETRIES_MAX },
     'Launches granted after failures of the system (lost agents); a job may ask for fewer.',
   ),
+  'failure_policy.skip_failed_nodes': flag(
+    false,
+    'Launches after a failure of the system pass over the hosts on which the job failed.',
+  ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,
@@ -335,7 +339,6 @@ export const NOT_IN_USE: readonly string[] = [
   'guest_home_root',
   'ftp',
   'flow',
-  'failure_policy.skip_failed_nodes',
   'link_image_to_registry',
   'log_config',
 ];

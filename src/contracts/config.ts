@@ -90,6 +90,8 @@ export interface JobsConfig {
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;
+  /** Relaunches pass over hosts on which the job has failed. */
+  readonly skipsFailedNodes: boolean;
   readonly refusesImpossible: boolean;
   /** System account that runs the jobs of `up`; null: whoever started it, or 65534 if that is root. */
   readonly user: string | null;

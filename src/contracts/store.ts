@@ -42,6 +42,8 @@ export interface PendingRow {
   readonly executor: string | null;
   readonly notBefore: Instant | null;
   readonly isKillWanted: boolean;
+  /** Hosts of launches that the system's faults ended. */
+  readonly failedOn: readonly string[];
 }
 
 /** A conditional write of the leader: stored only if the job still has this state and launch number. */

@@ -30,6 +30,8 @@ export type Obstacle =
     }
   /** Kept for users or projects that the job is none of. */
   | { readonly code: 'reserved'; readonly agents: number }
+  /** Failures of theirs have ended launches of the job, and the site skips such agents. */
+  | { readonly code: 'failed-before'; readonly agents: number }
   | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
   /** `from`: the earliest of their maintenance windows. */
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
@@ -49,6 +51,8 @@ export interface Demand {
   readonly executor: string | null;
   /** Absent: nobody in particular; reservations are not looked at. */
   readonly tenant?: Tenant;
+  /** Hosts that are passed over; absent: none. */
+  readonly avoid?: readonly string[];
 }
 
 /** An agent as the checks see it. */
@@ -83,6 +87,7 @@ export class Tally {
   readonly #unmet = new Map<Constraint, number>();
   #elsewhere = 0;
   #reserved = 0;
+  #avoided = 0;
   #inMaintenance = 0;
   #maintenanceFrom = Number.POSITIVE_INFINITY as Instant;
 
@@ -103,6 +108,7 @@ export class Tally {
     if (executor !== null && this.#elsewhere > 0)
       found.push({ code: 'other-executor', executor, agents: this.#elsewhere });
     if (this.#reserved > 0) found.push({ code: 'reserved', agents: this.#reserved });
+    if (this.#avoided > 0) found.push({ code: 'failed-before', agents: this.#avoided });
     for (const [{ name, value }, agents] of this.#unmet)
       found.push({ code: 'constraint', name, value, agents });
     if (this.#inMaintenance > 0)
@@ -122,13 +128,17 @@ export class Tally {
   }
 
   #suits(site: Site, agents: number): boolean {
-    const { executor, constraints, tenant } = this.#demand;
+    const { executor, constraints, tenant, avoid } = this.#demand;
     if (executor !== null && executor !== site.executor) {
       this.#elsewhere += agents;
       return false;
     }
     if (tenant !== undefined && !isOpenTo(tenant, reservationOf(site))) {
       this.#reserved += agents;
+      return false;
+    }
+    if (site.host !== null && avoid?.includes(site.host)) {
+      this.#avoided += agents;
       return false;
     }
     for (const constraint of constraints) {

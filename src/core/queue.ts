@@ -20,6 +20,8 @@ export interface QueueRow {
   readonly executor: string | null;
   /** Until then the job is set aside; null: ready. */
   readonly notBefore: Instant | null;
+  /** Hosts to pass over; absent: none. */
+  readonly avoid?: readonly string[];
 }
 
 /** Equal demands are one shape: one question to the offers. Ids of shapes are never reused. */
@@ -28,6 +30,7 @@ export interface Shape {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
+  readonly avoid: readonly string[];
 }
 
 /** The ready jobs of one account that have one shape. */
@@ -283,11 +286,11 @@ export class PendingQueue {
     return line;
   }
 
-  #shape({ needs, constraints, executor }: QueueRow): CountedShape {
-    const key = shapeKey(needs, constraints, executor);
+  #shape({ needs, constraints, executor, avoid = [] }: QueueRow): CountedShape {
+    const key = shapeKey({ needs, constraints, executor, avoid });
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      shape = { id: this.#shapeCount++, key, jobs: 0, needs, constraints, executor };
+      shape = { id: this.#shapeCount++, key, jobs: 0, needs, constraints, executor, avoid };
       this.#shapes.set(key, shape);
     }
     return shape;
@@ -304,16 +307,20 @@ export class PendingQueue {
 }
 
 /** The same text for the same demands, whatever the order in which they were written. */
-export function shapeKey(
-  needs: Needs,
-  constraints: readonly Constraint[],
-  executor: string | null,
-): string {
+export function shapeKey({
+  needs,
+  constraints,
+  executor,
+  avoid = [],
+}: Pick<QueueRow, 'needs' | 'constraints' | 'executor' | 'avoid'>): string {
   const numbers = `${needs.cpuMilli} ${needs.memMb} ${needs.gpus} ${needs.ports}`;
   const custom = Object.entries(needs.custom).filter(([, units]) => units > 0);
-  if (custom.length === 0 && constraints.length === 0 && executor === null) return numbers;
+  const isPlain = custom.length === 0 && constraints.length === 0 && executor === null;
+  if (isPlain && avoid.length === 0) return numbers;
   const rules = constraints.map(({ name, value }) => [name, value] as const);
-  return `${numbers} ${JSON.stringify([custom.sort(byText), rules.sort(byText), executor])}`;
+  const rest: unknown[] = [custom.sort(byText), rules.sort(byText), executor];
+  if (avoid.length > 0) rest.push([...new Set(avoid)].sort());
+  return `${numbers} ${JSON.stringify(rest)}`;
 }
 
 function byText(a: readonly [string, string | number], b: readonly [string, string | number]) {

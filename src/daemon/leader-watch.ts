@@ -59,9 +59,9 @@ export class LeaderWatch {
   }
 
   /** Why jobs of that demand wait; undefined when the leader has not told. */
-  obstacles({ needs, constraints, executor }: Demand): readonly Obstacle[] | undefined {
+  obstacles(demand: Omit<Demand, 'tenant'>): readonly Obstacle[] | undefined {
     if (this.#current() === undefined) return undefined;
-    return this.#waiting.get(shapeKey(needs, constraints, executor));
+    return this.#waiting.get(shapeKey(demand));
   }
 
   #isBeating(): boolean {

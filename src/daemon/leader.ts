@@ -30,6 +30,7 @@ import {
   type SchedulerPorts,
   worldFailed,
 } from './ports.js';
+import { rowOfJob, rowOfPending } from './queue-rows.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates } from './updates.js';
 
@@ -71,7 +72,8 @@ export class Leader implements LinkOwner {
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        this.#queue.add({ ...row, notBefore: this.#steady.fromRecord(row.notBefore) });
+        const notBefore = this.#steady.fromRecord(row.notBefore);
+        this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#newWork();
       },
       killWanted: (id) => void this.#kill(id),
@@ -381,10 +383,8 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const { id, owner, project, submittedAt, spec } = job;
     const notBefore = this.#steady.fromStep(job.notBefore);
-    const { needs, constraints, executor } = spec;
-    this.#queue.add({ id, owner, project, submittedAt, needs, constraints, executor, notBefore });
+    this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
     this.#newWork();
   }
 }

@@ -49,6 +49,8 @@ export interface SchedulerOptions {
   readonly defaultExecutor: string;
   /** How far back use counts. */
   readonly usageWindowMs: number;
+  /** Relaunches pass over hosts on which the job has failed before; absent: no. */
+  readonly skipsFailedNodes?: boolean;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
 }

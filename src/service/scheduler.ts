@@ -51,6 +51,7 @@ export async function startDaemon(
       isAlone,
       defaultExecutor: 'mesos',
       usageWindowMs: config.usageWindowMs,
+      skipsFailedNodes: config.jobs.skipsFailedNodes,
       modeOf: () => modeOf(config, node),
     },
     (mayAct) => {

@@ -12,12 +12,14 @@ t.test('a waiting job says what it waits for, in numbers', async (t) => {
       { code: 'other-executor', executor: 'swarm', agents: 1 },
       { code: 'maintenance', agents: 1, from: instant(0) },
       { code: 'reserved', agents: 4 },
+      { code: 'failed-before', agents: 1 },
     ]),
     'Not enough resources available: 3 agents with less than 4 cpus free (at most 2.5 cpus); ' +
       '1 agent with less than 2 GB of memory free (at most 0.5 GB of memory); ' +
       '2 agents without storage==ssd; 1 agent with less than 2 of licence free (at most 0); ' +
       '1 agent not of executor swarm; 1 agent before a maintenance window; ' +
-      '4 agents reserved for other users or projects',
+      '4 agents reserved for other users or projects; ' +
+      '1 agent on which the job has failed before',
   );
 });
 

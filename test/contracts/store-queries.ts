@@ -2,7 +2,7 @@
 import type { Test } from 'tap';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import type { Store } from '../../src/contracts/store.js';
-import { instant, jobId, projectId } from '../../src/core/units.js';
+import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
 import {
   ALICE,
   AT,
@@ -126,6 +126,7 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
         executor: 'swarm',
         notBefore: null,
         isKillWanted: true,
+        failedOn: [],
       },
     ]);
   });
@@ -137,12 +138,23 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
     const epoch = await leader(store);
     await store.advance(epoch, [stepTo(pending, launching)]);
     t.strictSame(await store.pending({ after: null, limit: 10 }), []);
-    const again = { ...pending, launches: 1, notBefore: instant(AT + 30_000) };
+    const fault = {
+      taskId: taskIdOf(pending.id, 1),
+      host: 'node9',
+      because: { code: 'agent-lost', facts: {} },
+      at: AT,
+    } as const;
+    const again = { ...pending, launches: 1, notBefore: instant(AT + 30_000), faults: [fault] };
     await store.advance(epoch, [stepTo(launching, again)]);
     const rows = await store.pending({ after: null, limit: 10 });
     t.strictSame(
-      rows.map(({ id, notBefore, submittedAt }) => ({ id, notBefore, submittedAt })),
-      [{ id: pending.id, notBefore: AT + 30_000, submittedAt: AT }],
+      rows.map(({ id, notBefore, submittedAt, failedOn }) => [
+        id,
+        notBefore,
+        submittedAt,
+        failedOn,
+      ]),
+      [[pending.id, AT + 30_000, AT, ['node9']]],
     );
   });
 

@@ -92,6 +92,27 @@ t.test(
   },
 );
 
+t.test('hosts that a job avoids are passed over, by that job alone', async (t) => {
+  const queue = new PendingQueue();
+  queue.add(aRow(1, { avoid: ['host-a1', 'host-a1'] }));
+  queue.add(aRow(2));
+  const plan = planCycle({
+    queue,
+    offers: [anOffer('o1')],
+    policy: fifo,
+    at: after(0),
+    limits,
+  });
+  t.same(
+    plan.launches.map(({ jobId: id }) => id),
+    [2],
+  );
+  t.same(plan.obstacles.get(queue.shapeOf(jobId(1))?.id ?? -1), [
+    { code: 'failed-before', agents: 1 },
+  ]);
+  t.same(why({ avoid: ['host-a1'] }, [anOffer('o1'), anOffer('o2')]), undefined);
+});
+
 t.test('names that every object has are no resources', async (t) => {
   for (const name of ['toString', '__proto__', 'constructor']) {
     const custom = Object.fromEntries([[name, 1]]);

@@ -321,3 +321,29 @@ t.test(
     expectLaunched('j1'),
   ),
 );
+
+t.test(
+  'a job passes over the hosts on which it failed, where the site wants so, after a takeover too',
+  scenario(
+    (stage) => {
+      stage.skipsFailedNodes = true;
+    },
+    restart(),
+    submit('j1'),
+    offer('a1'),
+    expectLaunched('j1'),
+    report('j1', 'running'),
+    report('j1', 'lost'),
+    expectState('j1', 'pending'),
+    pass(30_000),
+    offer('a1'),
+    expectNotLaunched('j1'),
+    restart(),
+    offer('a1'),
+    expectNotLaunched('j1'),
+    submit('j2'),
+    expectLaunched('j2'),
+    offer('a2'),
+    expectLaunched('j1'),
+  ),
+);

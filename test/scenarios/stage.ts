@@ -62,6 +62,7 @@ class Incarnation {
         isAlone,
         defaultExecutor: 'mesos',
         usageWindowMs: 86_400_000,
+        skipsFailedNodes: stage.skipsFailedNodes,
         modeOf: () => 'process',
       },
       () => [new FakeCluster(master, time, this)],
@@ -117,6 +118,8 @@ export class Stage {
   readonly events = new Events();
   readonly failures: unknown[] = [];
   readonly lines: string[] = [];
+  /** Of processes that start from now on. */
+  skipsFailedNodes = false;
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();

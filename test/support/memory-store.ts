@@ -347,6 +347,7 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   executor: job.spec.executor,
   notBefore: job.notBefore,
   isKillWanted: job.killWanted !== null,
+  failedOn: job.faults.map(({ host }) => host),
 });
 
 function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {

@@ -44,7 +44,9 @@ export const JOB_COLUMNS =
   'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked';
 /** Columns of a waiting job, in the order `pendingRowsOf` reads them. */
 export const PENDING_COLUMNS =
-  'id, submitted_at, not_before, kill_wanted_by IS NOT NULL, owner, project, executor, shape';
+  'id, submitted_at, not_before, kill_wanted_by IS NOT NULL, owner, project, executor, shape, ' +
+  // A job that was never launched has failed nowhere: most documents need not be read.
+  'CASE WHEN launches > 0 THEN life END';
 
 /** What changes during a job's life and no query asks for. */
 interface LifeDocument {
@@ -229,7 +231,17 @@ export function pendingRowsOf(
   broken: (unreadable: UnreadableRecord) => void,
 ): PendingRow[] {
   const answers: PendingRow[] = [];
-  for (const [id, submittedAt, notBefore, isKillWanted, owner, project, executor, text] of rows) {
+  for (const [
+    id,
+    submittedAt,
+    notBefore,
+    isKillWanted,
+    owner,
+    project,
+    executor,
+    text,
+    life,
+  ] of rows) {
     try {
       answers.push({
         id: jobId(Number(id)),
@@ -240,6 +252,7 @@ export function pendingRowsOf(
         executor: executor === null ? null : String(executor),
         notBefore: instantOrNull(notBefore),
         isKillWanted: isKillWanted === 1,
+        failedOn: life === null ? NOWHERE : failedOn(String(life)),
       });
     } catch (cause) {
       broken(new UnreadableRecord(Number(id), { cause }));
@@ -247,6 +260,11 @@ export function pendingRowsOf(
   }
   return answers;
 }
+
+const NOWHERE: readonly string[] = [];
+
+const failedOn = (life: string): readonly string[] =>
+  present((JSON.parse(life) as LifeDocument).faults).map(({ host }) => host);
 
 function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);

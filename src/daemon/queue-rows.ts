@@ -1,0 +1,26 @@
+/** What the queue must know of a job, out of what the store and the book know. */
+import type { PendingRow } from '../contracts/store.js';
+import type { PendingJob } from '../core/job.js';
+import type { QueueRow } from '../core/queue.js';
+
+interface Rule {
+  /** Launches pass over hosts on which the job has failed before; absent: no. */
+  readonly skipsFailedNodes?: boolean;
+}
+
+/** Of a row that the store listed. */
+export const rowOfPending = (row: PendingRow, { skipsFailedNodes = false }: Rule): QueueRow =>
+  skipsFailedNodes ? { ...row, avoid: row.failedOn } : row;
+
+/** Of a job that waits again. */
+export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): QueueRow => ({
+  id: job.id,
+  owner: job.owner,
+  project: job.project,
+  submittedAt: job.submittedAt,
+  needs: job.spec.needs,
+  constraints: job.spec.constraints,
+  executor: job.spec.executor,
+  notBefore: job.notBefore,
+  ...(skipsFailedNodes ? { avoid: job.faults.map(({ host }) => host) } : {}),
+});
