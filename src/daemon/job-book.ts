@@ -11,6 +11,7 @@ import { assert } from '../core/assert.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import { type Effect, type JobEvent, step } from '../core/lifecycle.js';
 import type { JobId } from '../core/units.js';
+import type { TaskRef } from './cluster-link.js';
 
 export type Applied =
   /** Stored. The effects are still to be carried out. */
@@ -66,6 +67,15 @@ export class JobBook {
 
   live(): IterableIterator<LiveJob> {
     return this.#live.values();
+  }
+
+  /** Every task of one executor that a job holds, or may hold. */
+  tasksOf(executor: string): TaskRef[] {
+    const tasks: TaskRef[] = [];
+    for (const { placement } of this.#live.values())
+      if (placement.executor === executor)
+        tasks.push({ taskId: placement.taskId, agentId: placement.agentId });
+    return tasks;
   }
 
   get size(): number {

@@ -1,27 +1,22 @@
 /**
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
- * Cycles run when something happened, never on a sleeping loop.
  */
 import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
-import {
-  BULLETIN_SHAPES_MAX,
-  CYCLE_EACH_MS_MIN,
-  LAUNCHES_PER_CYCLE_MAX,
-  SHAPES_PER_CYCLE_MAX,
-  SWEEP_EACH_MS,
-} from '../contracts/limits.js';
+import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
 import type { Lease } from '../contracts/store.js';
-import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
+import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import { instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
+import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
+import { Kills } from './kills.js';
 import { ObstacleBook } from './obstacle-book.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import {
@@ -48,18 +43,15 @@ export class Leader implements LinkOwner {
   readonly #placing: Placing;
   readonly #updates: Updates;
   readonly #intake: Intake;
+  readonly #kills: Kills;
+  readonly #cycles: Cycles;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
-  #cycleTimer: Timer | undefined;
   #sweepTimer: Timer | undefined;
-  #dueTimer: Timer | undefined;
-  #lastCycleMs = Number.NEGATIVE_INFINITY;
-  #cursor: CycleCursor | null = null;
   readonly #obstacles = new ObstacleBook(this.#queue);
   readonly #accounting = new Accounting();
   #recordTimer: Timer | undefined;
-  #wantsOffers = false;
   #isClosed = false;
   #isReady = false;
 
@@ -74,9 +66,9 @@ export class Leader implements LinkOwner {
       add: (row) => {
         const notBefore = this.#steady.fromRecord(row.notBefore);
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
-        this.#newWork();
+        this.#cycles.newWork();
       },
-      killWanted: (id) => void this.#kill(id),
+      killWanted: (id) => void this.#kills.act(id),
     });
     this.#updates = new Updates(ports, book, {
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -86,6 +78,22 @@ export class Leader implements LinkOwner {
       },
       linkOf: (executor) => this.#links.get(executor),
     });
+    this.#kills = new Kills(ports, book, {
+      withdraw: (id) => this.#queue.remove(id),
+      applied: (applied, executor) => this.#afterwards(applied, executor),
+    });
+    this.#cycles = new Cycles(
+      ports,
+      options,
+      {
+        queue: this.#queue,
+        links: this.#links,
+        accounting: this.#accounting,
+        obstacles: this.#obstacles,
+        steady: this.#steady,
+      },
+      (launches) => this.#carryOut(launches),
+    );
   }
 
   /** Reads everything under our epoch, then connects the clusters. */
@@ -103,7 +111,7 @@ export class Leader implements LinkOwner {
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
       await leader.#readRecord();
-      await leader.#actOnKills();
+      await leader.#kills.actOnAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -124,8 +132,9 @@ export class Leader implements LinkOwner {
     this.#isReady = false;
     this.#intake.close();
     this.#placing.close();
-    for (const timer of [this.#cycleTimer, this.#sweepTimer, this.#dueTimer, this.#recordTimer])
-      timer?.cancel();
+    this.#cycles.close();
+    this.#kills.close();
+    for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
@@ -166,21 +175,16 @@ export class Leader implements LinkOwner {
 
   readonly submitted = (): void => void this.#intake.takeIn();
 
-  readonly killWanted = (id: JobId): void => void this.#kill(id);
+  readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
-    await Promise.all([this.#intake.takeIn(), this.#actOnKills()]);
+    await Promise.all([this.#intake.takeIn(), this.#kills.actOnAll()]);
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
   #isKnown(id: JobId): boolean {
     return this.#queue.has(id) || this.#inHand.has(id) || this.#book.get(id) !== undefined;
-  }
-
-  #newWork(): void {
-    this.#wantsOffers = true;
-    this.#cycleSoon();
   }
 
   #sweepLater(): void {
@@ -191,7 +195,7 @@ export class Leader implements LinkOwner {
   async #sweep(): Promise<void> {
     try {
       await this.#intake.sweep();
-      await this.#actOnKills();
+      await this.#kills.actOnAll();
       if (!this.#isClosed) this.#updates.sweep();
       for (const link of this.#links.values()) link.wantAgain();
     } catch (error) {
@@ -200,37 +204,14 @@ export class Leader implements LinkOwner {
     if (!this.#isClosed) this.#sweepLater();
   }
 
-  // ---- kills
-
-  async #actOnKills(): Promise<void> {
-    const wanted = await this.#ports.store.killsWanted();
-    const fresh = wanted.filter((id) => this.#book.get(id)?.state !== 'killing');
-    await Promise.all(fresh.map((id) => this.#kill(id)));
-  }
-
-  async #kill(id: JobId): Promise<void> {
-    try {
-      const job = await this.#ports.store.job(id);
-      if (!job?.killWanted || job.state === 'over' || this.#isClosed) return;
-      this.#queue.remove(id);
-      const event = { kind: 'killWanted', ...job.killWanted } as const;
-      const applied = await this.#book.apply(id, event, job);
-      // It may have been placed since it was read.
-      const holder = applied.kind === 'moved' ? applied.before : (this.#book.get(id) ?? job);
-      this.#afterwards(applied, isLive(holder) ? holder.placement.executor : null);
-    } catch (error) {
-      worldFailed(this.#ports, 'kill not carried out; tried again', error, { jobId: id });
-    }
-  }
-
-  // ---- the cycle
+  // ---- what the clusters tell, and what cycles decide
 
   connected({ cluster }: ClusterLink): void {
     this.#updates.connected(cluster.name);
   }
 
   offersChanged(): void {
-    this.#cycleSoon();
+    this.#cycles.soon();
   }
 
   hasPending(): boolean {
@@ -238,67 +219,7 @@ export class Leader implements LinkOwner {
   }
 
   tasksOf(executor: string): readonly TaskRef[] {
-    const tasks: TaskRef[] = [];
-    for (const { placement } of this.#book.live())
-      if (placement.executor === executor)
-        tasks.push({ taskId: placement.taskId, agentId: placement.agentId });
-    return tasks;
-  }
-
-  #cycleSoon(): void {
-    if (this.#cycleTimer !== undefined || this.#isClosed) return;
-    const sinceMs = this.#ports.clock.monotonicMs() - this.#lastCycleMs;
-    const waitMs = Math.max(0, CYCLE_EACH_MS_MIN - sinceMs);
-    this.#cycleTimer = this.#ports.timers.after(waitMs, () => {
-      this.#cycleTimer = undefined;
-      this.#cycle();
-    });
-  }
-
-  #cycle(): void {
-    const startedMs = this.#ports.clock.monotonicMs();
-    this.#lastCycleMs = startedMs;
-    const at = this.#ports.clock.now();
-    this.#queue.due(this.#steady.now());
-    this.#watchDue();
-    if (this.#isClosed || this.#queue.size === 0) return;
-    const links = [...this.#links.values()];
-    const offers = links.flatMap((link) => [...link.book.all()]);
-    const plan = planCycle({
-      queue: this.#queue,
-      offers,
-      policy: this.#ports.policy,
-      standings: this.#accounting,
-      at,
-      limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
-      defaultExecutor: this.#options.defaultExecutor,
-      cursor: this.#cursor,
-    });
-    const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
-    this.#obstacles.note(plan.obstacles, round);
-    this.#cursor = plan.cursor;
-    this.#carryOut(plan.launches);
-    const tookMs = this.#ports.clock.monotonicMs() - startedMs;
-    const launched = plan.launches.length;
-    this.#ports.events.emit('cycle:finished', { pending: this.#queue.size, launched, tookMs });
-    if (plan.isUnfinished) this.#cycleSoon();
-    else this.#askForOffers(links, launched);
-  }
-
-  /** Jobs still wait and nothing fitted: ask for more, once for each reason to. */
-  #askForOffers(links: readonly ClusterLink[], launched: number): void {
-    if (this.#queue.size === 0) return;
-    for (const link of links)
-      if (link.isSuppressed || (this.#wantsOffers && launched === 0)) link.want();
-    this.#wantsOffers = false;
-  }
-
-  #watchDue(): void {
-    this.#dueTimer?.cancel();
-    const next = this.#queue.nextDueAt();
-    if (next === null) return;
-    const inMs = Math.max(1, next - this.#steady.now());
-    this.#dueTimer = this.#ports.timers.after(inMs, () => this.#newWork());
+    return this.#book.tasksOf(executor);
   }
 
   #carryOut(launches: readonly Launch[]): void {
@@ -334,7 +255,7 @@ export class Leader implements LinkOwner {
         // A kill came before the intent, or another process changed the record: take it as it is now.
         if (placed.job?.state === 'pending' && placed.job.killWanted === null)
           this.#requeue(placed.job);
-        else void this.#kill(placed.jobId);
+        else void this.#kills.act(placed.jobId);
         return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
@@ -385,6 +306,6 @@ export class Leader implements LinkOwner {
     if (this.#isKnown(job.id)) return;
     const notBefore = this.#steady.fromStep(job.notBefore);
     this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
-    this.#newWork();
+    this.#cycles.newWork();
   }
 }

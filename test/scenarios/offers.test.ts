@@ -339,6 +339,8 @@ t.test(
     offer('a1'),
     expectNotLaunched('j1'),
     restart(),
+    // A new leader keeps a pause it finds in the record whole.
+    pass(30_000),
     offer('a1'),
     expectNotLaunched('j1'),
     submit('j2'),

@@ -1,0 +1,120 @@
+/** When cycles run, and on what: when something happened, at most every few milliseconds, never on a sleeping loop. */
+import type { Timer } from '../contracts/clock.js';
+import {
+  CYCLE_EACH_MS_MIN,
+  LAUNCHES_PER_CYCLE_MAX,
+  SHAPES_PER_CYCLE_MAX,
+} from '../contracts/limits.js';
+import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
+import type { PendingQueue } from '../core/queue.js';
+import type { Accounting } from './accounting.js';
+import type { ClusterLink } from './cluster-link.js';
+import type { ObstacleBook } from './obstacle-book.js';
+import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import type { SteadyTime } from './steady-time.js';
+
+/** What a cycle looks at; it changes between cycles only. */
+export interface CycleView {
+  readonly queue: PendingQueue;
+  readonly links: ReadonlyMap<string, ClusterLink>;
+  readonly accounting: Accounting;
+  readonly obstacles: ObstacleBook;
+  readonly steady: SteadyTime;
+}
+
+export class Cycles {
+  readonly #ports: SchedulerPorts;
+  readonly #options: Pick<SchedulerOptions, 'defaultExecutor'>;
+  readonly #view: CycleView;
+  readonly #carryOut: (launches: readonly Launch[]) => void;
+  #timer: Timer | undefined;
+  #dueTimer: Timer | undefined;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #cursor: CycleCursor | null = null;
+  #wantsOffers = false;
+  #isClosed = false;
+
+  constructor(
+    ports: SchedulerPorts,
+    options: Pick<SchedulerOptions, 'defaultExecutor'>,
+    view: CycleView,
+    carryOut: (launches: readonly Launch[]) => void,
+  ) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#view = view;
+    this.#carryOut = carryOut;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#dueTimer?.cancel();
+  }
+
+  /** A job waits that did not before: what it needs is asked for. */
+  newWork(): void {
+    this.#wantsOffers = true;
+    this.soon();
+  }
+
+  /** Something changed that a cycle may act on. */
+  soon(): void {
+    if (this.#timer !== undefined || this.#isClosed) return;
+    const sinceMs = this.#ports.clock.monotonicMs() - this.#lastMs;
+    const waitMs = Math.max(0, CYCLE_EACH_MS_MIN - sinceMs);
+    this.#timer = this.#ports.timers.after(waitMs, () => {
+      this.#timer = undefined;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    const { queue, obstacles, accounting, steady } = this.#view;
+    const startedMs = this.#ports.clock.monotonicMs();
+    this.#lastMs = startedMs;
+    queue.due(steady.now());
+    this.#watchDue();
+    if (this.#isClosed || queue.size === 0) return;
+    const links = [...this.#view.links.values()];
+    const offers = links.flatMap((link) => [...link.book.all()]);
+    const plan = planCycle({
+      queue,
+      offers,
+      policy: this.#ports.policy,
+      standings: accounting,
+      at: this.#ports.clock.now(),
+      limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
+      defaultExecutor: this.#options.defaultExecutor,
+      cursor: this.#cursor,
+    });
+    const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
+    obstacles.note(plan.obstacles, round);
+    this.#cursor = plan.cursor;
+    this.#carryOut(plan.launches);
+    const tookMs = this.#ports.clock.monotonicMs() - startedMs;
+    const launched = plan.launches.length;
+    this.#ports.events.emit('cycle:finished', { pending: queue.size, launched, tookMs });
+    if (plan.isUnfinished) this.soon();
+    else this.#askForOffers(links, launched);
+  }
+
+  /** Jobs still wait and nothing fitted: ask for more, once for each reason to. */
+  #askForOffers(links: readonly ClusterLink[], launched: number): void {
+    if (this.#view.queue.size === 0) return;
+    for (const link of links)
+      if (link.isSuppressed || (this.#wantsOffers && launched === 0)) link.want();
+    this.#wantsOffers = false;
+  }
+
+  #watchDue(): void {
+    this.#dueTimer?.cancel();
+    const next = this.#view.queue.nextDueAt();
+    this.#dueTimer =
+      next === null
+        ? undefined
+        : this.#ports.timers.after(Math.max(1, next - this.#view.steady.now()), () =>
+            this.newWork(),
+          );
+  }
+}
