@@ -14,12 +14,28 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constant
 export const pairtreePath = (root: string, id: number): string =>
   join(root, 'tasks', 'pairtree_root', ...(String(id).match(/\d{1,2}/g) ?? []), 'task');
 
+/**
+ * Members of an array stand in its directory. That one stays ours: whoever owns it could put another directory in a
+ * member's place while we write there.
+ */
+function directoryOf(root: string, { id, inArray }: JobDirectoryOrder): string {
+  if (inArray === undefined) return pairtreePath(root, id);
+  return join(pairtreePath(root, inArray.array), inArray.name);
+}
+
+async function makeAbove(root: string, { id, inArray }: JobDirectoryOrder): Promise<void> {
+  const top = pairtreePath(root, inArray?.array ?? id);
+  await mkdir(dirname(top), { recursive: true, mode: 0o711 });
+  // Names in it are mere numbers: whoever owns the members may list them.
+  if (inArray !== undefined) await mkdir(top, { recursive: true, mode: 0o755 });
+}
+
 /** A service that is root gives files away; any other runs every job as itself. */
 const givesAway = (): boolean => process.getuid?.() === 0;
 
 async function prepare(root: string, order: JobDirectoryOrder): Promise<string> {
-  const directory = pairtreePath(root, order.id);
-  await mkdir(dirname(directory), { recursive: true, mode: 0o711 });
+  const directory = directoryOf(root, order);
+  await makeAbove(root, order);
   if (await isNew(directory)) {
     // Nobody else can reach into it yet, so its files are simply made; it is given away when it is complete.
     await Promise.all(

@@ -2,7 +2,7 @@
 
 import { unreachable } from '../core/assert.js';
 import type { Outcome, Reason } from '../core/job.js';
-import { KILLED_EXIT_CODE } from '../core/job.js';
+import { codeOf } from '../core/job.js';
 import { clusterReason } from './cluster-reasons.js';
 
 /** What `status.reason` says: what happened, the cluster's reason where it adds something, its own words. */
@@ -41,6 +41,8 @@ export function describeReason({ code, facts }: Reason): string {
       return 'Not authorized';
     case 'exit-code-unknown':
       return `The exit code could not be found out${detail}`;
+    case 'members-failed':
+      return `${facts.failed} of ${facts.members} members of the array did not end with code 0`;
     case 'cluster-said':
       return `The cluster said${detail === '' ? ' nothing more' : detail}`;
     default:
@@ -57,20 +59,20 @@ export function describeOutcome(outcome: Outcome): {
   switch (outcome.kind) {
     case 'exited': {
       const reason = outcome.because === null ? null : describeReason(outcome.because);
-      return { secondary: '', exitCode: outcome.exitCode, reason };
+      return { secondary: '', exitCode: codeOf(outcome), reason };
     }
     case 'killed':
-      return { secondary: 'killed', exitCode: KILLED_EXIT_CODE, reason: null };
+      return { secondary: 'killed', exitCode: codeOf(outcome), reason: null };
     case 'gaveUp': {
       const isRefusal = ['not-authorized', 'impossible'].includes(outcome.because.code);
       return {
         secondary: isRefusal ? 'rejected by scheduler' : '',
-        exitCode: 1,
+        exitCode: codeOf(outcome),
         reason: describeReason(outcome.because),
       };
     }
     case 'unknown':
-      return { secondary: '', exitCode: 1, reason: describeReason(outcome.because) };
+      return { secondary: '', exitCode: codeOf(outcome), reason: describeReason(outcome.because) };
     default:
       return unreachable(outcome);
   }

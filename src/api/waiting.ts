@@ -12,6 +12,8 @@ const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
 /** `status.reason` of a waiting job; null when nothing is known against it. */
 export function describeWaiting(obstacles: readonly Obstacle[] | undefined): string | null {
   if (obstacles === undefined || obstacles.length === 0) return null;
+  const [first] = obstacles;
+  if (first?.code === 'array-limit') return `Its array is at its limit: ${describe(first)}`;
   return `Not enough resources available: ${obstacles.map(describe).join('; ')}`;
 }
 
@@ -36,6 +38,8 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
     case 'maintenance':
       return `${agents(obstacle.agents)} before a maintenance window`;
+    case 'array-limit':
+      return `${obstacle.running} members of the array run, ${obstacle.limit} may`;
     case 'no-offers':
       return 'no agent has anything free now';
     default:

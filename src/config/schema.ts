@@ -1,6 +1,6 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import { ARRAY_MEMBERS_MAX, FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
 import type { Range, Reader } from '../contracts/reader.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 
@@ -166,6 +166,11 @@ const JOBS = {
   'failure_policy.skip_failed_nodes': flag(
     false,
     'Launches after a failure of the system pass over the hosts on which the job failed.',
+  ),
+  max_array_size: integer(
+    ARRAY_MEMBERS_MAX,
+    { min: 1, max: ARRAY_MEMBERS_MAX },
+    'Members of one job array.',
   ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(

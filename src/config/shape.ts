@@ -42,6 +42,7 @@ export function shape(
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
+      arraySizeMax: values.max_array_size,
       refusesImpossible: values.refuse_impossible,
       user: values['up.job_user'],
     },

@@ -92,6 +92,8 @@ export interface JobsConfig {
   readonly retriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** Members of one job array. */
+  readonly arraySizeMax: number;
   readonly refusesImpossible: boolean;
   /** System account that runs the jobs of `up`; null: whoever started it, or 65534 if that is root. */
   readonly user: string | null;

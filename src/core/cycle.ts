@@ -2,6 +2,7 @@
  * One round: which waiting job goes where. A heap over accounts yields the global order lazily, so a cycle costs
  * what it places and the shapes it meets, not what waits. Nothing is changed: the queue moves when intents are stored.
  */
+import { type QueuedArray, roomOf } from './array-block.js';
 import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
@@ -74,6 +75,7 @@ export function planCycle(input: CycleInput): Plan {
   if (bins.length === 0) return IDLE;
   const matcher = new Matcher(bins, input);
   const { walks, order, ranking } = lineUp(input);
+  const rooms = new Rooms(input.queue);
   const launches: Launch[] = [];
   let stepsLeft = STEPS_PER_SHAPE * input.limits.shapesMax;
   let stoppedBy: 'launches' | 'shapes' | null = null;
@@ -84,14 +86,18 @@ export function planCycle(input: CycleInput): Plan {
     else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk.account)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
-    const bin = matcher.binFor(shape, walk.account);
-    if (bin === undefined) {
-      stepsLeft--;
-      walk.passLine();
-    } else {
-      launches.push(launchOf(walk.head.id, bin, shape));
+    const { id } = walk.head;
+    const fullTo = rooms.fullTo(id);
+    const bin = fullTo === undefined ? matcher.binFor(shape, walk.account) : undefined;
+    if (bin !== undefined) {
+      launches.push(launchOf(id, bin, shape));
+      rooms.placed(id);
       ranking.charged(walk.index, shape.needs);
-      walk.passJob();
+      walk.passTo(id);
+    } else {
+      stepsLeft--;
+      if (fullTo === undefined) walk.passLine();
+      else walk.passTo(fullTo);
     }
     if (walk.isOver) order.pop();
     else {
@@ -161,10 +167,10 @@ class Walk {
     return this.isOver ? this.#from : this.head.id;
   }
 
-  /** The head was placed: its line goes on behind it. */
-  passJob(): void {
+  /** The head was placed, or nothing up to `last` may be: its line goes on behind. */
+  passTo(last: JobId): void {
     const { line } = this;
-    const id = line.atLeast((this.head.id + 1) as JobId);
+    const id = line.atLeast((last + 1) as JobId);
     if (id !== undefined) this.#begun.push({ id, line });
     this.#next();
   }
@@ -222,6 +228,29 @@ function scoreOf(ranking: Ranking, { index, head }: Walk): number {
   const score = ranking.score(index, head);
   assert(Number.isFinite(score), 'a policy gives finite scores');
   return score;
+}
+
+/** Holds arrays to their limits within one cycle. */
+class Rooms {
+  readonly #queue: PendingQueue;
+  readonly #placed = new Map<QueuedArray, number>();
+
+  constructor(queue: PendingQueue) {
+    this.#queue = queue;
+  }
+
+  /** The id up to which nothing may be placed, because the array of this job is at its limit; undefined: it may. */
+  fullTo(id: JobId): JobId | undefined {
+    const array = this.#queue.arrayOf(id);
+    if (array === undefined || array.limit === null) return undefined;
+    return roomOf(array) > (this.#placed.get(array) ?? 0) ? undefined : array.lastId;
+  }
+
+  placed(id: JobId): void {
+    const array = this.#queue.arrayOf(id);
+    if (array !== undefined && array.limit !== null)
+      this.#placed.set(array, (this.#placed.get(array) ?? 0) + 1);
+  }
 }
 
 /** Asks the bins for each shape, and remembers the answers for the cycle. */

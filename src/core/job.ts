@@ -1,4 +1,5 @@
 /** A job: what a user asked to run. It may be launched several times; each launch is one task. */
+import type { ArraySpec } from './array.js';
 import type { Needs } from './resources.js';
 import type { AgentId, Instant, JobId, ProjectId, TaskId, UserId } from './units.js';
 
@@ -44,6 +45,8 @@ export interface JobSpec {
   readonly executor: string | null;
   /** Launches after a failure of the system that are granted before we give up. */
   readonly systemRetriesMax: number;
+  /** Of a job array, its parent and its members alike; absent: an ordinary job. */
+  readonly array?: ArraySpec;
   /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */
   readonly asked: Readonly<Record<string, unknown>>;
 }
@@ -98,6 +101,8 @@ export type ReasonCode =
   | 'impossible'
   | 'not-authorized'
   | 'exit-code-unknown'
+  /** Of the parent of an array: some of its members ended with another code than 0. */
+  | 'members-failed'
   | 'cluster-said';
 
 /** A kill that was asked for. Written by web processes at any time; the leader acts on it. */
@@ -114,8 +119,11 @@ export type Outcome =
   /** Ended, but neither the cluster nor the job directory tells the code. */
   | { readonly kind: 'unknown'; readonly because: Reason };
 
-interface Asked {
+/** What stays with a job in every state. */
+export interface Asked {
   readonly id: JobId;
+  /** The array that it is a member of; absent: none. Its place there follows from both ids. */
+  readonly parent?: JobId;
   readonly owner: UserId;
   readonly project: ProjectId;
   readonly identity: Identity;
@@ -158,6 +166,8 @@ export type UnreachableJob = Placed & {
   readonly container: ContainerFacts;
   readonly since: Instant;
 };
+/** The parent of an array, until all members are over. It holds no task of its own. `startedAt`: of its first member. */
+export type OpenJob = Asked & { readonly state: 'open'; readonly startedAt: Instant | null };
 export type OverJob = Asked & {
   readonly state: 'over';
   readonly outcome: Outcome;
@@ -167,7 +177,14 @@ export type OverJob = Asked & {
   readonly container: ContainerFacts;
 };
 
-export type Job = PendingJob | LaunchingJob | RunningJob | KillingJob | UnreachableJob | OverJob;
+export type Job =
+  | PendingJob
+  | LaunchingJob
+  | RunningJob
+  | KillingJob
+  | UnreachableJob
+  | OpenJob
+  | OverJob;
 /** A job that holds, or may hold, a task. */
 export type LiveJob = LaunchingJob | RunningJob | KillingJob | UnreachableJob;
 export type JobState = Job['state'];
@@ -176,4 +193,11 @@ export const NO_CONTAINER: ContainerFacts = { containerId: null, ipAddress: null
 /** Shell convention: 128 + SIGKILL. Existing clients read it as "killed". */
 export const KILLED_EXIT_CODE = 137;
 
-export const isLive = (job: Job): job is LiveJob => job.state !== 'pending' && job.state !== 'over';
+export const isLive = (job: Job): job is LiveJob =>
+  job.state !== 'pending' && job.state !== 'over' && job.state !== 'open';
+
+/** The code that stands for an outcome, where a process has none of its own. */
+export function codeOf(outcome: Outcome): number {
+  if (outcome.kind === 'exited') return outcome.exitCode;
+  return outcome.kind === 'killed' ? KILLED_EXIT_CODE : 1;
+}

@@ -2,8 +2,10 @@
  * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
  * repeats itself, and updates of former launches come late.
  */
+import { type ArrayEvent, openStep } from './array-life.js';
 import { assert, unreachable } from './assert.js';
 import {
+  type Asked,
   type ContainerFacts,
   isLive,
   type Job,
@@ -66,6 +68,7 @@ export type JobEvent =
   /** The agent is cut off; the task may still run. */
   | { readonly kind: 'unreachable'; readonly taskId: TaskId }
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
+  | ArrayEvent
   /** It is not launched at all: impossible, not authorized, no job directory. */
   | { readonly kind: 'gaveUp'; readonly because: Reason };
 
@@ -111,6 +114,8 @@ export const LIFE = {
   ],
   killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
+  /** An array; what is wanted of it is done to its members. */
+  open: ['memberStarted', 'membersOver'],
   over: [],
 } as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
 
@@ -119,6 +124,10 @@ export function step(job: Job, event: JobEvent, at: Instant): Step {
   const legal: readonly JobEvent['kind'][] = LIFE[job.state];
   if (!legal.includes(event.kind)) return ignore(job, event);
   if (job.state === 'pending') return fromPending(job, event, at);
+  if (job.state === 'open') {
+    const next = openStep(job, event, at);
+    return next === undefined ? ignore(job, event) : moved(next);
+  }
   if (!isLive(job) || !isAbout(job, event)) return ignore(job, event);
   return job.state === 'killing' ? fromKilling(job, event, at) : fromTask(job, event, at);
 }
@@ -142,6 +151,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
     case 'systemFault':
     case 'launchFailed':
     case 'unreachable':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -176,6 +187,8 @@ function fromTask(job: Exclude<LiveJob, { state: 'killing' }>, event: JobEvent, 
       );
     case 'placed':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -210,6 +223,8 @@ function fromKilling(
     case 'unreachable':
     case 'killWanted':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -338,27 +353,13 @@ const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => 
 const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
   a.containerId === b.containerId && a.ipAddress === b.ipAddress;
 
-type AskedFacts = Pick<
-  Job,
-  | 'id'
-  | 'owner'
-  | 'project'
-  | 'identity'
-  | 'spec'
-  | 'submittedAt'
-  | 'launches'
-  | 'faults'
-  | 'directory'
-  | 'killWanted'
-  | 'version'
->;
-
 /** What stays with a job in every state, and nothing else: no state keeps another's data. */
-function asked(job: AskedFacts): AskedFacts {
-  const { id, owner, project, identity, spec, submittedAt } = job;
+function asked(job: Asked): Asked {
+  const { id, parent, owner, project, identity, spec, submittedAt } = job;
   const { launches, faults, directory, killWanted, version } = job;
   return {
     id,
+    ...(parent === undefined ? {} : { parent }),
     owner,
     project,
     identity,
@@ -372,7 +373,7 @@ function asked(job: AskedFacts): AskedFacts {
   };
 }
 
-interface LiveFacts extends AskedFacts {
+interface LiveFacts extends Asked {
   readonly placement: Placement;
   readonly startedAt: Instant | null;
   readonly container: ContainerFacts;

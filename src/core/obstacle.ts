@@ -35,6 +35,8 @@ export type Obstacle =
   | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
   /** `from`: the earliest of their maintenance windows. */
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
+  /** So many members of its array run, and no more may. */
+  | { readonly code: 'array-limit'; readonly running: number; readonly limit: number }
   | { readonly code: 'no-offers' };
 
 /** Who runs the job, as reservations of agents name them. */

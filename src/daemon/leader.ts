@@ -12,6 +12,7 @@ import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import { instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
+import { Arrays } from './arrays.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
@@ -25,7 +26,7 @@ import {
   type SchedulerPorts,
   worldFailed,
 } from './ports.js';
-import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { arrayOfJob, arrayOfPending, rowOfJob, rowOfPending } from './queue-rows.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates } from './updates.js';
 
@@ -44,6 +45,7 @@ export class Leader implements LinkOwner {
   readonly #updates: Updates;
   readonly #intake: Intake;
   readonly #kills: Kills;
+  readonly #arrays: Arrays;
   readonly #cycles: Cycles;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
@@ -68,18 +70,34 @@ export class Leader implements LinkOwner {
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },
+      addArray: async (row) => {
+        if (row.array !== undefined)
+          await this.#arrays.add(arrayOfPending({ ...row, array: row.array }));
+        if (row.isKillWanted) await this.#kills.act(row.id);
+      },
       killWanted: (id) => void this.#kills.act(id),
     });
+    this.#arrays = new Arrays(
+      ports,
+      { book, queue: this.#queue },
+      {
+        applied: (applied) => this.#afterwards(applied, null),
+        killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
+        newWork: () => this.#cycles.newWork(),
+      },
+    );
     this.#updates = new Updates(ports, book, {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
         this.#book.adopt(job);
+        this.#arrays.entered(job.id);
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
     });
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#queue.remove(id),
+      killArray: (array, wanted) => this.#arrays.kill(array, wanted, arrayOfJob(array)),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
     this.#cycles = new Cycles(
@@ -184,7 +202,12 @@ export class Leader implements LinkOwner {
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
   #isKnown(id: JobId): boolean {
-    return this.#queue.has(id) || this.#inHand.has(id) || this.#book.get(id) !== undefined;
+    return (
+      this.#queue.has(id) ||
+      this.#inHand.has(id) ||
+      this.#book.get(id) !== undefined ||
+      this.#arrays.has(id)
+    );
   }
 
   #sweepLater(): void {
@@ -227,6 +250,7 @@ export class Leader implements LinkOwner {
     for (const { jobId } of launches) {
       this.#queue.remove(jobId);
       this.#inHand.add(jobId);
+      this.#arrays.entered(jobId);
     }
     const bins = binsOf(launches, this.#links);
     for (const { link, offerIds } of bins) link.book.remove(offerIds);
@@ -252,6 +276,9 @@ export class Leader implements LinkOwner {
         return;
       case 'moved-on':
         this.#inHand.delete(placed.jobId);
+        this.#arrays.left(placed.jobId);
+        // The kill of its array may be the reason.
+        if (placed.job?.parent !== undefined) void this.#kills.act(placed.job.parent);
         // A kill came before the intent, or another process changed the record: take it as it is now.
         if (placed.job?.state === 'pending' && placed.job.killWanted === null)
           this.#requeue(placed.job);
@@ -259,6 +286,7 @@ export class Leader implements LinkOwner {
         return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
+        this.#arrays.left(placed.jobId);
         this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(placed.jobId));
         return;
     }
@@ -291,6 +319,7 @@ export class Leader implements LinkOwner {
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
+    this.#arrays.moved(before, job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);
@@ -304,6 +333,10 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
+    if (job.parent !== undefined && this.#arrays.isKilled(job.parent)) {
+      void this.#kills.act(job.parent);
+      return;
+    }
     const notBefore = this.#steady.fromStep(job.notBefore);
     this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
     this.#cycles.newWork();

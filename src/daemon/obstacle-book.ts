@@ -1,4 +1,5 @@
 /** Why jobs wait, by shape, as the last cycles saw it. */
+import { roomOf } from '../core/array-block.js';
 import type { Plan } from '../core/cycle.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { PendingQueue, Shape } from '../core/queue.js';
@@ -23,6 +24,9 @@ export class ObstacleBook {
 
   /** Undefined when the job does not wait here. */
   of(id: JobId): readonly Obstacle[] | undefined {
+    const array = this.#queue.arrayOf(id);
+    if (array !== undefined && array.limit !== null && roomOf(array) === 0)
+      return [{ code: 'array-limit', running: array.running, limit: array.limit }];
     const shape = this.#queue.shapeOf(id);
     return shape === undefined ? undefined : this.#ofShape(shape);
   }

@@ -1,7 +1,9 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
-import type { PendingJob } from '../core/job.js';
+import { arraySize } from '../core/array.js';
+import type { OpenJob, PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
+import type { ArrayEntry } from './arrays.js';
 
 interface Rule {
   /** Launches pass over hosts on which the job has failed before; absent: no. */
@@ -24,3 +26,18 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   notBefore: job.notBefore,
   ...(skipsFailedNodes ? { avoid: job.faults.map(({ host }) => host) } : {}),
 });
+
+/** Of an array that the store listed. */
+export const arrayOfPending = (
+  row: PendingRow & { readonly array: NonNullable<PendingRow['array']> },
+): ArrayEntry => ({ row: { ...row, limit: row.array.concurrencyMax }, size: row.array.size });
+
+/** Of the record of an array. */
+export function arrayOfJob({ id, owner, project, submittedAt, spec }: OpenJob): ArrayEntry {
+  const { needs, constraints, executor, array } = spec;
+  const limit = array?.concurrencyMax ?? null;
+  return {
+    row: { id, owner, project, submittedAt, needs, constraints, executor, limit },
+    size: array === undefined ? 0 : arraySize(array),
+  };
+}

@@ -2,7 +2,7 @@
  * The judge sees what really happens on the agents and in the record, and writes down each breach of what must always
  * hold. It shares no code with the scheduler but the types of the record.
  */
-import type { Job, OverJob } from '../../src/core/job.js';
+import { isLive, type Job, type OverJob } from '../../src/core/job.js';
 import { type JobId, parseTaskId } from '../../src/core/units.js';
 import type { MemoryRecord } from '../support/memory-store.js';
 import type { Trace } from './trace.js';
@@ -176,8 +176,7 @@ export const ENDS: ReadonlySet<string> = new Set([
 ]);
 
 /** The task that a job's record holds. */
-const heldBy = (job: Job): string | undefined =>
-  job.state === 'pending' || job.state === 'over' ? undefined : job.placement.taskId;
+const heldBy = (job: Job): string | undefined => (isLive(job) ? job.placement.taskId : undefined);
 
 const describe = (job: Job): string => `${job.state} ${heldBy(job) ?? ''} ${job.launches}`.trim();
 

@@ -10,6 +10,8 @@ import {
   type JobQuery,
   type JobStep,
   type Lease,
+  type MadeCount,
+  type MadeMember,
   type NewJob,
   type PendingRow,
   type StepAnswer,
@@ -17,7 +19,10 @@ import {
   type SubmitAnswer,
   type UserRecord,
 } from '../../src/contracts/store.js';
+import { arraySize, holdsMember } from '../../src/core/array.js';
+import { unmadeMember } from '../../src/core/array-life.js';
 import {
+  codeOf,
   isLive,
   type Job,
   type JobState,
@@ -34,6 +39,7 @@ export class MemoryRecord {
   readonly scripts = new Map<JobId, string>();
   /** Kills asked for: theirs is another writer than the leader. */
   readonly kills = new Map<JobId, KillWanted>();
+  readonly arrays: { readonly id: JobId; readonly size: number }[] = [];
   readonly keys = new Map<string, { readonly id: JobId; readonly digest: string }>();
   readonly users = new Map<UserId, UserRecord>();
   readonly settings = new Map<string, string>();
@@ -72,6 +78,7 @@ const STATES: readonly JobState[] = [
   'running',
   'killing',
   'unreachable',
+  'open',
   'over',
 ];
 
@@ -102,7 +109,7 @@ export class MemoryStore implements Store {
     return this.#do('job', (record) => {
       if (record.damaged.has(id))
         throw new ServiceError('internal', 'the record cannot be read', { id });
-      return readable(record, id);
+      return readable(record, id) ?? unmade(record, id);
     });
   }
 
@@ -110,7 +117,7 @@ export class MemoryStore implements Store {
     return this.#do('jobs', (record) => {
       const found = new Map<JobId, Job>();
       for (const id of ids) {
-        const job = readable(record, id);
+        const job = readable(record, id) ?? unmade(record, id);
         if (job !== undefined) found.set(id, job);
       }
       return found;
@@ -118,10 +125,10 @@ export class MemoryStore implements Store {
   }
 
   scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
-    return this.#do('scripts', ({ scripts }) => {
+    return this.#do('scripts', (record) => {
       const found = new Map<JobId, string>();
       for (const id of ids) {
-        const script = scripts.get(id);
+        const script = record.scripts.get(arrayOf(record, id)?.id ?? id);
         if (script !== undefined) found.set(id, script);
       }
       return found;
@@ -167,9 +174,37 @@ export class MemoryStore implements Store {
       all(record)
         .filter(({ id }) => after === null || id > after)
         .filter((job) => submittedSince === undefined || job.submittedAt >= submittedSince)
-        .flatMap((job) => (job.state === 'pending' ? [rowOf(job)] : []))
+        .flatMap((job) => (job.state === 'pending' || job.state === 'open' ? [rowOf(job)] : []))
         .slice(0, limit),
     );
+  }
+
+  made(
+    array: JobId,
+    { after, limit }: { readonly after: JobId | null; readonly limit: number },
+  ): Promise<readonly MadeMember[]> {
+    return this.#do('made', (record) =>
+      all(record)
+        .filter(({ id, parent }) => parent === array && id > (after ?? 0))
+        .map(madeMember)
+        .slice(0, limit),
+    );
+  }
+
+  madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>> {
+    return this.#do('madeCounts', (record) => {
+      const found = new Map<JobId, MadeCount[]>();
+      for (const array of arrays) {
+        const members = all(record).filter(({ parent }) => parent === array);
+        const counts = new Map<string, MadeCount>();
+        for (const { state, exitCode } of members.map(madeMember)) {
+          const key = `${state} ${exitCode}`;
+          counts.set(key, { state, exitCode, members: (counts.get(key)?.members ?? 0) + 1 });
+        }
+        if (counts.size > 0) found.set(array, [...counts.values()]);
+      }
+      return found;
+    });
   }
 
   live(): Promise<readonly LiveJob[]> {
@@ -199,10 +234,10 @@ export class MemoryStore implements Store {
 
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
     return this.#do('wantKill', (record) => {
-      const job = record.jobs.get(id);
+      const job = record.jobs.get(id) ?? unmade(record, id);
       if (job === undefined) return 'unknown';
       if (job.state === 'over') return 'over';
-      if (record.kills.has(id)) return 'already';
+      if (record.kills.has(id) || job.killWanted !== null) return 'already';
       record.kills.set(id, { by, at });
       record.put({ ...job, killWanted: { by, at }, version: job.version + 1 });
       return 'wanted';
@@ -293,6 +328,24 @@ function frozen<T extends object>(value: T): T {
 const readable = ({ jobs, damaged }: MemoryRecord, id: JobId): Job | undefined =>
   damaged.has(id) ? undefined : jobs.get(id);
 
+/** The readable array that an id is a member of. */
+function arrayOf(record: MemoryRecord, id: JobId): Job | undefined {
+  const holder = record.arrays.find((array) => holdsMember(array, id));
+  return holder === undefined ? undefined : readable(record, holder.id);
+}
+
+function unmade(record: MemoryRecord, id: JobId): Job | undefined {
+  if (record.jobs.has(id)) return undefined;
+  const array = arrayOf(record, id);
+  return array === undefined ? undefined : frozen(structuredClone(unmadeMember(array, id)));
+}
+
+const madeMember = (job: Job): MadeMember => ({
+  id: job.id,
+  state: job.state,
+  exitCode: job.state === 'over' ? codeOf(job.outcome) : null,
+});
+
 /** Every readable job, in order of id. */
 const all = (record: MemoryRecord): Job[] =>
   [...record.jobs.keys()].sort((a, b) => a - b).flatMap((id) => readable(record, id) ?? []);
@@ -307,45 +360,56 @@ function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
   const id = jobId(record.lastId);
   if (key !== null) record.keys.set(key, { id, digest });
   record.scripts.set(id, script);
-  record.put({
-    ...asked,
-    id,
-    state: 'pending',
-    launches: 0,
-    faults: [],
-    directory: null,
-    killWanted: null,
-    version: 1,
-    notBefore: null,
-  });
+  const made = {
+    ...{ ...asked, id, launches: 0, faults: [], directory: null, killWanted: null, version: 1 },
+  };
+  if (job.spec.array === undefined) record.put({ ...made, state: 'pending', notBefore: null });
+  else {
+    const size = arraySize(job.spec.array);
+    record.lastId += size;
+    record.arrays.push({ id, size });
+    record.put({ ...made, state: 'open', startedAt: null });
+  }
   return { kind: 'stored', id };
 }
 
 function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep): StepAnswer {
-  const job = record.jobs.get(to.id);
+  const job = record.jobs.get(to.id) ?? unmade(record, to.id);
   const wanted = record.kills.get(to.id);
+  const isKillWanted =
+    wanted !== undefined || (job?.parent !== undefined && record.kills.has(job.parent));
   const isMet =
     job?.state === from.state &&
     job.launches === from.launches &&
-    !(unlessKillWanted && wanted !== undefined);
-  if (job === undefined || !isMet) return { kind: 'refused', job: readable(record, to.id) };
-  const { owner, project, identity, spec, submittedAt } = job;
+    !(unlessKillWanted && isKillWanted);
+  if (job === undefined || !isMet)
+    return { kind: 'refused', job: readable(record, to.id) ?? unmade(record, to.id) };
+  const { owner, project, identity, spec, submittedAt, parent } = job;
   const version = job.version + 1;
-  const kept = { owner, project, identity, spec, submittedAt, version };
+  const ofArray = parent === undefined ? {} : { parent };
+  const kept = { owner, project, identity, spec, submittedAt, version, ...ofArray };
   if (to.state === 'killing') record.put({ ...to, ...kept, killWanted: wanted ?? to.killWanted });
   else record.put({ ...to, ...kept, killWanted: wanted ?? null });
   return { kind: 'stored', version };
 }
 
-const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
+const rowOf = (job: Job & { state: 'pending' | 'open' }): PendingRow => ({
   id: job.id,
+  ...(job.state === 'open' && job.spec.array !== undefined
+    ? {
+        array: {
+          size: arraySize(job.spec.array),
+          concurrencyMax: job.spec.array.concurrencyMax,
+        },
+      }
+    : {}),
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
   needs: job.spec.needs,
   constraints: job.spec.constraints,
   executor: job.spec.executor,
-  notBefore: job.notBefore,
+  notBefore: job.state === 'pending' ? job.notBefore : null,
   isKillWanted: job.killWanted !== null,
   failedOn: job.faults.map(({ host }) => host),
 });
@@ -355,6 +419,7 @@ function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
   for (const job of jobs) {
     if (job.state !== 'over' || job.endedAt < since || job.startedAt === null) continue;
     if (job.endedAt <= job.startedAt || job.outcome.kind === 'gaveUp') continue;
+    if (job.spec.array !== undefined && job.parent === undefined) continue;
     const { owner, project, spec } = job;
     const key = JSON.stringify([owner, project]);
     const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };

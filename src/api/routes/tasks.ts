@@ -4,6 +4,7 @@ import { unreachable } from '../../core/assert.js';
 import { readJson } from '../body.js';
 import { type Context, queryFlag } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { censusOfJob } from '../members.js';
 import type { Routes } from '../routes.js';
 import { readIdempotencyKey, readSubmission } from '../submission.js';
 import { jobToWire, statusToWire } from '../wire.js';
@@ -17,7 +18,8 @@ export function taskRoutes(routes: Routes): void {
   router.get('/task/:id', async (context) => {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
-    context.body = jobToWire(job, { script, isImageUsed, obstacles: deps.obstacles(job) });
+    const census = await censusOfJob(deps, job);
+    context.body = jobToWire(job, { script, isImageUsed, obstacles: deps.obstacles(job), census });
   });
 
   router.get('/task/:id/status', async (context) => {

@@ -4,11 +4,10 @@ import { unreachable } from '../../core/assert.js';
 import type { JobState } from '../../core/job.js';
 import { jobId, projectId, userId } from '../../core/units.js';
 import type { ReadCall, Reads, Result } from './requests.js';
-import { JOB_COLUMNS, JOB_STATES, PENDING_COLUMNS } from './rows.js';
+import { ARRAY_OF, JOB_STATES, PENDING_COLUMNS, WHOLE_JOB } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
-const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id)`;
 const AMONG = 'IN (SELECT value FROM json_each(?))';
 
 const prepareAll = (database: Database) => ({
@@ -17,15 +16,33 @@ const prepareAll = (database: Database) => ({
   scripts: database.prepare(`SELECT id, CAST(script AS BLOB) FROM submissions WHERE id ${AMONG}`),
   pending: database.prepare(
     `SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
-     WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?`,
+     WHERE state = 'pending' AND id > ?1
+     UNION ALL
+     SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
+     WHERE state = 'open' AND id > ?1
+     ORDER BY id LIMIT ?2`,
   ),
   // Ids only, straight from the index: a burst of submissions makes this a long list.
   sweep: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_sweep
-     WHERE state = 'pending' AND submitted_at >= ? AND id > ? ORDER BY id LIMIT ?`,
+     WHERE state = 'pending' AND submitted_at >= ?1 AND id > ?2
+     UNION ALL
+     SELECT id FROM jobs INDEXED BY jobs_sweep_arrays
+     WHERE state = 'open' AND submitted_at >= ?1 AND id > ?2
+     ORDER BY id LIMIT ?3`,
   ),
   pendingAmong: database.prepare(
-    `SELECT ${PENDING_COLUMNS} FROM jobs WHERE id ${AMONG} AND state = 'pending' ORDER BY id`,
+    `SELECT ${PENDING_COLUMNS} FROM jobs WHERE id ${AMONG} AND state IN ('pending', 'open')
+     ORDER BY id`,
+  ),
+  arrayOf: database.prepare(ARRAY_OF),
+  made: database.prepare(
+    `SELECT id, state, exit_code FROM jobs INDEXED BY jobs_members
+     WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`,
+  ),
+  madeCounts: database.prepare(
+    `SELECT parent, state, exit_code, count(*) FROM jobs INDEXED BY jobs_members
+     WHERE parent ${AMONG} GROUP BY parent, state, exit_code`,
   ),
   live: database.prepare(
     `${WHOLE_JOB} WHERE j.id IN (
@@ -50,7 +67,7 @@ const prepareAll = (database: Database) => ({
          CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.cpuMilli') END AS cpu_milli,
          CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.memMb') END AS mem_mb
        FROM jobs INDEXED BY jobs_ended
-       WHERE state = 'over' AND ended_at >= ?)
+       WHERE state = 'over' AND ended_at >= ? AND array_size IS NULL)
      WHERE ended_at > started_at AND outcome <> 'gaveUp'
      GROUP BY owner, project`,
   ),
@@ -86,6 +103,12 @@ export class Reader {
         return statements.scripts
           .all(JSON.stringify(call.ask))
           .map(([id, bytes]) => [Number(id), textOf(bytes)]);
+      case 'arraysOf':
+        return this.#arraysOf(call.ask);
+      case 'made':
+        return statements.made.all(call.ask.array, call.ask.after, call.ask.limit);
+      case 'madeCounts':
+        return statements.madeCounts.all(JSON.stringify(call.ask));
       case 'list':
         return this.#list(call.ask);
       case 'counts':
@@ -115,6 +138,20 @@ export class Reader {
       default:
         return unreachable(call);
     }
+  }
+
+  /** From the greatest id down, so that one look-up serves all members of an array. */
+  #arraysOf(ids: readonly number[]): readonly Row[] {
+    const arrays: Row[] = [];
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const id of [...ids].sort((a, b) => b - a)) {
+      if (id > lowest) continue;
+      const array = this.#statements.arrayOf.get(id, id);
+      if (array === undefined) continue;
+      arrays.push(array);
+      lowest = Number(array[0]);
+    }
+    return arrays;
   }
 
   /**

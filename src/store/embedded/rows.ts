@@ -1,17 +1,19 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
 import type { JobStep, NewJob, PendingRow, UserRecord } from '../../contracts/store.js';
+import { arraySize } from '../../core/array.js';
 import { unreachable } from '../../core/assert.js';
-import type {
-  Constraint,
-  ContainerFacts,
-  Identity,
-  Job,
-  JobSpec,
-  JobState,
-  KillWanted,
-  Outcome,
-  Placement,
-  SystemFault,
+import {
+  type Constraint,
+  type ContainerFacts,
+  codeOf,
+  type Identity,
+  type Job,
+  type JobSpec,
+  type JobState,
+  type KillWanted,
+  type Outcome,
+  type Placement,
+  type SystemFault,
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
@@ -24,6 +26,7 @@ export const JOB_STATES: readonly JobState[] = [
   'running',
   'killing',
   'unreachable',
+  'open',
   'over',
 ];
 
@@ -41,12 +44,19 @@ export class UnreadableRecord extends Error {
 /** Columns of a whole job, in the order `jobOf` reads them. */
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
-  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked';
+  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent';
+/** Members share what was asked with the parent of their array. */
+export const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id)`;
+/** The array that an id, given twice, is a member of: the greatest one below it, if that reaches so far. */
+export const ARRAY_OF = `${WHOLE_JOB} WHERE j.id = (
+    SELECT id FROM jobs INDEXED BY jobs_arrays
+    WHERE array_size IS NOT NULL AND id < ? ORDER BY id DESC LIMIT 1)
+  AND j.id + j.array_size >= ?`;
 /** Columns of a waiting job, in the order `pendingRowsOf` reads them. */
 export const PENDING_COLUMNS =
   'id, submitted_at, not_before, kill_wanted_by IS NOT NULL, owner, project, executor, shape, ' +
   // A job that was never launched has failed nowhere: most documents need not be read.
-  'CASE WHEN launches > 0 THEN life END';
+  'CASE WHEN launches > 0 THEN life END, array_size, array_limit';
 
 /** What changes during a job's life and no query asks for. */
 interface LifeDocument {
@@ -69,7 +79,7 @@ interface ShapeDocument {
   readonly constraints: readonly Constraint[];
 }
 
-const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
+export const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
 
 /** Owners are escaped so that no owner and key together look like another pair. */
 const idemKeyOf = (owner: UserId, key: string): string =>
@@ -91,6 +101,8 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     life: FIRST_LIFE,
     asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
     script: job.script,
+    arraySize: spec.array === undefined ? null : arraySize(spec.array),
+    arrayLimit: spec.array?.concurrencyMax ?? null,
   };
 }
 
@@ -105,6 +117,8 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
     life: JSON.stringify(lifeOf(to)),
+    exitCode: to.state === 'over' ? codeOf(to.outcome) : null,
+    parent: to.parent ?? null,
   };
 }
 
@@ -127,6 +141,8 @@ function lifeOf(job: Job): LifeDocument {
       const { placement, startedAt, container, since } = job;
       return { faults, directory, placement, startedAt, container, since };
     }
+    case 'open':
+      return { faults, directory, startedAt: job.startedAt };
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
       return { faults, directory, placement, startedAt, container, outcome };
@@ -148,11 +164,12 @@ export function jobOf(row: Row): Job {
 
 function assembled(row: Row): Job {
   const [id, owner, project, state, launches, version, submittedAt] = row;
-  const [notBefore, endedAt, killBy, killAt, lifeText, askedText] = row.slice(7);
+  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent] = row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
   const asked = {
     id: jobId(Number(id)),
+    ...(parent === null ? {} : { parent: jobId(Number(parent)) }),
     owner: userId(String(owner)),
     project: projectId(String(project)),
     identity: present(identity),
@@ -189,6 +206,8 @@ function assembled(row: Row): Job {
       };
     case 'unreachable':
       return { ...asked, state: known, ...held(life), since: present(life.since) };
+    case 'open':
+      return { ...asked, state: known, startedAt: life.startedAt ?? null };
     case 'over':
       return {
         ...asked,
@@ -209,6 +228,8 @@ const held = (life: LifeDocument) => ({
   startedAt: life.startedAt ?? null,
   container: present(life.container),
 });
+
+const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value));
 
 const instantOrNull = (value: unknown): Instant | null =>
   value === null ? null : instant(Number(value));
@@ -241,10 +262,15 @@ export function pendingRowsOf(
     executor,
     text,
     life,
+    size,
+    limit,
   ] of rows) {
     try {
       answers.push({
         id: jobId(Number(id)),
+        ...(size === null
+          ? {}
+          : { array: { size: Number(size), concurrencyMax: numberOrNull(limit) } }),
         owner: userId(String(owner)),
         project: projectId(String(project)),
         submittedAt: instant(Number(submittedAt)),

@@ -9,6 +9,8 @@ import {
   type JobQuery,
   type JobStep,
   type Lease,
+  type MadeCount,
+  type MadeMember,
   type NewJob,
   type PendingRow,
   type StepAnswer,
@@ -16,13 +18,16 @@ import {
   type SubmitAnswer,
   type UserRecord,
 } from '../../contracts/store.js';
+import { unmadeMember } from '../../core/array-life.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type UserId } from '../../core/units.js';
 import { Channel, errorOf } from './channel.js';
+import { madeCountsOf, madeIn, membersAmong } from './members.js';
+import { inPortions, slices } from './portions.js';
 import { textOf } from './reader.js';
 import type { Reads, StepResult, Writes } from './requests.js';
 import {
-  JOB_COLUMNS,
+  ARRAY_OF,
   JOB_STATES,
   jobOf,
   pendingRowsOf,
@@ -31,6 +36,7 @@ import {
   submissionColumns,
   UnreadableRecord,
   userOf,
+  WHOLE_JOB,
 } from './rows.js';
 import { Database, type Row } from './sqlite.js';
 import { watchFile } from './watch.js';
@@ -48,8 +54,6 @@ export interface EmbeddedStoreOptions {
 const PENDING_SLICE = 2_000;
 const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
-/** Jobs turned into documents without a pause for others. */
-const ENCODED_AT_ONCE = 200;
 /** A reader waits only while another process repairs the log after a crash. */
 const POINT_READ_BUSY_MS = 1_000;
 const PAGE_BYTES = 4_096;
@@ -78,6 +82,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 
 interface PointReader {
   readonly job: (id: number) => Row | undefined;
+  readonly arrayOf: (id: number) => Row | undefined;
   readonly user: (id: string) => Row | undefined;
   readonly setting: (name: string) => Row | undefined;
   readonly lease: () => Row | undefined;
@@ -86,15 +91,15 @@ interface PointReader {
 
 function pointReader(path: string): PointReader {
   const database = Database.open(path, { create: false, busyTimeoutMs: POINT_READ_BUSY_MS });
-  const job = database.prepare(
-    `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
-  );
+  const job = database.prepare(`${WHOLE_JOB} WHERE j.id = ?`);
+  const arrayOf = database.prepare(ARRAY_OF);
   const user = database.prepare('SELECT document FROM users WHERE id = ?');
   // As bytes: libsql cuts texts that it reads at their first NUL.
   const setting = database.prepare('SELECT CAST(value AS BLOB) FROM settings WHERE name = ?');
   const lease = database.prepare('SELECT epoch, holder, beat FROM lease');
   return {
     job: (id) => job.get(id),
+    arrayOf: (id) => arrayOf.get(id, id),
     user: (id) => user.get(id),
     setting: (name) => setting.get(name),
     lease: () => lease.get(),
@@ -133,15 +138,48 @@ class EmbeddedStore implements Store {
 
   async job(id: JobId): Promise<Job | undefined> {
     const row = this.#read((point) => point.job(id));
-    return row === undefined ? undefined : readable(() => jobOf(row));
+    if (row !== undefined) return readable(() => jobOf(row));
+    const array = this.#read((point) => point.arrayOf(id));
+    if (array === undefined) return undefined;
+    // Between both looks the member may have got its record.
+    const again = this.#read((point) => point.job(id));
+    return readable(() => (again === undefined ? unmadeMember(jobOf(array), id) : jobOf(again)));
   }
 
   async jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>> {
     const found = new Map<JobId, Job>();
-    for (const slice of slices(ids, RECORDS_SLICE))
-      for (const job of this.#readableJobs(await this.#reader.call('records', slice)))
+    for (const slice of slices(ids, RECORDS_SLICE)) {
+      const rows = await this.#reader.call('records', slice);
+      for (const job of this.#readableJobs(rows)) found.set(job.id, job);
+      const known = new Set(rows.map(([id]) => Number(id)));
+      const unknown = slice.filter((id) => !known.has(id));
+      const members = await this.#arraysOf(unknown);
+      for (const [id, array] of members) found.set(id, unmadeMember(array, id));
+      // Of an array that has ended since the first look, members may have got records and ended by themselves.
+      const late = members.filter(([, { state }]) => state === 'over').map(([id]) => id);
+      if (late.length === 0) continue;
+      for (const job of this.#readableJobs(await this.#reader.call('records', late)))
         found.set(job.id, job);
+    }
     return found;
+  }
+
+  /** The arrays of those ids that are members. */
+  async #arraysOf(ids: readonly JobId[]): Promise<readonly (readonly [JobId, Job])[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#reader.call('arraysOf', ids);
+    return membersAmong(ids, this.#readableJobs(rows));
+  }
+
+  made(
+    array: JobId,
+    { after, limit }: { readonly after: JobId | null; readonly limit: number },
+  ): Promise<readonly MadeMember[]> {
+    return madeIn(array, after ?? 0, limit, (ask) => this.#reader.call('made', ask));
+  }
+
+  async madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>> {
+    return madeCountsOf(await this.#reader.call('madeCounts', arrays));
   }
 
   async scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
@@ -149,6 +187,13 @@ class EmbeddedStore implements Store {
     for (const slice of slices(ids, SCRIPTS_SLICE))
       for (const [id, script] of await this.#reader.call('scripts', slice))
         found.set(jobId(id), script);
+    const arrays = await this.#arraysOf(ids.filter((id) => !found.has(id)));
+    const parents = [...new Set(arrays.map(([, { id }]) => id))];
+    const ofParents = parents.length === 0 ? found : await this.scripts(parents);
+    for (const [id, array] of arrays) {
+      const script = ofParents.get(array.id);
+      if (script !== undefined) found.set(id, script);
+    }
     return found;
   }
 
@@ -224,16 +269,16 @@ class EmbeddedStore implements Store {
     const columns = await inPortions(steps, stepColumns);
     const answer = await this.#writer.call('advance', { epoch, steps: columns });
     if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
-    return answer.map((result) => this.#stepAnswer(result));
+    return answer.map((result, at) => this.#stepAnswer(result, steps[at]?.to.id ?? jobId(0)));
   }
 
-  #stepAnswer(result: StepResult): StepAnswer {
+  #stepAnswer(result: StepResult, id: JobId): StepAnswer {
     if (result.kind === 'stored') return result;
-    const { record } = result;
-    return {
-      kind: 'refused',
-      job: record === undefined ? undefined : this.#readableJobs([record])[0],
-    };
+    const { record, array } = result;
+    const row = record ?? array;
+    const job = row === undefined ? undefined : this.#readableJobs([row])[0];
+    const isUnmade = job !== undefined && record === undefined;
+    return { kind: 'refused', job: isUnmade ? unmadeMember(job, id) : job };
   }
 
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
@@ -349,19 +394,4 @@ function readable<T>(parse: () => T): T {
     if (!(failure instanceof UnreadableRecord)) throw failure;
     throw new ServiceError('internal', failure.message, { id: failure.id }, { cause: failure });
   }
-}
-
-/** Maps with pauses, so that a large call does not hold up the event loop. */
-async function inPortions<T, U>(items: readonly T[], map: (item: T) => U): Promise<U[]> {
-  if (items.length <= ENCODED_AT_ONCE) return items.map(map);
-  const mapped: U[] = [];
-  for (const slice of slices(items, ENCODED_AT_ONCE)) {
-    for (const item of slice) mapped.push(map(item));
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  return mapped;
-}
-
-function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
