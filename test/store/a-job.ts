@@ -29,6 +29,7 @@ export const aSpec = (over: Partial<JobSpec> = {}): JobSpec => ({
   ports: [],
   executor: null,
   systemRetriesMax: 2,
+  lifespanMs: null,
   asked: {},
   ...over,
 });
