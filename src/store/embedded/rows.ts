@@ -1,17 +1,18 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
 import type { JobStep, NewJob, PendingRow, UserRecord } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
-import type {
-  Constraint,
-  ContainerFacts,
-  Identity,
-  Job,
-  JobSpec,
-  JobState,
-  KillWanted,
-  Outcome,
-  Placement,
-  SystemFault,
+import {
+  type Constraint,
+  type ContainerFacts,
+  failedHosts,
+  type Identity,
+  type Job,
+  type JobSpec,
+  type JobState,
+  type KillWanted,
+  type Outcome,
+  type Placement,
+  type SystemFault,
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
@@ -264,7 +265,7 @@ export function pendingRowsOf(
 const NOWHERE: readonly string[] = [];
 
 const failedOn = (life: string): readonly string[] =>
-  present((JSON.parse(life) as LifeDocument).faults).map(({ host }) => host);
+  failedHosts(present((JSON.parse(life) as LifeDocument).faults));
 
 function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);
