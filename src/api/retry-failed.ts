@@ -8,7 +8,7 @@ import type { JobStore, NewJob } from '../contracts/store.js';
 import { type ArrayRange, arraySize, indexAt, placeOf, rangesOf, valuesOf } from '../core/array.js';
 import { Bits } from '../core/bits.js';
 import type { Job } from '../core/job.js';
-import type { JobId } from '../core/units.js';
+import type { Instant, JobId } from '../core/units.js';
 import type { Context } from './context.js';
 import { mustBeArray } from './members.js';
 import type { Routes } from './routes.js';
@@ -36,7 +36,7 @@ export async function retryFailed(
   const jobs: NewJob[] = [];
   for (const [at, ranges] of portionsOf(rangesOf(failed)).entries()) {
     const idempotencyKey = key === null ? null : at === 0 ? key : `${key}#${at}`;
-    const body = documentOf(array, script, ranges);
+    const body = documentOf(array, script, { ranges, at: deps.clock.now() });
     const { job } = await readSubmission(deps, { body, person, isStrict: false, idempotencyKey });
     jobs.push(toldAsBefore(job, array));
   }
@@ -88,8 +88,12 @@ function portionsOf(ranges: readonly ArrayRange[]): readonly (readonly ArrayRang
   return portions;
 }
 
-function documentOf(array: Job, script: string, ranges: readonly ArrayRange[]): unknown {
-  const document = jobToWire(array, { script, isImageUsed: true });
+function documentOf(
+  array: Job,
+  script: string,
+  { ranges, at }: { readonly ranges: readonly ArrayRange[]; readonly at: Instant },
+): unknown {
+  const document = jobToWire(array, { script, isImageUsed: true, at });
   const asked = document.requirements as Record<string, unknown>;
   const concurrency = array.spec.array?.concurrencyMax ?? null;
   return {

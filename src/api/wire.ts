@@ -4,12 +4,16 @@
  */
 
 import type { Person } from '../contracts/auth.js';
+import type { ProjectRecord } from '../contracts/store.js';
 import type { ArrayCensus } from '../core/array-life.js';
 import { unreachable } from '../core/assert.js';
+import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
 import { arrayToWire } from './array-wire.js';
+import type { ApiDeps } from './deps.js';
+import { describeLaunching, describePause } from './launching.js';
 import { describeOutcome, describeReason } from './reasons.js';
 import { describeWaiting } from './waiting.js';
 
@@ -27,7 +31,18 @@ export interface WireExtras {
   readonly census?: ArrayCensus | undefined;
   /** Why the job waits; absent when nobody knows, or it does not wait. */
   readonly obstacles?: readonly Obstacle[] | undefined;
+  /** Now: ages are reckoned from it. */
+  readonly at: Instant;
 }
+
+/** What a document says of a job besides its record, as things stand now. */
+export const extrasOf =
+  ({ containerizer, obstacles, clock }: ApiDeps) =>
+  (job: Job): WireExtras => ({
+    isImageUsed: containerizer !== 'process',
+    obstacles: obstacles(job),
+    at: clock.now(),
+  });
 
 /** Epoch seconds, with the milliseconds as fraction. */
 const seconds = (at: Instant): number => at / 1000;
@@ -37,7 +52,7 @@ const objectId = (id: number): Wire => ({ $oid: id.toString(16).padStart(24, '0'
 
 /** The task document of `GET /task/{id}`. */
 export function jobToWire(job: Job, extras: WireExtras): Wire {
-  const { script, isImageUsed, obstacles, census } = extras;
+  const { script, isImageUsed, census } = extras;
   return {
     _id: objectId(job.id),
     id: job.id,
@@ -60,7 +75,7 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
     requirements: requirementsToWire(job, census),
     container: { ...containerToWire(job), image_used: isImageUsed },
     command: { interactive: false, ...(script === undefined ? {} : { cmd: script }) },
-    status: statusToWire(job, obstacles),
+    status: statusToWire(job, extras),
   };
 }
 
@@ -79,6 +94,7 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     uris: [],
     executor: spec.executor,
     failure_policy: spec.systemRetriesMax,
+    maxlifespan: spec.lifespanMs === null ? null : durationText(spec.lifespanMs),
     user_quota_time: noQuota.time,
     user_quota_cpu: noQuota.cpu,
     user_quota_ram: noQuota.ram,
@@ -131,17 +147,24 @@ function containerMeta(job: Job, placement: Placement | null): Wire | null {
 }
 
 /** The nested `status`; decision 4 says which state has which words. */
-export function statusToWire(job: Job, obstacles?: readonly Obstacle[]): Wire {
+export function statusToWire(
+  job: Job,
+  { obstacles, at, isImageUsed }: Omit<WireExtras, 'script'>,
+): Wire {
   const rest = failureToWire(job);
   switch (job.state) {
     case 'pending':
       return {
         ...waiting(job.killWanted === null ? null : 'kill requested'),
-        reason: describeWaiting(obstacles),
+        reason: describePause(job, at) ?? describeWaiting(obstacles),
         ...rest,
       };
     case 'launching':
-      return { ...waiting(job.killWanted === null ? null : 'kill requested'), ...rest };
+      return {
+        ...waiting(job.killWanted === null ? null : 'kill requested'),
+        reason: describeLaunching(job, { at, isImageUsed }),
+        ...rest,
+      };
     case 'running':
       return { ...live(job, job.killWanted === null ? null : 'kill requested'), ...rest };
     case 'killing':
@@ -222,6 +245,21 @@ export function personToWire(person: Person): Wire {
       quota_cpu: quotas.cpu,
       quota_ram: quotas.ram,
     },
+  };
+}
+
+export function projectToWire(project: ProjectRecord): Wire {
+  const { id, description, prio, members, quotas } = project;
+  return {
+    id,
+    description,
+    prio,
+    members,
+    // Old command lines append to it.
+    volumes: [],
+    quota_time: quotas.time,
+    quota_cpu: quotas.cpu,
+    quota_ram: quotas.ram,
   };
 }
 

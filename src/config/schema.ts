@@ -70,6 +70,13 @@ const duration = (fallbackMs: number, doc: string): Key<number> => ({
   read: (reader, path) => reader.duration(path, fallbackMs),
 });
 
+const optionalDuration = (doc: string): Key<number | null> => ({
+  doc,
+  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
+  shown: 'none',
+  read: (reader, path) => reader.optionalDuration(path),
+});
+
 const choice = <const Word extends string>(
   words: readonly Word[],
   fallback: Word,
@@ -157,6 +164,11 @@ const FAIRSHARE = {
 const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
   defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
+  cpu_limit: choice(
+    ['share', 'cap'],
+    'share',
+    'Cpus of a job in a container: `share` is guaranteed and may use idle ones besides, `cap` is never exceeded.',
+  ),
   allow_root: flag(false, 'Jobs may run as root in their container; their volumes are read-only.'),
   'failure_policy.strategy': integer(
     2,
@@ -172,14 +184,24 @@ const JOBS = {
     { min: 1, max: ARRAY_MEMBERS_MAX },
     'Members of one job array.',
   ),
+  maxlifespan: optionalDuration(
+    'How long a job that does not say may run, in each of its launches; then it is ended.',
+  ),
+  maxlifespan_max: optionalDuration(
+    'The longest that a job may ask for, and what one that does not say gets at most.',
+  ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,
-    'list of {name, url, interactive, default}',
+    'list of {name, url, interactive, default, pull}',
     'Images that jobs may use. Empty: those in the local Docker, or `host` in process mode.',
   ),
   allow_user_images: flag(false, 'Jobs may name any image.'),
-  'images.pull': choice(['missing', 'always'], 'missing', 'When an image is pulled.'),
+  'images.pull': choice(
+    ['missing', 'always'],
+    'missing',
+    'When an image is pulled: where it is missing, or at each launch (digests never). Entries of `default_images` may say `pull` for themselves.',
+  ),
   volumes: items(
     readVolume,
     'list of {name, acl, path, mount}',
@@ -316,7 +338,6 @@ export const NOT_IN_USE: readonly string[] = [
   'ldap_admin_password',
   'ldap',
   'watchers',
-  'maxlifespan',
   'dynamic_fields',
   'docker',
   'docker_url',

@@ -47,6 +47,8 @@ export interface JobSpec {
   readonly systemRetriesMax: number;
   /** Of a job array, its parent and its members alike; absent: an ordinary job. */
   readonly array?: ArraySpec;
+  /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
+  readonly lifespanMs: number | null;
   /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */
   readonly asked: Readonly<Record<string, unknown>>;
 }
@@ -77,6 +79,14 @@ export interface SystemFault {
   readonly at: Instant;
 }
 
+/** Whether a launch never ran because its image could not be had just then: no agent is to blame. */
+export const isRegistryFault = ({ because }: SystemFault): boolean =>
+  because.code === 'registry-trouble';
+
+/** Hosts on which the job has failed. */
+export const failedHosts = (faults: readonly SystemFault[]): readonly string[] =>
+  faults.filter((fault) => !isRegistryFault(fault)).map(({ host }) => host);
+
 /** Why something ended or was refused: a code and facts. Sentences are made at the edge. */
 export interface Reason {
   readonly code: ReasonCode;
@@ -88,6 +98,9 @@ export type ReasonCode =
   | 'agent-gone'
   | 'executor-terminated'
   | 'container-launch-failed'
+  /** The registry refused, or could not be reached. Repeated by a rule of its own. */
+  | 'registry-trouble'
+  | 'no-such-image'
   | 'task-error'
   | 'dropped'
   | 'killed-by-cluster'

@@ -337,7 +337,7 @@ export class Leader implements LinkOwner {
       void this.#kills.act(job.parent);
       return;
     }
-    const notBefore = this.#steady.fromStep(job.notBefore);
+    const notBefore = this.#steady.fromStep(job);
     this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
     this.#cycles.newWork();
   }

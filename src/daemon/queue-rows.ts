@@ -1,7 +1,7 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
 import { arraySize } from '../core/array.js';
-import type { OpenJob, PendingJob } from '../core/job.js';
+import { failedHosts, type OpenJob, type PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
 import type { ArrayEntry } from './arrays.js';
 
@@ -24,7 +24,7 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,
-  ...(skipsFailedNodes ? { avoid: job.faults.map(({ host }) => host) } : {}),
+  ...(skipsFailedNodes ? { avoid: failedHosts(job.faults) } : {}),
 });
 
 /** Of an array that the store listed. */

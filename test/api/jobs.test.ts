@@ -2,6 +2,7 @@
 import t from 'tap';
 import { jobToWire } from '../../src/api/wire.js';
 import { ServiceError } from '../../src/contracts/errors.js';
+import type { Raw } from '../../src/contracts/reader.js';
 import type { Store } from '../../src/contracts/store.js';
 import type { Job, Outcome, PendingJob } from '../../src/core/job.js';
 import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
@@ -31,7 +32,8 @@ const lost = { code: 'agent-lost', facts: {} } as const;
 const over = (outcome: Outcome): Job => ({ ...OVER, outcome });
 
 /** As a client reads it. */
-const wireOf = (job: Job) => JSON.parse(JSON.stringify(jobToWire(job, { isImageUsed: true })));
+const wireOf = (job: Job, { isImageUsed = true, at = instant(AT + 42_000) } = {}) =>
+  JSON.parse(JSON.stringify(jobToWire(job, { isImageUsed, at })));
 
 t.test('each state has its historic words', async (t) => {
   const cases: Record<string, [Job, string, string | null, number | null, string | null]> = {
@@ -43,7 +45,7 @@ t.test('each state has its historic words', async (t) => {
       null,
       null,
     ],
-    launching: [LAUNCHING, 'pending', null, null, null],
+    launching: [LAUNCHING, 'pending', null, null, 'Pulling the image'],
     running: [RUNNING, 'running', null, null, null],
     'running, kill wanted': [
       { ...RUNNING, killWanted: wanted },
@@ -112,6 +114,31 @@ t.test('each state has its historic words', async (t) => {
   }
 });
 
+t.test('before it runs: the pull of its image, and pauses, with their age', async (t) => {
+  const reasonOf = (job: Job, how = {}) => wireOf(job, how).status.reason;
+  const { image } = PENDING.spec;
+  const { host } = LAUNCHING.placement;
+  t.equal(
+    reasonOf(LAUNCHING),
+    `Pulling the image ${image}, if it is not there yet, and starting on ${host} for 42 s`,
+  );
+  t.match(reasonOf(LAUNCHING, { at: instant(AT + 600_000) }), / for 10 min$/);
+  t.match(reasonOf(LAUNCHING, { at: instant(AT - 5_000) }), / for 0 s$/, 'a clock may be behind');
+  t.equal(reasonOf(LAUNCHING, { isImageUsed: false }), `Starting on ${host} for 42 s`);
+  const refused = {
+    taskId: taskIdOf(PENDING.id, 1),
+    host,
+    because: { code: 'registry-trouble', facts: { message: 'toomanyrequests' } },
+    at: AT,
+  } as const;
+  const paused = { ...PENDING, faults: [refused], notBefore: instant(AT + 80_000) };
+  t.equal(
+    reasonOf(paused),
+    'Launched again in 38 s. The image could not be pulled: its registry refused for now, or could not be reached: toomanyrequests',
+  );
+  t.equal(reasonOf(paused, { at: instant(AT + 80_000) }), null, 'its pause is over');
+});
+
 t.test('words of the container, duration, history of failures', async (t) => {
   const word = (job: Job) => wireOf(job).container.status;
   t.equal(word(PENDING), undefined);
@@ -175,6 +202,27 @@ t.test('what is left out gets the defaults of the site', async (t) => {
     systemRetriesMax: 3,
   });
 });
+
+t.test(
+  'how long a job may run: asked, the default, or the most that the site allows',
+  async (t) => {
+    const cases: [Raw, unknown, number | null, string | null][] = [
+      [{}, null, null, null],
+      [{}, '36h', 129_600_000, '36h'],
+      [{ maxlifespan: '7d' }, undefined, 604_800_000, '7d'],
+      [{ maxlifespan: '7d' }, '9d', 777_600_000, '9d'],
+      [{ maxlifespan_max: '2d' }, '', 172_800_000, '2d'],
+      [{ maxlifespan: '1h', maxlifespan_max: '2d' }, 90, 90_000, '90s'],
+    ];
+    for (const [settings, maxlifespan, ms, text] of cases) {
+      const service = await aService(t, { settings });
+      const id = await service.submit(aTask({ requirements: { maxlifespan } }));
+      t.equal((await service.store.job(id))?.spec.lifespanMs, ms);
+      const task = (await service.ask(`/api/1.0/task/${id}`)).json();
+      t.equal(task.requirements.maxlifespan, text);
+    }
+  },
+);
 
 t.test('the same key makes one job, another body under it none', async (t) => {
   const service = await aService(t);

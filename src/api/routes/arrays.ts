@@ -7,7 +7,7 @@ import { type Context, queryValue, readCount } from '../context.js';
 import { censusOfJob, memberIds, mustBeArray } from '../members.js';
 import { retryFailed } from '../retry-failed.js';
 import type { Routes } from '../routes.js';
-import { jobToWire } from '../wire.js';
+import { extrasOf, jobToWire } from '../wire.js';
 
 /** Words of the query, as `status.primary` has them. */
 const STATES: Readonly<Record<string, readonly JobState[]>> = {
@@ -45,7 +45,7 @@ async function members(
   });
   const jobs = await deps.store.jobs(ids);
   const census = await censusOfJob(deps, array);
-  const isImageUsed = deps.containerizer !== 'process';
+  const extras = extrasOf(deps);
   context.body = {
     id: array.id,
     nb_tasks: census?.members ?? 0,
@@ -54,7 +54,7 @@ async function members(
     members: ids.flatMap((id) => {
       const job = jobs.get(id);
       if (job === undefined) return [];
-      return [jobToWire(job, { isImageUsed, obstacles: deps.obstacles(job) })];
+      return [jobToWire(job, extras(job))];
     }),
   };
 }

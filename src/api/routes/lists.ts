@@ -10,7 +10,7 @@ import { type Context, queryValue, readCount } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { censusesOf } from '../members.js';
 import type { Routes } from '../routes.js';
-import { jobToWire } from '../wire.js';
+import { extrasOf, jobToWire } from '../wire.js';
 
 const ACTIVE: readonly JobState[] = [
   ...(['pending', 'launching', 'running', 'killing', 'unreachable', 'open'] as const),
@@ -73,24 +73,23 @@ async function* documents(
   limit: number,
   first: readonly Job[],
 ): AsyncGenerator<string> {
-  const { store, containerizer, obstacles } = deps;
   const { skip: _, ...rest } = query;
-  const isImageUsed = containerizer !== 'process';
+  const extras = extrasOf(deps);
   let jobs = first;
   let sent = 0;
   while (jobs.length > 0) {
     const censuses = await censusesOf(deps, jobs);
     for (const job of jobs) {
-      const extras = { isImageUsed, obstacles: obstacles(job), census: censuses.get(job.id) };
+      const document = jobToWire(job, { ...extras(job), census: censuses.get(job.id) });
       // One at a time: the parent of an array may list ten thousand ids.
-      yield (sent === 0 ? '[' : ',') + JSON.stringify(jobToWire(job, extras));
+      yield (sent === 0 ? '[' : ',') + JSON.stringify(document);
       sent += 1;
     }
     const last = jobs.at(-1);
     if (last === undefined || jobs.length < PAGE_ITEMS_MAX || sent >= limit) break;
     // Onwards by id, not by count: jobs that end meanwhile shift no page.
     const count = Math.min(limit - sent, PAGE_ITEMS_MAX);
-    jobs = await store.list({ ...rest, before: last.id, limit: count });
+    jobs = await deps.store.list({ ...rest, before: last.id, limit: count });
   }
   yield sent === 0 ? '[]' : ']';
 }

@@ -51,6 +51,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   "CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 'over'",
+  'CREATE TABLE projects (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID',
   // Arrays: the parent has a size, members have a parent. Codes stand in a column so that they can be counted.
   `
   ALTER TABLE jobs ADD COLUMN parent INTEGER;
