@@ -45,6 +45,8 @@ function usedBy(user: UserId, jobs: Iterable<Job>): Sums {
   let { timeMs, cpuMilli, memMb } = NO_USE;
   for (const job of jobs) {
     if (job.owner !== user || job.state === 'pending') continue;
+    // The parent of an array runs nothing itself.
+    if (job.spec.array !== undefined && job.parent === undefined) continue;
     const isLive = job.state !== 'over';
     const ranMs = job.state === 'over' ? job.endedAt - (job.startedAt ?? job.endedAt) : 0;
     const isFree = job.state === 'over' && (ranMs <= 0 || job.outcome.kind === 'gaveUp');
