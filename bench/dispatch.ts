@@ -179,4 +179,5 @@ const anOrder = (offer: ClusterOffer, n: number): TaskOrder => ({
   environment: {},
   labels: {},
   killGraceMs: 0,
+  lifespanMs: null,
 });

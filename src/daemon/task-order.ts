@@ -126,5 +126,6 @@ export function taskOrder(
       ...(isContainer ? {} : { 'godocker.directory': directory }),
     },
     killGraceMs: KILL_GRACE_MS,
+    lifespanMs: job.spec.lifespanMs,
   };
 }
