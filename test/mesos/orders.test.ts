@@ -121,6 +121,15 @@ t.test('a container: entry point, user, groups, volumes, no network', async (t) 
   });
 });
 
+t.test(
+  'a lifespan is the time that the agent itself ends the task after, with some slack',
+  async (t) => {
+    t.equal(make(anOrder()).max_completion_time, undefined);
+    t.strictSame(make(anOrder({ lifespanMs: 3_600_000 })).max_completion_time, {
+      nanoseconds: 3_630_000_000_000,
+    });
+  },
+);
 t.test('memory has no swap beside it, not even where the agent rounds it up', async (t) => {
   const swapOf = (memMb: number) =>
     parametersOf(anOrder({ image: 'x', needs: { ...anOrder().needs, memMb } }))['memory-swap'];
@@ -144,16 +153,6 @@ t.test('an image is asked for anew where the order says so', async (t) => {
   t.equal(isForced(anOrder({ image: 'x' })), false);
   t.equal(isForced(anOrder({ image: 'x', alwaysPull: true })), true);
 });
-
-t.test(
-  'a lifespan is the time that the agent itself ends the task after, with some slack',
-  async (t) => {
-    t.equal(make(anOrder()).max_completion_time, undefined);
-    t.strictSame(make(anOrder({ lifespanMs: 3_600_000 })).max_completion_time, {
-      nanoseconds: 3_630_000_000_000,
-    });
-  },
-);
 
 t.test('root is root only where the order says so', async (t) => {
   const docker = make(anOrder({ image: 'x', isRoot: true })).container?.docker;
