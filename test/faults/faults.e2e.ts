@@ -1,8 +1,17 @@
 // What may go wrong between users, schedulers and masters, done to real processes: kill -9, SIGSTOP, cut connections. The judge
 // is the master's own launch log; one table at the end tells how often each fault was tried and what it cost.
 import t, { type Test } from 'tap';
+import { agentAway, agentGone, poison } from './agents.js';
+import {
+  acceptLost,
+  masterFailover,
+  offerRescinded,
+  silentPartition,
+  updatesAgain,
+} from './connection.js';
 import { afterAccept, beforeAccept } from './crash-points.js';
 import { table } from './judge.js';
+import { killsAtEachState } from './kills.js';
 
 t.setTimeout(590_000);
 
@@ -12,6 +21,15 @@ const SIDE_BY_SIDE = 4;
 const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
   ['F1: kill -9 after the intent, before ACCEPT', beforeAccept],
   ['F2: kill -9 after ACCEPT, before the first update', afterAccept],
+  ['F5: the master dies and comes back, or another leads', masterFailover],
+  ['F6: silence between scheduler and master', silentPartition],
+  ['F7: updates repeated, late and out of order', updatesAgain],
+  ['F8: an ACCEPT is lost', acceptLost],
+  ['F9: an offer is rescinded before its ACCEPT arrives', offerRescinded],
+  ['F10: an agent is unreachable and comes back', agentAway],
+  ['F11: an agent is gone for good', agentGone],
+  ['F12: kills at each state', killsAtEachState],
+  ['F17: poison jobs', poison],
 ];
 
 t.jobs = SIDE_BY_SIDE;

@@ -7,6 +7,7 @@ import type { JobDocument } from '../support/rest.js';
 /** One launch of a job, as the master ran it. */
 export interface Launched {
   readonly taskId: string;
+  readonly agentId: string;
   readonly at: number;
   /** Null: it lives. */
   readonly endedAt: number | null;
@@ -21,7 +22,10 @@ export function launchesIn(file: string): ReadonlyMap<number, readonly Launched[
     const { at, containerId } = line;
     const known = byContainer.get(containerId);
     if (line.what === 'launched')
-      byContainer.set(containerId, { taskId: line.taskId, at, endedAt: null });
+      byContainer.set(containerId, {
+        ...{ taskId: line.taskId, agentId: line.agentId },
+        ...{ at, endedAt: null },
+      });
     else if (known !== undefined) byContainer.set(containerId, { ...known, endedAt: at });
   }
   const byJob = new Map<number, Launched[]>();
