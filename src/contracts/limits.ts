@@ -36,9 +36,9 @@ export const FAILOVER_TIMEOUT_MS = 7 * 86_400_000;
 export const UPDATE_OVERDUE_MS = 30_000;
 /** After these many missed heartbeats the connection counts as dead. */
 export const HEARTBEATS_MISSED_MAX = 5;
-/** Back-off between subscriptions: first and largest ceiling. */
+/** Back-off between subscriptions: first and largest ceiling. However long a master was away, 15 s after it is back we are, too. */
 export const BACKOFF_MS_MIN = 500;
-export const BACKOFF_MS_MAX = 15_000;
+export const BACKOFF_MS_MAX = 10_000;
 /** Grace for the old processes of a lost agent before the next launch of their job. */
 export const LOST_GRACE_MS = 30_000;
 /** Orphans killed without an administrator: a restored backup must not kill a cluster. */
