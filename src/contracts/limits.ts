@@ -86,6 +86,8 @@ export const REDIRECTS_MAX = 5;
 export const RECONCILE_TASKS_MAX = 1_000;
 /** Mesos: after an event that could not be read the subscription is renewed, at most this often: it may have held offers. */
 export const UNREADABLE_RENEW_EACH_MS = 300_000;
+/** Mesos: an offer that could not be read is refused for this long: it would come back the same. */
+export const BROKEN_OFFER_REFUSE_MS = 300_000;
 /** Mesos: oddities of agents that are remembered, so that each is logged once. */
 export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
