@@ -138,6 +138,7 @@ export class Leader implements LinkOwner {
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
+    if (!how.isAtOnce) await this.#book.settled();
   }
 
   status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
