@@ -13,8 +13,8 @@ import {
   type MediaType,
   PROTOBUF_TYPE,
 } from '../mesos/codec.js';
-import type { Call } from '../mesos/messages.js';
 import { gatherWrites } from '../mesos/gathered-writes.js';
+import type { Call } from '../mesos/messages.js';
 import { encodeRecord } from '../mesos/recordio.js';
 import { callProblem } from './call-checks.js';
 import type { Master } from './master.js';
