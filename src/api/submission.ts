@@ -7,9 +7,11 @@ import type { NewJob } from '../contracts/store.js';
 import type { Constraint, JobSpec, Volume } from '../core/job.js';
 import { type Demand, impossible } from '../core/obstacle.js';
 import type { Needs } from '../core/resources.js';
-import { projectId } from '../core/units.js';
+import type { ProjectId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
+import { readLifespan } from './lifespan.js';
+import { isDefaultProject, projectFor } from './membership.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
 /** Something the user should know about an accepted job. */
@@ -49,7 +51,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const executor = readExecutor(task.requirements?.executor, deps);
   const image = await readImage(task, deps, warnings);
   const volumes = await readVolumes(task, deps, person, warnings);
-  const project = projectId(task.user?.project ?? 'default');
+  const project = await projectFor(deps, person, task.user?.project);
   const tenant = { user: person.id, project };
   notePossible(deps, { needs, constraints, executor, tenant }, warnings);
 
@@ -66,6 +68,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     constraints,
     ports: task.requirements?.ports ?? [],
     executor,
+    lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
     asked: {
       label: task.requirements?.label ?? [],
@@ -80,7 +83,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     script: task.command.cmd,
     submittedAt: deps.clock.now(),
     idempotencyKey: input.idempotencyKey,
-    digest: digestOf(spec, task.command.cmd),
+    digest: digestOf(spec, task.command.cmd, project),
   };
   return { job, warnings };
 }
@@ -125,7 +128,7 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   if (asksForStorage(requirements?.tmpstorage))
     refuse('requirements.tmpstorage', `temporary storage is ${none}`);
   if ((requirements?.uris ?? []).length > 0) refuse('requirements.uris', `this is ${none}`);
-  for (const name of ['maxlifespan', 'godflow', 'sge'] as const)
+  for (const name of ['godflow', 'sge'] as const)
     if (isAsked(requirements?.[name])) refuse(`requirements.${name}`, `this is ${none}`);
   if (isAsked(requirements?.network) && requirements?.network !== 'public')
     refuse('requirements.network', `networks other than "public" are ${none}`);
@@ -138,10 +141,6 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
       field: 'user.id',
     });
   }
-  if (isAsked(user?.project) && user?.project !== 'default')
-    throw new ServiceError('bad-field', `user.project: you are in no project "${user?.project}"`, {
-      field: 'user.project',
-    });
 }
 
 function asksForStorage(wish: unknown): boolean {
@@ -280,10 +279,9 @@ function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: 
 }
 
 /** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */
-function digestOf(spec: JobSpec, script: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify(spec))
-    .update('\0')
-    .update(script)
-    .digest('hex');
+function digestOf(spec: JobSpec, script: string, project: ProjectId): string {
+  const hash = createHash('sha256').update(JSON.stringify(spec)).update('\0').update(script);
+  // Digests of before there were projects stay what they were.
+  if (!isDefaultProject(project)) hash.update('\0').update(project);
+  return hash.digest('hex');
 }

@@ -4,7 +4,9 @@
  */
 
 import type { Person } from '../contracts/auth.js';
+import type { ProjectRecord } from '../contracts/store.js';
 import { unreachable } from '../core/assert.js';
+import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
@@ -73,6 +75,7 @@ function requirementsToWire({ spec }: Job): Wire {
     uris: [],
     executor: spec.executor,
     failure_policy: spec.systemRetriesMax,
+    maxlifespan: spec.lifespanMs === null ? null : durationText(spec.lifespanMs),
     user_quota_time: noQuota.time,
     user_quota_cpu: noQuota.cpu,
     user_quota_ram: noQuota.ram,
@@ -211,6 +214,21 @@ export function personToWire(person: Person): Wire {
       quota_cpu: quotas.cpu,
       quota_ram: quotas.ram,
     },
+  };
+}
+
+export function projectToWire(project: ProjectRecord): Wire {
+  const { id, description, prio, members, quotas } = project;
+  return {
+    id,
+    description,
+    prio,
+    members,
+    // Old command lines append to it.
+    volumes: [],
+    quota_time: quotas.time,
+    quota_cpu: quotas.cpu,
+    quota_ram: quotas.ram,
   };
 }
 

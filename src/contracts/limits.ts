@@ -12,6 +12,8 @@ export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */
 export const LIST_ITEMS_MAX = 64;
 export const PAGE_ITEMS_MAX = 1_000;
+/** Of one project: read and written whole. */
+export const PROJECT_MEMBERS_MAX = 1_000;
 
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;
@@ -47,6 +49,8 @@ export const ORPHAN_KILLS_MAX = 100;
 export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */
 export const KILL_GRACE_MS = 5_000;
+/** The cluster ends a task this much after its lifespan: second line behind whoever watches lifespans here. */
+export const LIFESPAN_SLACK_MS = 30_000;
 /** Wait for an exit code file that a slow file server does not show yet. */
 export const EXIT_FILE_WAIT_MS = 60_000;
 /** The leader reads pending jobs it may have missed this often, looking this far back. */
