@@ -4,7 +4,7 @@ import type { Cluster, ClusterOffer, TaskOrder } from '../src/contracts/cluster.
 import { SILENT } from '../src/contracts/log.js';
 import type { LaunchingJob } from '../src/core/job.js';
 import { instant, jobId, taskIdOf } from '../src/core/units.js';
-import { taskOrder } from '../src/daemon/task-order.js';
+import { taskOrder, USUAL_CONTAINERS } from '../src/daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../src/host/system.js';
 import { PROTOBUF_TYPE } from '../src/mesos/codec.js';
 import { MesosFramework } from '../src/mesos/framework.js';
@@ -55,7 +55,7 @@ const bareFramework = ({ port, credential }: BareLoopOptions): Cluster =>
       labels: {},
     },
     mediaType: PROTOBUF_TYPE,
-    tasks: { network: 'BRIDGE', alwaysPull: false },
+    tasks: { network: 'BRIDGE' },
     memory: { load: async () => null, save: async () => {} },
     ports: {
       clock: systemClock,
@@ -123,5 +123,10 @@ function anOrder({ agentId, role }: ClusterOffer, n: number): TaskOrder {
       ports: [],
     },
   };
-  return taskOrder(job, { mode: 'container', installation: 'bench', role });
+  return taskOrder(job, {
+    mode: 'container',
+    installation: 'bench',
+    role,
+    containers: USUAL_CONTAINERS,
+  });
 }

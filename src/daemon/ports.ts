@@ -8,7 +8,7 @@ import type { ChangeFeed, JobStore } from '../contracts/store.js';
 import type { LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
-import type { TaskMode } from './task-order.js';
+import type { ContainerRules, TaskMode } from './task-order.js';
 
 export interface SchedulerPorts {
   readonly store: JobStore;
@@ -53,6 +53,8 @@ export interface SchedulerOptions {
   readonly skipsFailedNodes?: boolean;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
+  /** Absent: cpus are shares, and images are pulled where they are missing. */
+  readonly containers?: ContainerRules;
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */
