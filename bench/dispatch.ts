@@ -177,4 +177,5 @@ const anOrder = (offer: ClusterOffer, n: number): TaskOrder => ({
   environment: {},
   labels: {},
   killGraceMs: 0,
+  lifespanMs: null,
 });

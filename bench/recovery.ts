@@ -117,6 +117,7 @@ const aJob = (n: number, gpus: number): NewJob => ({
     ports: [],
     executor: null,
     systemRetriesMax: 2,
+    lifespanMs: null,
     asked: {},
   },
   script: '#!/bin/sh\ntrue\n',

@@ -44,6 +44,7 @@ function aJob(n: number): NewJob {
       ports: [],
       executor: null,
       systemRetriesMax: 2,
+      lifespanMs: null,
       asked: { label: [], array: { values: null } },
     },
     script: `#!/bin/bash\n${'bowtie2 -x index -U reads.fq -S out.sam\n'.repeat(8)}`,

@@ -10,6 +10,7 @@ import type { Needs } from '../core/resources.js';
 import type { ProjectId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
+import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
@@ -67,6 +68,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     constraints,
     ports: task.requirements?.ports ?? [],
     executor,
+    lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
     asked: {
       label: task.requirements?.label ?? [],
@@ -126,7 +128,7 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   if (asksForStorage(requirements?.tmpstorage))
     refuse('requirements.tmpstorage', `temporary storage is ${none}`);
   if ((requirements?.uris ?? []).length > 0) refuse('requirements.uris', `this is ${none}`);
-  for (const name of ['maxlifespan', 'godflow', 'sge'] as const)
+  for (const name of ['godflow', 'sge'] as const)
     if (isAsked(requirements?.[name])) refuse(`requirements.${name}`, `this is ${none}`);
   if (isAsked(requirements?.network) && requirements?.network !== 'public')
     refuse('requirements.network', `networks other than "public" are ${none}`);

@@ -6,6 +6,7 @@
 import type { Person } from '../contracts/auth.js';
 import type { ProjectRecord } from '../contracts/store.js';
 import { unreachable } from '../core/assert.js';
+import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
@@ -74,6 +75,7 @@ function requirementsToWire({ spec }: Job): Wire {
     uris: [],
     executor: spec.executor,
     failure_policy: spec.systemRetriesMax,
+    maxlifespan: spec.lifespanMs === null ? null : durationText(spec.lifespanMs),
     user_quota_time: noQuota.time,
     user_quota_cpu: noQuota.cpu,
     user_quota_ram: noQuota.ram,

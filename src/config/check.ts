@@ -1,6 +1,7 @@
 /** What must hold between keys. Problems go into the reader, beside those of single keys. */
 import { isIP } from 'node:net';
 import type { Reader } from '../contracts/reader.js';
+import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
 import type { Values } from './schema.js';
 
@@ -20,6 +21,7 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
   if (values['fairshare.half_life'] < DAY_MS)
     reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
+  checkLifespan(values, reader);
   checkMesos(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
@@ -29,6 +31,19 @@ export function check(values: Values, reader: Reader): void {
   const defaults = values.default_images.filter(({ isDefault }) => isDefault);
   if (defaults.length > 1)
     reader.problem('default_images', defaults.length, 'at most one image with default: true');
+}
+
+function checkLifespan(values: Values, reader: Reader): void {
+  const { maxlifespan, maxlifespan_max } = values;
+  for (const key of ['maxlifespan', 'maxlifespan_max'] as const)
+    if (values[key] === 0)
+      reader.problem(key, '0s', 'at least a second; leave it out for no limit');
+  if (maxlifespan !== null && maxlifespan_max !== null && maxlifespan > maxlifespan_max)
+    reader.problem(
+      'maxlifespan',
+      durationText(maxlifespan),
+      `at most maxlifespan_max, ${durationText(maxlifespan_max)}`,
+    );
 }
 
 const HOST_PORT = String.raw`(\[[\da-fA-F:.]+\]|[\w.-]+)`;

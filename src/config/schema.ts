@@ -70,6 +70,13 @@ const duration = (fallbackMs: number, doc: string): Key<number> => ({
   read: (reader, path) => reader.duration(path, fallbackMs),
 });
 
+const optionalDuration = (doc: string): Key<number | null> => ({
+  doc,
+  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
+  shown: 'none',
+  read: (reader, path) => reader.optionalDuration(path),
+});
+
 const choice = <const Word extends string>(
   words: readonly Word[],
   fallback: Word,
@@ -193,6 +200,12 @@ const JOBS = {
   'failure_policy.skip_failed_nodes': flag(
     false,
     'Launches after a failure of the system pass over the hosts on which the job failed.',
+  ),
+  maxlifespan: optionalDuration(
+    'How long a job that does not say may run, in each of its launches; then it is ended.',
+  ),
+  maxlifespan_max: optionalDuration(
+    'The longest that a job may ask for, and what one that does not say gets at most.',
   ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
@@ -338,7 +351,6 @@ export const NOT_IN_USE: readonly string[] = [
   'ldap_admin_password',
   'ldap',
   'watchers',
-  'maxlifespan',
   'dynamic_fields',
   'docker',
   'docker_url',

@@ -44,6 +44,8 @@ export function shape(
       retriesMax: values['failure_policy.strategy'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       refusesImpossible: values.refuse_impossible,
+      lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,
+      lifespanMsMax: values.maxlifespan_max,
       user: values['up.job_user'],
     },
     images: {

@@ -43,6 +43,8 @@ export interface TaskOrder {
   readonly environment: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
+  /** The cluster itself ends a task that has run this long, should nobody else; null: no limit. */
+  readonly lifespanMs: number | null;
 }
 
 /** Orders for one agent and role, and the offers they use up. What the orders leave over goes back. */

@@ -98,6 +98,10 @@ export interface JobsConfig {
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
   readonly refusesImpossible: boolean;
+  /** Of a job that names no lifespan; null: it may run for ever. Never above `lifespanMsMax`. */
+  readonly lifespanMsDefault: number | null;
+  /** The longest lifespan that a job may ask for; null: any. */
+  readonly lifespanMsMax: number | null;
   /** System account that runs the jobs of `up`; null: whoever started it, or 65534 if that is root. */
   readonly user: string | null;
 }

@@ -51,6 +51,8 @@ export const ORPHAN_KILLS_MAX = 100;
 export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */
 export const KILL_GRACE_MS = 5_000;
+/** The cluster ends a task this much after its lifespan: second line behind whoever watches lifespans here. */
+export const LIFESPAN_SLACK_MS = 30_000;
 /** Wait for an exit code file that a slow file server does not show yet. */
 export const EXIT_FILE_WAIT_MS = 60_000;
 /** The leader reads pending jobs it may have missed this often, looking this far back. */

@@ -2,6 +2,8 @@
  * Walks raw, untyped settings once and gathers every problem, so that the operator fixes them in one go. Used for the
  * configuration and for the options of plugins. Keys may be dotted: `mesos.master` is `master` inside `mesos`.
  */
+import { DURATION_FORM, durationMsOf } from '../core/duration.js';
+
 export type Raw = Readonly<Record<string, unknown>>;
 
 export interface Problem {
@@ -17,7 +19,6 @@ export interface Range {
   readonly max?: number;
 }
 
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const TRUE = new Set<unknown>([true, 'true', 'yes', 'on', '1', 1]);
 const FALSE = new Set<unknown>([false, 'false', 'no', 'off', '0', 0]);
 
@@ -109,12 +110,14 @@ export class Reader {
   duration(path: string, fallbackMs: number): number {
     const found = this.raw(path);
     if (found === undefined) return fallbackMs;
-    const parts = /^(\d{1,9})\s*(s|m|h|d)?$/.exec(String(found));
-    if (parts === null) {
-      this.problem(path, found, 'a whole number and s, m, h or d, as in "7d"');
-      return fallbackMs;
-    }
-    return Number(parts[1]) * UNIT_MS[(parts[2] ?? 's') as keyof typeof UNIT_MS];
+    const read = durationMsOf(String(found));
+    if (read === undefined) this.problem(path, found, DURATION_FORM);
+    return read ?? fallbackMs;
+  }
+
+  /** As `duration`, but null when nothing stands there. */
+  optionalDuration(path: string): number | null {
+    return this.raw(path) === undefined ? null : this.duration(path, 0);
   }
 
   /** A list of words, or one text with commas. */

@@ -44,6 +44,8 @@ export interface JobSpec {
   readonly executor: string | null;
   /** Launches after a failure of the system that are granted before we give up. */
   readonly systemRetriesMax: number;
+  /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
+  readonly lifespanMs: number | null;
   /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */
   readonly asked: Readonly<Record<string, unknown>>;
 }

@@ -10,7 +10,7 @@ import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { instant, type JobId } from '../core/units.js';
+import type { JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';

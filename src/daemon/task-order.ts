@@ -100,5 +100,6 @@ export function taskOrder(
       ...(isContainer ? {} : { 'godocker.directory': directory }),
     },
     killGraceMs: KILL_GRACE_MS,
+    lifespanMs: job.spec.lifespanMs,
   };
 }

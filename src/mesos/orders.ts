@@ -1,12 +1,13 @@
 /** Turns launch orders into TaskInfos, taking each one's resources out of the offers in the form they were offered. */
 import type { TaskOrder } from '../contracts/cluster.js';
-import { CONTAINER_PIDS_MAX } from '../contracts/limits.js';
+import { CONTAINER_PIDS_MAX, LIFESPAN_SLACK_MS } from '../contracts/limits.js';
 import { assert } from '../core/assert.js';
 import { isOrdinary, milliOf } from './events.js';
 import type {
   CommandInfo,
   ContainerInfo,
   ContainerInfoDockerInfoNetwork,
+  DurationInfo,
   Labels,
   Offer,
   Parameter,
@@ -32,10 +33,16 @@ export function taskInfo(order: TaskOrder, stock: Stock, form: TaskForm): TaskIn
     resources: stock.take(order),
     command: command(order),
     ...(order.image === null ? {} : { container: container(order, order.image, form) }),
-    kill_policy: { grace_period: { nanoseconds: order.killGraceMs * 1_000_000 } },
+    kill_policy: { grace_period: durationInfo(order.killGraceMs) },
+    // Counted by the executor from the start of the program, so pulls of images do not matter.
+    ...(order.lifespanMs === null
+      ? {}
+      : { max_completion_time: durationInfo(order.lifespanMs + LIFESPAN_SLACK_MS) }),
     labels: labels(order),
   };
 }
+
+const durationInfo = (ms: number): DurationInfo => ({ nanoseconds: ms * 1_000_000 });
 
 /** Agents start Docker's tasks with `value` and `arguments` in a row, others with `arguments` as the whole vector. */
 function command(order: TaskOrder): CommandInfo {

@@ -132,6 +132,18 @@ t.test('sizes', async (t) => {
   );
 });
 
+t.test('lifespans that are none, or too long here', async (t) => {
+  const service = await aService(t, { settings: { maxlifespan_max: '2d' } });
+  for (const maxlifespan of ['soon', '1w', '-1', '0', 0, 1.5, true, [1], '3d', 172_801])
+    await refused(
+      t,
+      service,
+      `lifespan ${maxlifespan}`,
+      { body: aTask({ requirements: { maxlifespan } }) },
+      field('requirements.maxlifespan', /s, m, h or d|longer than this site allows: 2d/),
+    );
+});
+
 t.test('what would run differently from what was asked', async (t) => {
   const service = await aService(t);
   const cases: Record<string, [Parameters<typeof aTask>[0], Refusal]> = {
@@ -145,7 +157,6 @@ t.test('what would run differently from what was asked', async (t) => {
       unsupported('requirements.tmpstorage'),
     ],
     uris: [{ requirements: { uris: ['http://example.org'] } }, unsupported('requirements.uris')],
-    lifespan: [{ requirements: { maxlifespan: '7d' } }, unsupported('requirements.maxlifespan')],
     network: [{ requirements: { network: 'user' } }, unsupported('requirements.network')],
     queue: [
       { requirements: { executor: 'mesos:long:docker' } },

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { jobToWire } from '../../src/api/wire.js';
 import { ServiceError } from '../../src/contracts/errors.js';
+import type { Raw } from '../../src/contracts/reader.js';
 import type { Store } from '../../src/contracts/store.js';
 import type { Job, Outcome, PendingJob } from '../../src/core/job.js';
 import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
@@ -175,6 +176,27 @@ t.test('what is left out gets the defaults of the site', async (t) => {
     systemRetriesMax: 3,
   });
 });
+
+t.test(
+  'how long a job may run: asked, the default, or the most that the site allows',
+  async (t) => {
+    const cases: [Raw, unknown, number | null, string | null][] = [
+      [{}, null, null, null],
+      [{}, '36h', 129_600_000, '36h'],
+      [{ maxlifespan: '7d' }, undefined, 604_800_000, '7d'],
+      [{ maxlifespan: '7d' }, '9d', 777_600_000, '9d'],
+      [{ maxlifespan_max: '2d' }, '', 172_800_000, '2d'],
+      [{ maxlifespan: '1h', maxlifespan_max: '2d' }, 90, 90_000, '90s'],
+    ];
+    for (const [settings, maxlifespan, ms, text] of cases) {
+      const service = await aService(t, { settings });
+      const id = await service.submit(aTask({ requirements: { maxlifespan } }));
+      t.equal((await service.store.job(id))?.spec.lifespanMs, ms);
+      const task = (await service.ask(`/api/1.0/task/${id}`)).json();
+      t.equal(task.requirements.maxlifespan, text);
+    }
+  },
+);
 
 t.test('the same key makes one job, another body under it none', async (t) => {
   const service = await aService(t);

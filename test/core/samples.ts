@@ -45,6 +45,7 @@ export const aSpec = (part: Partial<JobSpec> = {}): JobSpec => ({
   ports: [],
   executor: null,
   systemRetriesMax: 2,
+  lifespanMs: null,
   asked: {},
   ...part,
 });

@@ -140,6 +140,7 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     environment: { GODOCKER_JID: String(n) },
     labels: {},
     killGraceMs: 1_000,
+    lifespanMs: null,
   };
 }
 

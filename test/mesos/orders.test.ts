@@ -48,6 +48,7 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   environment: { GODOCKER_JID: '7' },
   labels: { 'godocker.installation': 'i1' },
   killGraceMs: 5_000,
+  lifespanMs: null,
   ...more,
 });
 const FORM = { network: 'BRIDGE', alwaysPull: false } as const;
@@ -111,6 +112,16 @@ t.test('a container: entry point, user, groups, volumes, no network', async (t) 
     ],
   });
 });
+
+t.test(
+  'a lifespan is the time that the agent itself ends the task after, with some slack',
+  async (t) => {
+    t.equal(make(anOrder()).max_completion_time, undefined);
+    t.strictSame(make(anOrder({ lifespanMs: 3_600_000 })).max_completion_time, {
+      nanoseconds: 3_630_000_000_000,
+    });
+  },
+);
 
 t.test('root is root only where the order says so', async (t) => {
   const docker = make(anOrder({ image: 'x', isRoot: true })).container?.docker;

@@ -249,5 +249,6 @@ export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
     environment: {},
     labels: {},
     killGraceMs: 1_000,
+    lifespanMs: null,
   })),
 });

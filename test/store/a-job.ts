@@ -35,6 +35,7 @@ export const aSpec = (over: Partial<JobSpec> = {}): JobSpec => ({
   ports: [],
   executor: null,
   systemRetriesMax: 2,
+  lifespanMs: null,
   asked: {},
   ...over,
 });

@@ -78,6 +78,15 @@ t.test('a stopped store is one file; everything is there again', async (t) => {
   t.equal((await again.lease())?.epoch, epoch);
 });
 
+t.test('a job of a former version has what was added since', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const first = await opened(t, path);
+  const job = await submitted(first);
+  await first.close();
+  meddle(path, "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs')");
+  t.strictSame(await (await opened(t, path)).job(job.id), job);
+});
+
 t.test('ids are not reused when jobs are deleted', async (t) => {
   const path = join(t.testdir({}), 'store.db');
   const store = await opened(t, path);

@@ -205,7 +205,7 @@ function assembled(row: Row): Job {
     owner: userId(String(owner)),
     project: projectId(String(project)),
     identity: present(identity),
-    spec: present(spec),
+    spec: completed(present(spec)),
     submittedAt: instant(Number(submittedAt)),
     launches: Number(launches),
     faults: present(life.faults),
@@ -252,6 +252,9 @@ function assembled(row: Row): Job {
       return unreachable(known);
   }
 }
+
+/** Records of former versions lack what was added since. */
+const completed = (spec: JobSpec): JobSpec => ({ ...spec, lifespanMs: spec.lifespanMs ?? null });
 
 const held = (life: LifeDocument) => ({
   placement: present(life.placement),
