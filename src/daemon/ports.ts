@@ -9,7 +9,7 @@ import type { LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
 import type { UsageRule } from '../core/usage.js';
-import type { TaskMode } from './task-order.js';
+import type { ContainerRules, TaskMode } from './task-order.js';
 
 /** What of the record the scheduler needs. */
 export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities'>;
@@ -59,6 +59,8 @@ export interface SchedulerOptions {
   readonly skipsFailedNodes?: boolean;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
+  /** Absent: cpus are shares, and images are pulled where they are missing. */
+  readonly containers?: ContainerRules;
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

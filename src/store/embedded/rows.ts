@@ -8,18 +8,19 @@ import type {
   UserRecord,
 } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
-import type {
-  Constraint,
-  ContainerFacts,
-  Identity,
-  Job,
-  JobSpec,
-  JobState,
-  KillWanted,
-  Outcome,
-  OverJob,
-  Placement,
-  SystemFault,
+import {
+  type Constraint,
+  type ContainerFacts,
+  failedHosts,
+  type Identity,
+  type Job,
+  type JobSpec,
+  type JobState,
+  type KillWanted,
+  type Outcome,
+  type OverJob,
+  type Placement,
+  type SystemFault,
 } from '../../core/job.js';
 import { usedMsOf } from '../../core/lifecycle.js';
 import type { Needs } from '../../core/resources.js';
@@ -316,7 +317,7 @@ export function pendingRowsOf(
 const NOWHERE: readonly string[] = [];
 
 const failedOn = (life: string): readonly string[] =>
-  present((JSON.parse(life) as LifeDocument).faults).map(({ host }) => host);
+  failedHosts(present((JSON.parse(life) as LifeDocument).faults));
 
 function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);
