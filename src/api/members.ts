@@ -3,13 +3,9 @@ import { ServiceError } from '../contracts/errors.js';
 import { MADE_MEMBERS_READ_MAX } from '../contracts/limits.js';
 import type { JobStore } from '../contracts/store.js';
 import { arraySize, memberId, placeOf } from '../core/array.js';
-import { type ArrayCensus, censusOf } from '../core/array-life.js';
+import { type ArrayCensus, censusOf, isArray } from '../core/array-life.js';
 import type { Job, JobState } from '../core/job.js';
 import type { JobId } from '../core/units.js';
-
-/** The parent of an array: it has members, and is none. */
-export const isArray = ({ parent, spec }: Job): boolean =>
-  spec.array !== undefined && parent === undefined;
 
 /** @throws ServiceError `wrong-state` when the job is no array */
 export function mustBeArray(job: Job): Job {

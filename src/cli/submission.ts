@@ -21,6 +21,7 @@ export interface SubmitOptions {
   readonly ports?: readonly number[];
   readonly executor?: string;
   readonly retry?: number;
+  readonly array?: string;
 }
 
 export interface Script {
@@ -94,7 +95,7 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.ports === undefined ? {} : { ports: [...options.ports] }),
       ...(options.executor === undefined ? {} : { executor: options.executor }),
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
-      array: { values: null },
+      array: { values: options.array ?? null },
       label: [...(options.label ?? [])],
       tasks: [],
     },

@@ -45,6 +45,10 @@ export function unmadeMember(array: Job, id: JobId): Job {
   return { ...member, state: 'over', outcome, endedAt, ...nothing };
 }
 
+/** The parent of an array: it has members, and is none. */
+export const isArray = ({ parent, spec }: Pick<Job, 'parent' | 'spec'>): boolean =>
+  spec.array !== undefined && parent === undefined;
+
 /** How far the members of an array are. */
 export interface ArrayCensus {
   readonly members: number;

@@ -2,7 +2,7 @@
  * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
  * repeats itself, and updates of former launches come late.
  */
-import { type ArrayEvent, openStep } from './array-life.js';
+import { type ArrayEvent, isArray, openStep } from './array-life.js';
 import { assert, unreachable } from './assert.js';
 import { isBeyondGranted } from './granted-retries.js';
 import {
@@ -15,6 +15,7 @@ import {
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
+  type OverJob,
   type PendingJob,
   type Placement,
   type Reason,
@@ -314,6 +315,11 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
 }
 
 /** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
+/** How long a job ran that is over, as far as it is charged. */
+export const usedMsOf = (job: OverJob): number =>
+  // The members of an array are charged one by one, their parent never.
+  isArray(job) ? 0 : usedMs(job.startedAt, job.outcome, job.endedAt);
+
 const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
   outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);
 

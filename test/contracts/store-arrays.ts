@@ -310,7 +310,7 @@ export async function arrayContract(t: Test, make: MakeStore): Promise<void> {
       stepTo(running, { ...ended(running), endedAt: instant(AT + 4_000) }),
       stepTo(begun, end),
     ]);
-    t.match(await store.used(AT), [{ timeMs: 4_000, cpuMilli: 1_000 }]);
+    t.match(await store.used({ since: AT }), [{ timeMs: 4_000, cpuMilli: 1_000 }]);
     t.strictSame(await store.job(array.id), { ...end, version: 3 });
     t.strictSame(await store.pending({ after: null, limit: 9 }), []);
   });

@@ -3,6 +3,7 @@
  * hold. It shares no code with the scheduler but the types of the record.
  */
 import { arraySize } from '../../src/core/array.js';
+import { isArray } from '../../src/core/array-life.js';
 import { codeOf as codeOfOutcome, isLive, type Job, type OverJob } from '../../src/core/job.js';
 import { type JobId, parseTaskId } from '../../src/core/units.js';
 import type { MemoryRecord } from '../support/memory-store.js';
@@ -213,9 +214,6 @@ export const ENDS: ReadonlySet<string> = new Set([
 
 /** The task that a job's record holds. */
 const heldBy = (job: Job): string | undefined => (isLive(job) ? job.placement.taskId : undefined);
-
-const isArray = ({ parent, spec }: Job): boolean =>
-  spec.array !== undefined && parent === undefined;
 
 const describe = (job: Job): string => `${job.state} ${heldBy(job) ?? ''} ${job.launches}`.trim();
 

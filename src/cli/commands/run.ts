@@ -25,7 +25,9 @@ export async function run(context: Context, asked: Asked, options: RunOptions): 
   if (options.json === true) await printJsonLine(context, { event: 'submitted', id, warnings });
   else say(`job ${id} submitted`);
   const watch = new Interruptions(context, client, id);
-  const streams = outputOf(context, options.json === true, watch);
+  // The members of an array have output of their own.
+  const streams =
+    options.array !== undefined ? [] : outputOf(context, options.json === true, watch);
   try {
     const job = await watch.during((signal) =>
       follow({
