@@ -113,7 +113,6 @@ export class Leader implements LinkOwner {
     try {
       await leader.#accounting.read(book.live());
       await leader.#readRecord();
-      await leader.#kills.actOnAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -124,6 +123,10 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
+    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
+    this.#kills
+      .actOnAll()
+      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
