@@ -8,6 +8,7 @@ import type { ChangeFeed, JobStore } from '../contracts/store.js';
 import type { LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { OrphanPolicy } from './orphans.js';
 import type { TaskMode } from './task-order.js';
 
 export interface SchedulerPorts {
@@ -51,8 +52,21 @@ export interface SchedulerOptions {
   readonly usageWindowMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+  /** What becomes of tasks that no job holds; absent: so many are killed as `ORPHAN_KILLS_MAX` says. */
+  readonly orphanPolicy?: OrphanPolicy;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
+}
+
+export interface SchedulerStatus {
+  readonly isLeading: boolean;
+  readonly isReady: boolean;
+  readonly pending: number;
+  readonly live: number;
+  /** Tasks that no job holds and that were left alive. */
+  readonly orphans: number;
+  /** Sentences for an administrator; empty when all is well. */
+  readonly trouble: readonly string[];
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

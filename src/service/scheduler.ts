@@ -52,6 +52,7 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usageWindowMs: config.usageWindowMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      orphanPolicy: config.jobs.orphans,
       modeOf: () => modeOf(config, node),
     },
     (mayAct) => {
