@@ -23,11 +23,12 @@ import {
   announceLaunch,
   type SchedulerOptions,
   type SchedulerPorts,
+  type SchedulerStatus,
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
 import { SteadyTime } from './steady-time.js';
-import { Updates } from './updates.js';
+import { Updates, type UpdatesOwner } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
 const POSTPONED_MS = 5_000;
@@ -71,14 +72,15 @@ export class Leader implements LinkOwner {
       },
       killWanted: (id) => void this.#kills.act(id),
     });
-    this.#updates = new Updates(ports, book, {
+    const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
         this.#book.adopt(job);
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
-    });
+    };
+    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#queue.remove(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -147,9 +149,11 @@ export class Leader implements LinkOwner {
     if (!how.isAtOnce) await this.#book.settled();
   }
 
-  status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
-    const trouble = [...this.#links.values()].flatMap((link) => link.trouble() ?? []);
-    return { isReady: this.#isReady, pending: this.#queue.size, live: this.#book.size, trouble };
+  status(): Omit<SchedulerStatus, 'isLeading'> {
+    const { orphans } = this.#updates;
+    const trouble = [...this.#links.values(), orphans].flatMap((part) => part.trouble() ?? []);
+    const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
+    return { isReady: this.#isReady, ...sizes, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
