@@ -103,6 +103,8 @@ export interface JobsConfig {
   readonly skipsFailedNodes: boolean;
   /** Members of one job array. */
   readonly arraySizeMax: number;
+  /** What becomes of tasks that no job holds. */
+  readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
   readonly refusesImpossible: boolean;
   /** Of a job that names no lifespan; null: it may run for ever. Never above `lifespanMsMax`. */
   readonly lifespanMsDefault: number | null;
