@@ -1,4 +1,5 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
+import { array1m } from './array.js';
 import { dispatch } from './dispatch.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
@@ -10,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
+  'array-1m': array1m,
   recovery,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
