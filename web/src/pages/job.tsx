@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { arrayWords } from '../../../src/cli/arrays.js';
 import { isEnd, type JobView } from '../../../src/cli/wire.js';
 import { ageOf, localTime } from '../../../src/cli/words.js';
 import type { Api } from '../api.js';
@@ -121,6 +122,10 @@ function Facts({ job }: { job: JobView }) {
     ['Exit code', job.outcome?.kind === 'exited' ? String(job.outcome.exitCode) : '-'],
     ['Needs', `${job.cpu} cpu · ${job.ramGb} GB${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
     [job.isImageUsed ? 'Image' : 'Image (not used here)', job.image],
+    ...(job.array === null ? [] : [['Array', arrayWords(job.array)] as const]),
+    ...(job.member === null
+      ? []
+      : [['Member', `index ${job.member.index} of array ${job.member.parent}`] as const]),
     ['Node', job.host ?? '-'],
     ['Project', job.project],
     ['Volumes', job.volumes.join(', ')],
