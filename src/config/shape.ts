@@ -42,6 +42,7 @@ export function shape(
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
+      setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,
       lifespanMsMax: values.maxlifespan_max,

@@ -92,6 +92,8 @@ export interface JobsConfig {
   readonly retriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
+  readonly setsAgentsAside: boolean;
   readonly refusesImpossible: boolean;
   /** Of a job that names no lifespan; null: it may run for ever. Never above `lifespanMsMax`. */
   readonly lifespanMsDefault: number | null;

@@ -96,6 +96,8 @@ export type ReasonCode =
   /** SIGKILL that neither a user nor a limit the cluster knows of explains. */
   | 'killed-by-signal'
   | 'max-duration'
+  /** Jobs of several users ended so on that agent within seconds. */
+  | 'suspect-agent'
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'

@@ -245,7 +245,9 @@ function fault(
   const { taskId, host } = job.placement;
   const faults: readonly SystemFault[] = [...job.faults, { taskId, host, because, at }];
   const granted = Math.min(job.spec.systemRetriesMax, SYSTEM_RETRIES_MAX);
-  if (job.killWanted === null && faults.length > granted)
+  const isTakenBack = because.code === 'suspect-agent';
+  const counted = faults.filter((one) => one.because.code !== 'suspect-agent').length;
+  if (job.killWanted === null && !isTakenBack && counted > granted)
     return end({ ...job, faults }, { kind: 'gaveUp', because }, at);
   return again(job, graceMs, faults.slice(job.faults.length), at);
 }

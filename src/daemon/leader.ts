@@ -10,8 +10,10 @@ import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
+import { AVOID_MS, isTakenBack } from '../core/suspicion.js';
 import { instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
+import { AgentWatch } from './agent-watch.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
@@ -45,6 +47,7 @@ export class Leader implements LinkOwner {
   readonly #intake: Intake;
   readonly #kills: Kills;
   readonly #cycles: Cycles;
+  readonly #agents: AgentWatch;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
@@ -60,6 +63,10 @@ export class Leader implements LinkOwner {
     this.#options = options;
     this.#book = book;
     this.#steady = new SteadyTime(ports.clock);
+    this.#agents = new AgentWatch(ports, options, {
+      closuresChanged: () => this.#cycles.newWork(),
+      live: () => book.live(),
+    });
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
@@ -77,6 +84,8 @@ export class Leader implements LinkOwner {
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
+      told: (update) => this.#agents.told(update),
+      judged: (job, event, at) => this.#agents.judged(job, event, at),
     });
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#queue.remove(id),
@@ -89,6 +98,7 @@ export class Leader implements LinkOwner {
         queue: this.#queue,
         links: this.#links,
         accounting: this.#accounting,
+        agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
       },
@@ -110,6 +120,7 @@ export class Leader implements LinkOwner {
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
+      await leader.#agents.closures.refresh();
       await leader.#readRecord();
       await leader.#kills.actOnAll();
     } catch (error) {
@@ -134,6 +145,7 @@ export class Leader implements LinkOwner {
     this.#placing.close();
     this.#cycles.close();
     this.#kills.close();
+    this.#agents.closures.close();
     for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
@@ -177,9 +189,18 @@ export class Leader implements LinkOwner {
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 
+  readonly agentsChanged = (): void =>
+    void this.#agents.closures
+      .refresh()
+      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
-    await Promise.all([this.#intake.takeIn(), this.#kills.actOnAll()]);
+    await Promise.all([
+      this.#intake.takeIn(),
+      this.#kills.actOnAll(),
+      this.#agents.closures.refresh(),
+    ]);
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
@@ -194,6 +215,7 @@ export class Leader implements LinkOwner {
   /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
   async #sweep(): Promise<void> {
     try {
+      await this.#agents.closures.refresh();
       await this.#intake.sweep();
       await this.#kills.actOnAll();
       if (!this.#isClosed) this.#updates.sweep();
@@ -224,9 +246,10 @@ export class Leader implements LinkOwner {
 
   #carryOut(launches: readonly Launch[]): void {
     if (launches.length === 0) return;
-    for (const { jobId } of launches) {
-      this.#queue.remove(jobId);
-      this.#inHand.add(jobId);
+    for (const launch of launches) {
+      this.#queue.remove(launch.jobId);
+      this.#inHand.add(launch.jobId);
+      this.#agents.planned(launch);
     }
     const bins = binsOf(launches, this.#links);
     for (const { link, offerIds } of bins) link.book.remove(offerIds);
@@ -236,6 +259,7 @@ export class Leader implements LinkOwner {
   }
 
   #placed(placed: Placed): void {
+    this.#agents.arrived('jobId' in placed ? placed.jobId : placed.job.id);
     switch (placed.kind) {
       case 'intended':
         // Updates may be faster than the answer to the launch: from here on the book alone says who holds the job.
@@ -294,6 +318,7 @@ export class Leader implements LinkOwner {
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);
+      this.#agents.forget(before.placement.taskId);
     }
     if (job.state === 'pending') this.#requeue(job);
     if (job.state === 'over') {
@@ -305,7 +330,17 @@ export class Leader implements LinkOwner {
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
     const notBefore = this.#steady.fromStep(job.notBefore);
-    this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
+    const at = this.#ports.clock.now();
+    this.#queue.add({ ...rowOfJob(job, { ...this.#options, at }), notBefore });
     this.#cycles.newWork();
+    if (job.faults.some(isTakenBack))
+      this.#ports.timers.after(AVOID_MS, () => this.#reconsider(job.id));
+  }
+
+  /** A job that passes over an agent which failed it may find no other. */
+  #reconsider(id: JobId): void {
+    if (this.#isClosed || !this.#queue.has(id)) return;
+    this.#queue.remove(id);
+    void this.#readAgain(id);
   }
 }

@@ -62,6 +62,7 @@ export class SchedulerDaemon {
   readonly notices: Notices = {
     submitted: () => this.#leader?.submitted(),
     killWanted: (id) => this.#leader?.killWanted(id),
+    agentsChanged: () => this.#leader?.agentsChanged(),
   };
 
   /** Why a waiting job still waits; undefined when we do not lead, or it does not wait. */
@@ -115,23 +116,20 @@ export class SchedulerDaemon {
   /** Where others share the store: what they wrote reaches the leader, and how it stands reaches them. */
   #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
     const { changes, log } = this.#ports;
+    const inventory = new Inventory(this.#ports);
+    if (this.#ports.inventory !== undefined) inventory.start();
+    this.#aside.push(() => inventory.close());
     if (changes === undefined) return;
     const lookAgain = coalesced(() =>
       leader.lookAgain().catch((error: unknown) => {
         log.warn('changes not looked up; the next sweep tries again', { error });
       }),
     );
-    const inventory = new Inventory(this.#ports);
     const bulletins = new Bulletins(this.#ports, () =>
       isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined,
     );
-    inventory.start();
     bulletins.start();
-    this.#aside.push(
-      changes.watch(lookAgain),
-      () => bulletins.close(),
-      () => inventory.close(),
-    );
+    this.#aside.push(changes.watch(lookAgain), () => bulletins.close());
   }
 
   async #resign(how: { readonly isAtOnce: boolean }): Promise<void> {

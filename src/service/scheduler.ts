@@ -43,7 +43,8 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store, inventory }),
+      inventory,
+      ...(isAlone ? {} : { changes: store }),
     },
     {
       installation,
@@ -52,6 +53,7 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usageWindowMs: config.usageWindowMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      setsAgentsAside: config.jobs.setsAgentsAside,
       modeOf: () => modeOf(config, node),
     },
     (mayAct) => {

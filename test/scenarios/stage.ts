@@ -63,6 +63,7 @@ class Incarnation {
         defaultExecutor: 'mesos',
         usageWindowMs: 86_400_000,
         skipsFailedNodes: stage.skipsFailedNodes,
+        setsAgentsAside: stage.setsAgentsAside,
         modeOf: () => 'process',
       },
       () => [new FakeCluster(master, time, this)],
@@ -120,6 +121,8 @@ export class Stage {
   readonly lines: string[] = [];
   /** Of processes that start from now on. */
   skipsFailedNodes = false;
+  /** The same. */
+  setsAgentsAside = false;
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();
