@@ -86,6 +86,7 @@ async function bareLivesPerSecond(scope: Scope): Promise<number> {
           if (update.state === 'finished') run.ended();
         },
         agentFailed() {},
+        mayLeave: () => ({ kind: 'yes' }),
         refused: (because) => reject(new Error(because)),
       })
       .catch(reject);

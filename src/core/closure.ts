@@ -1,5 +1,6 @@
 /** Agents that take no new jobs: by an administrator's word, or by the evidence of the jobs that ended there. */
-import type { Shut } from './obstacle.js';
+import type { LiveJob } from './job.js';
+import { endsBefore, type Shut } from './obstacle.js';
 import type { Instant, JobId, TaskId, UserId } from './units.js';
 
 /** An agent by the name of its machine, whatever id a cluster gives it after the next restart. */
@@ -91,3 +92,9 @@ export function standingOf(
 }
 
 const shutOf = ({ from, until, reason }: Drain): Shut => ({ code: 'drained', from, until, reason });
+
+/** Whether a job that holds a task may still run when `from` comes: one that has not started may do so now. */
+export function mayRunAt(job: LiveJob, from: Instant, now: Instant): boolean {
+  const startedAt = job.state === 'launching' ? null : job.startedAt;
+  return !endsBefore(from, startedAt ?? now, job.spec.lifespanMs);
+}

@@ -4,7 +4,7 @@
  */
 import type { TaskUpdate } from '../contracts/cluster.js';
 import type { Events } from '../contracts/events.js';
-import { type AgentName, agentKey } from '../core/closure.js';
+import { type AgentName, agentKey, mayRunAt } from '../core/closure.js';
 import type { Launch } from '../core/cycle.js';
 import type { LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
@@ -19,7 +19,7 @@ import {
   signOf,
   takenBack,
 } from '../core/suspicion.js';
-import type { Instant, JobId, TaskId } from '../core/units.js';
+import type { AgentId, Instant, JobId, TaskId } from '../core/units.js';
 import { Closures, type ClosuresPorts } from './closures.js';
 
 export interface AgentWatchPorts extends ClosuresPorts {
@@ -91,6 +91,18 @@ export class AgentWatch {
   /** The launch is in the book now, or came to nothing. */
   arrived(id: JobId): void {
     this.#onTheWay.delete(id);
+  }
+
+  /** How many of our tasks on that agent, or on all of the executor, may still run at that instant. */
+  staysBeyond(executor: string, agentId: AgentId | null, from: Instant): number {
+    const now = this.#ports.clock.now();
+    let jobs = 0;
+    for (const job of this.#owner.live()) {
+      const { placement } = job;
+      const isThere = agentId === null || placement.agentId === agentId;
+      if (placement.executor === executor && isThere && mayRunAt(job, from, now)) jobs++;
+    }
+    return jobs;
   }
 
   #busy(): Set<string> {

@@ -11,7 +11,7 @@ import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import { AVOID_MS, isTakenBack } from '../core/suspicion.js';
-import { instant, type JobId } from '../core/units.js';
+import { type AgentId, type Instant, instant, type JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { AgentWatch } from './agent-watch.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
@@ -242,6 +242,10 @@ export class Leader implements LinkOwner {
 
   tasksOf(executor: string): readonly TaskRef[] {
     return this.#book.tasksOf(executor);
+  }
+
+  staysBeyond(executor: string, agentId: AgentId | null, from: Instant): number {
+    return this.#agents.staysBeyond(executor, agentId, from);
   }
 
   #carryOut(launches: readonly Launch[]): void {

@@ -2,6 +2,7 @@ import t from 'tap';
 import {
   type Drain,
   isInForce,
+  mayRunAt,
   type SetAside,
   standingOf,
   stateOf,
@@ -11,7 +12,7 @@ import type { Offer } from '../../src/core/matching.js';
 import { fifo } from '../../src/core/policy.js';
 import { PendingQueue, type QueueRow } from '../../src/core/queue.js';
 import { instant, jobId, userId } from '../../src/core/units.js';
-import { after, anOffer, aRow } from './samples.js';
+import { after, aKilling, aLaunching, anOffer, anUnreachable, aRow, aRunning } from './samples.js';
 
 const HOUR = 3_600_000;
 const limits = { launchesMax: 100, shapesMax: 100 };
@@ -154,4 +155,17 @@ t.test('what a cycle is told of an agent', async (t) => {
     launchesMax: 1,
   });
   t.same(standing({ drain: aDrain({ until: after(HOUR) }) }, later).shut, null);
+});
+
+t.test('whether a job may still run at an instant', async (t) => {
+  const from = after(HOUR);
+  const at = (job: Parameters<typeof mayRunAt>[0], lifespanMs: number | null, nowMs = 0) =>
+    mayRunAt({ ...job, spec: { ...job.spec, lifespanMs } }, from, after(nowMs));
+  t.equal(at(aRunning(), null), true, 'for ever');
+  t.equal(at(aRunning(), HOUR / 2), false);
+  t.equal(at(aRunning(), HOUR / 2, HOUR), false, 'its start counts, not when we ask');
+  t.equal(at(aLaunching(), HOUR / 2), false);
+  t.equal(at(aLaunching(), HOUR / 2, (3 * HOUR) / 4), true, 'it may start only now');
+  t.equal(at(aKilling(), null), true);
+  t.equal(at(anUnreachable(), HOUR), true);
 });
