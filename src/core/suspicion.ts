@@ -10,7 +10,7 @@
 
 import { unreachable } from './assert.js';
 import { type AgentName, agentKey, type QuickFailure, type SetAside } from './closure.js';
-import type { SystemFault } from './job.js';
+import { failedHosts, isTakenBack, type SystemFault } from './job.js';
 import type { JobEvent } from './lifecycle.js';
 import { type Instant, instant, type JobId, type TaskId } from './units.js';
 
@@ -220,10 +220,6 @@ export const avoidedBy = (
   faults: readonly SystemFault[],
   { skipsFailedNodes, at }: { readonly skipsFailedNodes: boolean; readonly at: Instant },
 ): readonly string[] =>
-  faults
-    .filter((fault) => skipsFailedNodes || (isTakenBack(fault) && at - fault.at < AVOID_MS))
-    .map(({ host }) => host);
-
-/** Whether a launch was taken back for its agent's sake: it is not charged, nor counted against the job. */
-export const isTakenBack = ({ because }: Pick<SystemFault, 'because'>): boolean =>
-  because.code === 'suspect-agent';
+  skipsFailedNodes
+    ? failedHosts(faults)
+    : failedHosts(faults.filter((fault) => isTakenBack(fault) && at - fault.at < AVOID_MS));

@@ -6,13 +6,12 @@ import type { TaskUpdate } from '../contracts/cluster.js';
 import type { Events } from '../contracts/events.js';
 import { type AgentName, agentKey, mayRunAt } from '../core/closure.js';
 import type { Launch } from '../core/cycle.js';
-import type { LiveJob } from '../core/job.js';
+import { isTakenBack, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
 import type { Offer } from '../core/matching.js';
 import {
   type BadEnd,
   type Fleet,
-  isTakenBack,
   QUICK_MS,
   Suspicions,
   setAside,

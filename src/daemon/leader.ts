@@ -7,11 +7,11 @@ import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
 import type { Lease } from '../contracts/store.js';
 import type { Launch } from '../core/cycle.js';
-import { isLive, type Job } from '../core/job.js';
+import { isLive, isTakenBack, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { AVOID_MS, isTakenBack } from '../core/suspicion.js';
-import { type AgentId, type Instant, instant, type JobId } from '../core/units.js';
+import { AVOID_MS } from '../core/suspicion.js';
+import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { AgentWatch } from './agent-watch.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
@@ -53,7 +53,7 @@ export class Leader implements LinkOwner {
   readonly #inHand = new Set<JobId>();
   #sweepTimer: Timer | undefined;
   readonly #obstacles = new ObstacleBook(this.#queue);
-  readonly #accounting = new Accounting();
+  readonly #accounting: Accounting;
   #recordTimer: Timer | undefined;
   #isClosed = false;
   #isReady = false;
@@ -67,6 +67,7 @@ export class Leader implements LinkOwner {
       closuresChanged: () => this.#cycles.newWork(),
       live: () => book.live(),
     });
+    this.#accounting = new Accounting(ports, options);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
@@ -121,6 +122,7 @@ export class Leader implements LinkOwner {
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
       await leader.#agents.closures.refresh();
+      await leader.#accounting.read(book.live());
       await leader.#readRecord();
       await leader.#kills.actOnAll();
     } catch (error) {
@@ -144,12 +146,14 @@ export class Leader implements LinkOwner {
     this.#intake.close();
     this.#placing.close();
     this.#cycles.close();
+    this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
     for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
+    if (!how.isAtOnce) await this.#book.settled();
   }
 
   status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
@@ -168,10 +172,8 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */
+  /** All that waits: at takeover, and each hour. */
   async #readRecord(): Promise<void> {
-    const since = instant(this.#ports.clock.now() - this.#options.usageWindowMs);
-    this.#accounting.load(await this.#ports.store.used(since), this.#book.live());
     await this.#intake.readAll();
   }
 
@@ -315,10 +317,11 @@ export class Leader implements LinkOwner {
     for (const effect of applied.effects) {
       if (effect.kind === 'killTask' && executor !== null) this.#updates.kill(executor, effect);
       if (effect.kind === 'settle' && applied.kind === 'moved')
-        this.#accounting.settle(applied.before, effect.usedMs);
+        this.#accounting.settle(applied.before, effect.usedMs, applied.job);
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
+    this.#accounting.moved(job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);
@@ -333,7 +336,7 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const notBefore = this.#steady.fromStep(job.notBefore);
+    const notBefore = this.#steady.fromStep(job);
     const at = this.#ports.clock.now();
     this.#queue.add({ ...rowOfJob(job, { ...this.#options, at }), notBefore });
     this.#cycles.newWork();
