@@ -14,7 +14,7 @@ import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
-import { serveStatus } from './service/status-server.js';
+import { schedulerGauges, serveStatus } from './service/status-server.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -56,6 +56,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const scheduler = await startDaemon(foundation, { node, events, counters, failed });
+    schedulerGauges(metrics, () => scheduler.status());
     const web = await serveWeb(foundation, {
       events,
       metrics,

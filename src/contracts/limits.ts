@@ -45,8 +45,9 @@ export const BACKOFF_MS_MIN = 500;
 export const BACKOFF_MS_MAX = 10_000;
 /** Grace for the old processes of a lost agent before the next launch of their job. */
 export const LOST_GRACE_MS = 30_000;
-/** Orphans killed without an administrator: a restored backup must not kill a cluster. */
+/** Orphans killed in a day without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+export const ORPHAN_KILLS_WINDOW_MS = 86_400_000;
 /** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
 export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */

@@ -25,11 +25,12 @@ import {
   announceLaunch,
   type SchedulerOptions,
   type SchedulerPorts,
+  type SchedulerStatus,
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
 import { SteadyTime } from './steady-time.js';
-import { Updates } from './updates.js';
+import { Updates, type UpdatesOwner } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
 const POSTPONED_MS = 5_000;
@@ -78,7 +79,7 @@ export class Leader implements LinkOwner {
       },
       killWanted: (id) => void this.#kills.act(id),
     });
-    this.#updates = new Updates(ports, book, {
+    const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
         this.#book.adopt(job);
@@ -87,7 +88,8 @@ export class Leader implements LinkOwner {
       linkOf: (executor) => this.#links.get(executor),
       told: (update) => this.#agents.told(update),
       judged: (job, event, at) => this.#agents.judged(job, event, at),
-    });
+    };
+    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#queue.remove(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -124,7 +126,6 @@ export class Leader implements LinkOwner {
       await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
       await leader.#readRecord();
-      await leader.#kills.actOnAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -135,6 +136,10 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
+    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
+    this.#kills
+      .actOnAll()
+      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -156,9 +161,11 @@ export class Leader implements LinkOwner {
     if (!how.isAtOnce) await this.#book.settled();
   }
 
-  status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
-    const trouble = [...this.#links.values()].flatMap((link) => link.trouble() ?? []);
-    return { isReady: this.#isReady, pending: this.#queue.size, live: this.#book.size, trouble };
+  status(): Omit<SchedulerStatus, 'isLeading'> {
+    const { orphans } = this.#updates;
+    const trouble = [...this.#links.values(), orphans].flatMap((part) => part.trouble() ?? []);
+    const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
+    return { isReady: this.#isReady, ...sizes, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
