@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, fileRoute } from './client.js';
 import { Refused, Unreachable } from './failure.js';
-import { isEnd, type JobView, readJob, readStatus, type ViewState } from './wire.js';
+import { WaitToStart } from './wait-to-start.js';
+import { isEnd, type JobView, readJob, readStatusAndReason, type ViewState } from './wire.js';
 
 /** Between two looks: quick while something happens, slower while nothing does. */
 const LOOK_MS_MIN = 50;
@@ -42,10 +43,13 @@ export async function follow(options: FollowOptions): Promise<JobView> {
   let lookMs = LOOK_MS_MIN;
   let known: ViewState | undefined;
   let awaySince: number | null = null;
+  const wait = new WaitToStart();
   for (;;) {
     try {
-      const state = await stateOf(options);
+      const { state, reason } = await statusOf(options);
       if (state !== known) options.onState?.(state);
+      if (wait.isNews(state, reason, performance.now()))
+        options.warn(`job ${options.jobId} is ${state}: ${reason}`);
       const isNews = state !== known || (await readAll(readers, state));
       lookMs = isNews ? LOOK_MS_MIN : Math.min(LOOK_MS_MAX, lookMs * SLOWER_BY);
       known = state;
@@ -70,9 +74,13 @@ export async function readOnce(options: Omit<FollowOptions, 'onState'>): Promise
   return readers.some((reader) => reader.isThere);
 }
 
-async function stateOf({ client, jobId, signal }: FollowOptions): Promise<ViewState> {
+async function statusOf({
+  client,
+  jobId,
+  signal,
+}: FollowOptions): Promise<Pick<JobView, 'state' | 'reason'>> {
   const answer = await client.json('GET', `task/${jobId}/status`, { signal, isRepeatable: false });
-  return readStatus(answer);
+  return readStatusAndReason(answer);
 }
 
 /** True when something new was read. A job that waits has written nothing yet. */
