@@ -4,6 +4,7 @@ import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
+import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { failedHosts } from './core/job.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
@@ -66,6 +67,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       containerizer: containerizerOf(config, node),
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
+      shares: async () => scheduler.shares(),
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -105,6 +107,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
         const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
         return leader.obstacles({ ...spec, avoid });
       },
+      shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),
     });
     return webProcess(foundation, web, []);

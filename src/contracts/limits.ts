@@ -25,6 +25,9 @@ export const REVIVE_EACH_MS_MIN = 1_000;
 export const LAUNCHES_PER_CYCLE_MAX = 1_000;
 /** Distinct shapes looked at in one cycle; a cursor goes on in the next. */
 export const SHAPES_PER_CYCLE_MAX = 2_000;
+/** How everybody stands is told to web processes elsewhere this often; half a megabyte at most. */
+export const SHARES_EACH_MS = 10_000;
+export const SHARE_ACCOUNTS_MAX = 1_000;
 /** Priorities that an administrator sets take effect within this time. */
 export const PRIORITIES_EACH_MS = 30_000;
 /** Cycles run on events, at most this often. */

@@ -5,10 +5,11 @@ import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
+import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
-import type { Obstacle } from '../core/obstacle.js';
+import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
@@ -27,6 +28,7 @@ import {
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates, type UpdatesOwner } from './updates.js';
 
@@ -115,7 +117,6 @@ export class Leader implements LinkOwner {
     try {
       await leader.#accounting.read(book.live());
       await leader.#readRecord();
-      await leader.#kills.actOnAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -126,6 +127,10 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
+    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
+    this.#kills
+      .actOnAll()
+      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -156,6 +161,21 @@ export class Leader implements LinkOwner {
   /** Why a waiting job still waits; undefined when it does not wait here. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
     return this.#obstacles.of(id);
+  }
+
+  /** The agents of the cluster, of whose resources shares are taken. */
+  inventoryTold(inventory: readonly AgentShape[] | null): void {
+    this.#accounting.inventoryTold(inventory);
+  }
+
+  /** How everybody stands. */
+  shares(): ShareFacts {
+    return shareFacts({
+      queue: this.#queue,
+      standings: this.#accounting.standingsAt(this.#ports.clock.now()),
+      policy: this.#ports.policy.name,
+      usage: this.#options.usage,
+    });
   }
 
   /** What web processes elsewhere are told. */
