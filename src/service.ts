@@ -4,7 +4,8 @@ import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
-import { failedHosts } from './core/job.js';
+import { readShares, SHARES_SETTING } from './contracts/shares.js';
+import { avoidedBy } from './core/suspicion.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -66,6 +67,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       containerizer: containerizerOf(config, node),
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
+      shares: async () => scheduler.shares(),
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -102,9 +104,11 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
       obstacles: ({ spec, faults }) => {
-        const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
+        const { skipsFailedNodes } = config.jobs;
+        const avoid = avoidedBy(faults, { skipsFailedNodes, at: systemClock.now() });
         return leader.obstacles({ ...spec, avoid });
       },
+      shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),
     });
     return webProcess(foundation, web, []);

@@ -14,8 +14,10 @@ import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
+import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
 import { sessionRoutes } from './routes/sessions.js';
+import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { Routes } from './routes.js';
@@ -35,7 +37,9 @@ export function createApi(deps: ApiDeps): Koa<State> {
   const routes: Routes = { deps, router, tokens, ...askers(deps, tokens) };
   sessionRoutes(routes);
   siteRoutes(routes);
+  nodeRoutes(routes);
   projectRoutes(routes);
+  shareRoutes(routes);
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);

@@ -46,6 +46,8 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'failed-before':
     case 'array-limit':
     case 'maintenance':
+    case 'drained':
+    case 'set-aside':
     case 'no-offers':
       return undefined;
     default:

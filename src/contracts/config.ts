@@ -103,6 +103,8 @@ export interface JobsConfig {
   readonly skipsFailedNodes: boolean;
   /** Members of one job array. */
   readonly arraySizeMax: number;
+  /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
+  readonly setsAgentsAside: boolean;
   /** What becomes of tasks that no job holds. */
   readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
   readonly refusesImpossible: boolean;

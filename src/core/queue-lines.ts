@@ -18,6 +18,8 @@ export interface QueueRow {
   readonly notBefore: Instant | null;
   /** Hosts to pass over; absent: none. */
   readonly avoid?: readonly string[];
+  /** How long a launch may run at most; null or absent: any time. */
+  readonly lifespanMs?: number | null;
 }
 
 /** A job array: `id` is the parent's, its members' follow. Members that fail and wait again come back as rows. */
@@ -27,7 +29,10 @@ export interface ArrayRow extends Omit<QueueRow, 'notBefore'> {
 }
 
 /** What makes the shape of a job. */
-export type Demanding = Pick<QueueRow, 'needs' | 'constraints' | 'executor' | 'avoid'>;
+export type Demanding = Pick<
+  QueueRow,
+  'needs' | 'constraints' | 'executor' | 'avoid' | 'lifespanMs'
+>;
 
 /** Equal demands are one shape: one question to the offers. Ids of shapes are never reused. */
 export interface Shape {
@@ -36,6 +41,8 @@ export interface Shape {
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
   readonly avoid: readonly string[];
+  /** Rounded up, so that jobs share shapes. */
+  readonly lifespanMs: number | null;
 }
 
 /** The ready jobs of one account that have one shape. */
@@ -107,18 +114,45 @@ export class Account implements AccountQueue {
 }
 
 /** The same text for the same demands, whatever the order in which they were written. */
-export function shapeKey({ needs, constraints, executor, avoid = [] }: Demanding): string {
+export function shapeKey({
+  needs,
+  constraints,
+  executor,
+  avoid = [],
+  lifespanMs = null,
+}: Demanding): string {
   const numbers = `${needs.cpuMilli} ${needs.memMb} ${needs.gpus} ${needs.ports}`;
   const custom = Object.entries(needs.custom).filter(([, units]) => units > 0);
   const isPlain = custom.length === 0 && constraints.length === 0 && executor === null;
-  if (isPlain && avoid.length === 0) return numbers;
+  if (isPlain && avoid.length === 0 && lifespanMs === null) return numbers;
   const rules = constraints.map(({ name, value }) => [name, value] as const);
   const rest: unknown[] = [custom.sort(byText), rules.sort(byText), executor];
   if (avoid.length > 0) rest.push([...new Set(avoid)].sort());
+  const lifespan = rounded(lifespanMs);
+  if (lifespan !== null) rest.push({ lifespan });
   return `${numbers} ${JSON.stringify(rest)}`;
 }
 
 function byText(a: readonly [string, string | number], b: readonly [string, string | number]) {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   return a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Up to the next step: a few hundred different lifespans make as many shapes, a million of them must not. */
+export function rounded(lifespanMs: number | null): number | null {
+  if (lifespanMs === null) return null;
+  const step =
+    lifespanMs <= MINUTE
+      ? SECOND
+      : lifespanMs <= HOUR
+        ? MINUTE
+        : lifespanMs <= DAY
+          ? 10 * MINUTE
+          : HOUR;
+  return Math.ceil(lifespanMs / step) * step;
 }

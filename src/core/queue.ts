@@ -14,6 +14,7 @@ import {
   type Demanding,
   type Line,
   type QueueRow,
+  rounded,
   type Shape,
   shapeKey,
 } from './queue-lines.js';
@@ -322,11 +323,12 @@ export class PendingQueue {
     return line;
   }
 
-  #shape({ needs, constraints, executor, avoid = [] }: Demanding): CountedShape {
-    const key = shapeKey({ needs, constraints, executor, avoid });
+  #shape({ needs, constraints, executor, avoid = [], lifespanMs = null }: Demanding): CountedShape {
+    const key = shapeKey({ needs, constraints, executor, avoid, lifespanMs });
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      shape = { id: this.#shapeCount++, key, jobs: 0, needs, constraints, executor, avoid };
+      const asked = { needs, constraints, executor, avoid, lifespanMs: rounded(lifespanMs) };
+      shape = { id: this.#shapeCount++, key, jobs: 0, ...asked };
       this.#shapes.set(key, shape);
     }
     return shape;

@@ -5,14 +5,19 @@ import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
+import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Launch } from '../core/cycle.js';
-import { isLive, type Job } from '../core/job.js';
-import type { Obstacle } from '../core/obstacle.js';
+import { isLive } from '../core/job.js';
+import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import type { JobId } from '../core/units.js';
+import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
+
+import { AgentWatch } from './agent-watch.js';
+
 import { Arrays } from './arrays.js';
+
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
@@ -27,12 +32,13 @@ import {
   type SchedulerStatus,
   worldFailed,
 } from './ports.js';
-import { arrayOfJob, arrayOfPending, rowOfJob, rowOfPending } from './queue-rows.js';
+
+import { arrayOfJob, arrayOfPending, rowOfPending } from './queue-rows.js';
+import { Returns } from './returns.js';
+import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates, type UpdatesOwner } from './updates.js';
 
-/** A launch that failed on our side (directory, store) is tried again after this. */
-const POSTPONED_MS = 5_000;
 /** The record is read whole again after this. */
 const RECORD_EACH_MS = 3_600_000;
 
@@ -47,7 +53,9 @@ export class Leader implements LinkOwner {
   readonly #intake: Intake;
   readonly #kills: Kills;
   readonly #arrays: Arrays;
+  readonly #returns: Returns;
   readonly #cycles: Cycles;
+  readonly #agents: AgentWatch;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
@@ -63,6 +71,10 @@ export class Leader implements LinkOwner {
     this.#options = options;
     this.#book = book;
     this.#steady = new SteadyTime(ports.clock);
+    this.#agents = new AgentWatch(ports, options, {
+      closuresChanged: () => this.#cycles.newWork(),
+      live: () => book.live(),
+    });
     this.#accounting = new Accounting(ports, options);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
@@ -79,6 +91,20 @@ export class Leader implements LinkOwner {
       },
       killWanted: (id) => void this.#kills.act(id),
     });
+    this.#returns = new Returns(
+      ports,
+      options,
+      { queue: this.#queue, steady: this.#steady },
+      {
+        isKnown: (id) => this.#isKnown(id),
+        isKilled: ({ parent }) => {
+          if (parent === undefined || !this.#arrays.isKilled(parent)) return false;
+          void this.#kills.act(parent);
+          return true;
+        },
+        newWork: () => this.#cycles.newWork(),
+      },
+    );
     this.#arrays = new Arrays(
       ports,
       { book, queue: this.#queue },
@@ -96,6 +122,8 @@ export class Leader implements LinkOwner {
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
+      told: (update) => this.#agents.told(update),
+      judged: (job, event, at) => this.#agents.judged(job, event, at),
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
@@ -110,6 +138,7 @@ export class Leader implements LinkOwner {
         queue: this.#queue,
         links: this.#links,
         accounting: this.#accounting,
+        agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
       },
@@ -131,6 +160,7 @@ export class Leader implements LinkOwner {
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
+      await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
       await leader.#readRecord();
     } catch (error) {
@@ -157,9 +187,11 @@ export class Leader implements LinkOwner {
     this.#isReady = false;
     this.#intake.close();
     this.#placing.close();
+    this.#returns.close();
     this.#cycles.close();
     this.#accounting.close();
     this.#kills.close();
+    this.#agents.closures.close();
     for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
@@ -177,6 +209,21 @@ export class Leader implements LinkOwner {
   /** Why a waiting job still waits; undefined when it does not wait here. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
     return this.#obstacles.of(id);
+  }
+
+  /** The agents of the cluster, of whose resources shares are taken. */
+  inventoryTold(inventory: readonly AgentShape[] | null): void {
+    this.#accounting.inventoryTold(inventory);
+  }
+
+  /** How everybody stands. */
+  shares(): ShareFacts {
+    return shareFacts({
+      queue: this.#queue,
+      standings: this.#accounting.standingsAt(this.#ports.clock.now()),
+      policy: this.#ports.policy.name,
+      usage: this.#options.usage,
+    });
   }
 
   /** What web processes elsewhere are told. */
@@ -204,9 +251,18 @@ export class Leader implements LinkOwner {
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 
+  readonly agentsChanged = (): void =>
+    void this.#agents.closures
+      .refresh()
+      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
-    await Promise.all([this.#intake.takeIn(), this.#kills.actOnAll()]);
+    await Promise.all([
+      this.#intake.takeIn(),
+      this.#kills.actOnAll(),
+      this.#agents.closures.refresh(),
+    ]);
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
@@ -226,6 +282,7 @@ export class Leader implements LinkOwner {
   /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
   async #sweep(): Promise<void> {
     try {
+      await this.#agents.closures.refresh();
       await this.#intake.sweep();
       await this.#kills.actOnAll();
       if (!this.#isClosed) this.#updates.sweep();
@@ -254,12 +311,17 @@ export class Leader implements LinkOwner {
     return this.#book.tasksOf(executor);
   }
 
+  staysBeyond(executor: string, agentId: AgentId | null, from: Instant): number {
+    return this.#agents.staysBeyond(executor, agentId, from);
+  }
+
   #carryOut(launches: readonly Launch[]): void {
     if (launches.length === 0) return;
-    for (const { jobId } of launches) {
-      this.#queue.remove(jobId);
-      this.#inHand.add(jobId);
-      this.#arrays.entered(jobId);
+    for (const launch of launches) {
+      this.#queue.remove(launch.jobId);
+      this.#inHand.add(launch.jobId);
+      this.#arrays.entered(launch.jobId);
+      this.#agents.planned(launch);
     }
     const bins = binsOf(launches, this.#links);
     for (const { link, offerIds } of bins) link.book.remove(offerIds);
@@ -269,6 +331,7 @@ export class Leader implements LinkOwner {
   }
 
   #placed(placed: Placed): void {
+    this.#agents.arrived('jobId' in placed ? placed.jobId : placed.job.id);
     switch (placed.kind) {
       case 'intended':
         // Updates may be faster than the answer to the launch: from here on the book alone says who holds the job.
@@ -290,25 +353,14 @@ export class Leader implements LinkOwner {
         if (placed.job?.parent !== undefined) void this.#kills.act(placed.job.parent);
         // A kill came before the intent, or another process changed the record: take it as it is now.
         if (placed.job?.state === 'pending' && placed.job.killWanted === null)
-          this.#requeue(placed.job);
+          this.#returns.take(placed.job);
         else void this.#kills.act(placed.jobId);
         return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
         this.#arrays.left(placed.jobId);
-        this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(placed.jobId));
+        this.#returns.later(placed.jobId);
         return;
-    }
-  }
-
-  async #readAgain(id: JobId): Promise<void> {
-    if (this.#isClosed) return;
-    try {
-      const job = await this.#ports.store.job(id);
-      if (job?.state === 'pending' && !this.#isClosed) this.#requeue(job);
-    } catch (error) {
-      worldFailed(this.#ports, 'postponed job not read; tried again', error, { jobId: id });
-      this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(id));
     }
   }
 
@@ -333,22 +385,12 @@ export class Leader implements LinkOwner {
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);
+      this.#agents.forget(before.placement.taskId);
     }
-    if (job.state === 'pending') this.#requeue(job);
+    if (job.state === 'pending') this.#returns.take(job);
     if (job.state === 'over') {
       const { id, owner, outcome } = job;
       this.#ports.events.emit('job:ended', { jobId: id, owner, outcome: outcome.kind });
     }
-  }
-
-  #requeue(job: Job & { state: 'pending' }): void {
-    if (this.#isKnown(job.id)) return;
-    if (job.parent !== undefined && this.#arrays.isKilled(job.parent)) {
-      void this.#kills.act(job.parent);
-      return;
-    }
-    const notBefore = this.#steady.fromStep(job);
-    this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
-    this.#cycles.newWork();
   }
 }

@@ -1,8 +1,11 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
+
 import { arraySize } from '../core/array.js';
-import { failedHosts, type OpenJob, type PendingJob } from '../core/job.js';
+import type { OpenJob, PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
+import { avoidedBy } from '../core/suspicion.js';
+import type { Instant } from '../core/units.js';
 import type { ArrayEntry } from './arrays.js';
 
 interface Rule {
@@ -10,12 +13,16 @@ interface Rule {
   readonly skipsFailedNodes?: boolean;
 }
 
+interface RuleNow extends Rule {
+  readonly at: Instant;
+}
+
 /** Of a row that the store listed. */
 export const rowOfPending = (row: PendingRow, { skipsFailedNodes = false }: Rule): QueueRow =>
   skipsFailedNodes ? { ...row, avoid: row.failedOn } : row;
 
 /** Of a job that waits again. */
-export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): QueueRow => ({
+export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: RuleNow): QueueRow => ({
   id: job.id,
   owner: job.owner,
   project: job.project,
@@ -24,7 +31,8 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,
-  ...(skipsFailedNodes ? { avoid: failedHosts(job.faults) } : {}),
+  lifespanMs: job.spec.lifespanMs,
+  avoid: avoidedBy(job.faults, { skipsFailedNodes, at }),
 });
 
 /** Of an array that the store listed. */
@@ -34,10 +42,10 @@ export const arrayOfPending = (
 
 /** Of the record of an array. */
 export function arrayOfJob({ id, owner, project, submittedAt, spec }: OpenJob): ArrayEntry {
-  const { needs, constraints, executor, array } = spec;
+  const { needs, constraints, executor, lifespanMs, array } = spec;
   const limit = array?.concurrencyMax ?? null;
   return {
-    row: { id, owner, project, submittedAt, needs, constraints, executor, limit },
+    row: { id, owner, project, submittedAt, needs, constraints, executor, lifespanMs, limit },
     size: array === undefined ? 0 : arraySize(array),
   };
 }

@@ -1,8 +1,9 @@
 /** The scheduler daemon: stands for leadership; while it leads, one `Leader` does the work. */
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster } from '../contracts/cluster.js';
-import { LEASE_STALE_MS } from '../contracts/limits.js';
+import { LEASE_STALE_MS, SHARES_EACH_MS } from '../contracts/limits.js';
 import type { Notices } from '../contracts/notices.js';
+import { SHARES_SETTING, type ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
@@ -74,11 +75,17 @@ export class SchedulerDaemon {
   readonly notices: Notices = {
     submitted: () => this.#leader?.submitted(),
     killWanted: (id) => this.#leader?.killWanted(id),
+    agentsChanged: () => this.#leader?.agentsChanged(),
   };
 
   /** Why a waiting job still waits; undefined when we do not lead, or it does not wait. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
     return this.#leader?.obstacles(id);
+  }
+
+  /** How everybody stands; undefined when we do not lead. */
+  shares(): ShareFacts | undefined {
+    return this.#leader?.shares();
   }
 
   status(): SchedulerStatus {
@@ -127,22 +134,28 @@ export class SchedulerDaemon {
   /** Where others share the store: what they wrote reaches the leader, and how it stands reaches them. */
   #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
     const { changes, log } = this.#ports;
+    const inventory = new Inventory(this.#ports, (told) => leader.inventoryTold(told));
+    if (this.#ports.inventory !== undefined) inventory.start();
+    this.#aside.push(() => inventory.close());
     if (changes === undefined) return;
     const lookAgain = coalesced(() =>
       leader.lookAgain().catch((error: unknown) => {
         log.warn('changes not looked up; the next sweep tries again', { error });
       }),
     );
-    const inventory = new Inventory(this.#ports);
     const bulletins = new Bulletins(this.#ports, () =>
       isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined,
     );
-    inventory.start();
+    const shares = new Bulletins(this.#ports, sharesOf(leader, isOurs), {
+      setting: SHARES_SETTING,
+      eachMs: SHARES_EACH_MS,
+    });
     bulletins.start();
+    shares.start();
     this.#aside.push(
       changes.watch(lookAgain),
       () => bulletins.close(),
-      () => inventory.close(),
+      () => shares.close(),
     );
   }
 
@@ -153,4 +166,16 @@ export class SchedulerDaemon {
     for (const end of this.#aside.splice(0)) end();
     await leader?.stop(how);
   }
+}
+
+/** Told again and again while anything goes on; of an idle cluster once, for that costs a write. */
+function sharesOf(leader: Leader, isOurs: () => boolean): () => ShareFacts | undefined {
+  let wasIdle = false;
+  return () => {
+    const { pending, live } = leader.status();
+    const isIdle = pending === 0 && live === 0;
+    if (!isOurs() || (isIdle && wasIdle)) return undefined;
+    wasIdle = isIdle;
+    return leader.shares();
+  };
 }

@@ -43,7 +43,8 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store, inventory }),
+      inventory,
+      ...(isAlone ? {} : { changes: store }),
     },
     {
       installation,
@@ -53,6 +54,7 @@ export async function startDaemon(
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,
       modeOf: () => modeOf(config, node),
       containers: {

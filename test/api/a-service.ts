@@ -16,6 +16,7 @@ import { SILENT } from '../../src/contracts/log.js';
 import type { Host } from '../../src/contracts/plugin.js';
 import type { Raw } from '../../src/contracts/reader.js';
 import type { Store } from '../../src/contracts/store.js';
+import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
@@ -39,6 +40,8 @@ export interface AService {
   readonly directory: string;
   readonly noticed: JobId[];
   readonly killsNoticed: JobId[];
+  /** How often agents were said to have changed. */
+  readonly agentsNoticed: { readonly count: number };
   /** Moves the clock. */
   readonly later: (ms: number) => void;
   /** Signed in as alice unless told. */
@@ -86,19 +89,24 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   let now: Instant = NOW;
   const noticed: JobId[] = [];
   const killsNoticed: JobId[] = [];
+  const agentsNoticed = { count: 0 };
   const deps: ApiDeps = {
     ...dullDeps(store, directory, options),
     clock: { now: () => now, monotonicMs: () => now },
     notices: {
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
+      agentsChanged: () => {
+        agentsNoticed.count += 1;
+      },
     },
     ...options.deps,
   };
   const later = (ms: number): void => {
     now = instant(now + ms);
   };
-  return { deps, store, keys, directory, noticed, killsNoticed, later, ...askers(deps, keys) };
+  const heard = { noticed, killsNoticed, agentsNoticed };
+  return { deps, store, keys, directory, ...heard, later, ...askers(deps, keys) };
 }
 
 /** Three accounts, all with a home that is there; root is the administrator. */
@@ -143,6 +151,8 @@ function dullDeps(
     executorFeatures: ['kill'],
     inventory: () => null,
     obstacles: () => undefined,
+    policy: fairshare(),
+    shares: async () => undefined,
     notReady: () => [],
     metrics: new Registry(),
     pages: null,

@@ -136,6 +136,7 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
         notBefore: null,
         isKillWanted: true,
         failedOn: [],
+        lifespanMs: null,
       },
     ]);
   });

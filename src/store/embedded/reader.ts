@@ -115,7 +115,9 @@ export class Reader {
       case 'list':
         return this.#list(call.ask);
       case 'counts':
-        return call.ask === null ? statements.counts.all() : statements.countsOf.all(call.ask);
+        return countsIn(
+          call.ask === null ? statements.counts.all() : statements.countsOf.all(call.ask),
+        );
       case 'pending':
         return statements.pending.all(call.ask.after, call.ask.limit);
       case 'sweep': {
@@ -201,6 +203,13 @@ function filtersOf(query: JobQuery): readonly (readonly [claim: string, value: V
   if (query.owner !== undefined) filters.push(['owner = ?', query.owner]);
   if (query.project !== undefined) filters.push(['project = ?', query.project]);
   return filters;
+}
+
+/** States in which there are none are named, too. */
+function countsIn(rows: readonly Row[]): Readonly<Record<JobState, number>> {
+  const counts = Object.fromEntries(JOB_STATES.map((state) => [state, 0]));
+  for (const [state, count] of rows) counts[String(state)] = Number(count);
+  return counts as Record<JobState, number>;
 }
 
 /** libsql gives a text that was cast to bytes as a Buffer. */

@@ -71,6 +71,7 @@ export interface Writes {
   beatLease: { ask: Lease; answer: Lease | undefined };
   freeLease: { ask: Lease; answer: undefined };
   putSetting: { ask: { readonly name: string; readonly value: string }; answer: undefined };
+  dropSetting: { ask: string; answer: undefined };
   putUser: { ask: { readonly id: string; readonly document: string }; answer: undefined };
   deleteUser: { ask: string; answer: boolean };
   putProject: { ask: { readonly id: string; readonly document: string }; answer: undefined };
@@ -89,7 +90,7 @@ export interface Reads {
   madeCounts: { ask: readonly number[]; answer: readonly Row[] };
   scripts: { ask: readonly number[]; answer: readonly (readonly [id: number, script: string])[] };
   list: { ask: JobQuery & { readonly limit: number }; answer: readonly Row[] };
-  counts: { ask: string | null; answer: readonly Row[] };
+  counts: { ask: string | null; answer: Readonly<Record<JobState, number>> };
   pending: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   /** Ids of waiting jobs submitted at `since` or later. */
   sweep: {

@@ -32,7 +32,6 @@ import { textOf } from './reader.js';
 import type { Reads, StepResult, Writes } from './requests.js';
 import {
   dayUseOf,
-  JOB_STATES,
   jobOf,
   pendingRowsOf,
   prioritiesOf,
@@ -178,14 +177,8 @@ class EmbeddedStore implements Store {
     return this.#readableJobs(await this.#reader.call('list', { ...query, limit }));
   }
 
-  async counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
-    const counts = Object.fromEntries(JOB_STATES.map((state) => [state, 0])) as Record<
-      JobState,
-      number
-    >;
-    for (const [state, count] of await this.#reader.call('counts', owner ?? null))
-      counts[state as JobState] = Number(count);
-    return counts;
+  counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
+    return this.#reader.call('counts', owner ?? null);
   }
 
   async pending(query: {
@@ -289,6 +282,15 @@ class EmbeddedStore implements Store {
     return this.#writer.call('putSetting', { name, value });
   }
 
+  async settings(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const rows = this.#read((point) => point.settings(prefix));
+    return new Map(rows.map(([name, value]) => [String(name), textOf(value)]));
+  }
+
+  dropSetting(name: string): Promise<void> {
+    return this.#writer.call('dropSetting', name);
+  }
+
   async user(id: UserId): Promise<UserRecord | undefined> {
     const row = this.#read((point) => point.user(id));
     return row === undefined ? undefined : readable(() => userOf(id, String(row[0])));
@@ -352,7 +354,7 @@ class EmbeddedStore implements Store {
     await Promise.all([reader, writer]);
   }
 
-  #read(question: (point: PointReader) => Row | undefined): Row | undefined {
+  #read<Answer>(question: (point: PointReader) => Answer): Answer {
     if (this.#closing !== undefined)
       throw errorOf({ because: 'closed', detail: 'the store is closed', stack: '' });
     try {
