@@ -5,6 +5,7 @@ import type { JobStore } from '../contracts/store.js';
 import { arraySize, memberId, placeOf } from '../core/array.js';
 import { type ArrayCensus, censusOf, isArray } from '../core/array-life.js';
 import type { Job, JobState } from '../core/job.js';
+import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
 
 /** @throws ServiceError `wrong-state` when the job is no array */
@@ -31,6 +32,22 @@ export const censusOfJob = async (
   deps: { readonly store: Pick<JobStore, 'madeCounts'> },
   job: Job,
 ): Promise<ArrayCensus | undefined> => (await censusesOf(deps, [job])).get(job.id);
+
+/**
+ * That its array is at its limit, if this is why a job waits; undefined: it is not, or the job is in no such array. The
+ * leader of another process tells of shapes only.
+ */
+export async function limitOf(
+  { store }: { readonly store: Pick<JobStore, 'madeCounts' | 'job'> },
+  job: Job,
+): Promise<readonly Obstacle[] | undefined> {
+  const limit = job.spec.array?.concurrencyMax ?? null;
+  if (limit === null || (job.state !== 'pending' && job.state !== 'open')) return undefined;
+  const array = job.parent === undefined ? job : await store.job(job.parent);
+  if (array?.state !== 'open') return undefined;
+  const running = (await censusOfJob({ store }, array))?.live ?? 0;
+  return running < limit ? undefined : [{ code: 'array-limit', running, limit }];
+}
 
 export interface MembersQuery {
   /** The place of the first one, counted from 0. */

@@ -40,7 +40,7 @@ function describe(obstacle: Obstacle): string {
     case 'other-executor':
       return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
     case 'array-limit':
-      return `${obstacle.running} members of the array run, ${obstacle.limit} may`;
+      return `${obstacle.running} running, ${obstacle.limit} may at a time`;
     case 'maintenance':
       return `${agents(obstacle.agents)} before a maintenance window that begins at ${time(obstacle.from)}`;
     case 'drained':

@@ -155,6 +155,18 @@ t.test('a large array lists no ids; its pages do', async (t) => {
   );
 });
 
+t.test('a member that waits for the limit of its array says so', async (t) => {
+  const service = await aService(t);
+  const id = await submitArray(service, '1:3%1');
+  t.equal((await taskOf(service, id + 2)).status.reason, null);
+  const epoch = await leader(service.store);
+  const first = await pendingJob(service.store, jobId(id + 1));
+  await service.store.advance(epoch, [stepTo(first, launched(first))]);
+  const reason = 'Its array is at its limit: 1 running, 1 may at a time';
+  t.equal((await taskOf(service, id + 2)).status.reason, reason);
+  t.equal((await taskOf(service, id)).status.reason, reason, 'the array itself, too');
+});
+
 t.test('members by page and by state', async (t) => {
   const service = await aService(t);
   const id = await submitArray(service, '1:6');

@@ -4,7 +4,7 @@ import { unreachable } from '../../core/assert.js';
 import { readJson } from '../body.js';
 import { type Context, queryFlag } from '../context.js';
 import type { ApiDeps } from '../deps.js';
-import { censusOfJob } from '../members.js';
+import { censusOfJob, limitOf } from '../members.js';
 import type { Routes } from '../routes.js';
 import { readIdempotencyKey, readSubmission } from '../submission.js';
 import { extrasOf, jobToWire, statusToWire } from '../wire.js';
@@ -19,7 +19,9 @@ export function taskRoutes(routes: Routes): void {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
     const census = await censusOfJob(deps, job);
-    context.body = jobToWire(job, { script, ...extras(job), census });
+    const told = extras(job);
+    const obstacles = (await limitOf(deps, job)) ?? told.obstacles;
+    context.body = jobToWire(job, { script, ...told, obstacles, census });
   });
 
   router.get('/task/:id/status', async (context) => {

@@ -26,7 +26,8 @@ export function JobPage({ api, id }: { api: Api; id: number }) {
     const state = await api.state(id, signal);
     // The whole document has the script in it: asked for only when something changed, or reasons may.
     const isWaiting = state === 'pending' || state === 'launching';
-    if (known.current === null || known.current.state !== state || isWaiting)
+    const isArray = known.current?.array != null;
+    if (known.current === null || known.current.state !== state || isWaiting || isArray)
       known.current = await api.job(id, signal);
     return { value: known.current, isLast: isEnd(known.current.state) };
   });
