@@ -117,6 +117,7 @@ const aJob = (n: number, gpus: number): NewJob => ({
     ports: [],
     executor: null,
     systemRetriesMax: 2,
+    retries: [],
     lifespanMs: null,
     asked: {},
   },

@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { definePlugin } from '../src/contracts/plugin.js';
 import type { FileStorage, JobDirectoryOrder, PlacedFile } from '../src/contracts/storage.js';
 import type { Identity } from '../src/core/job.js';
-import { exitFile } from '../src/core/wrapper.js';
+import { ERROR_FILE, exitFile, formerOutput, LOG_FILE } from '../src/core/wrapper.js';
 
 const EXIT_FILE_BYTES_MAX = 16;
+const NOT_KEPT: ReadonlySet<string> = new Set(['ENOENT', 'EISDIR', 'ENOTDIR', 'ENOTEMPTY']);
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /** Digits in pieces of two: 72 → 72/task, 123 → 12/3/task. */
@@ -29,6 +30,9 @@ async function prepare(root: string, order: JobDirectoryOrder): Promise<string> 
     return directory;
   }
   await takeOver(directory, order.identity);
+  if (order.launch > 1)
+    for (const name of [LOG_FILE, ERROR_FILE])
+      await keepOutput(directory, name, formerOutput(name, order.launch - 1));
   for (const file of order.files) await replaceFile(directory, file, order.identity);
   return directory;
 }
@@ -51,6 +55,20 @@ async function takeOver(directory: string, identity: Identity): Promise<void> {
   // A crash before it was given away leaves it with us: that is repaired; anybody else's is refused.
   if (found.uid === process.getuid?.()) await chown(directory, identity.uid, identity.gid);
   else if (found.uid !== identity.uid) throw new Error(`${directory} belongs to uid ${found.uid}`);
+}
+
+/**
+ * Renames, so that nothing is copied and no link followed. Processes of a lost agent that still live go on writing into
+ * what is theirs.
+ */
+async function keepOutput(directory: string, name: string, kept: string): Promise<void> {
+  try {
+    await rename(join(directory, name), join(directory, kept));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Nothing was written; or the job has made a directory of one of these names, and does without.
+    if (code === undefined || !NOT_KEPT.has(code)) throw error;
+  }
 }
 
 /** Writes beside and renames: a link that the job left under that name is replaced, never followed. */

@@ -11,6 +11,7 @@ import { projectId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
+import { readRetries } from './retries.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
 /** Something the user should know about an accepted job. */
@@ -69,6 +70,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     executor,
     lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
+    retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],
       notifyEmail: task.notify?.email ?? false,
@@ -283,9 +285,13 @@ function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: 
 
 /** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */
 function digestOf(spec: JobSpec, script: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify(spec))
-    .update('\0')
-    .update(script)
-    .digest('hex');
+  const { retries, ...rest } = spec;
+  return (
+    createHash('sha256')
+      // Without rules as before there were any: a submission that is repeated after an upgrade is still the same.
+      .update(JSON.stringify(retries.length === 0 ? rest : spec))
+      .update('\0')
+      .update(script)
+      .digest('hex')
+  );
 }

@@ -1,6 +1,6 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import { FAILOVER_TIMEOUT_MS, OWN_RETRIES_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
 import type { Range, Reader } from '../contracts/reader.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 
@@ -179,6 +179,11 @@ const JOBS = {
   ),
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
+  ),
+  'retry.max': integer(
+    10,
+    { min: 0, max: OWN_RETRIES_MAX },
+    'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
   ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(

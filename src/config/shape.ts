@@ -41,6 +41,7 @@ export function shape(
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
+      ownRetriesMax: values['retry.max'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,

@@ -90,6 +90,8 @@ export interface JobsConfig {
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;
+  /** Launches that a job's rules on its own ends may grant, together. */
+  readonly ownRetriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
   readonly refusesImpossible: boolean;

@@ -37,10 +37,13 @@ export interface PendingRow {
   readonly owner: UserId;
   readonly project: ProjectId;
   readonly submittedAt: Instant;
+  /** Of the next launch: what was asked, with the memory that was granted since. */
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
   readonly notBefore: Instant | null;
+  /** Length of the pause that ends at `notBefore`; 0 for none. */
+  readonly pauseMs: number;
   readonly isKillWanted: boolean;
   /** Hosts of launches that the system's faults ended. */
   readonly failedOn: readonly string[];
@@ -74,7 +77,7 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
-/** What the jobs of one account used that ended within a window: plain sums, durations from start to end. */
+/** What the launches of one account used that ended within a window: plain sums, durations from start to end. */
 export interface AccountUse {
   readonly owner: UserId;
   readonly project: ProjectId;
@@ -118,8 +121,9 @@ export interface JobStore {
    */
   live(): Promise<readonly LiveJob[]>;
   /**
-   * Use by account of the jobs that started, ran for a while and ended, the end not before `since`. Those that were
-   * given up count as nothing: it was the system's fault. The leader settles by the same rule.
+   * Use by account of the jobs that started, ran for a while and ended, the end not before `since`; and of the launches
+   * that failed by themselves and were followed by another, whatever state their job is in. Jobs that were given up count
+   * as nothing: it was the system's fault. The leader settles by the same rule.
    */
   used(since: Instant): Promise<readonly AccountUse[]>;
   /** Jobs not over whose kill is wanted. */

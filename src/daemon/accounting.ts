@@ -8,10 +8,13 @@ import { FAIRSHARE_OPTIONS } from '../core/fairshare.js';
 import type { LiveJob } from '../core/job.js';
 import type { Standing, Standings, Sums } from '../core/policy.js';
 import type { Needs } from '../core/resources.js';
+import { needsOf } from '../core/retry.js';
 import type { ProjectId, UserId } from '../core/units.js';
 
 /** Everybody is due the same until priorities can be set. */
 const PRIO_MIDDLE = 50;
+
+type Charged = Pick<LiveJob, 'owner' | 'project' | 'spec' | 'retried'>;
 
 interface Amount {
   timeMs: number;
@@ -38,17 +41,15 @@ export class Accounting implements Standings {
   }
 
   /** A job was placed: counted at once, with a duration in advance. */
-  charge({ owner, project, spec }: Pick<LiveJob, 'owner' | 'project' | 'spec'>): void {
-    this.#add(owner, project, amount(spec.needs, FAIRSHARE_OPTIONS.advanceMs), 1);
+  charge(job: Charged): void {
+    this.#add(job.owner, job.project, amount(needsOf(job), FAIRSHARE_OPTIONS.advanceMs), 1);
   }
 
   /** The advance is replaced by what was really used; nothing, if the system failed. */
-  settle(
-    { owner, project, spec }: Pick<LiveJob, 'owner' | 'project' | 'spec'>,
-    usedMs: number,
-  ): void {
-    this.#add(owner, project, amount(spec.needs, FAIRSHARE_OPTIONS.advanceMs), -1);
-    if (usedMs > 0) this.#add(owner, project, amount(spec.needs, usedMs), 1);
+  settle(job: Charged, usedMs: number): void {
+    const { owner, project } = job;
+    this.#add(owner, project, amount(needsOf(job), FAIRSHARE_OPTIONS.advanceMs), -1);
+    if (usedMs > 0) this.#add(owner, project, amount(needsOf(job), usedMs), 1);
   }
 
   user(id: UserId): Standing | undefined {

@@ -64,7 +64,7 @@ export class Leader implements LinkOwner {
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        const notBefore = this.#steady.fromRecord(row.notBefore);
+        const notBefore = this.#steady.fromRecord(row);
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },
@@ -304,7 +304,7 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const notBefore = this.#steady.fromStep(job.notBefore);
+    const notBefore = this.#steady.fromStep(job);
     this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
     this.#cycles.newWork();
   }

@@ -20,7 +20,7 @@ export interface SchedulerPorts {
   readonly policy: Policy;
   /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
   readonly changes?: ChangeFeed;
-  /** The cluster's kinds of agents, for web processes elsewhere; null when it does not tell. Never rejects. */
+  /** The cluster's kinds of agents, also for web processes elsewhere; null when it does not tell. Never rejects. */
   readonly inventory?: () => Promise<readonly AgentShape[] | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;

@@ -2,6 +2,7 @@
 import type { PendingRow } from '../contracts/store.js';
 import type { PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
+import { needsOf } from '../core/retry.js';
 
 interface Rule {
   /** Launches pass over hosts on which the job has failed before; absent: no. */
@@ -18,7 +19,7 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
-  needs: job.spec.needs,
+  needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,

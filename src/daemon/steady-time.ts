@@ -1,12 +1,16 @@
 /**
  * Time for pauses before a next launch. The record says by some wall clock until when a job waits, but that clock may have
  * jumped since, and may have been another machine's. Here the clock of the term's start is carried on by the monotonic
- * one, and a pause that the record tells of is kept whole: too late costs seconds, too early starts a job beside its
- * former processes.
+ * one, and no pause gets longer than it was meant: too late costs time, too early starts a job beside its former
+ * processes.
  */
 import type { Clock } from '../contracts/clock.js';
 import { LOST_GRACE_MS } from '../contracts/limits.js';
+import type { PendingJob } from '../core/job.js';
 import { type Instant, instant } from '../core/units.js';
+
+/** As a job that waits keeps it. */
+export type Pause = Pick<PendingJob, 'notBefore' | 'pauseMs'>;
 
 export class SteadyTime {
   readonly #clock: Clock;
@@ -22,14 +26,20 @@ export class SteadyTime {
   }
 
   /** The end of a pause that this term has just written. */
-  fromStep(notBefore: Instant | null): Instant | null {
+  fromStep({ notBefore, pauseMs }: Pause): Instant | null {
     if (notBefore === null) return null;
     const leftMs = notBefore - this.#clock.now();
-    return instant(this.now() + Math.min(Math.max(0, leftMs), LOST_GRACE_MS));
+    return instant(this.now() + Math.min(Math.max(0, leftMs), pauseMs));
   }
 
-  /** The end of a pause that was found in the record: nobody knows how much of it has passed. */
-  fromRecord(notBefore: Instant | null): Instant | null {
-    return notBefore === null ? null : instant(this.now() + LOST_GRACE_MS);
+  /**
+   * The end of a pause that was found in the record: nobody knows how much of it has passed. As much as dying processes
+   * may need is kept whole; of a longer one the wall clock may say what is left.
+   */
+  fromRecord({ notBefore, pauseMs }: Pause): Instant | null {
+    if (notBefore === null) return null;
+    const leftMs = notBefore - this.#clock.now();
+    const leastMs = Math.min(pauseMs, LOST_GRACE_MS);
+    return instant(this.now() + Math.min(Math.max(leastMs, leftMs), pauseMs));
   }
 }

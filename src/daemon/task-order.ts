@@ -4,6 +4,7 @@ import { KILL_GRACE_MS } from '../contracts/limits.js';
 import type { JobDirectoryOrder } from '../contracts/storage.js';
 import { assert } from '../core/assert.js';
 import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
+import { needsOf } from '../core/retry.js';
 import { parseTaskId } from '../core/units.js';
 import { SCRIPT_FILE, WRAPPER_FILE, wrapperScript } from '../core/wrapper.js';
 
@@ -25,7 +26,7 @@ export function directoryOrder(
   const files = [{ name: SCRIPT_FILE, content: script, mode: 0o755 }];
   if (mode === 'container')
     files.push({ name: WRAPPER_FILE, content: wrapperScript(launch), mode: 0o755 });
-  return { id: job.id, identity: job.identity, files };
+  return { id: job.id, launch, identity: job.identity, files };
 }
 
 /** The environment of a job, whole: nothing of the service's reaches it. */
@@ -78,7 +79,7 @@ export function taskOrder(
     name: job.spec.name,
     agentId: placement.agentId,
     role,
-    needs: job.spec.needs,
+    needs: needsOf(job),
     ports: placement.ports,
     containerPorts: job.spec.ports,
     image: isContainer ? job.spec.image : null,

@@ -43,7 +43,8 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
-      ...(isAlone ? {} : { changes: store, inventory }),
+      inventory,
+      ...(isAlone ? {} : { changes: store }),
     },
     {
       installation,

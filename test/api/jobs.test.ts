@@ -5,6 +5,7 @@ import { ServiceError } from '../../src/contracts/errors.js';
 import type { Raw } from '../../src/contracts/reader.js';
 import type { Store } from '../../src/contracts/store.js';
 import type { Job, Outcome, PendingJob } from '../../src/core/job.js';
+import { NEVER_RETRIED } from '../../src/core/retry.js';
 import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
 import { ALICE, AT, aSpec, BOB, ended, launched, started } from '../store/a-job.js';
 import { aService, aTask, lead } from './a-service.js';
@@ -18,11 +19,13 @@ const PENDING: PendingJob = {
   submittedAt: AT,
   launches: 0,
   faults: [],
+  retried: NEVER_RETRIED,
   directory: null,
   killWanted: null,
   version: 1,
   state: 'pending',
   notBefore: null,
+  pauseMs: 0,
 };
 const LAUNCHING = launched(PENDING);
 const RUNNING = started(LAUNCHING);

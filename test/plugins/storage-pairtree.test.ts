@@ -43,7 +43,7 @@ t.test(
   async (t) => {
     const { storage } = open(t);
     const files = [{ name: 'cmd.sh', content: 'echo hi\n', mode: 0o755 }];
-    const directory = await storage.prepare({ id: jobId(12), identity, files });
+    const directory = await storage.prepare({ id: jobId(12), launch: 1, identity, files });
     const stat = statSync(directory);
     t.same([stat.mode & 0o777, stat.uid], [0o700, identity.uid]);
     t.equal(readFileSync(join(directory, 'cmd.sh'), 'utf8'), 'echo hi\n');
@@ -57,6 +57,7 @@ t.test(
     const { storage, root } = open(t);
     const order = {
       id: jobId(7),
+      launch: 1,
       identity,
       files: [{ name: 'cmd.sh', content: 'new\n', mode: 0o755 }],
     };
@@ -78,7 +79,7 @@ t.test(
   'the exit file of a launch is read; links, large files and others’ launches are not',
   async (t) => {
     const { storage } = open(t);
-    const directory = await storage.prepare({ id: jobId(9), identity, files: [] });
+    const directory = await storage.prepare({ id: jobId(9), launch: 1, identity, files: [] });
     t.equal(await storage.exitFile(directory, 1), undefined, 'not there yet');
     writeFileSync(join(directory, 'god.exit-1'), '3\n');
     t.equal(await storage.exitFile(directory, 1), '3\n');

@@ -23,7 +23,9 @@ import {
   type JobState,
   type KillWanted,
   type LiveJob,
+  type OwnFailure,
 } from '../../src/core/job.js';
+import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
 import { type Instant, type JobId, jobId, type UserId } from '../../src/core/units.js';
 
 /** What several handles, as those of several processes, share. */
@@ -313,10 +315,12 @@ function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
     state: 'pending',
     launches: 0,
     faults: [],
+    retried: NEVER_RETRIED,
     directory: null,
     killWanted: null,
     version: 1,
     notBefore: null,
+    pauseMs: 0,
   });
   return { kind: 'stored', id };
 }
@@ -342,26 +346,37 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
-  needs: job.spec.needs,
+  needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,
+  pauseMs: job.pauseMs,
   isKillWanted: job.killWanted !== null,
   failedOn: job.faults.map(({ host }) => host),
 });
 
+/** What ran and ended by itself, with the memory that it had. */
+function launchesOf(job: Job): readonly Pick<OwnFailure, 'startedAt' | 'at' | 'memMb'>[] {
+  const { failures } = job.retried;
+  if (job.state !== 'over' || job.startedAt === null || job.outcome.kind === 'gaveUp')
+    return failures;
+  const { startedAt, endedAt } = job;
+  return [...failures, { startedAt, at: endedAt, memMb: needsOf(job).memMb }];
+}
+
 function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
   const sums = new Map<string, { -readonly [Key in keyof AccountUse]: AccountUse[Key] }>();
   for (const job of jobs) {
-    if (job.state !== 'over' || job.endedAt < since || job.startedAt === null) continue;
-    if (job.endedAt <= job.startedAt || job.outcome.kind === 'gaveUp') continue;
     const { owner, project, spec } = job;
-    const key = JSON.stringify([owner, project]);
-    const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
-    sum.timeMs += job.endedAt - job.startedAt;
-    sum.cpuMilli += spec.needs.cpuMilli;
-    sum.memMb += spec.needs.memMb;
-    sums.set(key, sum);
+    for (const { startedAt, at, memMb } of launchesOf(job)) {
+      if (at < since || at <= startedAt) continue;
+      const key = JSON.stringify([owner, project]);
+      const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
+      sum.timeMs += at - startedAt;
+      sum.cpuMilli += spec.needs.cpuMilli;
+      sum.memMb += memMb;
+      sums.set(key, sum);
+    }
   }
   return [...sums.values()];
 }

@@ -9,6 +9,10 @@ import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
 const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id)`;
+/** A damaged document counts as an empty one. */
+const READABLE = ['life', 'shape']
+  .map((name) => `CASE WHEN json_valid(${name}) THEN ${name} ELSE '{}' END AS ${name}`)
+  .join(', ');
 const AMONG = 'IN (SELECT value FROM json_each(?))';
 
 const prepareAll = (database: Database) => ({
@@ -44,13 +48,18 @@ const prepareAll = (database: Database) => ({
   used: database.prepare(
     `SELECT owner, project, sum(ended_at - started_at), sum(cpu_milli), sum(mem_mb)
      FROM (
-       SELECT owner, project, ended_at,
-         CASE WHEN json_valid(life) THEN json_extract(life, '$.startedAt') END AS started_at,
-         CASE WHEN json_valid(life) THEN json_extract(life, '$.outcome.kind') END AS outcome,
-         CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.cpuMilli') END AS cpu_milli,
-         CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.memMb') END AS mem_mb
-       FROM jobs INDEXED BY jobs_ended
-       WHERE state = 'over' AND ended_at >= ?)
+       SELECT owner, project, ended_at, life ->> '$.startedAt' AS started_at,
+         life ->> '$.outcome.kind' AS outcome, shape ->> '$.needs.cpuMilli' AS cpu_milli,
+         coalesce(life ->> '$.retried.memMbGranted', shape ->> '$.needs.memMb') AS mem_mb
+       FROM (SELECT owner, project, ended_at, ${READABLE}
+             FROM jobs INDEXED BY jobs_ended WHERE state = 'over' AND ended_at >= ?1)
+       UNION ALL
+       SELECT owner, project, failure.value ->> '$.at', failure.value ->> '$.startedAt',
+         'exited', shape ->> '$.needs.cpuMilli', failure.value ->> '$.memMb'
+       FROM (SELECT owner, project, ${READABLE}
+             FROM jobs INDEXED BY jobs_retried WHERE retried_at >= ?1) AS retried,
+         json_each(retried.life, '$.retried.failures') AS failure
+       WHERE failure.value ->> '$.at' >= ?1)
      WHERE ended_at > started_at AND outcome <> 'gaveUp'
      GROUP BY owner, project`,
   ),

@@ -28,6 +28,7 @@ export interface StepColumns {
   readonly launches: number;
   readonly notBefore: number | null;
   readonly endedAt: number | null;
+  readonly retriedAt: number | null;
   readonly life: string;
 }
 

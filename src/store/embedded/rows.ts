@@ -1,4 +1,6 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
+
+import { LOST_GRACE_MS } from '../../contracts/limits.js';
 import type { JobStep, NewJob, PendingRow, UserRecord } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import type {
@@ -11,9 +13,11 @@ import type {
   KillWanted,
   Outcome,
   Placement,
+  Retried,
   SystemFault,
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
+import { grantedNeeds, NEVER_RETRIED } from '../../core/retry.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import type { StepColumns, SubmissionColumns } from './requests.js';
 import type { Row } from './sqlite.js';
@@ -51,6 +55,10 @@ export const PENDING_COLUMNS =
 /** What changes during a job's life and no query asks for. */
 interface LifeDocument {
   readonly faults: readonly SystemFault[];
+  /** Absent: never retried, as in records of former versions. */
+  readonly retried?: Retried;
+  /** Of a job that waits; absent: see `pauseOf`. */
+  readonly pauseMs?: number;
   readonly directory: string | null;
   readonly placement?: Placement | null;
   readonly startedAt?: Instant | null;
@@ -104,32 +112,34 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     launches: to.launches,
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
+    retriedAt: to.retried.failures.at(-1)?.at ?? null,
     life: JSON.stringify(lifeOf(to)),
   };
 }
 
 function lifeOf(job: Job): LifeDocument {
-  const { faults, directory } = job;
+  const { faults, retried, directory } = job;
+  const kept = { faults, directory, ...(isRetried(retried) ? { retried } : {}) };
   switch (job.state) {
     case 'pending':
-      return { faults, directory };
+      return { ...kept, pauseMs: job.pauseMs };
     case 'launching':
-      return { faults, directory, placement: job.placement };
+      return { ...kept, placement: job.placement };
     case 'running': {
       const { placement, startedAt, container } = job;
-      return { faults, directory, placement, startedAt, container };
+      return { ...kept, placement, startedAt, container };
     }
     case 'killing': {
       const { placement, startedAt, container, killWanted } = job;
-      return { faults, directory, placement, startedAt, container, killWanted };
+      return { ...kept, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
-      return { faults, directory, placement, startedAt, container, since };
+      return { ...kept, placement, startedAt, container, since };
     }
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
-      return { faults, directory, placement, startedAt, container, outcome };
+      return { ...kept, placement, startedAt, container, outcome };
     }
     default:
       return unreachable(job);
@@ -160,6 +170,7 @@ function assembled(row: Row): Job {
     submittedAt: instant(Number(submittedAt)),
     launches: Number(launches),
     faults: present(life.faults),
+    retried: life.retried ?? NEVER_RETRIED,
     directory: life.directory,
     killWanted:
       killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
@@ -168,7 +179,12 @@ function assembled(row: Row): Job {
   const known = state as JobState;
   switch (known) {
     case 'pending':
-      return { ...asked, state: known, notBefore: instantOrNull(notBefore) };
+      return {
+        ...asked,
+        state: known,
+        notBefore: instantOrNull(notBefore),
+        pauseMs: pauseOf(life, notBefore),
+      };
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
     case 'running':
@@ -205,7 +221,18 @@ function assembled(row: Row): Job {
 }
 
 /** Records of former versions lack what was added since. */
-const completed = (spec: JobSpec): JobSpec => ({ ...spec, lifespanMs: spec.lifespanMs ?? null });
+const completed = (spec: JobSpec): JobSpec => ({
+  ...spec,
+  lifespanMs: spec.lifespanMs ?? null,
+  retries: spec.retries ?? [],
+});
+
+/** Former versions wrote only when a pause ends; none was longer than this. */
+const pauseOf = (life: LifeDocument | null, notBefore: unknown): number =>
+  life?.pauseMs ?? (notBefore === null ? 0 : LOST_GRACE_MS);
+
+const isRetried = ({ failures, memMbGranted, refusals }: Retried): boolean =>
+  failures.length > 0 || memMbGranted !== null || refusals > 0;
 
 const held = (life: LifeDocument) => ({
   placement: present(life.placement),
@@ -243,19 +270,23 @@ export function pendingRowsOf(
     project,
     executor,
     text,
-    life,
+    lifeText,
   ] of rows) {
     try {
+      const life = lifeText === null ? null : lifeIn(String(lifeText));
+      const { needs, constraints } = shapeOf(String(text), shapes);
       answers.push({
         id: jobId(Number(id)),
         owner: userId(String(owner)),
         project: projectId(String(project)),
         submittedAt: instant(Number(submittedAt)),
-        ...shapeOf(String(text), shapes),
+        needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
+        constraints,
         executor: executor === null ? null : String(executor),
         notBefore: instantOrNull(notBefore),
+        pauseMs: pauseOf(life, notBefore),
         isKillWanted: isKillWanted === 1,
-        failedOn: life === null ? NOWHERE : failedOn(String(life)),
+        failedOn: life === null ? NOWHERE : present(life.faults).map(({ host }) => host),
       });
     } catch (cause) {
       broken(new UnreadableRecord(Number(id), { cause }));
@@ -266,8 +297,7 @@ export function pendingRowsOf(
 
 const NOWHERE: readonly string[] = [];
 
-const failedOn = (life: string): readonly string[] =>
-  present((JSON.parse(life) as LifeDocument).faults).map(({ host }) => host);
+const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
 
 function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);

@@ -51,6 +51,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   "CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 'over'",
+  // When the latest launch ended that failed by itself and was followed by another: its use counts while the job goes on.
+  `
+  ALTER TABLE jobs ADD COLUMN retried_at INTEGER;
+  CREATE INDEX jobs_retried ON jobs (retried_at) WHERE retried_at IS NOT NULL;
+  `,
 ];
 
 /**

@@ -26,8 +26,8 @@ const prepareAll = (database: Database) => ({
   putSubmission: database.prepare('INSERT INTO submissions VALUES (?, ?, ?)'),
   // Never touches kill_wanted_*: these columns belong to the web processes.
   step: database.prepare(
-    `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?, life = ?,
-                     version = version + 1
+    `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?,
+                     retried_at = ?, life = ?, version = version + 1
      WHERE id = ? AND state = ? AND launches = ? AND (? = 0 OR kill_wanted_by IS NULL)
      RETURNING version`,
   ),
@@ -173,6 +173,7 @@ export class Writer {
       step.launches,
       step.notBefore,
       step.endedAt,
+      step.retriedAt,
       step.life,
       step.id,
       step.fromState,
