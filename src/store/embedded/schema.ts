@@ -56,6 +56,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE jobs ADD COLUMN retried_at INTEGER;
   CREATE INDEX jobs_retried ON jobs (retried_at) WHERE retried_at IS NOT NULL;
   `,
+  'CREATE TABLE projects (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID',
 ];
 
 /**
