@@ -1,6 +1,7 @@
 import {
   chmodSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -50,6 +51,32 @@ t.test(
     t.same(statSync(join(directory, 'cmd.sh')).mode & 0o777, 0o755);
   },
 );
+
+t.test('the output of a former launch is kept, whatever the job has put in its way', async (t) => {
+  const { storage, root } = open(t);
+  const order = (launch: number) => ({ id: jobId(8), launch, identity, files: [] });
+  const directory = await storage.prepare(order(1));
+  const path = (name: string) => join(directory, name);
+  writeFileSync(path('god.log'), 'first');
+  writeFileSync(path('god.err'), 'oops');
+  await storage.prepare(order(2));
+  await storage.prepare(order(2));
+  t.equal(readFileSync(path('god.log-1'), 'utf8'), 'first');
+  t.equal(readFileSync(path('god.err-1'), 'utf8'), 'oops');
+  t.notOk(lstatSync(path('god.log'), { throwIfNoEntry: false }), 'the next one writes anew');
+  await storage.prepare(order(3));
+  t.notOk(lstatSync(path('god.log-2'), { throwIfNoEntry: false }), 'nothing of it ever ran');
+
+  const precious = join(root, 'precious');
+  writeFileSync(precious, 'untouched');
+  symlinkSync(precious, path('god.log'));
+  mkdirSync(path('god.err-3'));
+  writeFileSync(path('god.err'), 'third');
+  await storage.prepare(order(4));
+  t.equal(readFileSync(precious, 'utf8'), 'untouched');
+  t.ok(lstatSync(path('god.log-3')).isSymbolicLink(), 'a link is moved, not followed');
+  t.equal(readFileSync(path('god.err'), 'utf8'), 'third', 'a directory in the way stays');
+});
 
 t.test(
   'a second launch gets its files anew; links that a job left are replaced, never followed',

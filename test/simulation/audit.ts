@@ -40,18 +40,26 @@ export class Audit {
   }
 }
 
-/** Ended jobs by what they used, live ones by their advance. */
+/** Ended launches by what they used, live ones by their advance. */
 function usedBy(user: UserId, jobs: Iterable<Job>): Sums {
   let { timeMs, cpuMilli, memMb } = NO_USE;
   for (const job of jobs) {
-    if (job.owner !== user || job.state === 'pending') continue;
+    if (job.owner !== user) continue;
+    for (const { startedAt, at, memMb: hadMb } of job.retried.failures) {
+      // The same rule as for ends: what took no time is free.
+      if (at <= startedAt) continue;
+      timeMs += at - startedAt;
+      cpuMilli += job.spec.needs.cpuMilli;
+      memMb += hadMb;
+    }
+    if (job.state === 'pending') continue;
     const isLive = job.state !== 'over';
     const ranMs = job.state === 'over' ? job.endedAt - (job.startedAt ?? job.endedAt) : 0;
     const isFree = job.state === 'over' && (ranMs <= 0 || job.outcome.kind === 'gaveUp');
     if (isFree) continue;
     timeMs += isLive ? FAIRSHARE_OPTIONS.advanceMs : ranMs;
     cpuMilli += job.spec.needs.cpuMilli;
-    memMb += job.spec.needs.memMb;
+    memMb += job.retried.memMbGranted ?? job.spec.needs.memMb;
   }
   return { timeMs, cpuMilli, memMb };
 }
