@@ -4,6 +4,7 @@ import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
+import { failedHosts } from './core/job.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -100,7 +101,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
       obstacles: ({ spec, faults }) => {
-        const avoid = config.jobs.skipsFailedNodes ? faults.map(({ host }) => host) : [];
+        const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
         return leader.obstacles({ ...spec, avoid });
       },
       notReady: () => leader.notReady(),
@@ -157,8 +158,10 @@ function noticesOf(config: Config, node: LocalNode | null): string[] {
   const notices: string[] = [];
   if (node?.containerizer === 'process')
     notices.push(
-      'jobs run as plain processes: no isolation, images are not used; development only',
+      'jobs run as plain processes: no isolation, images are not used, cpus are not limited and memory only of each process by itself; development only',
     );
+  if (node?.containerizer === 'process' && config.jobs.cpuLimit === 'cap')
+    notices.push('cpu_limit: cap has no effect on plain processes');
   const { cpus: offered } = config.local;
   if (node !== null && offered !== null && offered > cpus().length)
     notices.push(`the local node offers ${offered} cpus, this machine has ${cpus().length}`);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formerOutput } from '../core/wrapper.js';
 import { type Client, fileRoute } from './client.js';
 import { Refused, Unreachable } from './failure.js';
+import { WaitToStart } from './wait-to-start.js';
 import {
   type FormerLaunchView,
   isEnd,
@@ -10,7 +11,7 @@ import {
   type JobView,
   readJob,
   readLaunches,
-  readStatus,
+  readStatusAndReason,
   type ViewState,
 } from './wire.js';
 
@@ -55,15 +56,18 @@ export async function follow(options: FollowOptions): Promise<JobView> {
   let known: ViewState | undefined;
   let awaySince: number | null = null;
   let launches = 0;
+  const wait = new WaitToStart();
   for (;;) {
     try {
-      const { state, ...told } = await stateOf(options);
+      const { state, reason, ...told } = await statusOf(options);
       if (launches > 0 && told.launches > launches) {
         for (const reader of readers) await reader.goOver(launches, told.launches);
         options.onRelaunch?.(told.launches, told.formerLaunches);
       }
       launches = told.launches;
       if (state !== known) options.onState?.(state);
+      if (wait.isNews(state, reason, performance.now()))
+        options.warn(`job ${options.jobId} is ${state}: ${reason}`);
       const isNews = state !== known || (await readAll(readers, state));
       lookMs = isNews ? LOOK_MS_MIN : Math.min(LOOK_MS_MAX, lookMs * SLOWER_BY);
       known = state;
@@ -88,10 +92,12 @@ export async function readOnce(options: Omit<FollowOptions, 'onState'>): Promise
   return readers.some((reader) => reader.isThere);
 }
 
-async function stateOf({ client, jobId, signal }: FollowOptions) {
+type Status = Pick<JobView, 'state' | 'reason' | 'launches' | 'formerLaunches'>;
+
+async function statusOf({ client, jobId, signal }: FollowOptions): Promise<Status> {
   const answer = await client.json('GET', `task/${jobId}/status`, { signal, isRepeatable: false });
   const status = isRecord(answer) ? answer.status : undefined;
-  return { state: readStatus(answer), ...readLaunches(status) };
+  return { ...readStatusAndReason(answer), ...readLaunches(status) };
 }
 
 /** True when something new was read. A job that waits has written nothing yet. */

@@ -141,29 +141,62 @@ const PLUGINS = {
   auth_policy: text('local', 'Authentication plugin: `local`.'),
   scheduler_policy: text(
     'fairshare',
-    'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`).',
+    'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`), `fairtree`, `drf`, or a plugin of yours.',
   ),
   executors: words(['mesos'], 'Clusters that run the jobs; the first is the default.'),
 };
 
 const weight = (fallback: number, doc: string): Key<number> => number(fallback, { min: 0 }, doc);
 
+/** Of the window, for sites that choose it without a length: the original's sample configuration. */
+export const WINDOW_DAYS = 30;
+
 const FAIRSHARE = {
+  'fairshare.usage': {
+    doc: 'How past use fades: halved after each half-life, or whole for a window of days and then gone.',
+    kind: '`half-life`, `window`',
+    shown: '`window` if `user_reset_usage_duration` is set, else `half-life`',
+    read: (reader: Reader, path: string) =>
+      reader.raw(path) === undefined
+        ? null
+        : reader.choice(path, ['half-life', 'window'], 'half-life'),
+  } satisfies Key<'half-life' | 'window' | null>,
+  'fairshare.half_life': duration(604_800_000, 'After this past use counts half; at least `1d`.'),
+  'fairshare.advance': duration(
+    600_000,
+    'A job that runs counts for this time at least, so that a burst cannot slip through.',
+  ),
   fairshare_waiting_time_weight: weight(0.1, 'Weight of the time a job has waited.'),
   fairshare_user_time_weight: weight(1, "Weight of the user's used time."),
   fairshare_user_cpu_weight: weight(0.2, "Weight of the user's used cpus."),
   fairshare_user_ram_weight: weight(0.2, "Weight of the user's used memory."),
+  fairshare_user_gpu_weight: weight(0.2, "Weight of the user's used GPUs."),
   fairshare_group_time_weight: weight(0.1, "Weight of the project's used time."),
   fairshare_group_cpu_weight: weight(0.01, "Weight of the project's used cpus."),
   fairshare_group_ram_weight: weight(0.01, "Weight of the project's used memory."),
+  fairshare_group_gpu_weight: weight(0.01, "Weight of the project's used GPUs."),
   fairshare_user_weight: weight(1, "Weight of the user's priority."),
-  user_reset_usage_duration: integer(30, { min: 1, max: 3_650 }, 'Days of past use that count.'),
+  user_reset_usage_duration: {
+    doc: 'The window: days of past use that count, today among them.',
+    kind: 'whole number',
+    shown: String(WINDOW_DAYS),
+    read: (reader: Reader, path: string) =>
+      reader.raw(path) === undefined
+        ? null
+        : reader.integer(path, WINDOW_DAYS, { min: 1, max: 3_650 }),
+  } satisfies Key<number | null>,
   fairshare_group_weight: weight(1, "Weight of the project's priority."),
 };
 
+const RETRIES = { min: 0, max: OWN_RETRIES_MAX };
 const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
   defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
+  cpu_limit: choice(
+    ['share', 'cap'],
+    'share',
+    'Cpus of a job in a container: `share` is guaranteed and may use idle ones besides, `cap` is never exceeded.',
+  ),
   allow_root: flag(false, 'Jobs may run as root in their container; their volumes are read-only.'),
   'failure_policy.strategy': integer(
     2,
@@ -180,19 +213,19 @@ const JOBS = {
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
   ),
-  'retry.max': integer(
-    10,
-    { min: 0, max: OWN_RETRIES_MAX },
-    'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
-  ),
+  'retry.max': integer(10, RETRIES, 'Launches that the rules of one job may grant together.'),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,
-    'list of {name, url, interactive, default}',
+    'list of {name, url, interactive, default, pull}',
     'Images that jobs may use. Empty: those in the local Docker, or `host` in process mode.',
   ),
   allow_user_images: flag(false, 'Jobs may name any image.'),
-  'images.pull': choice(['missing', 'always'], 'missing', 'When an image is pulled.'),
+  'images.pull': choice(
+    ['missing', 'always'],
+    'missing',
+    'When an image is pulled: where it is missing, or at each launch (digests never). Entries of `default_images` may say `pull` for themselves.',
+  ),
   volumes: items(
     readVolume,
     'list of {name, acl, path, mount}',

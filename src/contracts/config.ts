@@ -1,4 +1,5 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+import type { UsageRule } from '../core/usage.js';
 import type { SiteVolume } from './auth.js';
 import type { Raw } from './reader.js';
 
@@ -8,6 +9,8 @@ export interface CatalogueImage {
   readonly url: string;
   readonly isInteractive: boolean;
   readonly isDefault: boolean;
+  /** When it is pulled; null: as the site does. */
+  readonly pull: 'missing' | 'always' | null;
 }
 
 /** An agent attribute that users may ask for, and its values. */
@@ -21,9 +24,11 @@ export interface FairshareWeights {
   readonly userTime: number;
   readonly userCpu: number;
   readonly userRam: number;
+  readonly userGpu: number;
   readonly groupTime: number;
   readonly groupCpu: number;
   readonly groupRam: number;
+  readonly groupGpu: number;
   readonly user: number;
   readonly group: number;
 }
@@ -52,7 +57,9 @@ export interface Config {
   readonly pluginOptions: Readonly<Record<string, Raw>>;
   readonly fairshare: FairshareWeights;
   /** How far back past use counts. */
-  readonly usageWindowMs: number;
+  readonly usage: UsageRule;
+  /** For how long a job counts at least while it runs. */
+  readonly usageAdvanceMs: number;
   readonly jobs: JobsConfig;
   readonly images: {
     /** Empty: the images present on the machine, see decision 28. */
@@ -87,6 +94,8 @@ export interface WebConfig {
 export interface JobsConfig {
   readonly cpuMilliDefault: number;
   readonly memMbDefault: number;
+  /** `share`: guaranteed, and idle ones besides; `cap`: never more. */
+  readonly cpuLimit: 'share' | 'cap';
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;

@@ -3,6 +3,7 @@
  * repeats itself, and updates of former launches come late.
  */
 import { assert, unreachable } from './assert.js';
+import { isBeyondGranted } from './granted-retries.js';
 import {
   type ContainerFacts,
   isLive,
@@ -12,6 +13,7 @@ import {
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
+  type OverJob,
   type PendingJob,
   type Placement,
   type Reason,
@@ -24,7 +26,6 @@ import {
   needsOf,
   refusedPauseMs,
   retryOf,
-  systemRetriesOf,
   withFailure,
   withLaunches,
 } from './retry.js';
@@ -37,7 +38,7 @@ import {
   type UserId,
 } from './units.js';
 
-export { SYSTEM_RETRIES_MAX } from './retry.js';
+export { REGISTRY_RETRIES_MAX, SYSTEM_RETRIES_MAX } from './granted-retries.js';
 
 export type JobEvent =
   /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
@@ -259,8 +260,7 @@ function refused(job: Unkilled, graceMs: number, at: Instant): Step {
 function fault(job: Unkilled, because: Reason, graceMs: number, at: Instant): Step {
   const { taskId, host } = job.placement;
   const faults: readonly SystemFault[] = [...job.faults, { taskId, host, because, at }];
-  const isLast = faults.length > systemRetriesOf(job);
-  if (job.killWanted === null && isLast)
+  if (job.killWanted === null && isBeyondGranted(faults, job.spec.systemRetriesMax))
     return end({ ...job, faults }, { kind: 'gaveUp', because: withLaunches(because, job) }, at);
   return again({ ...job, faults }, { pauseMs: graceMs, usedMs: 0 }, at);
 }
@@ -329,6 +329,10 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
 }
 
 /** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
+/** How long a job ran that is over, as far as it is charged. */
+export const usedMsOf = ({ startedAt, outcome, endedAt }: OverJob): number =>
+  usedMs(startedAt, outcome, endedAt);
+
 const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
   outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);
 

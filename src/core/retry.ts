@@ -2,11 +2,17 @@
  * Whether a job is launched again, after how long, and with how much memory. Faults of the system are the site's matter
  * and cost the job nothing; for ends of its own a job brings rules, and what such a launch used is charged.
  */
-import type { Job, Outcome, OwnFailure, Reason, Retried, RetryRule } from './job.js';
+import {
+  isRegistryFault,
+  type Job,
+  type Outcome,
+  type OwnFailure,
+  type Reason,
+  type Retried,
+  type RetryRule,
+} from './job.js';
 import type { Needs } from './resources.js';
 
-/** Relaunches after failures of the system, whatever the job asks for: beyond, it is the job's own fault. */
-export const SYSTEM_RETRIES_MAX = 5;
 /** Pause before the next launch when the cluster has refused two in a row; each further one doubles it. */
 const REFUSED_PAUSE_MS_MIN = 500;
 /** No longer than this: a cluster that takes launches again should not stay idle. */
@@ -19,16 +25,17 @@ export const needsOf = ({ spec, retried }: Pick<Job, 'spec' | 'retried'>): Needs
   grantedNeeds(spec.needs, retried);
 
 /** Needs as they were asked, with the memory that was granted since. */
-export const grantedNeeds = (needs: Needs, { memMbGranted }: Retried): Needs =>
-  memMbGranted === null ? needs : { ...needs, memMb: memMbGranted };
+export const grantedNeeds = (
+  needs: Needs,
+  { memMbGranted }: Pick<Retried, 'memMbGranted'>,
+): Needs => (memMbGranted === null ? needs : { ...needs, memMb: memMbGranted });
 
-/** Launches that a system fault may still be followed by are granted by the job and the site, within a cap of ours. */
-export const systemRetriesOf = ({ spec }: Pick<Job, 'spec'>): number =>
-  Math.min(spec.systemRetriesMax, SYSTEM_RETRIES_MAX);
-
-/** Launches that ran, or may have run, the present one included; those that the cluster refused do not count. */
+/**
+ * Launches that ran, or may have run, the present one included; those that the cluster refused, or whose image could not
+ * be had, do not count.
+ */
 export const launchesRun = ({ faults, retried }: Pick<Job, 'faults' | 'retried'>): number =>
-  faults.length + retried.failures.length + 1;
+  faults.filter((fault) => !isRegistryFault(fault)).length + retried.failures.length + 1;
 
 /**
  * Pause after a launch of which nothing ran, in milliseconds. The first takes what the refusal itself asks for; a cluster

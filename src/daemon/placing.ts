@@ -18,7 +18,13 @@ import type { Accounting } from './accounting.js';
 import type { ClusterLink } from './cluster-link.js';
 import { Gate } from './gate.js';
 import type { JobBook } from './job-book.js';
-import { directoryOrder, type TaskMode, taskOrder } from './task-order.js';
+import {
+  type ContainerRules,
+  directoryOrder,
+  type TaskMode,
+  taskOrder,
+  USUAL_CONTAINERS,
+} from './task-order.js';
 
 export interface PlacingPorts {
   readonly store: Pick<JobStore, 'jobs' | 'scripts'>;
@@ -30,6 +36,8 @@ export interface PlacingPorts {
 export interface PlacingOptions {
   readonly installation: string;
   readonly modeOf: (executor: string) => TaskMode;
+  /** Absent: cpus are shares, and images are pulled where they are missing. */
+  readonly containers?: ContainerRules;
 }
 
 /** What became of one planned launch. */
@@ -144,7 +152,8 @@ export class Placing {
     }
     const role = bin.launches[0]?.role ?? '*';
     const mode = this.#options.modeOf(bin.link.cluster.name);
-    const context = { mode, role, installation: this.#options.installation };
+    const { installation, containers = USUAL_CONTAINERS } = this.#options;
+    const context = { mode, role, installation, containers };
     const batch: LaunchBatch = {
       offerIds: bin.offerIds,
       orders: stored.map((job) => taskOrder(job, context)),

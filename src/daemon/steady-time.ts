@@ -1,8 +1,9 @@
 /**
  * Time for pauses before a next launch. The record says by some wall clock until when a job waits, but that clock may have
  * jumped since, and may have been another machine's. Here the clock of the term's start is carried on by the monotonic
- * one, and no pause gets longer than it was meant: too late costs time, too early starts a job beside its former
- * processes.
+ * one, and no pause gets longer than it was meant. The grace of a lost task that the record tells of is kept whole: too
+ * late costs seconds, too early starts a job beside its former processes. Of a longer pause the wall clock may say how
+ * much is left.
  */
 import type { Clock } from '../contracts/clock.js';
 import { LOST_GRACE_MS } from '../contracts/limits.js';
@@ -32,10 +33,7 @@ export class SteadyTime {
     return instant(this.now() + Math.min(Math.max(0, leftMs), pauseMs));
   }
 
-  /**
-   * The end of a pause that was found in the record: nobody knows how much of it has passed. As much as dying processes
-   * may need is kept whole; of a longer one the wall clock may say what is left.
-   */
+  /** The end of a pause that was found in the record: nobody knows how much of it has passed. */
   fromRecord({ notBefore, pauseMs }: Pause): Instant | null {
     if (notBefore === null) return null;
     const leftMs = notBefore - this.#clock.now();

@@ -21,6 +21,8 @@ interface Running {
   /** Docker's id, once the container is made. */
   dockerId: string | null;
   isStarted: boolean;
+  /** Nothing of it has been made: it waits for its image. */
+  isPulling: boolean;
   /** Set by a kill that came before the start. */
   killGraceMs: number | null;
   killAtMs: number;
@@ -73,6 +75,8 @@ export class DockerContainerizer implements Containerizer {
     if (running === undefined) return;
     if (!running.isStarted) {
       running.killGraceMs = Math.min(graceMs, running.killGraceMs ?? graceMs);
+      // A pull may take long, and may be for others too: it goes on without this task.
+      if (running.isPulling) this.#endedBefore(running);
       return;
     }
     const killAtMs = this.#options.clock.monotonicMs() + graceMs;
@@ -126,8 +130,13 @@ export class DockerContainerizer implements Containerizer {
     const { containerId } = launch;
     const { nodeId, granted } = this.#options;
     const { image, isPullForced, config } = containerConfig(launch, { nodeId, granted });
-    if (isPullForced || !(await this.#api.hasImage(image))) await this.#pull(image);
-    if (this.#endedBefore(running)) return;
+    if (isPullForced || !(await this.#api.hasImage(image))) {
+      if (this.#endedBefore(running)) return;
+      running.isPulling = true;
+      await this.#pull(image);
+      running.isPulling = false;
+    }
+    if (!this.#running.has(containerId) || this.#endedBefore(running)) return;
     this.#listener({ kind: 'starting', containerId });
     try {
       const id = await this.#api.create(`godocker-${containerId}`, config);
@@ -171,11 +180,18 @@ export class DockerContainerizer implements Containerizer {
     return true;
   }
 
-  /** Several tasks of one image share a pull. */
+  /** Several tasks of one image share a pull. @throws Error that names the image, as the framework reads it */
   #pull(image: string): Promise<void> {
-    const under = this.#pulls.get(image) ?? this.#api.pull(image);
+    const under =
+      this.#pulls.get(image) ??
+      this.#api
+        .pull(image)
+        .catch((cause: unknown) => {
+          throw new Error(pullFailure(image, cause), { cause });
+        })
+        .finally(() => this.#pulls.delete(image));
     this.#pulls.set(image, under);
-    return under.finally(() => this.#pulls.delete(image));
+    return under;
   }
 
   async #adopt(running: Running, id: string): Promise<void> {
@@ -239,8 +255,8 @@ export class DockerContainerizer implements Containerizer {
   }
 
   #failed(running: Running, error: unknown): void {
-    // Left to the next life of the node, which finds the container by its label.
-    if (this.#stop.signal.aborted) return;
+    // Left to the next life of the node, which finds the container by its label; or killed before its image came.
+    if (this.#stop.signal.aborted || !this.#running.has(running.containerId)) return;
     if (running.isStarted && error instanceof DockerRefusal && error.status === NOT_FOUND) {
       this.#end(running, { kind: 'lost', message: 'The container was removed by somebody' });
       return;
@@ -279,10 +295,17 @@ export class DockerContainerizer implements Containerizer {
   }
 }
 
+function pullFailure(image: string, cause: unknown): string {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof DockerRefusal ? words : `Docker does not answer: ${words}`;
+  return `Failed to pull the image ${image}: ${said}`;
+}
+
 const newRunning = (containerId: string): Running => ({
   containerId,
   dockerId: null,
   isStarted: false,
+  isPulling: false,
   killGraceMs: null,
   killAtMs: 0,
   killTimer: null,

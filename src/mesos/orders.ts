@@ -20,9 +20,14 @@ import type {
 export interface TaskForm {
   /** Of containers with a network and without ports of their own; those with ports are bridged. */
   readonly network: Extract<ContainerInfoDockerInfoNetwork, 'HOST' | 'BRIDGE'>;
-  /** Pull images each time, not only when the agent has none. */
-  readonly alwaysPull: boolean;
 }
+
+/** Docker's usual period of accounts; the kernel hands out cpu time in shares of it, at least a hundredth. */
+const CPU_PERIOD_US = 100_000;
+const CPU_QUOTA_US_MIN = 1_000;
+const BYTES_PER_MB = 2 ** 20;
+/** Agents give no container less: memory and swap together must not be below it. */
+const AGENT_MEMORY_MB_MIN = 32;
 
 /** The task that an order stands for. Its resources leave `stock`. */
 export function taskInfo(order: TaskOrder, stock: Stock, form: TaskForm): TaskInfo {
@@ -81,7 +86,7 @@ function container(order: TaskOrder, image: string, form: TaskForm): ContainerIn
       ...(network === 'BRIDGE' && mappings.length > 0 ? { port_mappings: mappings } : {}),
       privileged: false,
       parameters: parameters(order),
-      force_pull_image: form.alwaysPull,
+      force_pull_image: order.alwaysPull,
     },
     ...(volumes.length > 0 ? { volumes } : {}),
   };
@@ -98,6 +103,23 @@ function parameters(order: TaskOrder): Parameter[] {
     ...(order.isRoot ? [] : [{ key: 'cap-drop', value: 'ALL' }]),
     { key: 'security-opt', value: 'no-new-privileges' },
     { key: 'pids-limit', value: String(CONTAINER_PIDS_MAX) },
+    ...limits(order),
+  ];
+}
+
+/** What agents do not limit by themselves: they set the weight of the cpus, and memory without swap. */
+function limits({ needs, isCpuCapped }: TaskOrder): Parameter[] {
+  const memoryBytes = Math.max(needs.memMb, AGENT_MEMORY_MB_MIN) * BYTES_PER_MB;
+  const quotaUs = Math.round((needs.cpuMilli * CPU_PERIOD_US) / 1_000);
+  return [
+    // As much as memory alone: no swap.
+    { key: 'memory-swap', value: String(memoryBytes) },
+    ...(isCpuCapped
+      ? [
+          { key: 'cpu-period', value: String(CPU_PERIOD_US) },
+          { key: 'cpu-quota', value: String(Math.max(quotaUs, CPU_QUOTA_US_MIN)) },
+        ]
+      : []),
   ];
 }
 

@@ -6,7 +6,7 @@ import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
-import { askInventory, mesosCluster, modeOf, tlsOf } from './cluster.js';
+import { askInventory, isPulledAlways, mesosCluster, modeOf, tlsOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 
 export interface DaemonParts {
@@ -51,9 +51,14 @@ export async function startDaemon(
       holder: `${process.pid}-${randomUUID()}`,
       isAlone,
       defaultExecutor: 'mesos',
-      usageWindowMs: config.usageWindowMs,
+      usage: config.usage,
+      advanceMs: config.usageAdvanceMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       modeOf: () => modeOf(config, node),
+      containers: {
+        isCpuCapped: config.jobs.cpuLimit === 'cap',
+        alwaysPull: (image) => isPulledAlways(config.images, image),
+      },
     },
     (mayAct) => {
       framework = mesosCluster(foundation, node, { tls, mayAct, counters });

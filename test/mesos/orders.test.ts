@@ -40,6 +40,8 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   ports: [],
   containerPorts: [],
   image: null,
+  alwaysPull: false,
+  isCpuCapped: false,
   volumes: [],
   hasNetwork: false,
   identity: { uid: 1001, gid: 1002, sgids: [1002, 2000], home: '/home/u', email: null },
@@ -51,9 +53,14 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   lifespanMs: null,
   ...more,
 });
-const FORM = { network: 'BRIDGE', alwaysPull: false } as const;
+const FORM = { network: 'BRIDGE' } as const;
 const make = (order: TaskOrder, offer = anOffer(scalar('cpus', 4), scalar('mem', 4_096))) =>
   taskInfo(order, new Stock([offer]), FORM);
+/** The options of the docker command, by name. */
+const parametersOf = (order: TaskOrder): Record<string, string> =>
+  Object.fromEntries(
+    (make(order).container?.docker?.parameters ?? []).map(({ key, value }) => [key, value]),
+  );
 
 t.test('a plain process: argument vector without a shell, identity as labels', async (t) => {
   t.strictSame(make(anOrder()), {
@@ -103,6 +110,7 @@ t.test('a container: entry point, user, groups, volumes, no network', async (t) 
         { key: 'cap-drop', value: 'ALL' },
         { key: 'security-opt', value: 'no-new-privileges' },
         { key: 'pids-limit', value: '8192' },
+        { key: 'memory-swap', value: String(64 * 2 ** 20) },
       ],
       force_pull_image: false,
     },
@@ -122,6 +130,29 @@ t.test(
     });
   },
 );
+t.test('memory has no swap beside it, not even where the agent rounds it up', async (t) => {
+  const swapOf = (memMb: number) =>
+    parametersOf(anOrder({ image: 'x', needs: { ...anOrder().needs, memMb } }))['memory-swap'];
+  t.equal(swapOf(1_000), String(1_000 * 2 ** 20));
+  t.equal(swapOf(5), String(32 * 2 ** 20), 'agents give no container less');
+});
+
+t.test('cpus are a share; a cap where the site says so', async (t) => {
+  const order = anOrder({ image: 'x', needs: { ...anOrder().needs, cpuMilli: 1_500 } });
+  t.notMatch(parametersOf(order), { 'cpu-quota': String });
+  t.match(parametersOf({ ...order, isCpuCapped: true }), {
+    'cpu-period': '100000',
+    'cpu-quota': '150000',
+  });
+  const least = anOrder({ image: 'x', isCpuCapped: true, needs: { ...order.needs, cpuMilli: 1 } });
+  t.match(parametersOf(least), { 'cpu-quota': '1000' }, 'the kernel takes no less');
+});
+
+t.test('an image is asked for anew where the order says so', async (t) => {
+  const isForced = (order: TaskOrder) => make(order).container?.docker?.force_pull_image;
+  t.equal(isForced(anOrder({ image: 'x' })), false);
+  t.equal(isForced(anOrder({ image: 'x', alwaysPull: true })), true);
+});
 
 t.test('root is root only where the order says so', async (t) => {
   const docker = make(anOrder({ image: 'x', isRoot: true })).container?.docker;

@@ -5,7 +5,6 @@
 import { ServiceError } from '../../src/contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
-  type AccountUse,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -17,25 +16,29 @@ import {
   type StepAnswer,
   type Store,
   type SubmitAnswer,
+  type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
+import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
+  failedHosts,
   isLive,
   type Job,
   type JobState,
   type KillWanted,
   type LiveJob,
-  type OwnFailure,
 } from '../../src/core/job.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
 import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
 import {
   type Instant,
+  instant,
   type JobId,
   jobId,
   type ProjectId,
   type UserId,
 } from '../../src/core/units.js';
+import { added, DAY_MS, type DayUse, dayOf, NO_USE, sumsOf } from '../../src/core/usage.js';
 
 /** What several handles, as those of several processes, share. */
 export class MemoryRecord {
@@ -189,8 +192,8 @@ export class MemoryStore implements Store {
     return this.#do('live', (record) => all(record).filter(isLive));
   }
 
-  used(since: Instant): Promise<readonly AccountUse[]> {
-    return this.#do('used', (record) => usedBy(all(record), since));
+  used(query: UseQuery): Promise<readonly DayUse[]> {
+    return this.#do('used', (record) => usedBy(all(record), query));
   }
 
   killsWanted(): Promise<readonly JobId[]> {
@@ -396,31 +399,35 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   notBefore: job.notBefore,
   pauseMs: job.pauseMs,
   isKillWanted: job.killWanted !== null,
-  failedOn: job.faults.map(({ host }) => host),
+  failedOn: failedHosts(job.faults),
 });
 
-/** What ran and ended by itself, with the memory that it had. */
-function launchesOf(job: Job): readonly Pick<OwnFailure, 'startedAt' | 'at' | 'memMb'>[] {
-  const { failures } = job.retried;
-  if (job.state !== 'over' || job.startedAt === null || job.outcome.kind === 'gaveUp')
-    return failures;
-  const { startedAt, endedAt } = job;
-  return [...failures, { startedAt, at: endedAt, memMb: needsOf(job).memMb }];
-}
-
-function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
-  const sums = new Map<string, { -readonly [Key in keyof AccountUse]: AccountUse[Key] }>();
+function usedBy(jobs: readonly Job[], { since, owner, project }: UseQuery): readonly DayUse[] {
+  const days = new Map<
+    string,
+    { readonly day: number; readonly ends: number; readonly use: DayUse }
+  >();
   for (const job of jobs) {
-    const { owner, project, spec } = job;
-    for (const { startedAt, at, memMb } of launchesOf(job)) {
-      if (at < since || at <= startedAt) continue;
-      const key = JSON.stringify([owner, project]);
-      const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
-      sum.timeMs += at - startedAt;
-      sum.cpuMilli += spec.needs.cpuMilli;
-      sum.memMb += memMb;
-      sums.set(key, sum);
+    if ((owner ?? job.owner) !== job.owner || (project ?? job.project) !== job.project) continue;
+    for (const launch of chargedLaunches(job)) {
+      const day = dayOf(launch.endedAt);
+      if (day < dayOf(since)) continue;
+      const key = JSON.stringify([day, job.owner, job.project]);
+      const sums = sumsOf(launch.needs, launch.timeMs);
+      const before = days.get(key);
+      const ends = (before?.ends ?? 0) + (launch.endedAt - day * DAY_MS) * launch.timeMs;
+      const whole = added(before?.use ?? NO_USE, sums);
+      const endedAt = instant(Math.round(day * DAY_MS + ends / whole.timeMs));
+      const use = { owner: job.owner, project: job.project, endedAt, ...whole };
+      days.set(key, { day, ends, use });
     }
   }
-  return [...sums.values()];
+  return [...days.values()]
+    .sort(
+      (a, b) =>
+        a.day - b.day || compare(a.use.owner, b.use.owner) || compare(a.use.project, b.use.project),
+    )
+    .map(({ use }) => use);
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

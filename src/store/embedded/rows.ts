@@ -10,18 +10,21 @@ import type {
 } from '../../contracts/store.js';
 
 import { unreachable } from '../../core/assert.js';
-import type {
-  Constraint,
-  ContainerFacts,
-  Identity,
-  Job,
-  JobSpec,
-  JobState,
-  KillWanted,
-  Outcome,
-  Placement,
-  Retried,
-  SystemFault,
+import { endedLaunch } from '../../core/ended-launch.js';
+import {
+  type Constraint,
+  type ContainerFacts,
+  failedHosts,
+  type Identity,
+  isRegistryFault,
+  type Job,
+  type JobSpec,
+  type JobState,
+  type KillWanted,
+  type Outcome,
+  type Placement,
+  type Retried,
+  type SystemFault,
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
 
@@ -35,8 +38,9 @@ import {
   type UserId,
   userId,
 } from '../../core/units.js';
-
-import type { StepColumns, SubmissionColumns } from './requests.js';
+import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
+import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
+import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
 export const JOB_STATES: readonly JobState[] = [
@@ -129,8 +133,39 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     launches: to.launches,
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
-    retriedAt: to.retried.failures.at(-1)?.at ?? null,
     life: JSON.stringify(lifeOf(to)),
+    use: useOf(from.state, to),
+  };
+}
+
+function useOf(from: JobState, to: Job): UseColumns | null {
+  const ended = endedLaunch(from, to);
+  if (ended === null) return null;
+  const { timeMs, endedAt } = ended;
+  const { cpuMilli, memMb, gpus } = ended.needs;
+  const day = dayOf(endedAt);
+  return { day, endedMs: endedAt - day * DAY_MS, timeMs, cpuMilli, memMb, gpus };
+}
+
+/** Columns of a day's use, in the order `dayUseOf` reads them. */
+export const USE_COLUMNS =
+  'day, owner, project, time_ms, cpu_milli, mem_mb, gpus, cpu_milli_ms, mem_mb_ms, gpu_ms, ended';
+
+export function dayUseOf(row: Row): DayUse {
+  const [day, owner, project, ...numbers] = row;
+  const [timeMs = 0, cpuMilli = 0, memMb = 0, gpus = 0, ...products] = numbers.map(Number);
+  const [cpuMilliMs = 0, memMbMs = 0, gpuMs = 0, ended = 0] = products;
+  return {
+    owner: userId(String(owner)),
+    project: projectId(String(project)),
+    endedAt: instant(Math.round(Number(day) * DAY_MS + ended / timeMs)),
+    timeMs,
+    cpuMilli,
+    memMb,
+    gpus,
+    cpuMilliMs,
+    memMbMs,
+    gpuMs,
   };
 }
 
@@ -245,8 +280,11 @@ const completed = (spec: JobSpec): JobSpec => ({
 });
 
 /** Former versions wrote only when a pause ends; none was longer than this. */
-const pauseOf = (life: LifeDocument | null, notBefore: unknown): number =>
-  life?.pauseMs ?? (notBefore === null ? 0 : LOST_GRACE_MS);
+function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
+  if (life?.pauseMs !== undefined || notBefore === null) return life?.pauseMs ?? 0;
+  const last = life?.faults.at(-1);
+  return last !== undefined && isRegistryFault(last) ? REGISTRY_PAUSE_MS_MAX : LOST_GRACE_MS;
+}
 
 const isRetried = ({ failures, memMbGranted, refusals }: Retried): boolean =>
   failures.length > 0 || memMbGranted !== null || refusals > 0;
@@ -303,7 +341,7 @@ export function pendingRowsOf(
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
         isKillWanted: isKillWanted === 1,
-        failedOn: life === null ? NOWHERE : present(life.faults).map(({ host }) => host),
+        failedOn: life === null ? NOWHERE : failedHosts(present(life.faults)),
       });
     } catch (cause) {
       broken(new UnreadableRecord(Number(id), { cause }));
