@@ -15,7 +15,7 @@ import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
-import { serveStatus } from './service/status-server.js';
+import { schedulerGauges, serveStatus } from './service/status-server.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -57,6 +57,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const scheduler = await startDaemon(foundation, { node, events, counters, failed });
+    schedulerGauges(metrics, () => scheduler.status());
     const web = await serveWeb(foundation, {
       events,
       metrics,
@@ -161,8 +162,10 @@ function noticesOf(config: Config, node: LocalNode | null): string[] {
   const notices: string[] = [];
   if (node?.containerizer === 'process')
     notices.push(
-      'jobs run as plain processes: no isolation, images are not used; development only',
+      'jobs run as plain processes: no isolation, images are not used, cpus are not limited and memory only of each process by itself; development only',
     );
+  if (node?.containerizer === 'process' && config.jobs.cpuLimit === 'cap')
+    notices.push('cpu_limit: cap has no effect on plain processes');
   const { cpus: offered } = config.local;
   if (node !== null && offered !== null && offered > cpus().length)
     notices.push(`the local node offers ${offered} cpus, this machine has ${cpus().length}`);

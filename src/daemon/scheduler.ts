@@ -1,6 +1,7 @@
 /** The scheduler daemon: stands for leadership; while it leads, one `Leader` does the work. */
+import type { Timer } from '../contracts/clock.js';
 import type { Cluster } from '../contracts/cluster.js';
-import { SHARES_EACH_MS } from '../contracts/limits.js';
+import { LEASE_STALE_MS, SHARES_EACH_MS } from '../contracts/limits.js';
 import type { Notices } from '../contracts/notices.js';
 import { SHARES_SETTING, type ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
@@ -12,16 +13,11 @@ import { Inventory } from './inventory.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
-import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
 
-export interface SchedulerStatus {
-  readonly isLeading: boolean;
-  readonly isReady: boolean;
-  readonly pending: number;
-  readonly live: number;
-  /** Sentences for an administrator; empty when all is well. */
-  readonly trouble: readonly string[];
-}
+export type { SchedulerStatus } from './ports.js';
+
+const NOTHING = { pending: 0, live: 0, orphans: 0 };
 
 /**
  * Made anew for each term: a cluster that was stopped stays stopped.
@@ -37,6 +33,8 @@ export class SchedulerDaemon {
   #leader: Leader | undefined;
   /** Counts terms; what a former one still does, or learns, must not touch the present one. */
   #term = 0;
+  /** The takeover under way, if any. */
+  #leading: Promise<void> = Promise.resolve();
   /** What goes on beside the leader while it leads. */
   readonly #aside: (() => void)[] = [];
 
@@ -45,7 +43,9 @@ export class SchedulerDaemon {
     this.#options = options;
     this.#makeClusters = makeClusters;
     this.#leadership = new Leadership(ports, options, {
-      taken: (lease) => void this.#lead(lease),
+      taken: (lease) => {
+        this.#leading = this.#lead(lease);
+      },
       lost: () => void this.#resign({ isAtOnce: true }).catch(ports.failed),
     });
   }
@@ -54,9 +54,20 @@ export class SchedulerDaemon {
     this.#leadership.start();
   }
 
-  /** Leaves the tasks alone and frees the lease. */
+  /** Leaves the tasks alone and frees the lease: last, so that whoever takes it finds nothing of ours under way. */
   async stop(): Promise<void> {
-    await this.#resign({ isAtOnce: false });
+    const work = async () => {
+      await this.#resign({ isAtOnce: false });
+      // A term that was fenced out may never end its takeover, and has nothing to hand over.
+      if (this.#leadership.isCurrent()) await this.#leading;
+    };
+    // A store that does not answer for so long has let go of our lease anyway.
+    let limit: Timer | undefined;
+    const limited = new Promise<void>((resolve) => {
+      limit = this.#ports.timers.after(LEASE_STALE_MS, resolve);
+    });
+    await Promise.race([work(), limited]);
+    limit?.cancel();
     await this.#leadership.stop();
   }
 
@@ -79,7 +90,7 @@ export class SchedulerDaemon {
   status(): SchedulerStatus {
     const leader = this.#leader?.status();
     if (leader === undefined)
-      return { isLeading: false, isReady: false, pending: 0, live: 0, trouble: ['not leading'] };
+      return { ...NOTHING, isLeading: false, isReady: false, trouble: ['not leading'] };
     return { isLeading: true, ...leader };
   }
 
