@@ -171,6 +171,7 @@ const anOrder = (offer: ClusterOffer, n: number): TaskOrder => ({
   image: null,
   volumes: [],
   hasNetwork: false,
+  networkName: null,
   identity: { uid: 0, gid: 0, sgids: [], home: '/', email: null },
   isRoot: false,
   argv: ['/bin/true'],
@@ -178,4 +179,6 @@ const anOrder = (offer: ClusterOffer, n: number): TaskOrder => ({
   labels: {},
   killGraceMs: 0,
   lifespanMs: null,
+  credentialsFile: null,
+  login: 'u',
 });

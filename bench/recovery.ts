@@ -111,6 +111,7 @@ const aJob = (n: number, gpus: number): NewJob => ({
     image: 'simulated',
     volumes: [],
     hasNetwork: false,
+    network: null,
     isRoot: false,
     needs: { cpuMilli: 1_000, memMb: 50, gpus, ports: 0, custom: {} },
     constraints: [],

@@ -72,6 +72,7 @@ function requirementsToWire({ spec }: Job): Wire {
     tmpstorage: null,
     ports: spec.ports,
     uris: [],
+    network: spec.network,
     executor: spec.executor,
     failure_policy: spec.systemRetriesMax,
     maxlifespan: spec.lifespanMs === null ? null : durationText(spec.lifespanMs),

@@ -1,110 +1,23 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
 import { FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
-import type { Range, Reader } from '../contracts/reader.js';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  items,
+  type Key,
+  number,
+  optional,
+  optionalChoice,
+  optionalDuration,
+  port,
+  size,
+  text,
+  words,
+} from './key.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
-
-export interface Key<T> {
-  readonly doc: string;
-  /** What may stand there, for people. */
-  readonly kind: string;
-  /** The default as the reference page shows it. */
-  readonly shown: string;
-  readonly read: (reader: Reader, path: string) => T;
-}
-
-const text = (fallback: string, doc: string): Key<string> => ({
-  doc,
-  kind: 'text',
-  shown: fallback === '' ? 'empty' : fallback,
-  read: (reader, path) => reader.text(path, fallback),
-});
-
-const optional = (shown: string, doc: string, kind = 'text'): Key<string | null> => ({
-  doc,
-  kind,
-  shown,
-  read: (reader, path) => reader.optionalText(path),
-});
-
-const flag = (fallback: boolean, doc: string): Key<boolean> => ({
-  doc,
-  kind: 'true or false',
-  shown: String(fallback),
-  read: (reader, path) => reader.flag(path, fallback),
-});
-
-const integer = (fallback: number, range: Range, doc: string): Key<number> => ({
-  doc,
-  kind: 'whole number',
-  shown: String(fallback),
-  read: (reader, path) => reader.integer(path, fallback, range),
-});
-
-const number = (fallback: number, range: Range, doc: string): Key<number> => ({
-  doc,
-  kind: 'number',
-  shown: String(fallback),
-  read: (reader, path) => reader.number(path, fallback, range),
-});
-
-const port = (doc: string): Key<number | null> => ({
-  doc,
-  kind: 'whole number',
-  shown: 'none',
-  read: (reader, path) =>
-    reader.raw(path) == null ? null : reader.integer(path, 0, { min: 0, max: 65_535 }),
-});
-
-const size = (range: Range, shown: string, doc: string): Key<number | null> => ({
-  doc,
-  kind: 'number',
-  shown,
-  read: (reader, path) => reader.optionalNumber(path, range),
-});
-
-const duration = (fallbackMs: number, doc: string): Key<number> => ({
-  doc,
-  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
-  shown: fallbackMs % 86_400_000 === 0 ? `${fallbackMs / 86_400_000}d` : `${fallbackMs / 1000}s`,
-  read: (reader, path) => reader.duration(path, fallbackMs),
-});
-
-const optionalDuration = (doc: string): Key<number | null> => ({
-  doc,
-  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
-  shown: 'none',
-  read: (reader, path) => reader.optionalDuration(path),
-});
-
-const choice = <const Word extends string>(
-  words: readonly Word[],
-  fallback: Word,
-  doc: string,
-): Key<Word> => ({
-  doc,
-  kind: words.map((word) => `\`${word}\``).join(', '),
-  shown: fallback,
-  read: (reader, path) => reader.choice(path, words, fallback),
-});
-
-const words = (fallback: readonly string[], doc: string): Key<readonly string[]> => ({
-  doc,
-  kind: 'list of words, or words with commas',
-  shown: fallback.join(', '),
-  read: (reader, path) => reader.words(path, fallback),
-});
-
-const items = <T>(
-  parse: (item: Reader) => T,
-  kind: string,
-  doc: string,
-): Key<readonly NonNullable<T>[]> => ({
-  doc,
-  kind,
-  shown: 'empty',
-  read: (reader, path) => reader.items(path, parse).filter((item) => item != null),
-});
 
 const SERVICE = {
   home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
@@ -227,6 +140,35 @@ const MESOS = {
     FAILOVER_TIMEOUT_MS,
     'How long the master keeps our tasks while we are away.',
   ),
+  'mesos.unified': flag(
+    false,
+    "Agents run images with Mesos' own (unified) containerizer, instead of Docker.",
+  ),
+  'mesos.native_gpu': flag(
+    false,
+    'Jobs may ask for the GPUs of a real cluster. Needs `mesos.unified`: without it, it is off.',
+  ),
+  'mesos.user': text(
+    'root',
+    'Account of the framework; the master keeps the first value for ever.',
+  ),
+  'mesos.task_user': text(
+    '$USERID',
+    'Account that agents run tasks as under `mesos.unified`; `$USERID` stands for the login. Agents must know it, with the same ids.',
+  ),
+  'mesos.checkpoint': flag(
+    true,
+    'Tasks survive a restart of their agent. The master keeps the first value for ever.',
+  ),
+  'mesos.image_credentials': optional(
+    'none',
+    'A `config.json` of Docker with credentials of registries, sent to agents with each task. Needs `mesos.unified`.',
+    'path',
+  ),
+  'mesos.home_credentials': flag(
+    false,
+    'Agents fetch `docker.tar.gz` from the home of users who mount it. See the guide first: they read it as their own user.',
+  ),
   'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
   'mesos.hostname': optional('none', 'Host name of the framework in the pages of the master.'),
   'mesos.webui_url': optional(
@@ -248,6 +190,38 @@ const MESOS = {
   'mesos.tls.key': optional('none', 'Its private key.', 'path'),
 };
 
+const CONTAINERS = {
+  use_private_registry: optional(
+    'none',
+    'Put before every image that does not begin with it, as in `registry.example.org/team`.',
+  ),
+  'network.disabled': flag(false, 'Containers of jobs have no network.'),
+  'network.use_cni': flag(
+    false,
+    'Containers join networks by name, with an address of their own and without port mapping: CNI networks with `mesos.unified`, else networks of the Docker of each agent.',
+  ),
+  'network.cni_plugin': optionalChoice(
+    ['weave', 'calico'],
+    'Names the public network where `network.cni_public_network_name` does not.',
+  ),
+  'network.cni_public_network_name': optional(
+    '`network.cni_plugin`',
+    'Network of the jobs that ask for `public`, or for none by name.',
+  ),
+  'network.cni_user_network_name': optional(
+    'none: refused',
+    'Network of the jobs that ask for `user`; `$USERID` stands for the login, as in `godocker-user-$USERID`.',
+  ),
+  'network.cni_project_network_name': optional(
+    'none: refused',
+    'Network of the jobs that ask for `project`; `$PROJECT` stands for the project.',
+  ),
+  'network.cni_none_network_name': optional(
+    'none: refused',
+    'CNI network that is none (loopback only), for containers without network under `mesos.unified`.',
+  ),
+};
+
 export const SECTIONS = {
   Service: SERVICE,
   Web: WEB,
@@ -255,6 +229,7 @@ export const SECTIONS = {
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
   'Local node': LOCAL,
+  Containers: CONTAINERS,
   Mesos: MESOS,
 };
 
@@ -265,6 +240,7 @@ export const SCHEMA = {
   ...FAIRSHARE,
   ...JOBS,
   ...LOCAL,
+  ...CONTAINERS,
   ...MESOS,
 };
 
@@ -277,18 +253,16 @@ export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
   allow_user_image: 'allow_user_images',
+  network_disabled: 'network.disabled',
 };
 
 /** Keys of the original GoDocker that are accepted and do nothing yet. */
 export const NOT_IN_USE: readonly string[] = [
   'storage',
-  'network',
-  'network_disabled',
   'share_project_tasks',
   'live_events',
   'live_events_url',
   'shared_secret_passphrase',
-  'use_private_registry',
   'plugin_zfs',
   'port_allocate',
   'port_start',
@@ -310,8 +284,6 @@ export const NOT_IN_USE: readonly string[] = [
   'prometheus_exporter',
   'master_timeout',
   'mesos.reconcile',
-  'mesos.unified',
-  'mesos.native_gpu',
   'kube_server',
   'kube_token',
   'kube_namespace',

@@ -5,6 +5,7 @@
 
 import type { Clock } from '../contracts/clock.js';
 import type { LaunchBatch } from '../contracts/cluster.js';
+import type { ContainersConfig } from '../contracts/config.js';
 import { ServiceError } from '../contracts/errors.js';
 import { DIRECTORIES_AT_ONCE_MAX } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
@@ -25,10 +26,23 @@ export interface PlacingPorts {
   readonly storage: FileStorage;
   readonly clock: Clock;
   readonly log: Log;
+  /** Looks for the file with a job's own credentials for registries; absent: none is used. */
+  readonly credentials?: (job: Job) => Promise<string | null>;
 }
+
+const PLAIN_CONTAINERS: ContainersConfig = {
+  registry: null,
+  network: {
+    isDisabled: false,
+    isNamed: false,
+    names: { public: null, user: null, project: null },
+  },
+};
 
 export interface PlacingOptions {
   readonly installation: string;
+  /** Absent: as in a site that configures nothing of containers. */
+  readonly containers?: ContainersConfig;
   readonly modeOf: (executor: string) => TaskMode;
 }
 
@@ -122,6 +136,7 @@ export class Placing {
     read: { records: ReadonlyMap<JobId, Job>; scripts: ReadonlyMap<JobId, string> },
     tell: (placed: Placed) => void,
   ): Promise<void> {
+    const credentials = new Map<JobId, string>();
     const intents = await Promise.all(
       bin.launches.map(async (launch) => {
         const job = read.records.get(launch.jobId);
@@ -130,6 +145,8 @@ export class Placing {
           tell({ kind: 'moved-on', jobId: launch.jobId, job });
           return undefined;
         }
+        const file = (await this.#ports.credentials?.(job)) ?? null;
+        if (file !== null) credentials.set(job.id, file);
         return this.#intend(launch, job, script, tell);
       }),
     );
@@ -144,10 +161,13 @@ export class Placing {
     }
     const role = bin.launches[0]?.role ?? '*';
     const mode = this.#options.modeOf(bin.link.cluster.name);
-    const context = { mode, role, installation: this.#options.installation };
+    const { installation, containers = PLAIN_CONTAINERS } = this.#options;
+    const context = { mode, role, installation, containers };
     const batch: LaunchBatch = {
       offerIds: bin.offerIds,
-      orders: stored.map((job) => taskOrder(job, context)),
+      orders: stored.map((job) =>
+        taskOrder(job, { ...context, credentialsFile: credentials.get(job.id) ?? null }),
+      ),
     };
     const [answer = 'doubt'] = await bin.link.cluster.launch([batch]);
     for (const job of stored)

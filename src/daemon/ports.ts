@@ -1,11 +1,12 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
 import type { Clock, Timers } from '../contracts/clock.js';
+import type { ContainersConfig } from '../contracts/config.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore } from '../contracts/store.js';
-import type { LaunchingJob } from '../core/job.js';
+import type { Job, LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
 import type { TaskMode } from './task-order.js';
@@ -24,6 +25,8 @@ export interface SchedulerPorts {
   readonly inventory?: () => Promise<readonly AgentShape[] | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
+  /** Looks for the file with a job's own credentials for registries, never rejects; absent: none is used. */
+  readonly credentials?: (job: Job) => Promise<string | null>;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
   readonly failed: (error: unknown) => void;
 }
@@ -51,6 +54,8 @@ export interface SchedulerOptions {
   readonly usageWindowMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+  /** What containers get from the site; absent: nothing. */
+  readonly containers?: ContainersConfig;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
 }

@@ -2,10 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
+import { NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
 import { DockerApi, DockerRefusal, type Inspection } from './docker-api.js';
 import { CONTAINER_LABEL, containerConfig, NODE_LABEL, NotGranted } from './docker-config.js';
+import type { TaskImage } from './image.js';
 import { afterLong } from './long-timer.js';
+import { registryAuth } from './registry-auth.js';
 
 /** Between attempts to reach a daemon that went away while containers run. */
 const RETRY_MS = 1_000;
@@ -125,8 +128,8 @@ export class DockerContainerizer implements Containerizer {
   async #run(launch: Launch, running: Running): Promise<void> {
     const { containerId } = launch;
     const { nodeId, granted } = this.#options;
-    const { image, isPullForced, config } = containerConfig(launch, { nodeId, granted });
-    if (isPullForced || !(await this.#api.hasImage(image))) await this.#pull(image);
+    const { image, config } = containerConfig(launch, { nodeId, granted });
+    if (image.isPullForced || !(await this.#api.hasImage(image.name))) await this.#pull(image);
     if (this.#endedBefore(running)) return;
     this.#listener({ kind: 'starting', containerId });
     try {
@@ -172,10 +175,13 @@ export class DockerContainerizer implements Containerizer {
   }
 
   /** Several tasks of one image share a pull. */
-  #pull(image: string): Promise<void> {
-    const under = this.#pulls.get(image) ?? this.#api.pull(image);
-    this.#pulls.set(image, under);
-    return under.finally(() => this.#pulls.delete(image));
+  async #pull({ name, credentials }: TaskImage): Promise<void> {
+    const auth = credentials === null ? undefined : registryAuth(credentials, name);
+    // A pull that somebody else's credentials opened says nothing about these.
+    const key = JSON.stringify([name, auth]);
+    const under = this.#pulls.get(key) ?? this.#api.pull(name, auth);
+    this.#pulls.set(key, under);
+    return under.finally(() => this.#pulls.delete(key));
   }
 
   async #adopt(running: Running, id: string): Promise<void> {
@@ -246,6 +252,10 @@ export class DockerContainerizer implements Containerizer {
       return;
     }
     const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof NoAccount) {
+      this.#end(running, { kind: 'no-account', message });
+      return;
+    }
     const level = error instanceof NotGranted ? 'info' : 'warn';
     this.#options.log[level]('container not launched', {
       containerId: running.containerId,

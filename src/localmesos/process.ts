@@ -5,6 +5,7 @@ import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
 import { type Account, accountOf, NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
+import { imageOf } from './image.js';
 import { afterLong } from './long-timer.js';
 import { bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
@@ -170,7 +171,7 @@ export class ProcessContainerizer implements Containerizer {
   #prepare({ containerId, info, memMb }: Launch, account: Account | null): boolean {
     const { command } = info;
     if (command === undefined) throw new Error('the task has no command');
-    if (info.container?.docker !== undefined) {
+    if (imageOf(info.container) !== undefined) {
       throw new Error('this node runs plain processes; it has no Docker images');
     }
     const own = ownDirectory(info);

@@ -6,8 +6,9 @@ import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
-import { askInventory, mesosCluster, modeOf, tlsOf } from './cluster.js';
+import { askInventory, mesosCluster, modeOf, tlsOf, unifiedFormOf } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
+import { homeCredentials } from './home-credentials.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
@@ -29,6 +30,7 @@ export async function startDaemon(
   ]);
   const isAlone = home.tenancy === 'alone';
   const tls = tlsOf(config.mesos.tls);
+  const unifiedForm = unifiedFormOf(config.mesos);
   let framework: MesosFramework | undefined;
   const inventory = () =>
     askInventory(foundation, node, { tls, master: framework?.master ?? null });
@@ -43,6 +45,7 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
+      ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
       ...(isAlone ? {} : { changes: store, inventory }),
     },
     {
@@ -52,10 +55,11 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usageWindowMs: config.usageWindowMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      containers: config.containers,
       modeOf: () => modeOf(config, node),
     },
     (mayAct) => {
-      framework = mesosCluster(foundation, node, { tls, mayAct, counters });
+      framework = mesosCluster(foundation, node, { tls, unifiedForm, mayAct, counters });
       return [framework];
     },
   );

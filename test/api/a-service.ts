@@ -140,7 +140,7 @@ function dullDeps(
     files: localJobFiles,
     images: async () => CATALOGUE,
     containerizer: 'docker',
-    executorFeatures: ['kill'],
+    executorFeatures: () => ['kill'],
     inventory: () => null,
     obstacles: () => undefined,
     notReady: () => [],

@@ -128,6 +128,7 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     image: null,
     volumes: [],
     hasNetwork: true,
+    networkName: null,
     identity: {
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
@@ -141,6 +142,8 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     labels: {},
     killGraceMs: 1_000,
     lifespanMs: null,
+    credentialsFile: null,
+    login: 'u',
   };
 }
 

@@ -243,6 +243,7 @@ export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
     image: null,
     volumes: [],
     hasNetwork: false,
+    networkName: null,
     identity: { uid: 1, gid: 1, sgids: [], home: '/', email: null },
     isRoot: false,
     argv: ['true'],
@@ -250,5 +251,7 @@ export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
     labels: {},
     killGraceMs: 1_000,
     lifespanMs: null,
+    credentialsFile: null,
+    login: 'u',
   })),
 });

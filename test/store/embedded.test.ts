@@ -82,7 +82,10 @@ t.test('a job of a former version has what was added since', async (t) => {
   const first = await opened(t, path);
   const job = await submitted(first);
   await first.close();
-  meddle(path, "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs')");
+  meddle(
+    path,
+    "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs', '$.spec.network')",
+  );
   t.strictSame(await (await opened(t, path)).job(job.id), job);
 });
 

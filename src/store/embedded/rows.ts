@@ -205,7 +205,11 @@ function assembled(row: Row): Job {
 }
 
 /** Records of former versions lack what was added since. */
-const completed = (spec: JobSpec): JobSpec => ({ ...spec, lifespanMs: spec.lifespanMs ?? null });
+const completed = (spec: JobSpec): JobSpec => ({
+  ...spec,
+  lifespanMs: spec.lifespanMs ?? null,
+  network: spec.network ?? null,
+});
 
 const held = (life: LifeDocument) => ({
   placement: present(life.placement),
