@@ -13,6 +13,7 @@ import { cleanPath, securityHeaders } from './request.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
+import { projectRoutes } from './routes/projects.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
@@ -33,6 +34,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   const routes: Routes = { deps, router, tokens, ...askers(deps, tokens) };
   sessionRoutes(routes);
   siteRoutes(routes);
+  projectRoutes(routes);
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);

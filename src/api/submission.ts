@@ -7,10 +7,11 @@ import type { NewJob } from '../contracts/store.js';
 import type { Constraint, JobSpec, Volume } from '../core/job.js';
 import { type Demand, impossible } from '../core/obstacle.js';
 import type { Needs } from '../core/resources.js';
-import { projectId } from '../core/units.js';
+import type { ProjectId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
+import { isDefaultProject, projectFor } from './membership.js';
 import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
@@ -53,7 +54,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const executor = readExecutor(task.requirements?.executor, deps);
   const image = await readImage(task, deps, warnings);
   const volumes = await readVolumes(task, deps, person, warnings);
-  const project = projectId(task.user?.project ?? 'default');
+  const project = await projectFor(deps, person, task.user?.project);
   const tenant = { user: person.id, project };
   notePossible(deps, { needs, constraints, executor, tenant }, warnings);
 
@@ -85,7 +86,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     script: task.command.cmd,
     submittedAt: deps.clock.now(),
     idempotencyKey: input.idempotencyKey,
-    digest: digestOf(spec, task.command.cmd),
+    digest: digestOf(spec, task.command.cmd, project),
   };
   return { job, warnings };
 }
@@ -143,10 +144,6 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
       field: 'user.id',
     });
   }
-  if (isAsked(user?.project) && user?.project !== 'default')
-    throw new ServiceError('bad-field', `user.project: you are in no project "${user?.project}"`, {
-      field: 'user.project',
-    });
 }
 
 function asksForStorage(wish: unknown): boolean {
@@ -305,10 +302,9 @@ function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: 
 }
 
 /** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */
-function digestOf(spec: JobSpec, script: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify(spec))
-    .update('\0')
-    .update(script)
-    .digest('hex');
+function digestOf(spec: JobSpec, script: string, project: ProjectId): string {
+  const hash = createHash('sha256').update(JSON.stringify(spec)).update('\0').update(script);
+  // Digests of before there were projects stay what they were.
+  if (!isDefaultProject(project)) hash.update('\0').update(project);
+  return hash.digest('hex');
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Person } from '../contracts/auth.js';
+import type { ProjectRecord } from '../contracts/store.js';
 import { unreachable } from '../core/assert.js';
 import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
@@ -214,6 +215,21 @@ export function personToWire(person: Person): Wire {
       quota_cpu: quotas.cpu,
       quota_ram: quotas.ram,
     },
+  };
+}
+
+export function projectToWire(project: ProjectRecord): Wire {
+  const { id, description, prio, members, quotas } = project;
+  return {
+    id,
+    description,
+    prio,
+    members,
+    // Old command lines append to it.
+    volumes: [],
+    quota_time: quotas.time,
+    quota_cpu: quotas.cpu,
+    quota_ram: quotas.ram,
   };
 }
 

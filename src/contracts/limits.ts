@@ -12,6 +12,8 @@ export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */
 export const LIST_ITEMS_MAX = 64;
 export const PAGE_ITEMS_MAX = 1_000;
+/** Of one project: read and written whole. */
+export const PROJECT_MEMBERS_MAX = 1_000;
 
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;

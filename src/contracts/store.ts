@@ -171,6 +171,36 @@ export interface UserRecord {
   readonly createdAt: Instant;
 }
 
+/** Users who share weight and quota. `default` is no record: everybody is in it. */
+export interface ProjectRecord {
+  readonly id: ProjectId;
+  readonly description: string;
+  /** 0–100, 50 for most. */
+  readonly prio: number;
+  /** Never empty: nobody could submit to it. */
+  readonly members: readonly UserId[];
+  /** 0: unlimited. As the original counts them: seconds, cpus and GB over the period. */
+  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+  readonly createdAt: Instant;
+}
+
+/** How much users and projects are due, where it is not the usual `PRIO_USUAL`. */
+export interface Priorities {
+  readonly users: ReadonlyMap<UserId, number>;
+  readonly projects: ReadonlyMap<ProjectId, number>;
+}
+
+export interface ProjectStore {
+  project(id: ProjectId): Promise<ProjectRecord | undefined>;
+  /** In order of id. */
+  projects(): Promise<readonly ProjectRecord[]>;
+  /** Makes or replaces. */
+  putProject(project: ProjectRecord): Promise<void>;
+  deleteProject(id: ProjectId): Promise<boolean>;
+  /** Small, however many accounts there are: the leader asks often. */
+  priorities(): Promise<Priorities>;
+}
+
 export interface UserStore {
   user(id: UserId): Promise<UserRecord | undefined>;
   users(): Promise<readonly UserRecord[]>;
@@ -188,4 +218,4 @@ export interface ChangeFeed {
   watch(changed: () => void): () => void;
 }
 
-export type Store = JobStore & UserStore & ChangeFeed;
+export type Store = JobStore & UserStore & ProjectStore & ChangeFeed;

@@ -3,7 +3,7 @@
  * and the most of those who wait, of their priorities, and of how long the job has waited.
  */
 import type { AccountView, Policy, Ranking, Standing, Standings, Sums } from './policy.js';
-import { NO_USE } from './policy.js';
+import { NO_USE, PRIO_MAX, PRIO_USUAL, PROJECT_OF_ALL } from './policy.js';
 import type { Needs } from './resources.js';
 import type { Instant } from './units.js';
 
@@ -43,10 +43,6 @@ export const FAIRSHARE_OPTIONS: FairshareOptions = {
   advanceMs: 600_000,
 };
 
-/** Everybody is in it who is in no other, so it counts as the one that used most, with middle priority. */
-const DEFAULT_PROJECT = 'default';
-const PRIO_MIDDLE = 50;
-
 interface Bounds {
   readonly min: number;
   readonly max: number;
@@ -77,7 +73,7 @@ function begin(
 ): Ranking {
   const users = accounts.map(({ user }) => standings.user(user));
   const projects = accounts.map(({ project }) =>
-    project === DEFAULT_PROJECT ? undefined : standings.project(project),
+    project === PROJECT_OF_ALL ? undefined : standings.project(project),
   );
   const userBounds = boundsOf(users.map(usedBy));
   const projectBounds = boundsOf(projects.map(usedBy));
@@ -89,7 +85,7 @@ function begin(
 
   /** All of an account's score but the waiting term, which belongs to its head. */
   const standing = Float64Array.from(accounts, ({ project }, index) => {
-    const isDefault = project === DEFAULT_PROJECT;
+    const isDefault = project === PROJECT_OF_ALL;
     const byUser = weighted(usedBy(users[index]), userBounds, userWeights(weights));
     const used = isDefault ? topOf(projectBounds) : usedBy(projects[index]);
     const byProject = weighted(used, projectBounds, projectWeights(weights));
@@ -105,7 +101,7 @@ function begin(
     },
     charged: (account, needs) => {
       const advance = advanceOf(needs, advanceMs);
-      const isDefault = accounts[account]?.project === DEFAULT_PROJECT;
+      const isDefault = accounts[account]?.project === PROJECT_OF_ALL;
       const byUser = rise(advance, userBounds, userWeights(weights));
       const byProject = isDefault ? 0 : rise(advance, projectBounds, projectWeights(weights));
       standing[account] = (standing[account] ?? 0) + byUser + byProject;
@@ -142,7 +138,8 @@ const advanceOf = ({ cpuMilli, memMb }: Needs, timeMs: number): Terms =>
   termsOf({ timeMs, cpuMilli, memMb });
 
 /** The more a user or project is due, the less is added. */
-const due = (standing: Standing | undefined): number => 1 - (standing?.prio ?? PRIO_MIDDLE) / 100;
+const due = (standing: Standing | undefined): number =>
+  1 - (standing?.prio ?? PRIO_USUAL) / PRIO_MAX;
 
 const userWeights = (weights: FairshareWeights): Terms => ({
   time: weights.userTime,

@@ -1,6 +1,6 @@
 /** Policies score accounts, never jobs one by one; the least score goes first, ties end with the job id. */
 import type { Needs } from './resources.js';
-import type { Instant, JobId, ProjectId, UserId } from './units.js';
+import { type Instant, type JobId, type ProjectId, projectId, type UserId } from './units.js';
 
 /** What an account, or all accounts of a user or project, have used: plain sums, running jobs charged. */
 export interface Sums {
@@ -10,6 +10,13 @@ export interface Sums {
 }
 
 export const NO_USE: Sums = { timeMs: 0, cpuMilli: 0, memMb: 0 };
+
+/** How much of the whole most users and projects are due, of `PRIO_MAX`. */
+export const PRIO_USUAL = 50;
+export const PRIO_MAX = 100;
+
+/** Everybody is in it, and it is no record. */
+export const PROJECT_OF_ALL = projectId('default');
 
 /** How a user or project stands. */
 export interface Standing {

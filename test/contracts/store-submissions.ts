@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import { ServiceError } from '../../src/contracts/errors.js';
 import { SCRIPT_BYTES_MAX } from '../../src/contracts/limits.js';
 import { instant, jobId, projectId, userId } from '../../src/core/units.js';
-import { ALICE, AT, aNewJob, aSpec, aUser, BOB, submitted } from '../store/a-job.js';
+import { ALICE, AT, aNewJob, aProject, aSpec, aUser, BOB, DNA, submitted } from '../store/a-job.js';
 import type { MakeStore } from './store.js';
 
 export async function submissionContract(t: Test, make: MakeStore): Promise<void> {
@@ -159,6 +159,33 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
     t.equal(await store.user(ALICE), undefined);
   });
 
+  await t.test('projects are made, replaced and deleted', async (t) => {
+    const { store, another } = await make(t);
+    t.equal(await store.project(DNA), undefined);
+    t.strictSame(await store.projects(), []);
+    await store.putProject(aProject({ id: projectId('rna') }));
+    await store.putProject(aProject());
+    t.strictSame(await store.project(DNA), aProject());
+    const changed = aProject({ prio: 12.5, members: [BOB], description: '🧬' });
+    await (await another()).putProject(changed);
+    t.strictSame(await store.project(DNA), changed);
+    t.strictSame(await store.projects(), [changed, aProject({ id: projectId('rna') })]);
+    t.equal(await store.deleteProject(DNA), true);
+    t.equal(await store.deleteProject(DNA), false);
+    t.equal(await store.project(DNA), undefined);
+  });
+
+  await t.test('priorities are told where they are not the usual one', async (t) => {
+    const { store } = await make(t);
+    await store.putUser(aUser({ prio: 0 }));
+    await store.putUser(aUser({ id: BOB, prio: 50 }));
+    await store.putProject(aProject({ prio: 100 }));
+    await store.putProject(aProject({ id: projectId('rna'), prio: 50 }));
+    const { users, projects } = await store.priorities();
+    t.strictSame([...users], [[ALICE, 0]]);
+    t.strictSame([...projects], [[DNA, 100]]);
+  });
+
   await t.test('settings are text by name', async (t) => {
     const { store, another } = await make(t);
     t.equal(await store.setting('framework-id'), undefined);
@@ -205,6 +232,11 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
       users: () => store.users(),
       putUser: () => store.putUser(aUser()),
       deleteUser: () => store.deleteUser(ALICE),
+      project: () => store.project(DNA),
+      projects: () => store.projects(),
+      putProject: () => store.putProject(aProject()),
+      deleteProject: () => store.deleteProject(DNA),
+      priorities: () => store.priorities(),
     };
     for (const [method, call] of Object.entries(refused)) {
       const failure = await call().then(

@@ -1,5 +1,11 @@
 // Dull valid jobs, and the lives they lead, for suites about stores.
-import type { JobStep, NewJob, Store, UserRecord } from '../../src/contracts/store.js';
+import type {
+  JobStep,
+  NewJob,
+  ProjectRecord,
+  Store,
+  UserRecord,
+} from '../../src/contracts/store.js';
 import {
   type Job,
   type JobSpec,
@@ -55,6 +61,18 @@ export const aUser = (over: Partial<UserRecord> = {}): UserRecord => ({
   keys: [],
   sshPublicKey: '',
   prio: 50,
+  quotas: { time: 0, cpu: 0, ram: 0 },
+  createdAt: AT,
+  ...over,
+});
+
+export const DNA = projectId('dna');
+
+export const aProject = (over: Partial<ProjectRecord> = {}): ProjectRecord => ({
+  id: DNA,
+  description: 'genomes',
+  prio: 50,
+  members: [ALICE],
   quotas: { time: 0, cpu: 0, ram: 0 },
   createdAt: AT,
   ...over,

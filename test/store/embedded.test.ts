@@ -15,6 +15,7 @@ import {
   aNewJob,
   aUser,
   BOB,
+  DNA,
   ended,
   launched,
   leader,
@@ -159,7 +160,8 @@ t.test('a broken record is named, and hides no other', async (t) => {
      UPDATE submissions SET asked = '{}' WHERE id = 2;
      UPDATE jobs SET shape = 'nonsense' WHERE id = 3;
      UPDATE jobs SET life = '{"faults":[],"directory":null}' WHERE id = 5;
-     UPDATE users SET document = '[]' WHERE id = 'bob'`,
+     UPDATE users SET document = '[]' WHERE id = 'bob';
+     INSERT INTO projects VALUES ('dna', '{"prio": 7}'), ('rna', 'nonsense')`,
   );
   for (const id of [1, 2, 5])
     await t.rejects(
@@ -184,6 +186,9 @@ t.test('a broken record is named, and hides no other', async (t) => {
   t.strictSame(await skipped(store.pending({ after: null, limit: 9 })), [3]);
   t.strictSame([...(await store.jobs([jobId(1), jobId(4)])).keys()], [4]);
   t.strictSame(await idsOf(store.users()), [ALICE]);
+  await t.rejects(store.project(DNA), { code: 'internal', facts: { id: 'dna' } });
+  t.strictSame(await skipped(store.projects()), ['dna', 'rna']);
+  t.strictSame([...(await store.priorities()).projects], [[DNA, 7]]);
 });
 
 t.test('a broken record does not hide the use of others', async (t) => {

@@ -12,6 +12,8 @@ import {
   type Lease,
   type NewJob,
   type PendingRow,
+  type Priorities,
+  type ProjectRecord,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
@@ -24,7 +26,14 @@ import {
   type KillWanted,
   type LiveJob,
 } from '../../src/core/job.js';
-import { type Instant, type JobId, jobId, type UserId } from '../../src/core/units.js';
+import { PRIO_USUAL } from '../../src/core/policy.js';
+import {
+  type Instant,
+  type JobId,
+  jobId,
+  type ProjectId,
+  type UserId,
+} from '../../src/core/units.js';
 
 /** What several handles, as those of several processes, share. */
 export class MemoryRecord {
@@ -36,6 +45,7 @@ export class MemoryRecord {
   readonly kills = new Map<JobId, KillWanted>();
   readonly keys = new Map<string, { readonly id: JobId; readonly digest: string }>();
   readonly users = new Map<UserId, UserRecord>();
+  readonly projects = new Map<ProjectId, ProjectRecord>();
   readonly settings = new Map<string, string>();
   /** Records that cannot be read, as after damage on the disk. */
   readonly damaged = new Set<JobId>();
@@ -55,6 +65,7 @@ export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
 const WRITES = new Set<StoreMethod>([
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
   ...(['putSetting', 'putUser', 'deleteUser'] as const),
+  ...(['putProject', 'deleteProject'] as const),
 ]);
 
 /** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
@@ -269,6 +280,34 @@ export class MemoryStore implements Store {
     return this.#do('deleteUser', ({ users }) => users.delete(id));
   }
 
+  project(id: ProjectId): Promise<ProjectRecord | undefined> {
+    return this.#do('project', ({ projects }) => structuredClone(projects.get(id)));
+  }
+
+  projects(): Promise<readonly ProjectRecord[]> {
+    return this.#do('projects', ({ projects }) =>
+      structuredClone([...projects.values()]).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    );
+  }
+
+  putProject(project: ProjectRecord): Promise<void> {
+    return this.#do(
+      'putProject',
+      ({ projects }) => void projects.set(project.id, structuredClone(project)),
+    );
+  }
+
+  deleteProject(id: ProjectId): Promise<boolean> {
+    return this.#do('deleteProject', ({ projects }) => projects.delete(id));
+  }
+
+  priorities(): Promise<Priorities> {
+    return this.#do('priorities', ({ users, projects }) => ({
+      users: unusual(users),
+      projects: unusual(projects),
+    }));
+  }
+
   watch(changed: () => void): () => void {
     // Handles of several processes share the record: each has watches of its own.
     const mine = () => {
@@ -282,6 +321,11 @@ export class MemoryStore implements Store {
     this.#isClosed = true;
   }
 }
+
+const unusual = <Id>(records: ReadonlyMap<Id, { readonly prio: number }>): Map<Id, number> =>
+  new Map(
+    [...records].flatMap(([id, { prio }]) => (prio === PRIO_USUAL ? [] : [[id, prio] as const])),
+  );
 
 /** Callers may share it: nobody can change it. */
 function frozen<T extends object>(value: T): T {

@@ -2,10 +2,13 @@
 import type { Person } from '../../contracts/auth.js';
 import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
-import { userId } from '../../core/units.js';
+import { isRaw } from '../../contracts/reader.js';
 import { readObject } from '../body.js';
+import { projectsOf } from '../membership.js';
+import { mustBeAdmin, personFor } from '../people.js';
 import type { Routes } from '../routes.js';
-import { DEFAULT_PROJECT, personToWire } from '../wire.js';
+import { readShare } from '../share-fields.js';
+import { DEFAULT_PROJECT, personToWire, projectToWire } from '../wire.js';
 
 export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void {
   const { auth, events } = deps;
@@ -50,18 +53,27 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
   });
 
   router.get('/user/:id/project', async (context) => {
-    await personOf(await signedIn(context), context.params.id);
-    context.body = [DEFAULT_PROJECT];
+    const { id } = await personOf(await signedIn(context), context.params.id);
+    const projects = await projectsOf(deps, id);
+    context.body = [DEFAULT_PROJECT, ...projects.map(projectToWire)];
   });
 
-  /** Oneself, or anybody for administrators. Others are told that no such user exists. */
-  async function personOf(asker: Person, login: string | undefined): Promise<Person> {
-    const isOwn = login === asker.id;
-    const found = isOwn ? asker : asker.isAdmin ? await auth.user(login ?? '') : undefined;
-    if (found === undefined)
-      throw new ServiceError('user-not-found', `no user "${userId(login ?? '').slice(0, 80)}"`);
-    return found;
-  }
+  // The old command line sends the whole document back, with other values under `usage`.
+  router.put('/user/:id', async (context) => {
+    mustBeAdmin(await signedIn(context), 'change users');
+    const { id } = await personOf(await signedIn(context), context.params.id);
+    const record = await deps.store.user(id);
+    if (record === undefined)
+      throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
+    const { usage } = await readObject(context.req);
+    if (!isRaw(usage))
+      throw new ServiceError('bad-field', 'usage must be an object', { field: 'usage' });
+    const changed = readShare(usage, record, 'usage.');
+    await deps.store.putUser({ ...record, ...changed });
+    context.body = { msg: 'User updated', id };
+  });
+
+  const personOf = (asker: Person, login: string | undefined) => personFor(deps, asker, login);
 }
 
 /** The first of `names` that the body has. */

@@ -2,6 +2,7 @@
 import type { JobQuery } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import type { JobState } from '../../core/job.js';
+import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId, projectId, userId } from '../../core/units.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { JOB_COLUMNS, JOB_STATES, PENDING_COLUMNS } from './rows.js';
@@ -55,7 +56,17 @@ const prepareAll = (database: Database) => ({
      GROUP BY owner, project`,
   ),
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),
+  projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
+  priorities: database.prepare(['user', 'project'].map(unusualPriorities).join(' UNION ALL ')),
 });
+
+/** A damaged document has the usual priority. */
+function unusualPriorities(kind: string): string {
+  return `SELECT '${kind}', id, prio FROM (
+      SELECT id, CASE WHEN json_valid(document) THEN json_extract(document, '$.prio') END AS prio
+      FROM ${kind}s)
+    WHERE prio <> ${PRIO_USUAL}`;
+}
 
 export class Reader {
   readonly #database: Database;
@@ -112,6 +123,10 @@ export class Reader {
         }));
       case 'users':
         return statements.users.all();
+      case 'projects':
+        return statements.projects.all();
+      case 'priorities':
+        return statements.priorities.all();
       default:
         return unreachable(call);
     }

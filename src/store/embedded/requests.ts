@@ -55,6 +55,8 @@ export interface Writes {
   putSetting: { ask: { readonly name: string; readonly value: string }; answer: undefined };
   putUser: { ask: { readonly id: string; readonly document: string }; answer: undefined };
   deleteUser: { ask: string; answer: boolean };
+  putProject: { ask: { readonly id: string; readonly document: string }; answer: undefined };
+  deleteProject: { ask: string; answer: boolean };
 }
 
 /** What the reading thread does. Each question is small work, so that none waits long behind another. */
@@ -75,6 +77,9 @@ export interface Reads {
   killsWanted: { ask: null; answer: readonly JobId[] };
   used: { ask: number; answer: readonly AccountUse[] };
   users: { ask: null; answer: readonly Row[] };
+  projects: { ask: null; answer: readonly Row[] };
+  /** Kind (`user`, `project`), id and priority of those whose priority is not the usual one. */
+  priorities: { ask: null; answer: readonly Row[] };
 }
 
 /** A set of questions and answers that a thread serves. */

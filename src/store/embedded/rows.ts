@@ -1,5 +1,12 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
-import type { JobStep, NewJob, PendingRow, UserRecord } from '../../contracts/store.js';
+import type {
+  JobStep,
+  NewJob,
+  PendingRow,
+  Priorities,
+  ProjectRecord,
+  UserRecord,
+} from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import type {
   Constraint,
@@ -14,7 +21,15 @@ import type {
   SystemFault,
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
-import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
+import {
+  type Instant,
+  instant,
+  jobId,
+  type ProjectId,
+  projectId,
+  type UserId,
+  userId,
+} from '../../core/units.js';
 import type { StepColumns, SubmissionColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
@@ -280,6 +295,27 @@ function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const shape = { needs: present(needs), constraints: present(constraints) };
   shapes.set(text, shape);
   return shape;
+}
+
+export function prioritiesOf(rows: readonly Row[]): Priorities {
+  const users = new Map<UserId, number>();
+  const projects = new Map<ProjectId, number>();
+  for (const [kind, id, prio] of rows)
+    if (kind === 'user') users.set(userId(String(id)), Number(prio));
+    else projects.set(projectId(String(id)), Number(prio));
+  return { users, projects };
+}
+
+/** @throws UnreadableRecord */
+export function projectOf(id: string, document: string): ProjectRecord {
+  try {
+    const project = JSON.parse(document) as ProjectRecord;
+    present(project.members);
+    present(project.quotas);
+    return project;
+  } catch (cause) {
+    throw new UnreadableRecord(id, { cause });
+  }
 }
 
 /** @throws UnreadableRecord */

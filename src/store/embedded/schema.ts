@@ -51,6 +51,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   "CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 'over'",
+  'CREATE TABLE projects (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID',
 ];
 
 /**

@@ -11,28 +11,32 @@ import {
   type Lease,
   type NewJob,
   type PendingRow,
+  type Priorities,
+  type ProjectRecord,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
   type UserRecord,
 } from '../../contracts/store.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
-import { type Instant, type JobId, jobId, type UserId } from '../../core/units.js';
+import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import { Channel, errorOf } from './channel.js';
+import { type PointReader, pointReader } from './point-reader.js';
 import { textOf } from './reader.js';
 import type { Reads, StepResult, Writes } from './requests.js';
 import {
-  JOB_COLUMNS,
   JOB_STATES,
   jobOf,
   pendingRowsOf,
+  prioritiesOf,
+  projectOf,
   type Shapes,
   stepColumns,
   submissionColumns,
   UnreadableRecord,
   userOf,
 } from './rows.js';
-import { Database, type Row } from './sqlite.js';
+import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';
 import { failureOf } from './writer.js';
 
@@ -50,8 +54,6 @@ const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
 /** Jobs turned into documents without a pause for others. */
 const ENCODED_AT_ONCE = 200;
-/** A reader waits only while another process repairs the log after a crash. */
-const POINT_READ_BUSY_MS = 1_000;
 const PAGE_BYTES = 4_096;
 
 /**
@@ -74,32 +76,6 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       if (channel.status === 'fulfilled') await channel.value.close();
     throw failure instanceof ServiceError ? failure : errorOf(failureOf(failure));
   }
-}
-
-interface PointReader {
-  readonly job: (id: number) => Row | undefined;
-  readonly user: (id: string) => Row | undefined;
-  readonly setting: (name: string) => Row | undefined;
-  readonly lease: () => Row | undefined;
-  readonly close: () => void;
-}
-
-function pointReader(path: string): PointReader {
-  const database = Database.open(path, { create: false, busyTimeoutMs: POINT_READ_BUSY_MS });
-  const job = database.prepare(
-    `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
-  );
-  const user = database.prepare('SELECT document FROM users WHERE id = ?');
-  // As bytes: libsql cuts texts that it reads at their first NUL.
-  const setting = database.prepare('SELECT CAST(value AS BLOB) FROM settings WHERE name = ?');
-  const lease = database.prepare('SELECT epoch, holder, beat FROM lease');
-  return {
-    job: (id) => job.get(id),
-    user: (id) => user.get(id),
-    setting: (name) => setting.get(name),
-    lease: () => lease.get(),
-    close: () => database.close(),
-  };
 }
 
 class EmbeddedStore implements Store {
@@ -284,6 +260,28 @@ class EmbeddedStore implements Store {
 
   deleteUser(id: UserId): Promise<boolean> {
     return this.#writer.call('deleteUser', id);
+  }
+
+  async project(id: ProjectId): Promise<ProjectRecord | undefined> {
+    const row = this.#read((point) => point.project(id));
+    return row === undefined ? undefined : readable(() => projectOf(id, String(row[0])));
+  }
+
+  async projects(): Promise<readonly ProjectRecord[]> {
+    const rows = await this.#reader.call('projects', null);
+    return this.#readable(rows, ([id, document]) => projectOf(String(id), String(document)));
+  }
+
+  putProject(project: ProjectRecord): Promise<void> {
+    return this.#writer.call('putProject', { id: project.id, document: JSON.stringify(project) });
+  }
+
+  deleteProject(id: ProjectId): Promise<boolean> {
+    return this.#writer.call('deleteProject', id);
+  }
+
+  async priorities(): Promise<Priorities> {
+    return prioritiesOf(await this.#reader.call('priorities', null));
   }
 
   watch(changed: () => void): () => void {

@@ -52,6 +52,8 @@ const prepareAll = (database: Database) => ({
   putSetting: database.prepare('INSERT OR REPLACE INTO settings VALUES (?, ?)'),
   putUser: database.prepare('INSERT OR REPLACE INTO users VALUES (?, ?)'),
   deleteUser: database.prepare('DELETE FROM users WHERE id = ?'),
+  putProject: database.prepare('INSERT OR REPLACE INTO projects VALUES (?, ?)'),
+  deleteProject: database.prepare('DELETE FROM projects WHERE id = ?'),
 });
 
 /** How many rows a call writes, about: what a commit is bounded by. */
@@ -123,6 +125,11 @@ export class Writer {
         return undefined;
       case 'deleteUser':
         return statements.deleteUser.run(call.ask) > 0;
+      case 'putProject':
+        statements.putProject.run(call.ask.id, call.ask.document);
+        return undefined;
+      case 'deleteProject':
+        return statements.deleteProject.run(call.ask) > 0;
       default:
         return unreachable(call);
     }

@@ -1,0 +1,45 @@
+/** Priority and quotas of a user or project, as old command lines send them: numbers, or numbers in texts. */
+import { ServiceError } from '../contracts/errors.js';
+import { PRIO_MAX } from '../core/policy.js';
+
+/** What users and projects have alike. */
+export interface ShareFields {
+  readonly prio: number;
+  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+}
+
+/**
+ * `prio`, `quota_time`, `quota_cpu`, `quota_ram` of a body; what is absent stays as it was.
+ * @param prefix of the fields' names in refusals
+ * @throws ServiceError bad-field
+ */
+export function readShare(
+  body: Readonly<Record<string, unknown>>,
+  before: ShareFields,
+  prefix = '',
+): ShareFields {
+  const read = (name: string, usual: number, max?: number): number =>
+    readAmount(body[name], usual, { field: `${prefix}${name}`, max });
+  return {
+    prio: read('prio', before.prio, PRIO_MAX),
+    quotas: {
+      time: read('quota_time', before.quotas.time),
+      cpu: read('quota_cpu', before.quotas.cpu),
+      ram: read('quota_ram', before.quotas.ram),
+    },
+  };
+}
+
+function readAmount(
+  found: unknown,
+  usual: number,
+  { field, max }: { readonly field: string; readonly max: number | undefined },
+): number {
+  if (found === undefined || found === null || found === '') return usual;
+  const value = typeof found === 'string' && found.trim() !== '' ? Number(found) : found;
+  const isRight =
+    typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= (max ?? 1e15);
+  if (isRight) return value;
+  const wanted = max === undefined ? 'a number of at least 0' : `a number from 0 to ${max}`;
+  throw new ServiceError('bad-field', `${field} must be ${wanted}`, { field });
+}

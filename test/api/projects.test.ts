@@ -1,0 +1,153 @@
+// Projects over the API: who makes them, who sees them, who may submit to them; priorities and quotas of users.
+import t from 'tap';
+import { type AService, type Asked, aService, aTask } from './a-service.js';
+
+const API = '/api/1.0';
+const BODY = { id: 'dna', description: 'genomes', prio: 70, members: ['alice'], quota_time: 3600 };
+
+async function asRoot(service: AService, path: string, asked: Asked = {}) {
+  return service.ask(`${API}${path}`, { ...asked, token: await service.tokenOf('root') });
+}
+async function withProject(t: Parameters<typeof aService>[0]): Promise<AService> {
+  const service = await aService(t);
+  const answer = await asRoot(service, '/project', { body: BODY });
+  t.equal(answer.statusCode, 200, answer.body);
+  return service;
+}
+const forProject = (project: string) => aTask({ more: { user: { id: 'alice', project } } });
+
+t.test(
+  'an administrator makes, changes and deletes a project, in the historic shapes',
+  async (t) => {
+    const service = await withProject(t);
+    const document = { ...BODY, volumes: [], quota_cpu: 0, quota_ram: 0 };
+    t.strictSame((await asRoot(service, '/project/dna')).json(), document);
+    const [first, second] = (await asRoot(service, '/project')).json();
+    t.match(first, { id: 'default', prio: 50 });
+    t.strictSame(second, document);
+    // The whole document comes back, with whatever else was in it.
+    const sent = { ...document, _id: { $oid: 'x' }, prio: '80', members: ['alice', 'bob', 'bob'] };
+    t.equal((await asRoot(service, '/project/dna', { body: sent })).statusCode, 200);
+    t.match((await asRoot(service, '/project/dna')).json(), {
+      prio: 80,
+      members: ['alice', 'bob'],
+    });
+    const put = await asRoot(service, '/project/dna', { method: 'PUT', body: { quota_ram: 4 } });
+    t.equal(put.statusCode, 200);
+    t.match((await asRoot(service, '/project/dna')).json(), { prio: 80, quota_ram: 4 });
+    t.equal((await asRoot(service, '/project/dna', { method: 'DELETE' })).statusCode, 200);
+    t.equal((await asRoot(service, '/project/dna')).json().code, 'project-not-found');
+  },
+);
+
+t.test('members see their projects, others learn nothing of them', async (t) => {
+  const service = await withProject(t);
+  const mine = (await service.ask(`${API}/user/alice/project`)).json();
+  t.strictSame(
+    mine.map(({ id }: { id: string }) => id),
+    ['default', 'dna'],
+  );
+  t.equal((await service.ask(`${API}/project/dna`)).json().id, 'dna');
+  t.equal((await service.ask(`${API}/project/default`)).json().id, 'default');
+  const token = await service.tokenOf('bob');
+  const theirs = (await service.ask(`${API}/user/bob/project`, { token })).json();
+  t.equal(theirs.length, 1);
+  t.equal((await service.ask(`${API}/project/dna`, { token })).statusCode, 404);
+  for (const [path, asked] of [
+    ['/project', {}],
+    ['/project', { body: BODY }],
+    ['/project/dna', { body: BODY }],
+    ['/project/dna', { method: 'DELETE' }],
+    ['/user/alice', { method: 'PUT', body: { usage: {} } }],
+  ] as const)
+    t.equal((await service.ask(`${API}${path}`, asked)).statusCode, 403, path);
+});
+
+t.test('a job counts for a project that its owner is in, and for no other', async (t) => {
+  const service = await withProject(t);
+  const id = await service.submit(forProject('dna'));
+  t.equal((await service.store.job(id))?.project, 'dna');
+  const token = await service.tokenOf('bob');
+  const body = aTask({ more: { user: { id: 'bob', project: 'dna' } } });
+  const refused = await service.ask(`${API}/task`, { body, token });
+  t.equal(refused.statusCode, 400);
+  t.match(refused.json(), { field: 'user.project', msg: /no project "dna"/ });
+  const unknown = await service.ask(`${API}/task`, { body: forProject('rna') });
+  t.match(unknown.json(), { field: 'user.project', msg: /no project "rna"/ });
+  const busy = await asRoot(service, '/project/dna', { method: 'DELETE' });
+  t.match(busy.json(), { code: 'wrong-state', msg: /wait or run/ });
+});
+
+t.test('the same key for another project is another submission', async (t) => {
+  const service = await withProject(t);
+  const headers = { 'idempotency-key': 'k1' };
+  const first = await service.ask(`${API}/task`, { body: aTask(), headers });
+  t.equal(first.statusCode, 200);
+  const second = await service.ask(`${API}/task`, { body: forProject('dna'), headers });
+  t.equal(second.json().code, 'key-reused');
+});
+
+t.test('what is wrong with a project is named', async (t) => {
+  const service = await withProject(t);
+  const cases: readonly (readonly [object, string])[] = [
+    [{ ...BODY, id: 'a/b' }, 'id'],
+    [{ ...BODY, id: '' }, 'id'],
+    [{ ...BODY, id: 'x', prio: 101 }, 'prio'],
+    [{ ...BODY, id: 'x', prio: -1 }, 'prio'],
+    [{ ...BODY, id: 'x', prio: 'high' }, 'prio'],
+    [{ ...BODY, id: 'x', quota_cpu: -5 }, 'quota_cpu'],
+    [{ ...BODY, id: 'x', members: [] }, 'members'],
+    [{ id: 'x' }, 'members'],
+    [{ ...BODY, id: 'x', members: 'alice' }, 'members'],
+    [{ ...BODY, id: 'x', members: ['alice', 'nobody'] }, 'members[1]'],
+    [{ ...BODY, id: 'x', description: 7 }, 'description'],
+    [{ ...BODY, id: 'x', volumes: [{ name: 'v' }] }, 'volumes'],
+  ];
+  for (const [body, field] of cases) {
+    const answer = await asRoot(service, '/project', { body });
+    t.equal(answer.statusCode, 400, answer.body);
+    t.equal(answer.json().field, field, answer.body);
+  }
+  for (const id of ['dna', 'default']) {
+    const taken = await asRoot(service, '/project', { body: { ...BODY, id } });
+    t.match(taken.json(), { code: 'name-taken', field: 'id' });
+  }
+  const none = await asRoot(service, '/project/dna', { body: { members: [] } });
+  t.match(none.json(), { field: 'members' }, 'the last member stays');
+  t.equal((await asRoot(service, '/project/default', { body: { prio: 1 } })).statusCode, 403);
+});
+
+t.test('a member whose account is gone blocks no change', async (t) => {
+  const service = await withProject(t);
+  const { store } = service;
+  const alice = await store.user('alice' as Parameters<typeof store.user>[0]);
+  await store.deleteUser('alice' as Parameters<typeof store.user>[0]);
+  const answer = await asRoot(service, '/project/dna', {
+    body: { members: ['alice', 'bob'], prio: 60 },
+  });
+  t.equal(answer.statusCode, 200, answer.body);
+  t.ok(alice);
+});
+
+t.test('an administrator sets priority and quotas of a user', async (t) => {
+  const service = await aService(t);
+  const document = (await asRoot(service, '/user/alice')).json();
+  const usage = { ...document.usage, prio: 75, quota_time: '7200' };
+  const body = { ...document, usage };
+  const answer = await asRoot(service, '/user/alice', { method: 'PUT', body });
+  t.equal(answer.statusCode, 200, answer.body);
+  t.match((await service.ask(`${API}/user/alice`)).json(), {
+    admin: false,
+    usage: { prio: 75, quota_time: 7200, quota_cpu: 0 },
+  });
+  for (const [usage, field] of [
+    [{ prio: 100.5 }, 'usage.prio'],
+    [{ quota_ram: 'much' }, 'usage.quota_ram'],
+    [7, 'usage'],
+  ] as const) {
+    const refused = await asRoot(service, '/user/alice', { method: 'PUT', body: { usage } });
+    t.equal(refused.json().field, field);
+  }
+  const nobody = await asRoot(service, '/user/nobody', { method: 'PUT', body: { usage: {} } });
+  t.equal(nobody.statusCode, 404);
+});
