@@ -28,7 +28,9 @@ export function registryAuth(file: Buffer, image: string): string | undefined {
     password: text.slice(colon + 1),
     serveraddress: registry,
   };
-  return Buffer.from(JSON.stringify(credential)).toString('base64url');
+  // The daemon wants the alphabet of URLs and the padding, which Node leaves out of it; without, it takes it for nothing.
+  const text64 = Buffer.from(JSON.stringify(credential)).toString('base64');
+  return text64.replaceAll('+', '-').replaceAll('/', '_');
 }
 
 function parsed(file: Buffer): unknown {
