@@ -107,7 +107,7 @@ const bareFramework = (node: LocalMesos): Cluster =>
       labels: {},
     },
     mediaType: PROTOBUF_TYPE,
-    tasks: { network: 'BRIDGE', alwaysPull: false },
+    tasks: { network: 'BRIDGE' },
     memory: { load: async () => null, save: async () => {} },
     ports: {
       clock: systemClock,
@@ -169,6 +169,8 @@ const anOrder = (offer: ClusterOffer, n: number): TaskOrder => ({
   ports: [],
   containerPorts: [],
   image: null,
+  alwaysPull: false,
+  isCpuCapped: false,
   volumes: [],
   hasNetwork: false,
   networkName: null,

@@ -4,6 +4,7 @@ import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
+import { failedHosts } from './core/job.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -100,7 +101,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
       obstacles: ({ spec, faults }) => {
-        const avoid = config.jobs.skipsFailedNodes ? faults.map(({ host }) => host) : [];
+        const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
         return leader.obstacles({ ...spec, avoid });
       },
       notReady: () => leader.notReady(),

@@ -19,6 +19,10 @@ export function describeReason({ code, facts }: Reason): string {
       return `${sentence ?? 'The executor of the task ended unexpectedly'}${words}`;
     case 'container-launch-failed':
       return `System crashed or failed to start the task${words}`;
+    case 'registry-trouble':
+      return `The image could not be pulled: its registry refused for now, or could not be reached${words}`;
+    case 'no-such-image':
+      return `There is no such image, or it may not be pulled${words}`;
     case 'task-error':
       return `The cluster refused the task${detail}`;
     case 'dropped':

@@ -10,6 +10,8 @@ import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
+import type { ApiDeps } from './deps.js';
+import { describeLaunching, describePause } from './launching.js';
 import { describeOutcome, describeReason } from './reasons.js';
 import { describeWaiting } from './waiting.js';
 
@@ -25,7 +27,18 @@ export interface WireExtras {
   readonly isImageUsed: boolean;
   /** Why the job waits; absent when nobody knows, or it does not wait. */
   readonly obstacles?: readonly Obstacle[] | undefined;
+  /** Now: ages are reckoned from it. */
+  readonly at: Instant;
 }
+
+/** What a document says of a job besides its record, as things stand now. */
+export const extrasOf =
+  ({ containerizer, obstacles, clock }: ApiDeps) =>
+  (job: Job): WireExtras => ({
+    isImageUsed: containerizer !== 'process',
+    obstacles: obstacles(job),
+    at: clock.now(),
+  });
 
 /** Epoch seconds, with the milliseconds as fraction. */
 const seconds = (at: Instant): number => at / 1000;
@@ -34,7 +47,8 @@ const seconds = (at: Instant): number => at / 1000;
 const objectId = (id: number): Wire => ({ $oid: id.toString(16).padStart(24, '0') });
 
 /** The task document of `GET /task/{id}`. */
-export function jobToWire(job: Job, { script, isImageUsed, obstacles }: WireExtras): Wire {
+export function jobToWire(job: Job, extras: WireExtras): Wire {
+  const { script, isImageUsed } = extras;
   return {
     _id: objectId(job.id),
     id: job.id,
@@ -57,7 +71,7 @@ export function jobToWire(job: Job, { script, isImageUsed, obstacles }: WireExtr
     requirements: requirementsToWire(job),
     container: { ...containerToWire(job), image_used: isImageUsed },
     command: { interactive: false, ...(script === undefined ? {} : { cmd: script }) },
-    status: statusToWire(job, obstacles),
+    status: statusToWire(job, extras),
   };
 }
 
@@ -129,17 +143,24 @@ function containerMeta(job: Job, placement: Placement | null): Wire | null {
 }
 
 /** The nested `status`; decision 4 says which state has which words. */
-export function statusToWire(job: Job, obstacles?: readonly Obstacle[]): Wire {
+export function statusToWire(
+  job: Job,
+  { obstacles, at, isImageUsed }: Omit<WireExtras, 'script'>,
+): Wire {
   const rest = failureToWire(job);
   switch (job.state) {
     case 'pending':
       return {
         ...waiting(job.killWanted === null ? null : 'kill requested'),
-        reason: describeWaiting(obstacles),
+        reason: describePause(job, at) ?? describeWaiting(obstacles),
         ...rest,
       };
     case 'launching':
-      return { ...waiting(job.killWanted === null ? null : 'kill requested'), ...rest };
+      return {
+        ...waiting(job.killWanted === null ? null : 'kill requested'),
+        reason: describeLaunching(job, { at, isImageUsed }),
+        ...rest,
+      };
     case 'running':
       return { ...live(job, job.killWanted === null ? null : 'kill requested'), ...rest };
     case 'killing':

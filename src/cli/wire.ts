@@ -124,11 +124,15 @@ export function readJob(doc: unknown): JobView {
 }
 
 /** The state alone, from `GET task/{id}/status`. */
-export function readStatus(answer: unknown): ViewState {
+export const readStatus = (answer: unknown): ViewState => readStatusAndReason(answer).state;
+
+/** The state and the server's sentence about it, from `GET task/{id}/status`. */
+export function readStatusAndReason(answer: unknown): Pick<JobView, 'state' | 'reason'> {
   const status = part(answer, 'status');
   if (typeof status.primary !== 'string')
     throw new Failure(EXIT.protocol, 'the server answered something that is no job state');
-  return readState(status, part(answer, 'container'));
+  const state = readState(status, part(answer, 'container'));
+  return { state, reason: textOrNull(status.reason) };
 }
 
 export function readJobs(answer: unknown): readonly JobView[] {

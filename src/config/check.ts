@@ -77,7 +77,11 @@ function checkContainers(values: Values, reader: Reader): void {
 /** What is read but cannot do what it says, in sentences for the log. */
 export function cautions(values: Values): readonly string[] {
   const said: string[] = [];
-  if (values['mesos.unified']) return said;
+  if (values['mesos.unified']) {
+    if (values.cpu_limit === 'cap')
+      said.push('cpu_limit: under mesos.unified the agents decide, by --cgroups_enable_cfs');
+    return said;
+  }
   if (values['mesos.native_gpu'])
     said.push('mesos.native_gpu: off, because agents isolate GPUs only with mesos.unified: true');
   if (values['mesos.image_credentials'] !== null)

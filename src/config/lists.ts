@@ -8,7 +8,9 @@ export function readImage(item: Reader): CatalogueImage | undefined {
   const name = item.text('name', url ?? '');
   const isInteractive = item.flag('interactive', false);
   const isDefault = item.flag('default', false);
-  return url === undefined ? undefined : { name, url, isInteractive, isDefault };
+  const pull =
+    item.raw('pull') == null ? null : item.choice('pull', ['missing', 'always'], 'missing');
+  return url === undefined ? undefined : { name, url, isInteractive, isDefault, pull };
 }
 
 /** A volume as configured; whether its directory is checked is a key of its own. */

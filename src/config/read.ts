@@ -43,7 +43,7 @@ const PATHS = [
 /** Keys nobody else should read. */
 const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;
 /** Set inside of jobs, where a service may be started too: no settings of ours. */
-const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|PORTS|CPUS|MEMORY_MB|IMAGE)$/;
+const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|PORTS|CPUS|MEMORY_MB|GPUS|IMAGE)$/;
 /** Settings that exist only in the environment. */
 const OTHER_VARIABLES: Readonly<Record<string, string>> = { GOD_LOGLEVEL: 'log_level' };
 

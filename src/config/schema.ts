@@ -77,6 +77,11 @@ const FAIRSHARE = {
 const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
   defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
+  cpu_limit: choice(
+    ['share', 'cap'],
+    'share',
+    'Cpus of a job in a container: `share` is guaranteed and may use idle ones besides, `cap` is never exceeded.',
+  ),
   allow_root: flag(false, 'Jobs may run as root in their container; their volumes are read-only.'),
   'failure_policy.strategy': integer(
     2,
@@ -96,11 +101,15 @@ const JOBS = {
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,
-    'list of {name, url, interactive, default}',
+    'list of {name, url, interactive, default, pull}',
     'Images that jobs may use. Empty: those in the local Docker, or `host` in process mode.',
   ),
   allow_user_images: flag(false, 'Jobs may name any image.'),
-  'images.pull': choice(['missing', 'always'], 'missing', 'When an image is pulled.'),
+  'images.pull': choice(
+    ['missing', 'always'],
+    'missing',
+    'When an image is pulled: where it is missing, or at each launch (digests never). Entries of `default_images` may say `pull` for themselves.',
+  ),
   volumes: items(
     readVolume,
     'list of {name, acl, path, mount}',

@@ -39,6 +39,7 @@ export function shape(
     jobs: {
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),
+      cpuLimit: values.cpu_limit,
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],

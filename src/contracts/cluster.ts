@@ -33,6 +33,10 @@ export interface TaskOrder {
   readonly containerPorts: readonly number[];
   /** Null: a plain process of the agent. */
   readonly image: string | null;
+  /** Ask the registry each time, not only when the agent has no such image. */
+  readonly alwaysPull: boolean;
+  /** The cpus of `needs` are a cap; otherwise a guaranteed share that may use idle ones besides. */
+  readonly isCpuCapped: boolean;
   readonly volumes: readonly Volume[];
   readonly hasNetwork: boolean;
   /** The network to join, by name; its ports are not mapped. Null: the usual one. */

@@ -9,6 +9,8 @@ export interface CatalogueImage {
   readonly url: string;
   readonly isInteractive: boolean;
   readonly isDefault: boolean;
+  /** When it is pulled; null: as the site does. */
+  readonly pull: 'missing' | 'always' | null;
 }
 
 /** An agent attribute that users may ask for, and its values. */
@@ -89,6 +91,8 @@ export interface WebConfig {
 export interface JobsConfig {
   readonly cpuMilliDefault: number;
   readonly memMbDefault: number;
+  /** `share`: guaranteed, and idle ones besides; `cap`: never more. */
+  readonly cpuLimit: 'share' | 'cap';
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;

@@ -82,6 +82,14 @@ export interface SystemFault {
   readonly at: Instant;
 }
 
+/** Whether a launch never ran because its image could not be had just then: no agent is to blame. */
+export const isRegistryFault = ({ because }: SystemFault): boolean =>
+  because.code === 'registry-trouble';
+
+/** Hosts on which the job has failed. */
+export const failedHosts = (faults: readonly SystemFault[]): readonly string[] =>
+  faults.filter((fault) => !isRegistryFault(fault)).map(({ host }) => host);
+
 /** Why something ended or was refused: a code and facts. Sentences are made at the edge. */
 export interface Reason {
   readonly code: ReasonCode;
@@ -93,6 +101,9 @@ export type ReasonCode =
   | 'agent-gone'
   | 'executor-terminated'
   | 'container-launch-failed'
+  /** The registry refused, or could not be reached. Repeated by a rule of its own. */
+  | 'registry-trouble'
+  | 'no-such-image'
   | 'task-error'
   | 'dropped'
   | 'killed-by-cluster'

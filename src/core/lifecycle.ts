@@ -3,6 +3,7 @@
  * repeats itself, and updates of former launches come late.
  */
 import { assert, unreachable } from './assert.js';
+import { isBeyondGranted } from './granted-retries.js';
 import {
   type ContainerFacts,
   isLive,
@@ -26,8 +27,7 @@ import {
   type UserId,
 } from './units.js';
 
-/** Relaunches after failures of the system, whatever the job asks for: beyond, it is the job's own fault. */
-export const SYSTEM_RETRIES_MAX = 5;
+export { REGISTRY_RETRIES_MAX, SYSTEM_RETRIES_MAX } from './granted-retries.js';
 
 export type JobEvent =
   /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
@@ -244,8 +244,7 @@ function fault(
 ): Step {
   const { taskId, host } = job.placement;
   const faults: readonly SystemFault[] = [...job.faults, { taskId, host, because, at }];
-  const granted = Math.min(job.spec.systemRetriesMax, SYSTEM_RETRIES_MAX);
-  if (job.killWanted === null && faults.length > granted)
+  if (job.killWanted === null && isBeyondGranted(faults, job.spec.systemRetriesMax))
     return end({ ...job, faults }, { kind: 'gaveUp', because }, at);
   return again(job, graceMs, faults.slice(job.faults.length), at);
 }

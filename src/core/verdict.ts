@@ -1,8 +1,10 @@
 /** What a cluster's word about a task means for the job: an event, nothing, or a question. */
 import { assert, unreachable } from './assert.js';
 import { exitCodeInFile, exitCodeOf } from './exit-status.js';
+import { imageTrouble } from './image-trouble.js';
 import {
   isLive,
+  isRegistryFault,
   type Job,
   KILLED_EXIT_CODE,
   type Outcome,
@@ -63,6 +65,11 @@ const UNKNOWN_ANSWERS = 3;
 const UNKNOWN_SPAN_MS = 60_000;
 /** A task dropped for other reasons than stale offers would be dropped again at once. */
 const DROPPED_PAUSE_MS = 5_000;
+/** Pauses before an image is asked for again: twice as long each time, within these. Rate limits count in minutes. */
+const REGISTRY_PAUSE_MS_MIN = 10_000;
+export const REGISTRY_PAUSE_MS_MAX = 600_000;
+/** Jobs that were refused together come again apart, up to half of their pause. */
+const REGISTRY_SPREAD = 32;
 /** A cluster quotes whole outputs of other programs; a job's record keeps the beginning. */
 const MESSAGE_CHARS_MAX = 1_000;
 
@@ -173,7 +180,7 @@ function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
     return { kind: 'ask-again', doubt: null };
   const limit = limitOf(report);
   if (limit !== null) return ended(report, exited(codeOf(report), limit));
-  if (reason === 'container-launch-failed') return launchFailed('container-launch-failed', report);
+  if (reason === 'container-launch-failed') return notLaunched(job, report);
   if (reason !== null && SYSTEM_REASONS.has(reason)) {
     const cause = because('executor-terminated', report);
     return event({ kind: 'systemFault', taskId, because: cause, graceMs: lostGraceMs });
@@ -184,6 +191,28 @@ function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
   // A job being killed ends as killed, whatever its code.
   if (job.state === 'killing') return event(endByFile(report, null));
   return { kind: 'read-exit-file', taskId, message };
+}
+
+/** The agent could not start it: for want of the image, whoever is to blame, or for a reason that lies in the job. */
+function notLaunched(job: Job, report: TaskReport): Verdict {
+  switch (report.message === null ? undefined : imageTrouble(report.message)) {
+    case 'registry': {
+      const { taskId } = report;
+      const graceMs = registryPauseMs(job);
+      const cause = because('registry-trouble', report);
+      return event({ kind: 'systemFault', taskId, because: cause, graceMs });
+    }
+    case 'image':
+      return launchFailed('no-such-image', report);
+    default:
+      return launchFailed('container-launch-failed', report);
+  }
+}
+
+function registryPauseMs({ id, faults }: Job): number {
+  const pauseMs = REGISTRY_PAUSE_MS_MIN * 2 ** faults.filter(isRegistryFault).length;
+  const spread = 1 + ((id % REGISTRY_SPREAD) / REGISTRY_SPREAD) * 0.5;
+  return Math.min(REGISTRY_PAUSE_MS_MAX, Math.round(pauseMs * spread));
 }
 
 /** The limit of the job's own that ended it, as far as the cluster names one. */

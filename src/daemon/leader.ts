@@ -304,7 +304,7 @@ export class Leader implements LinkOwner {
 
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
-    const notBefore = this.#steady.fromStep(job.notBefore);
+    const notBefore = this.#steady.fromStep(job);
     this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
     this.#cycles.newWork();
   }

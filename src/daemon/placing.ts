@@ -5,7 +5,6 @@
 
 import type { Clock } from '../contracts/clock.js';
 import type { LaunchBatch } from '../contracts/cluster.js';
-import type { ContainersConfig } from '../contracts/config.js';
 import { ServiceError } from '../contracts/errors.js';
 import { DIRECTORIES_AT_ONCE_MAX } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
@@ -19,7 +18,13 @@ import type { Accounting } from './accounting.js';
 import type { ClusterLink } from './cluster-link.js';
 import { Gate } from './gate.js';
 import type { JobBook } from './job-book.js';
-import { directoryOrder, type TaskMode, taskOrder } from './task-order.js';
+import {
+  type ContainerRules,
+  directoryOrder,
+  type TaskMode,
+  taskOrder,
+  USUAL_CONTAINERS,
+} from './task-order.js';
 
 export interface PlacingPorts {
   readonly store: Pick<JobStore, 'jobs' | 'scripts'>;
@@ -30,20 +35,11 @@ export interface PlacingPorts {
   readonly credentials?: (job: Job) => Promise<string | null>;
 }
 
-const PLAIN_CONTAINERS: ContainersConfig = {
-  registry: null,
-  network: {
-    isDisabled: false,
-    isNamed: false,
-    names: { public: null, user: null, project: null },
-  },
-};
-
 export interface PlacingOptions {
   readonly installation: string;
-  /** Absent: as in a site that configures nothing of containers. */
-  readonly containers?: ContainersConfig;
   readonly modeOf: (executor: string) => TaskMode;
+  /** Absent: as where a site decides nothing. */
+  readonly containers?: ContainerRules;
 }
 
 /** What became of one planned launch. */
@@ -161,7 +157,7 @@ export class Placing {
     }
     const role = bin.launches[0]?.role ?? '*';
     const mode = this.#options.modeOf(bin.link.cluster.name);
-    const { installation, containers = PLAIN_CONTAINERS } = this.#options;
+    const { installation, containers = USUAL_CONTAINERS } = this.#options;
     const context = { mode, role, installation, containers };
     const batch: LaunchBatch = {
       offerIds: bin.offerIds,

@@ -1,6 +1,5 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
 import type { Clock, Timers } from '../contracts/clock.js';
-import type { ContainersConfig } from '../contracts/config.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
@@ -9,7 +8,7 @@ import type { ChangeFeed, JobStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
-import type { TaskMode } from './task-order.js';
+import type { ContainerRules, TaskMode } from './task-order.js';
 
 export interface SchedulerPorts {
   readonly store: JobStore;
@@ -54,10 +53,10 @@ export interface SchedulerOptions {
   readonly usageWindowMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
-  /** What containers get from the site; absent: nothing. */
-  readonly containers?: ContainersConfig;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
+  /** Absent: cpus are shares, and images are pulled where they are missing. */
+  readonly containers?: ContainerRules;
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

@@ -1,6 +1,6 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
-import type { PendingJob } from '../core/job.js';
+import { failedHosts, type PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
 
 interface Rule {
@@ -22,5 +22,5 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,
-  ...(skipsFailedNodes ? { avoid: job.faults.map(({ host }) => host) } : {}),
+  ...(skipsFailedNodes ? { avoid: failedHosts(job.faults) } : {}),
 });

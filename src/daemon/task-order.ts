@@ -1,15 +1,34 @@
 /** From a placed job to the order that its cluster executes: program, environment, mounts. */
 import type { ClusterOffer, TaskOrder } from '../contracts/cluster.js';
-import type { ContainersConfig } from '../contracts/config.js';
+import type { NetworkConfig } from '../contracts/config.js';
 import { KILL_GRACE_MS } from '../contracts/limits.js';
 import type { JobDirectoryOrder } from '../contracts/storage.js';
 import { assert } from '../core/assert.js';
 import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
+import type { Needs } from '../core/resources.js';
 import { parseTaskId } from '../core/units.js';
 import { SCRIPT_FILE, WRAPPER_FILE, wrapperScript } from '../core/wrapper.js';
 
 /** How the agents of an executor run tasks: in containers, or as plain processes of the agent. */
 export type TaskMode = 'container' | 'process';
+
+/** What the site decides about the containers of all jobs. */
+export interface ContainerRules {
+  /** Cpus are a cap, not a share that may use idle ones besides. */
+  readonly isCpuCapped: boolean;
+  /** Whether the registry is asked each time for this image, not only when an agent has none. */
+  readonly alwaysPull: (image: string) => boolean;
+  /** See `ContainersConfig`. */
+  readonly registry: string | null;
+  readonly networkNames: NetworkConfig['names'];
+}
+
+export const USUAL_CONTAINERS: ContainerRules = {
+  isCpuCapped: false,
+  alwaysPull: () => false,
+  registry: null,
+  networkNames: { public: null, user: null, project: null },
+};
 
 export const CONTAINER_JOB_DIRECTORY = '/mnt/go-docker';
 const CONTAINER_HOME = '/mnt/home';
@@ -25,7 +44,11 @@ export function directoryOrder(
 ): JobDirectoryOrder {
   const files = [{ name: SCRIPT_FILE, content: script, mode: 0o755 }];
   if (mode === 'container')
-    files.push({ name: WRAPPER_FILE, content: wrapperScript(launch), mode: 0o755 });
+    files.push({
+      name: WRAPPER_FILE,
+      content: wrapperScript(launch, job.spec.needs.cpuMilli),
+      mode: 0o755,
+    });
   return { id: job.id, identity: job.identity, files };
 }
 
@@ -38,6 +61,7 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
     GODOCKER_PWD: pwd,
     GODOCKER_HOME: home,
     GODOCKER_DATA: CONTAINER_DATA,
+    ...shareOf(job.spec.needs),
     HOME: home,
     USER: job.owner,
     LOGNAME: job.owner,
@@ -45,6 +69,13 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
   if (mode === 'process') environment.PATH = PROCESS_PATH;
   return environment;
 }
+
+/** What the job was given, for programs that would take the machine's size for theirs. */
+const shareOf = ({ cpuMilli, memMb, gpus }: Needs): Record<string, string> => ({
+  GODOCKER_CPUS: String(cpuMilli / 1_000),
+  GODOCKER_MEMORY_MB: String(memMb),
+  GODOCKER_GPUS: String(gpus),
+});
 
 function homeOf(job: Job, pwd: string, mode: TaskMode): string {
   if (mode === 'process') return job.identity.home === '' ? pwd : job.identity.home;
@@ -66,18 +97,18 @@ export const imageWithin = (registry: string | null, image: string): string =>
   registry === null || image.startsWith(`${registry}/`) ? image : `${registry}/${image}`;
 
 /** A kind that the site no longer names has no other meaning: the cluster will say that there is no such network. */
-function networkOf(job: Job, names: ContainersConfig['network']['names']): string | null {
+function networkOf(job: Job, names: NetworkConfig['names']): string | null {
   const kind = job.spec.hasNetwork ? job.spec.network : null;
   return kind === null ? null : named(names[kind] ?? kind, job);
 }
 
 export interface OrderContext {
-  readonly containers: Pick<ContainersConfig, 'registry' | 'network'>;
   /** See `TaskOrder.credentialsFile`. */
   readonly credentialsFile: string | null;
   readonly mode: TaskMode;
   readonly installation: string;
   readonly role: ClusterOffer['role'];
+  readonly containers: ContainerRules;
 }
 
 /** What the cluster is asked to run for one stored intent. */
@@ -100,16 +131,18 @@ export function taskOrder(
     ports: placement.ports,
     containerPorts: job.spec.ports,
     image: isContainer ? imageWithin(containers.registry, job.spec.image) : null,
+    alwaysPull: isContainer && containers.alwaysPull(job.spec.image),
+    isCpuCapped: containers.isCpuCapped,
     volumes: isContainer ? mountsOf(job.spec, directory) : [],
     hasNetwork: job.spec.hasNetwork,
-    networkName: isContainer ? networkOf(job, containers.network.names) : null,
+    networkName: isContainer ? networkOf(job, containers.networkNames) : null,
     identity: job.identity,
     login: job.owner,
     isRoot: job.spec.isRoot,
     // A process needs no file for it: one less to make, and a shell less to start.
     argv: isContainer
       ? ['/bin/sh', `${CONTAINER_JOB_DIRECTORY}/${WRAPPER_FILE}`]
-      : ['/bin/sh', '-c', wrapperScript(launch)],
+      : ['/bin/sh', '-c', wrapperScript(launch, job.spec.needs.cpuMilli)],
     environment: {
       ...environmentOf(job, directory, mode),
       // Where nothing maps ports (processes, unified containers) these are the ones to listen on.

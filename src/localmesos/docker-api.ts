@@ -39,15 +39,18 @@ export interface Listed {
 /** Images and containers may take this long to be made; pulls have no limit but progress. */
 const ANSWER_MS_MAX = 120_000;
 const PULL_SILENCE_MS_MAX = 300_000;
-/** Side by side; what waits for the end of a container has connections of its own. */
+/** Side by side; what takes long has connections of its own: waits for ends of containers, and pulls. */
 const CONNECTIONS_MAX = 8;
+const PULLS_MAX = 32;
 
 export class DockerApi {
   readonly #commands: Pool;
   readonly #waits: Pool;
+  readonly #pulls: Pool;
 
   constructor(socketPath: string) {
     this.#commands = new Pool('http://docker', { socketPath, connections: CONNECTIONS_MAX });
+    this.#pulls = new Pool('http://docker', { socketPath, connections: PULLS_MAX });
     this.#waits = new Pool('http://docker', { socketPath, headersTimeout: 0, bodyTimeout: 0 });
   }
 
@@ -82,7 +85,7 @@ export class DockerApi {
   async pull(image: string, auth?: string): Promise<void> {
     const { name, tag } = splitImage(image);
     const query = new URLSearchParams({ fromImage: name, tag });
-    const { statusCode, body } = await this.#commands.request({
+    const { statusCode, body } = await this.#pulls.request({
       method: 'POST',
       path: `/images/create?${query}`,
       ...(auth === undefined ? {} : { headers: { 'x-registry-auth': auth } }),
@@ -136,7 +139,8 @@ export class DockerApi {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#commands.destroy(), this.#waits.destroy()]);
+    const pools = [this.#commands, this.#waits, this.#pulls];
+    await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
   async #json(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {

@@ -23,6 +23,8 @@ const MEMORY_MB_MIN = 6;
 /** Weight of one cpu, as Mesos counts. */
 const SHARES_PER_CPU = 1_024;
 const SHARES_MIN = 2;
+/** What the kernel takes as a period of accounts, in microseconds. */
+const CPU_PERIOD_US = { min: 1_000, max: 1_000_000 };
 
 /** What a task asks for and does not get. */
 export class NotGranted extends Error {
@@ -37,6 +39,8 @@ interface Wishes {
   hostname?: string;
   isReadOnly?: boolean;
   pidsMax: number;
+  cpuPeriodUs?: number;
+  cpuQuotaUs?: number;
   readonly env: string[];
   readonly groups: string[];
   readonly labels: Record<string, string>;
@@ -122,6 +126,8 @@ function limits({ memMb, cpuMilli, info }: Launch, wishes: Wishes): Record<strin
   return {
     ...(memMb > 0 ? { Memory: memory, MemorySwap: memory } : {}),
     CpuShares: Math.max(SHARES_MIN, Math.round((cpuMilli * SHARES_PER_CPU) / 1_000)),
+    ...(wishes.cpuPeriodUs === undefined ? {} : { CpuPeriod: wishes.cpuPeriodUs }),
+    ...(wishes.cpuQuotaUs === undefined ? {} : { CpuQuota: wishes.cpuQuotaUs }),
     PidsLimit: wishes.pidsMax,
     ...(gpus > 0
       ? { DeviceRequests: [{ Driver: 'nvidia', Count: gpus, Capabilities: [['gpu']] }] }
@@ -258,6 +264,9 @@ function wishesOf(parameters: readonly Parameter[] = []): Wishes {
   return wishes;
 }
 
+const isWithin = (value: number, { min, max }: { min: number; max: number }): boolean =>
+  Number.isInteger(value) && value >= min && value <= max;
+
 /** False for an option that is not known to be harmless. */
 function wish(wishes: Wishes, key: string, value: string): boolean {
   switch (key) {
@@ -299,9 +308,17 @@ function wish(wishes: Wishes, key: string, value: string): boolean {
       wishes.pidsMax = Math.min(wanted, CONTAINER_PIDS_MAX);
       return true;
     }
+    case 'cpu-period':
+      wishes.cpuPeriodUs = Number(value);
+      return isWithin(wishes.cpuPeriodUs, CPU_PERIOD_US);
+    case 'cpu-quota':
+      // Without one there is no cap; -1 and 0 would mean the same to Docker.
+      wishes.cpuQuotaUs = Number(value);
+      return isWithin(wishes.cpuQuotaUs, { min: CPU_PERIOD_US.min, max: Number.MAX_SAFE_INTEGER });
     case 'security-opt':
       // So it is anyway; anything else loosens.
       return /^no-new-privileges([:=]true)?$/.test(value);
+    case 'memory-swap':
     case 'cap-drop':
     case 'init':
       // So it is anyway.

@@ -24,6 +24,8 @@ interface Running {
   /** Docker's id, once the container is made. */
   dockerId: string | null;
   isStarted: boolean;
+  /** Nothing of it has been made: it waits for its image. */
+  isPulling: boolean;
   /** Set by a kill that came before the start. */
   killGraceMs: number | null;
   killAtMs: number;
@@ -76,6 +78,8 @@ export class DockerContainerizer implements Containerizer {
     if (running === undefined) return;
     if (!running.isStarted) {
       running.killGraceMs = Math.min(graceMs, running.killGraceMs ?? graceMs);
+      // A pull may take long, and may be for others too: it goes on without this task.
+      if (running.isPulling) this.#endedBefore(running);
       return;
     }
     const killAtMs = this.#options.clock.monotonicMs() + graceMs;
@@ -129,8 +133,13 @@ export class DockerContainerizer implements Containerizer {
     const { containerId } = launch;
     const { nodeId, granted } = this.#options;
     const { image, config } = containerConfig(launch, { nodeId, granted });
-    if (image.isPullForced || !(await this.#api.hasImage(image.name))) await this.#pull(image);
-    if (this.#endedBefore(running)) return;
+    if (image.isPullForced || !(await this.#api.hasImage(image.name))) {
+      if (this.#endedBefore(running)) return;
+      running.isPulling = true;
+      await this.#pull(image);
+      running.isPulling = false;
+    }
+    if (!this.#running.has(containerId) || this.#endedBefore(running)) return;
     this.#listener({ kind: 'starting', containerId });
     try {
       const id = await this.#api.create(`godocker-${containerId}`, config);
@@ -174,14 +183,21 @@ export class DockerContainerizer implements Containerizer {
     return true;
   }
 
-  /** Several tasks of one image share a pull. */
+  /** Several tasks of one image share a pull. @throws Error that names the image, as the framework reads it */
   async #pull({ name, credentials }: TaskImage): Promise<void> {
     const auth = credentials === null ? undefined : registryAuth(credentials, name);
     // A pull that somebody else's credentials opened says nothing about these.
     const key = JSON.stringify([name, auth]);
-    const under = this.#pulls.get(key) ?? this.#api.pull(name, auth);
+    const under =
+      this.#pulls.get(key) ??
+      this.#api
+        .pull(name, auth)
+        .catch((cause: unknown) => {
+          throw new Error(pullFailure(name, cause), { cause });
+        })
+        .finally(() => this.#pulls.delete(key));
     this.#pulls.set(key, under);
-    return under.finally(() => this.#pulls.delete(key));
+    return under;
   }
 
   async #adopt(running: Running, id: string): Promise<void> {
@@ -245,8 +261,8 @@ export class DockerContainerizer implements Containerizer {
   }
 
   #failed(running: Running, error: unknown): void {
-    // Left to the next life of the node, which finds the container by its label.
-    if (this.#stop.signal.aborted) return;
+    // Left to the next life of the node, which finds the container by its label; or killed before its image came.
+    if (this.#stop.signal.aborted || !this.#running.has(running.containerId)) return;
     if (running.isStarted && error instanceof DockerRefusal && error.status === NOT_FOUND) {
       this.#end(running, { kind: 'lost', message: 'The container was removed by somebody' });
       return;
@@ -289,10 +305,17 @@ export class DockerContainerizer implements Containerizer {
   }
 }
 
+function pullFailure(image: string, cause: unknown): string {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof DockerRefusal ? words : `Docker does not answer: ${words}`;
+  return `Failed to pull the image ${image}: ${said}`;
+}
+
 const newRunning = (containerId: string): Running => ({
   containerId,
   dockerId: null,
   isStarted: false,
+  isPulling: false,
   killGraceMs: null,
   killAtMs: 0,
   killTimer: null,

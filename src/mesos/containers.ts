@@ -13,12 +13,17 @@ import type {
   Volume,
 } from './messages.js';
 
+/** Docker's usual period of accounts; the kernel hands out cpu time in shares of it, at least a hundredth. */
+const CPU_PERIOD_US = 100_000;
+const CPU_QUOTA_US_MIN = 1_000;
+const BYTES_PER_MB = 2 ** 20;
+/** Agents give no container less: memory and swap together must not be below it. */
+const AGENT_MEMORY_MB_MIN = 32;
+
 /** What does not stand in the order but in the configuration. */
 export interface TaskForm {
   /** Of Docker's containers with a network and without ports of their own; those with ports are bridged. */
   readonly network: Extract<ContainerInfoDockerInfoNetwork, 'HOST' | 'BRIDGE'>;
-  /** Pull images each time, not only when the agent has none. */
-  readonly alwaysPull: boolean;
   /** Agents run images with Mesos' own containerizer; absent: with Docker. */
   readonly unified?: UnifiedForm | null;
 }
@@ -72,7 +77,7 @@ export function containerOf(order: TaskOrder, form: TaskForm): ContainerInfo | u
   if (order.image === null) return undefined;
   return form.unified == null
     ? dockerContainer(order, order.image, form)
-    : unifiedContainer(order, order.image, { form, unified: form.unified });
+    : unifiedContainer(order, order.image, form.unified);
 }
 
 function dockerContainer(order: TaskOrder, image: string, form: TaskForm): ContainerInfo {
@@ -92,7 +97,7 @@ function dockerContainer(order: TaskOrder, image: string, form: TaskForm): Conta
       ...(network === 'BRIDGE' && mappings.length > 0 ? { port_mappings: mappings } : {}),
       privileged: false,
       parameters: parametersOf(order),
-      force_pull_image: form.alwaysPull,
+      force_pull_image: order.alwaysPull,
     },
     ...volumesOf(order),
     ...(name === null ? {} : { network_infos: [{ name }] }),
@@ -110,14 +115,27 @@ function parametersOf(order: TaskOrder): Parameter[] {
     ...(order.isRoot ? [] : [{ key: 'cap-drop', value: 'ALL' }]),
     { key: 'security-opt', value: 'no-new-privileges' },
     { key: 'pids-limit', value: String(CONTAINER_PIDS_MAX) },
+    ...limits(order),
   ];
 }
 
-function unifiedContainer(
-  order: TaskOrder,
-  image: string,
-  { form, unified }: { readonly form: TaskForm; readonly unified: UnifiedForm },
-): ContainerInfo {
+/** What agents do not limit by themselves: they set the weight of the cpus, and memory without swap. */
+function limits({ needs, isCpuCapped }: TaskOrder): Parameter[] {
+  const memoryBytes = Math.max(needs.memMb, AGENT_MEMORY_MB_MIN) * BYTES_PER_MB;
+  const quotaUs = Math.round((needs.cpuMilli * CPU_PERIOD_US) / 1_000);
+  return [
+    // As much as memory alone: no swap.
+    { key: 'memory-swap', value: String(memoryBytes) },
+    ...(isCpuCapped
+      ? [
+          { key: 'cpu-period', value: String(CPU_PERIOD_US) },
+          { key: 'cpu-quota', value: String(Math.max(quotaUs, CPU_QUOTA_US_MIN)) },
+        ]
+      : []),
+  ];
+}
+
+function unifiedContainer(order: TaskOrder, image: string, unified: UnifiedForm): ContainerInfo {
   const credentials = unified.imageCredentials;
   const config =
     credentials === null
@@ -127,7 +145,7 @@ function unifiedContainer(
   return {
     type: 'MESOS',
     mesos: {
-      image: { type: 'DOCKER', docker: { name: image, ...config }, cached: !form.alwaysPull },
+      image: { type: 'DOCKER', docker: { name: image, ...config }, cached: !order.alwaysPull },
     },
     ...volumesOf(order),
     ...(networks.length > 0 ? { network_infos: networks } : {}),

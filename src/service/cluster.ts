@@ -163,11 +163,7 @@ export function mesosCluster(
       labels: mesos.labels,
     },
     mediaType: mesos.encoding === 'json' ? JSON_TYPE : PROTOBUF_TYPE,
-    tasks: {
-      network: 'BRIDGE',
-      alwaysPull: config.images.pull === 'always',
-      unified: unifiedForm,
-    },
+    tasks: { network: 'BRIDGE', unified: unifiedForm },
     features: featuresOf(config),
     memory: memoryIn(store, FRAMEWORK_ID),
     mayAct,
@@ -221,6 +217,12 @@ export function modeOf({ local, mesos }: Config, node: LocalNode | null): TaskMo
   return mesos.master === null && local.containerizer === 'process' ? 'process' : 'container';
 }
 
+/** Whether agents ask the registry for this image at each launch. A digest names one image for ever: it never changes. */
+export function isPulledAlways({ catalogue, pull }: Config['images'], image: string): boolean {
+  if (image.includes('@')) return false;
+  return (catalogue.find(({ url }) => url === image)?.pull ?? pull) === 'always';
+}
+
 /** Pulled when it is asked for, where neither the site nor the machine offers an image. */
 const FIRST_IMAGE = 'debian:stable-slim';
 
@@ -239,5 +241,6 @@ export async function imagesOf(
     url: name,
     isInteractive: false,
     isDefault: index === 0,
+    pull: null,
   }));
 }

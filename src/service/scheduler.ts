@@ -6,7 +6,14 @@ import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
-import { askInventory, mesosCluster, modeOf, tlsOf, unifiedFormOf } from './cluster.js';
+import {
+  askInventory,
+  isPulledAlways,
+  mesosCluster,
+  modeOf,
+  tlsOf,
+  unifiedFormOf,
+} from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 import { homeCredentials } from './home-credentials.js';
 
@@ -55,8 +62,13 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usageWindowMs: config.usageWindowMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
-      containers: config.containers,
       modeOf: () => modeOf(config, node),
+      containers: {
+        isCpuCapped: config.jobs.cpuLimit === 'cap',
+        alwaysPull: (image) => isPulledAlways(config.images, image),
+        registry: config.containers.registry,
+        networkNames: config.containers.network.names,
+      },
     },
     (mayAct) => {
       framework = mesosCluster(foundation, node, { tls, unifiedForm, mayAct, counters });

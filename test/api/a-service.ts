@@ -56,8 +56,8 @@ export interface ServiceOptions {
 }
 
 const CATALOGUE = [
-  { name: 'Debian', url: 'debian:12', isInteractive: false, isDefault: false },
-  { name: 'Ubuntu', url: 'ubuntu:24.04', isInteractive: true, isDefault: true },
+  { name: 'Debian', url: 'debian:12', isInteractive: false, isDefault: false, pull: null },
+  { name: 'Ubuntu', url: 'ubuntu:24.04', isInteractive: true, isDefault: true, pull: null },
 ];
 
 export function configOf(settings: Raw = {}, directory = '/nowhere') {

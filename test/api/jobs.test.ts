@@ -32,7 +32,8 @@ const lost = { code: 'agent-lost', facts: {} } as const;
 const over = (outcome: Outcome): Job => ({ ...OVER, outcome });
 
 /** As a client reads it. */
-const wireOf = (job: Job) => JSON.parse(JSON.stringify(jobToWire(job, { isImageUsed: true })));
+const wireOf = (job: Job, { isImageUsed = true, at = instant(AT + 42_000) } = {}) =>
+  JSON.parse(JSON.stringify(jobToWire(job, { isImageUsed, at })));
 
 t.test('each state has its historic words', async (t) => {
   const cases: Record<string, [Job, string, string | null, number | null, string | null]> = {
@@ -44,7 +45,7 @@ t.test('each state has its historic words', async (t) => {
       null,
       null,
     ],
-    launching: [LAUNCHING, 'pending', null, null, null],
+    launching: [LAUNCHING, 'pending', null, null, 'Pulling the image'],
     running: [RUNNING, 'running', null, null, null],
     'running, kill wanted': [
       { ...RUNNING, killWanted: wanted },
@@ -111,6 +112,31 @@ t.test('each state has its historic words', async (t) => {
     t.equal(meta === null, job.state === 'pending', `${name}: meta`);
     t.equal(meta?.State?.ExitCode, exitcode ?? undefined, `${name}: exit code of the container`);
   }
+});
+
+t.test('before it runs: the pull of its image, and pauses, with their age', async (t) => {
+  const reasonOf = (job: Job, how = {}) => wireOf(job, how).status.reason;
+  const { image } = PENDING.spec;
+  const { host } = LAUNCHING.placement;
+  t.equal(
+    reasonOf(LAUNCHING),
+    `Pulling the image ${image}, if it is not there yet, and starting on ${host} for 42 s`,
+  );
+  t.match(reasonOf(LAUNCHING, { at: instant(AT + 600_000) }), / for 10 min$/);
+  t.match(reasonOf(LAUNCHING, { at: instant(AT - 5_000) }), / for 0 s$/, 'a clock may be behind');
+  t.equal(reasonOf(LAUNCHING, { isImageUsed: false }), `Starting on ${host} for 42 s`);
+  const refused = {
+    taskId: taskIdOf(PENDING.id, 1),
+    host,
+    because: { code: 'registry-trouble', facts: { message: 'toomanyrequests' } },
+    at: AT,
+  } as const;
+  const paused = { ...PENDING, faults: [refused], notBefore: instant(AT + 80_000) };
+  t.equal(
+    reasonOf(paused),
+    'Launched again in 38 s. The image could not be pulled: its registry refused for now, or could not be reached: toomanyrequests',
+  );
+  t.equal(reasonOf(paused, { at: instant(AT + 80_000) }), null, 'its pause is over');
 });
 
 t.test('words of the container, duration, history of failures', async (t) => {

@@ -144,7 +144,14 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
       because: { code: 'agent-lost', facts: {} },
       at: AT,
     } as const;
-    const again = { ...pending, launches: 1, notBefore: instant(AT + 30_000), faults: [fault] };
+    // No host is to blame for what a registry refused.
+    const refused = {
+      ...fault,
+      host: 'node8',
+      because: { code: 'registry-trouble', facts: {} },
+    } as const;
+    const faults = [refused, fault];
+    const again = { ...pending, launches: 1, notBefore: instant(AT + 30_000), faults };
     await store.advance(epoch, [stepTo(launching, again)]);
     const rows = await store.pending({ after: null, limit: 10 });
     t.strictSame(

@@ -6,6 +6,7 @@ import {
   type Effect,
   type JobEvent,
   LIFE,
+  REGISTRY_RETRIES_MAX,
   SYSTEM_RETRIES_MAX,
   step,
 } from '../../src/core/lifecycle.js';
@@ -200,6 +201,37 @@ t.test('after the granted retries the job gives up, with every fault on record',
   if (last.kind === 'moved') t.equal(last.job.faults.length, 3);
   t.match(granted(1_000, SYSTEM_RETRIES_MAX - 1), { job: { state: 'pending' } });
   t.match(granted(1_000, SYSTEM_RETRIES_MAX), { job: { state: 'over' } });
+});
+
+t.test('a registry is asked again by a rule of its own, beside the other faults', async (t) => {
+  const because = { code: 'registry-trouble', facts: {} } as const;
+  const lost = { taskId: task1, host: 'node1', because: LOST, at: now };
+  const refused = { ...lost, because };
+  const none = aSpec({ systemRetriesMax: 0 });
+  const refusedAfter = (times: number) =>
+    step(
+      aLaunching({ spec: none, faults: Array(times).fill(refused) }),
+      { ...EVENTS.systemFault, because },
+      now,
+    );
+  t.match(refusedAfter(0), {
+    job: { state: 'pending', faults: [{ because }] },
+    effects: [{ kind: 'settle', usedMs: 0 }, { kind: 'enqueue' }],
+  });
+  t.match(refusedAfter(REGISTRY_RETRIES_MAX - 1), { job: { state: 'pending' } });
+  t.match(refusedAfter(REGISTRY_RETRIES_MAX), {
+    job: { state: 'over', outcome: { kind: 'gaveUp', because } },
+  });
+  const two = aSpec({ systemRetriesMax: 2 });
+  t.match(
+    step(
+      aRunning({ spec: two, faults: [refused, refused, refused, lost] }),
+      EVENTS.systemFault,
+      now,
+    ),
+    { job: { state: 'pending' } },
+    'what the registry refused takes no relaunch away',
+  );
 });
 
 t.test('a job whose kill is wanted never waits again', async (t) => {

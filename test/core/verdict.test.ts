@@ -8,11 +8,12 @@ import { agentId, jobId, taskIdOf } from '../../src/core/units.js';
 import {
   type Doubt,
   endByFile,
+  REGISTRY_PAUSE_MS_MAX,
   type TaskReport,
   type Verdict,
   verdict,
 } from '../../src/core/verdict.js';
-import { after, aPlacement, aRunning, JOBS } from './samples.js';
+import { after, aPlacement, aRunning, JOBS, LOST } from './samples.js';
 
 const LOST_GRACE_MS = 30_000;
 const task = taskIdOf(jobId(7), 1);
@@ -90,6 +91,20 @@ const TABLE: readonly [TaskReport['state'], string | null, string | null, string
   ],
   [
     'failed',
+    'container-launch-failed',
+    "Failed to launch container: Failed to run 'docker pull x': exited with status 1; stderr='manifest unknown'",
+    'launchFailed no-such-image',
+    'launchFailed no-such-image',
+  ],
+  [
+    'failed',
+    'container-launch-failed',
+    "Failed to launch container: Failed to run 'docker pull x': exited with status 1; stderr='toomanyrequests: slow down'",
+    'systemFault registry-trouble 11094',
+    'systemFault registry-trouble 11094',
+  ],
+  [
+    'failed',
     'executor-terminated',
     'Executor terminated',
     'systemFault executor-terminated 30000',
@@ -153,6 +168,35 @@ t.test('a job being killed ends as killed by whatever ends its task', async (t) 
       `${state} ${reason} ${message}`,
     );
   }
+});
+
+t.test('a registry is asked again after growing pauses, within a bound', async (t) => {
+  const message = 'Failed to pull the image x: toomanyrequests: slow down';
+  const report = aReport('failed', { reason: 'container-launch-failed', message });
+  const other = { taskId: task, host: 'node1', because: LOST, at: after(0) };
+  const refused = { ...other, because: { code: 'registry-trouble', facts: {} } as const };
+  const pauses = Array.from({ length: 12 }, (_, n) => {
+    const faults = [other, ...Array.from({ length: n }, () => refused)];
+    const answer = judge({ ...JOBS.launching, faults }, report);
+    return answer.kind === 'event' && answer.event.kind === 'systemFault'
+      ? answer.event.graceMs
+      : Number.NaN;
+  });
+  t.same(pauses.slice(0, 4), [11_094, 22_188, 44_375, 88_750], 'other faults do not count');
+  t.equal(pauses.at(-1), REGISTRY_PAUSE_MS_MAX);
+  t.same(
+    pauses,
+    [...pauses].sort((a, b) => a - b),
+  );
+});
+
+t.test('jobs that a registry refused together come again apart', async (t) => {
+  const message = 'Failed to pull the image x: toomanyrequests: slow down';
+  const report = aReport('failed', { reason: 'container-launch-failed', message });
+  const answers = Array.from({ length: 64 }, (_, n) =>
+    inShort(judge({ ...JOBS.launching, id: jobId(n) }, report)),
+  );
+  t.equal(new Set(answers).size, 32);
 });
 
 t.test('of a task that nobody holds only its life matters', async (t) => {

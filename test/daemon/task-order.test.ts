@@ -1,25 +1,90 @@
-// What a placed job becomes for its cluster, as far as the site's settings of containers say.
+/** What a launch is ordered with: the share it may use, told to the job, and when its image is pulled. */
 import t from 'tap';
-import type { ContainersConfig } from '../../src/contracts/config.js';
 import type { JobSpec } from '../../src/core/job.js';
-import { type TaskMode, taskOrder } from '../../src/daemon/task-order.js';
+import { NO_NEEDS } from '../../src/core/resources.js';
+import {
+  environmentOf,
+  type TaskMode,
+  taskOrder,
+  USUAL_CONTAINERS,
+} from '../../src/daemon/task-order.js';
+import { isPulledAlways } from '../../src/service/cluster.js';
 import { aLaunching, aPlacement, aSpec } from '../core/samples.js';
 
-const SITE: ContainersConfig = {
-  registry: 'registry.site/team',
-  network: {
-    isDisabled: false,
-    isNamed: true,
-    names: { public: 'weave', user: 'god-$USERID', project: null },
+const jobWith = (spec: Partial<JobSpec>) => aLaunching({ spec: aSpec(spec) });
+const context = {
+  mode: 'container',
+  installation: 'i1',
+  role: '*',
+  containers: USUAL_CONTAINERS,
+  credentialsFile: null,
+} as const;
+
+t.test('a job sees what it was given', async (t) => {
+  const needs = { ...NO_NEEDS, cpuMilli: 1_500, memMb: 2_500, gpus: 1 };
+  for (const mode of ['container', 'process'] as const)
+    t.match(
+      environmentOf(jobWith({ needs }), '/jobs/7', mode),
+      { GODOCKER_CPUS: '1.5', GODOCKER_MEMORY_MB: '2500', GODOCKER_GPUS: '1' },
+      mode,
+    );
+});
+
+t.test('the number of threads is for the image and the script to choose first', async (t) => {
+  const { environment } = taskOrder(jobWith({}), context);
+  t.notOk('OMP_NUM_THREADS' in environment, 'it would replace what the image says');
+});
+
+t.test('what the site decides of containers goes with the order', async (t) => {
+  const usual = taskOrder(jobWith({ image: 'debian:12' }), context);
+  t.match(usual, { alwaysPull: false, isCpuCapped: false });
+  const alwaysPull = (image: string) => image === 'debian:12';
+  const containers = { ...USUAL_CONTAINERS, isCpuCapped: true, alwaysPull };
+  const strict = taskOrder(jobWith({ image: 'debian:12' }), { ...context, containers });
+  t.match(strict, { alwaysPull: true, isCpuCapped: true });
+  const other = taskOrder(jobWith({ image: 'debian:13' }), { ...context, containers });
+  t.equal(other.alwaysPull, false);
+});
+
+t.test(
+  'an image is pulled as its entry of the catalogue says, else as the site does',
+  async (t) => {
+    const entry = (url: string, pull: 'missing' | 'always' | null) => ({
+      ...{ name: url, url, pull },
+      ...{ isInteractive: false, isDefault: false },
+    });
+    const digest = `tools@sha256:${'0'.repeat(64)}`;
+    const catalogue = [
+      entry('debian:12', null),
+      entry('tools:latest', 'always'),
+      entry('big:1', 'missing'),
+      entry(digest, 'always'),
+    ];
+    const cases = [
+      ['debian:12', false, true],
+      ['tools:latest', true, true],
+      ['big:1', false, false],
+      ['not-listed:1', false, true],
+      [digest, false, false],
+      [`debian@sha256:${'1'.repeat(64)}`, false, false],
+    ] as const;
+    for (const [image, whenMissing, whenAlways] of cases) {
+      const images = { catalogue, isAnyAllowed: true };
+      t.equal(isPulledAlways({ ...images, pull: 'missing' }, image), whenMissing, image);
+      t.equal(isPulledAlways({ ...images, pull: 'always' }, image), whenAlways, image);
+    }
   },
-};
+);
 
 const order = (spec: Partial<JobSpec>, mode: TaskMode = 'container', ports: number[] = []) =>
   taskOrder(aLaunching({ spec: aSpec(spec), placement: { ...aPlacement(), ports } }), {
+    ...context,
     mode,
-    role: '*',
-    installation: 'i',
-    containers: SITE,
+    containers: {
+      ...USUAL_CONTAINERS,
+      registry: 'registry.site/team',
+      networkNames: { public: 'weave', user: 'god-$USERID', project: null },
+    },
     credentialsFile: '/home/bob/c.tar.gz',
   });
 

@@ -107,13 +107,31 @@ t.test('who asks for nothing is hardened all the same', async (t) => {
 t.test('limits may be tightened, never loosened', async (t) => {
   t.equal(hostConfig({ key: 'pids-limit', value: '10' }).PidsLimit, 10);
   t.equal(hostConfig({ key: 'pids-limit', value: '1000000' }).PidsLimit, 8_192);
+  t.match(
+    hostConfig({ key: 'memory-swap', value: String(2 ** 40) }),
+    { Memory: 64 * 2 ** 20, MemorySwap: 64 * 2 ** 20 },
+    'no swap, whoever asks',
+  );
   for (const [key, value] of [
     ['pids-limit', '-1'],
     ['pids-limit', '0'],
     ['pids-limit', 'many'],
+    ['cpu-quota', '-1'],
+    ['cpu-quota', '0'],
+    ['cpu-quota', 'all'],
+    ['cpu-period', '10'],
     ['security-opt', 'seccomp=unconfined'],
     ['security-opt', 'no-new-privileges:false'],
     ['cap-add', 'SYS_ADMIN'],
   ] as const)
     t.throws(() => hostConfig({ key, value }), NotGranted, `${key}=${value}`);
+});
+
+t.test('cpus are a share, and a cap beside it where one is asked for', async (t) => {
+  t.match(hostConfig(), { CpuShares: 1_024, CpuQuota: undefined });
+  const capped = hostConfig(
+    { key: 'cpu-period', value: '100000' },
+    { key: 'cpu-quota', value: '150000' },
+  );
+  t.match(capped, { CpuShares: 1_024, CpuPeriod: 100_000, CpuQuota: 150_000 });
 });

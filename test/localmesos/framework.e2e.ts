@@ -97,7 +97,7 @@ async function aStage(t: Test, mediaType: MediaType): Promise<Stage> {
       webuiUrl: null,
       labels: {},
     },
-    tasks: { network: 'HOST', alwaysPull: false },
+    tasks: { network: 'HOST' },
     memory: { load: async () => null, save: async () => {} },
     ports: { ...ports, transport: new UndiciTransport() },
   });
@@ -126,6 +126,8 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     ports: [],
     containerPorts: [],
     image: null,
+    alwaysPull: false,
+    isCpuCapped: false,
     volumes: [],
     hasNetwork: true,
     networkName: null,

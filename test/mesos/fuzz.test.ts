@@ -127,7 +127,7 @@ t.test(
         const ports = free.ports.map(({ end }) => end);
         const all = { ...order, needs, ports: [...new Set(ports)] };
         // Asserts that everything is there.
-        taskInfo(all, new Stock([offer]), { network: 'BRIDGE', alwaysPull: false });
+        taskInfo(all, new Stock([offer]), { network: 'BRIDGE' });
         return true;
       }),
       1_000,

@@ -47,6 +47,8 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   ports: [],
   containerPorts: [],
   image: null,
+  alwaysPull: false,
+  isCpuCapped: false,
   volumes: [],
   hasNetwork: false,
   networkName: null,
@@ -61,9 +63,14 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   login: 'u',
   ...more,
 });
-const FORM = { network: 'BRIDGE', alwaysPull: false } as const;
+const FORM = { network: 'BRIDGE' } as const;
 const make = (order: TaskOrder, offer = anOffer(scalar('cpus', 4), scalar('mem', 4_096))) =>
   taskInfo(order, new Stock([offer]), FORM);
+/** The options of the docker command, by name. */
+const parametersOf = (order: TaskOrder): Record<string, string> =>
+  Object.fromEntries(
+    (make(order).container?.docker?.parameters ?? []).map(({ key, value }) => [key, value]),
+  );
 
 t.test('a plain process: argument vector without a shell, identity as labels', async (t) => {
   t.strictSame(make(anOrder()), {
@@ -113,6 +120,7 @@ t.test('a container: entry point, user, groups, volumes, no network', async (t) 
         { key: 'cap-drop', value: 'ALL' },
         { key: 'security-opt', value: 'no-new-privileges' },
         { key: 'pids-limit', value: '8192' },
+        { key: 'memory-swap', value: String(64 * 2 ** 20) },
       ],
       force_pull_image: false,
     },
@@ -132,6 +140,29 @@ t.test(
     });
   },
 );
+t.test('memory has no swap beside it, not even where the agent rounds it up', async (t) => {
+  const swapOf = (memMb: number) =>
+    parametersOf(anOrder({ image: 'x', needs: { ...anOrder().needs, memMb } }))['memory-swap'];
+  t.equal(swapOf(1_000), String(1_000 * 2 ** 20));
+  t.equal(swapOf(5), String(32 * 2 ** 20), 'agents give no container less');
+});
+
+t.test('cpus are a share; a cap where the site says so', async (t) => {
+  const order = anOrder({ image: 'x', needs: { ...anOrder().needs, cpuMilli: 1_500 } });
+  t.notMatch(parametersOf(order), { 'cpu-quota': String });
+  t.match(parametersOf({ ...order, isCpuCapped: true }), {
+    'cpu-period': '100000',
+    'cpu-quota': '150000',
+  });
+  const least = anOrder({ image: 'x', isCpuCapped: true, needs: { ...order.needs, cpuMilli: 1 } });
+  t.match(parametersOf(least), { 'cpu-quota': '1000' }, 'the kernel takes no less');
+});
+
+t.test('an image is asked for anew where the order says so', async (t) => {
+  const isForced = (order: TaskOrder) => make(order).container?.docker?.force_pull_image;
+  t.equal(isForced(anOrder({ image: 'x' })), false);
+  t.equal(isForced(anOrder({ image: 'x', alwaysPull: true })), true);
+});
 
 t.test('root is root only where the order says so', async (t) => {
   const docker = make(anOrder({ image: 'x', isRoot: true })).container?.docker;
@@ -176,7 +207,6 @@ const unified = (order: TaskOrder, more: Partial<UnifiedForm> = {}): TaskInfo =>
   const offer = anOffer(scalar('cpus', 4), scalar('mem', 4_096));
   return taskInfo(order, new Stock([offer]), {
     ...FORM,
-    alwaysPull: true,
     unified: { ...UNIFIED, ...more },
   });
 };
@@ -185,7 +215,15 @@ t.test(
   "Mesos' own containerizer: image by the docker provider, bounded, as the user",
   async (t) => {
     const volumes = [{ name: 'db', path: '/db', mount: '/mnt/db', acl: 'ro' }] as const;
-    const task = unified(anOrder({ image: 'debian:12', hasNetwork: true, login: 'anna', volumes }));
+    const task = unified(
+      anOrder({
+        image: 'debian:12',
+        alwaysPull: true,
+        hasNetwork: true,
+        login: 'anna',
+        volumes,
+      }),
+    );
     t.match(task.command, {
       shell: false,
       user: 'anna',

@@ -132,7 +132,7 @@ export class Stage {
         webuiUrl: null,
         labels: { site: 'x' },
       },
-      tasks: { network: 'BRIDGE', alwaysPull: false },
+      tasks: { network: 'BRIDGE' },
       mayAct: () => this.isLeader,
       memory: {
         load: async () => frameworkId,
@@ -241,6 +241,8 @@ export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
     ports: [],
     containerPorts: [],
     image: null,
+    alwaysPull: false,
+    isCpuCapped: false,
     volumes: [],
     hasNetwork: false,
     networkName: null,

@@ -159,7 +159,7 @@ function begin(ports: readonly number[], mediaType: MediaType = JSON_TYPE) {
       webuiUrl: null,
       labels: {},
     },
-    tasks: { network: 'BRIDGE', alwaysPull: false },
+    tasks: { network: 'BRIDGE' },
     memory: { load: async () => null, save: async () => {} },
     ports: {
       clock: { now: () => instant(Date.now()), monotonicMs: () => performance.now() * 10 },

@@ -159,7 +159,7 @@ export class SchedulerProcess {
         webuiUrl: null,
         labels: {},
       },
-      tasks: { network: 'BRIDGE', alwaysPull: false },
+      tasks: { network: 'BRIDGE' },
       memory: {
         load: async () =>
           mistake?.forgetsFrameworkId ? null : ((await store.setting(FRAMEWORK_ID)) ?? null),

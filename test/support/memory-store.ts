@@ -20,6 +20,7 @@ import {
   type UserRecord,
 } from '../../src/contracts/store.js';
 import {
+  failedHosts,
   isLive,
   type Job,
   type JobState,
@@ -391,7 +392,7 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   executor: job.spec.executor,
   notBefore: job.notBefore,
   isKillWanted: job.killWanted !== null,
-  failedOn: job.faults.map(({ host }) => host),
+  failedOn: failedHosts(job.faults),
 });
 
 function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {

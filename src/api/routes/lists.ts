@@ -9,7 +9,7 @@ import { projectId } from '../../core/units.js';
 import { type Context, queryValue, readCount } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import type { Routes } from '../routes.js';
-import { jobToWire } from '../wire.js';
+import { extrasOf, jobToWire } from '../wire.js';
 
 const ACTIVE: readonly JobState[] = ['pending', 'launching', 'running', 'killing', 'unreachable'];
 const OVER: readonly JobState[] = ['over'];
@@ -65,26 +65,24 @@ async function list(
 }
 
 async function* documents(
-  { store, containerizer, obstacles }: ApiDeps,
+  deps: ApiDeps,
   query: JobQuery,
   limit: number,
   first: readonly Job[],
 ): AsyncGenerator<string> {
   const { skip: _, ...rest } = query;
-  const isImageUsed = containerizer !== 'process';
+  const extras = extrasOf(deps);
   let jobs = first;
   let sent = 0;
   while (jobs.length > 0) {
-    const texts = jobs.map((job) =>
-      JSON.stringify(jobToWire(job, { isImageUsed, obstacles: obstacles(job) })),
-    );
+    const texts = jobs.map((job) => JSON.stringify(jobToWire(job, extras(job))));
     yield (sent === 0 ? '[' : ',') + texts.join(',');
     sent += jobs.length;
     const last = jobs.at(-1);
     if (last === undefined || jobs.length < PAGE_ITEMS_MAX || sent >= limit) break;
     // Onwards by id, not by count: jobs that end meanwhile shift no page.
     const count = Math.min(limit - sent, PAGE_ITEMS_MAX);
-    jobs = await store.list({ ...rest, before: last.id, limit: count });
+    jobs = await deps.store.list({ ...rest, before: last.id, limit: count });
   }
   yield sent === 0 ? '[]' : ']';
 }

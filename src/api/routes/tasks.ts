@@ -6,26 +6,23 @@ import { type Context, queryFlag } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import type { Routes } from '../routes.js';
 import { readIdempotencyKey, readSubmission } from '../submission.js';
-import { jobToWire, statusToWire } from '../wire.js';
+import { extrasOf, jobToWire, statusToWire } from '../wire.js';
 
 export function taskRoutes(routes: Routes): void {
   const { deps, router, jobOf } = routes;
-  const isImageUsed = deps.containerizer !== 'process';
+  const extras = extrasOf(deps);
 
   router.post('/task', (context) => submit(context, routes));
 
   router.get('/task/:id', async (context) => {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
-    context.body = jobToWire(job, { script, isImageUsed, obstacles: deps.obstacles(job) });
+    context.body = jobToWire(job, { script, ...extras(job) });
   });
 
   router.get('/task/:id/status', async (context) => {
     const job = await jobOf(context, context.params.id);
-    const { container, status } = jobToWire(job, {
-      isImageUsed,
-      obstacles: deps.obstacles(job),
-    });
+    const { container, status } = jobToWire(job, extras(job));
     context.body = { id: job.id, status, container };
   });
 
@@ -77,7 +74,7 @@ async function kill(
   context.body = {
     msg: killMessage(answer),
     id,
-    ...(after === undefined ? {} : { status: statusToWire(after) }),
+    ...(after === undefined ? {} : { status: statusToWire(after, extrasOf(deps)(after)) }),
   };
 }
 

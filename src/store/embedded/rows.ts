@@ -8,17 +8,18 @@ import type {
   UserRecord,
 } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
-import type {
-  Constraint,
-  ContainerFacts,
-  Identity,
-  Job,
-  JobSpec,
-  JobState,
-  KillWanted,
-  Outcome,
-  Placement,
-  SystemFault,
+import {
+  type Constraint,
+  type ContainerFacts,
+  failedHosts,
+  type Identity,
+  type Job,
+  type JobSpec,
+  type JobState,
+  type KillWanted,
+  type Outcome,
+  type Placement,
+  type SystemFault,
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
 import {
@@ -286,7 +287,7 @@ export function pendingRowsOf(
 const NOWHERE: readonly string[] = [];
 
 const failedOn = (life: string): readonly string[] =>
-  present((JSON.parse(life) as LifeDocument).faults).map(({ host }) => host);
+  failedHosts(present((JSON.parse(life) as LifeDocument).faults));
 
 function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);

@@ -24,7 +24,8 @@ export function JobPage({ api, id }: { api: Api; id: number }) {
   } = usePolling(`job ${id}`, LOOK_MS, async (signal) => {
     const state = await api.state(id, signal);
     // The whole document has the script in it: asked for only when something changed, or reasons may.
-    if (known.current === null || known.current.state !== state || state === 'pending')
+    const isWaiting = state === 'pending' || state === 'launching';
+    if (known.current === null || known.current.state !== state || isWaiting)
       known.current = await api.job(id, signal);
     return { value: known.current, isLast: isEnd(known.current.state) };
   });
