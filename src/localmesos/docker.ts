@@ -231,6 +231,7 @@ export class DockerContainerizer implements Containerizer {
       pid: inspection.State.Pid > 0 ? inspection.State.Pid : null,
       ip: addressOf(inspection),
       data: Buffer.from(JSON.stringify([inspection])).toString('base64'),
+      ranMs: this.#ranMs(inspection),
     });
     if (running.killGraceMs !== null) this.kill(containerId, running.killGraceMs);
     let last = inspection;
@@ -245,6 +246,12 @@ export class DockerContainerizer implements Containerizer {
     }
     const { OOMKilled, ExitCode: code } = last.State;
     this.#end(running, { kind: OOMKilled ? 'out-of-memory' : 'exited', code });
+  }
+
+  /** Both by the clock of this machine. A date that makes no sense counts as now. */
+  #ranMs({ State }: Inspection): number {
+    const ranMs = this.#options.clock.now() - Date.parse(State.StartedAt);
+    return Number.isFinite(ranMs) ? Math.max(0, ranMs) : 0;
   }
 
   /** A daemon that is away comes back, and its containers with it; only its own no is an answer. */
