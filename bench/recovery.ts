@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LEASE_STALE_MS } from '../src/contracts/limits.js';
 import { SILENT } from '../src/contracts/log.js';
-import type { NewJob, Store } from '../src/contracts/store.js';
-import { instant, type JobId, projectId, userId } from '../src/core/units.js';
+import type { Store } from '../src/contracts/store.js';
 import { openEmbeddedStore } from '../src/store/embedded/store.js';
 import { freePort, type Scope, temporaryFolder } from '../test/support/places.js';
 import { Installation, leaderAmong, type Scheduler } from '../test/support/processes.js';
 import { waitFor } from '../test/support/waiting.js';
 import type { Figure } from './figure.js';
+import { submitMany } from './job.js';
 import { inScope } from './scope.js';
 
 const RUNNING = 10_000;
@@ -20,7 +20,6 @@ const ROUNDS = 3;
 const AGENTS = 100;
 /** Room for the running jobs and a few probes; the pending ones wait for GPUs, which no agent has. */
 const CPUS_EACH = RUNNING / AGENTS + 1;
-const BULK = 1_000;
 const STEP_MS_MAX = 180_000;
 const HOUR_MS = 3_600_000;
 
@@ -89,40 +88,3 @@ async function killAndProbe(store: Store, leader: Scheduler): Promise<number> {
   );
   return performance.now() - killedMs;
 }
-
-async function submitMany(store: Store, count: number, { gpus } = { gpus: 0 }): Promise<JobId[]> {
-  const ids: JobId[] = [];
-  while (ids.length < count) {
-    const many = Math.min(BULK, count - ids.length);
-    const jobs = Array.from({ length: many }, (_, n) => aJob(ids.length + n, gpus));
-    for (const { id } of await store.submit(jobs)) ids.push(id);
-  }
-  return ids;
-}
-
-const aJob = (n: number, gpus: number): NewJob => ({
-  owner: userId(`user${n % 50}`),
-  project: projectId('default'),
-  identity: { uid: 65_534, gid: 65_534, sgids: [], home: '', email: null },
-  spec: {
-    name: `recovery-${n}`,
-    description: '',
-    tags: [],
-    image: 'simulated',
-    volumes: [],
-    hasNetwork: false,
-    network: null,
-    isRoot: false,
-    needs: { cpuMilli: 1_000, memMb: 50, gpus, ports: 0, custom: {} },
-    constraints: [],
-    ports: [],
-    executor: null,
-    systemRetriesMax: 2,
-    lifespanMs: null,
-    asked: {},
-  },
-  script: '#!/bin/sh\ntrue\n',
-  submittedAt: instant(Date.now()),
-  idempotencyKey: null,
-  digest: 'a'.repeat(64),
-});

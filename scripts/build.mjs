@@ -7,6 +7,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -49,6 +50,11 @@ if (protos.length > 0 && stale(`${generated}/v1.d.ts`, [...protos, 'scripts/prot
 
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
 run('TypeScript', tsc, ['-p', '.']);
+// The loader takes what it finds: a plugin whose source has moved must not be found at its old place.
+for (const name of readdirSync('dist/plugins')) {
+  const [plugin = name] = name.split('.');
+  if (name !== plugin && !existsSync(`plugins/${plugin}.ts`)) rmSync(join('dist/plugins', name));
+}
 if (existsSync(generated)) cpSync(generated, 'dist/src/mesos/generated', { recursive: true });
 if (existsSync('web/vite.config.ts')) {
   run('types of the pages', tsc, ['-p', 'web']);

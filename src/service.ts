@@ -158,8 +158,10 @@ function noticesOf(config: Config, node: LocalNode | null): string[] {
   const notices: string[] = [];
   if (node?.containerizer === 'process')
     notices.push(
-      'jobs run as plain processes: no isolation, images are not used; development only',
+      'jobs run as plain processes: no isolation, images are not used, cpus are not limited and memory only of each process by itself; development only',
     );
+  if (node?.containerizer === 'process' && config.jobs.cpuLimit === 'cap')
+    notices.push('cpu_limit: cap has no effect on plain processes');
   const { cpus: offered } = config.local;
   if (node !== null && offered !== null && offered > cpus().length)
     notices.push(`the local node offers ${offered} cpus, this machine has ${cpus().length}`);

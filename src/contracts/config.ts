@@ -1,5 +1,6 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
 import type { NetworkKind } from '../core/job.js';
+import type { UsageRule } from '../core/usage.js';
 import type { SiteVolume } from './auth.js';
 import type { Raw } from './reader.js';
 
@@ -24,9 +25,11 @@ export interface FairshareWeights {
   readonly userTime: number;
   readonly userCpu: number;
   readonly userRam: number;
+  readonly userGpu: number;
   readonly groupTime: number;
   readonly groupCpu: number;
   readonly groupRam: number;
+  readonly groupGpu: number;
   readonly user: number;
   readonly group: number;
 }
@@ -55,7 +58,9 @@ export interface Config {
   readonly pluginOptions: Readonly<Record<string, Raw>>;
   readonly fairshare: FairshareWeights;
   /** How far back past use counts. */
-  readonly usageWindowMs: number;
+  readonly usage: UsageRule;
+  /** For how long a job counts at least while it runs. */
+  readonly usageAdvanceMs: number;
   readonly jobs: JobsConfig;
   readonly images: {
     /** Empty: the images present on the machine, see decision 28. */

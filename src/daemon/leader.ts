@@ -10,7 +10,7 @@ import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { instant, type JobId } from '../core/units.js';
+import type { JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
@@ -50,7 +50,7 @@ export class Leader implements LinkOwner {
   readonly #inHand = new Set<JobId>();
   #sweepTimer: Timer | undefined;
   readonly #obstacles = new ObstacleBook(this.#queue);
-  readonly #accounting = new Accounting();
+  readonly #accounting: Accounting;
   #recordTimer: Timer | undefined;
   #isClosed = false;
   #isReady = false;
@@ -60,6 +60,7 @@ export class Leader implements LinkOwner {
     this.#options = options;
     this.#book = book;
     this.#steady = new SteadyTime(ports.clock);
+    this.#accounting = new Accounting(ports, options);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
@@ -110,6 +111,7 @@ export class Leader implements LinkOwner {
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
+      await leader.#accounting.read(book.live());
       await leader.#readRecord();
       await leader.#kills.actOnAll();
     } catch (error) {
@@ -133,11 +135,13 @@ export class Leader implements LinkOwner {
     this.#intake.close();
     this.#placing.close();
     this.#cycles.close();
+    this.#accounting.close();
     this.#kills.close();
     for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
+    if (!how.isAtOnce) await this.#book.settled();
   }
 
   status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
@@ -156,10 +160,8 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */
+  /** All that waits: at takeover, and each hour. */
   async #readRecord(): Promise<void> {
-    const since = instant(this.#ports.clock.now() - this.#options.usageWindowMs);
-    this.#accounting.load(await this.#ports.store.used(since), this.#book.live());
     await this.#intake.readAll();
   }
 
@@ -287,10 +289,11 @@ export class Leader implements LinkOwner {
     for (const effect of applied.effects) {
       if (effect.kind === 'killTask' && executor !== null) this.#updates.kill(executor, effect);
       if (effect.kind === 'settle' && applied.kind === 'moved')
-        this.#accounting.settle(applied.before, effect.usedMs);
+        this.#accounting.settle(applied.before, effect.usedMs, applied.job);
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
+    this.#accounting.moved(job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);

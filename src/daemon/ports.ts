@@ -4,14 +4,18 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { ChangeFeed, JobStore } from '../contracts/store.js';
+import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { UsageRule } from '../core/usage.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
 
+/** What of the record the scheduler needs. */
+export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities'>;
+
 export interface SchedulerPorts {
-  readonly store: JobStore;
+  readonly store: SchedulerStore;
   readonly storage: FileStorage;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -50,7 +54,9 @@ export interface SchedulerOptions {
   /** Takes the jobs that name no executor. */
   readonly defaultExecutor: string;
   /** How far back use counts. */
-  readonly usageWindowMs: number;
+  readonly usage: UsageRule;
+  /** For how long a job counts at least while it runs. */
+  readonly advanceMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
   /** Whether an executor runs containers or plain processes. */

@@ -35,6 +35,8 @@ export class SchedulerDaemon {
   #leader: Leader | undefined;
   /** Counts terms; what a former one still does, or learns, must not touch the present one. */
   #term = 0;
+  /** The takeover under way, if any. */
+  #leading: Promise<void> = Promise.resolve();
   /** What goes on beside the leader while it leads. */
   readonly #aside: (() => void)[] = [];
 
@@ -43,7 +45,9 @@ export class SchedulerDaemon {
     this.#options = options;
     this.#makeClusters = makeClusters;
     this.#leadership = new Leadership(ports, options, {
-      taken: (lease) => void this.#lead(lease),
+      taken: (lease) => {
+        this.#leading = this.#lead(lease);
+      },
       lost: () => void this.#resign({ isAtOnce: true }).catch(ports.failed),
     });
   }
@@ -52,9 +56,10 @@ export class SchedulerDaemon {
     this.#leadership.start();
   }
 
-  /** Leaves the tasks alone and frees the lease. */
+  /** Leaves the tasks alone and frees the lease: last, so that whoever takes it finds nothing of ours under way. */
   async stop(): Promise<void> {
     await this.#resign({ isAtOnce: false });
+    await this.#leading;
     await this.#leadership.stop();
   }
 

@@ -103,8 +103,8 @@ function networkOf(job: Job, names: NetworkConfig['names']): string | null {
 }
 
 export interface OrderContext {
-  /** See `TaskOrder.credentialsFile`. */
-  readonly credentialsFile: string | null;
+  /** See `TaskOrder.credentialsFile`; absent: none. */
+  readonly credentialsFile?: string | null;
   readonly mode: TaskMode;
   readonly installation: string;
   readonly role: ClusterOffer['role'];
@@ -114,7 +114,7 @@ export interface OrderContext {
 /** What the cluster is asked to run for one stored intent. */
 export function taskOrder(
   job: Job & { placement: Placement },
-  { mode, installation, role, containers, credentialsFile }: OrderContext,
+  { mode, installation, role, containers, credentialsFile = null }: OrderContext,
 ): TaskOrder {
   const { placement, directory } = job;
   assert(directory !== null, 'a placed job has its directory');

@@ -53,6 +53,8 @@ export class Updates {
   readonly #owner: UpdatesOwner;
   /** Answers UNKNOWN so far, by task. */
   readonly #unknowns = new Map<TaskId, Doubt>();
+  /** When (monotonic) each launch without a word was first seen by a sweep. */
+  readonly #silentMs = new Map<TaskId, number>();
   /** When (monotonic) each task's kill was last sent. */
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
@@ -76,6 +78,7 @@ export class Updates {
   forget(taskId: TaskId): void {
     this.#unknowns.delete(taskId);
     this.#killsSent.delete(taskId);
+    this.#silentMs.delete(taskId);
     this.#settleDoubt(taskId);
   }
 
@@ -245,11 +248,10 @@ export class Updates {
 
   /** Asks about launches without a word, and sends kills without an effect again. */
   sweep(): void {
-    const now = this.#ports.clock.now();
     for (const job of this.#book.live()) {
-      const { taskId, agentId, executor, placedAt } = job.placement;
+      const { taskId, agentId, executor } = job.placement;
       if (job.state === 'killing') this.#killAgain(job);
-      const isSilent = job.state === 'launching' && now - placedAt > UPDATE_OVERDUE_MS;
+      const isSilent = job.state === 'launching' && this.#silenceMs(taskId) >= UPDATE_OVERDUE_MS;
       // A cluster that gives an agent up for good may say so only to those who ask.
       if (job.state === 'unreachable')
         this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UNREACHABLE_ASK_MS);
@@ -257,6 +259,14 @@ export class Updates {
       if (isSilent && !this.#doubts.has(taskId))
         this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UPDATE_OVERDUE_MS);
     }
+  }
+
+  /** The record's times are of a wall clock that may have jumped; so a sweep counts from the first that met the launch. */
+  #silenceMs(taskId: TaskId): number {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const sinceMs = this.#silentMs.get(taskId) ?? nowMs;
+    this.#silentMs.set(taskId, sinceMs);
+    return nowMs - sinceMs;
   }
 
   #settleDoubt(taskId: TaskId): void {

@@ -13,9 +13,11 @@ import {
   type MediaType,
   PROTOBUF_TYPE,
 } from '../mesos/codec.js';
+import { gatherWrites } from '../mesos/gathered-writes.js';
 import type { Call } from '../mesos/messages.js';
 import { encodeRecord } from '../mesos/recordio.js';
 import { callProblem } from './call-checks.js';
+import { NoSuchFault } from './fault-control.js';
 import type { Master } from './master.js';
 import type { Stream } from './stream.js';
 
@@ -36,6 +38,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Null until what a former life left is found again. */
   readonly master: () => Master | null;
+  /** Whether `POST /faults` does what it asks for. */
+  readonly hasFaultControl: boolean;
   /** Pages by path without the leading `/master`. */
   readonly pages: ReadonlyMap<string, () => unknown>;
 }
@@ -68,8 +72,12 @@ export class MasterServer {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+      // Answers to pipelined calls leave together.
+      request.socket.cork();
+      request.socket.uncork();
       this.#answer(request, response).catch((error) => this.#fail(response, error));
     });
+    this.#server.on('connection', gatherWrites);
   }
 
   async listen(): Promise<AddressInfo> {
@@ -103,6 +111,11 @@ export class MasterServer {
     }
     if (REDIRECT_PATHS.has(path)) {
       throw new Refusal(307, '', { Location: `//${request.headers.host ?? ''}` });
+    }
+    if (path === '/faults' && request.method === 'POST' && this.#options.hasFaultControl) {
+      this.#master().faults.carryOut(jsonOf(await readBody(request)));
+      send(response, 200, '');
+      return;
     }
     const page = this.#options.pages.get(path.replace(/^\/master(?=\/)/, ''));
     if (page === undefined) throw new Refusal(404, '404 Not Found.');
@@ -227,7 +240,8 @@ export class MasterServer {
       this.#options.log.error('stream broken by a fault of ours', { cause: String(error) });
       response.destroy();
     } else if (error instanceof Refusal) send(response, error.status, error.message, error.headers);
-    else if (error instanceof BadMessage) send(response, 400, error.message);
+    else if (error instanceof BadMessage || error instanceof NoSuchFault)
+      send(response, 400, error.message);
     else {
       this.#options.log.error('request failed', { cause: String(error) });
       send(response, 500, 'Internal Server Error');
@@ -235,21 +249,44 @@ export class MasterServer {
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > RECORD_BYTES_MAX) throw new Refusal(413, 'Request body too large');
-    chunks.push(chunk);
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new NoSuchFault(`the request is no JSON: ${cause}`, { cause });
   }
-  const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const body = await wholeBody(request);
   if (request.headers['content-encoding'] !== 'gzip') return body;
   try {
     return gunzipSync(body, { maxOutputLength: RECORD_BYTES_MAX });
   } catch (error) {
     throw new Refusal(400, `Failed to decompress body: ${error}`);
   }
+}
+
+/** By events: calls are many and small, and an iterator costs more than all the rest of their reading. */
+function wholeBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > RECORD_BYTES_MAX) {
+        reject(new Refusal(413, 'Request body too large'));
+        request.pause();
+      } else chunks.push(chunk);
+    });
+    request.once('end', () => {
+      const [first] = chunks;
+      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks));
+    });
+    // Nobody is left who could read an answer; after the end it changes nothing.
+    request.once('close', () => reject(new Refusal(400, 'the request broke off')));
+    request.once('error', reject);
+  });
 }
 
 /** JSON wins where both are allowed; undefined where neither is. */

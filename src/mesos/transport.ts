@@ -2,12 +2,13 @@
  * The wire as a port: one stream for a subscription, and calls beside it. The simulation replaces it; `UndiciTransport`
  * is the real one.
  */
-import { Client, type Dispatcher, Pool } from 'undici';
+import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import {
   ANSWER_BYTES_MAX,
   CALL_ANSWER_MS_MAX,
   SUBSCRIBE_ANSWER_MS_MAX,
 } from '../contracts/limits.js';
+import { gatherWrites } from './gathered-writes.js';
 import type { Target } from './subscription.js';
 
 export interface Post {
@@ -161,16 +162,34 @@ export class UndiciTransport implements Transport {
     const options = {
       headersTimeout: CALL_ANSWER_MS_MAX,
       bodyTimeout: CALL_ANSWER_MS_MAX,
-      connect: { ...this.#tls, timeout: CALL_ANSWER_MS_MAX },
     };
+    const connect = { ...this.#tls, timeout: CALL_ANSWER_MS_MAX };
+    const receipts = { ...options, connect: gathering(connect), pipelining: RECEIPTS_AHEAD };
     this.#lanes = {
       origin,
-      launches: new Pool(origin, { ...options, connections: LAUNCHES_AT_ONCE, pipelining: 1 }),
-      orders: new Client(origin, { ...options, pipelining: 1 }),
-      receipts: new Client(origin, { ...options, pipelining: RECEIPTS_AHEAD }),
+      launches: new Pool(origin, {
+        ...{ ...options, connect },
+        connections: LAUNCHES_AT_ONCE,
+        pipelining: 1,
+      }),
+      orders: new Client(origin, { ...options, connect, pipelining: 1 }),
+      receipts: new Client(origin, receipts),
     };
     return this.#lanes;
   }
+}
+
+/** Connects as undici does, to a socket that sends the requests of one turn together. */
+function gathering(options: buildConnector.BuildOptions): buildConnector.connector {
+  const connect = buildConnector(options);
+  return (target, done) =>
+    connect(target, (...[error, socket]: buildConnector.CallbackArgs) => {
+      if (socket === null) done(error, null);
+      else {
+        gatherWrites(socket);
+        done(null, socket);
+      }
+    });
 }
 
 /** Gathers one answer. Calls are many and their answers empty, so no stream is made of them. */

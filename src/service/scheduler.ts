@@ -60,7 +60,8 @@ export async function startDaemon(
       holder: `${process.pid}-${randomUUID()}`,
       isAlone,
       defaultExecutor: 'mesos',
-      usageWindowMs: config.usageWindowMs,
+      usage: config.usage,
+      advanceMs: config.usageAdvanceMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       modeOf: () => modeOf(config, node),
       containers: {

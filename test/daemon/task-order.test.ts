@@ -17,7 +17,6 @@ const context = {
   installation: 'i1',
   role: '*',
   containers: USUAL_CONTAINERS,
-  credentialsFile: null,
 } as const;
 
 t.test('a job sees what it was given', async (t) => {

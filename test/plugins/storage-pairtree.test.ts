@@ -1,6 +1,7 @@
 import {
   chmodSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -11,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import pairtree, { pairtreePath } from '../../plugins/storage-pairtree.js';
+import pairtree, { pairtreePath } from '../../plugins/storage-pairtree/index.js';
 import type { Host } from '../../src/contracts/plugin.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
 import { jobId } from '../../src/core/units.js';
@@ -89,5 +90,23 @@ t.test(
     t.equal(await storage.exitFile(directory, 4), undefined, 'too large');
     writeFileSync(join(directory, 'god.exit-5'), '1');
     t.equal(await storage.exitFile(directory, 5), undefined, 'not written to its end');
+  },
+);
+
+t.test(
+  'many directories are made side by side, and one that cannot be made fails alone',
+  async (t) => {
+    const { storage, root } = open(t);
+    const many = Array.from({ length: 100 }, (_, n) => jobId(1_000 + n));
+    mkdirSync(join(root, 'tasks', 'pairtree_root', '10'), { recursive: true });
+    writeFileSync(join(root, 'tasks', 'pairtree_root', '10', '50'), 'in the way');
+    const files = [{ name: 'cmd.sh', content: 'true\n', mode: 0o755 }];
+    const made = await Promise.allSettled(
+      many.map((id) => storage.prepare({ id, identity, files })),
+    );
+    const failed = made.flatMap((one, n) => (one.status === 'rejected' ? [many[n]] : []));
+    t.same(failed, [1_050]);
+    t.match((made[50] as PromiseRejectedResult).reason, { message: /ENOTDIR|EEXIST/ });
+    t.equal((made[49] as PromiseFulfilledResult<string>).value, pairtreePath(root, 1_049));
   },
 );

@@ -5,7 +5,7 @@
 import { Events } from '../../src/contracts/events.js';
 import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
-import { fifo } from '../../src/core/policy.js';
+import { ADVANCE_MS, fifo } from '../../src/core/policy.js';
 import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
 import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
 import { FakeTime } from '../support/fake-time.js';
@@ -61,7 +61,8 @@ class Incarnation {
         holder: `daemon-${number}`,
         isAlone,
         defaultExecutor: 'mesos',
-        usageWindowMs: 86_400_000,
+        usage: { kind: 'window', days: 1 },
+        advanceMs: ADVANCE_MS,
         skipsFailedNodes: stage.skipsFailedNodes,
         modeOf: () => 'process',
       },

@@ -1,6 +1,5 @@
 // Containers of jobs, on a real Docker: their networks, their ports, images of a registry that wants a password.
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Docker, dockerFor } from '../support/docker.js';
@@ -9,8 +8,10 @@ import { temporaryFolder } from '../support/places.js';
 import { startRegistry } from '../support/registry.js';
 import type { JobDocument, RestClient } from '../support/rest.js';
 import { type Service, startService } from '../support/service.js';
+import { skipAloud } from '../support/skip.js';
 import { waitFor } from '../support/waiting.js';
 
+const BUSYBOX = '/bin/busybox';
 const IMAGE = 'godocker-test/busybox:latest';
 
 interface Asked {
@@ -49,6 +50,7 @@ const outputOf = ({ container }: JobDocument): string =>
 const serve = (text: string) => `echo ${text} > index.html; exec httpd -f -p 8080 -h .`;
 
 t.test('containers on a real Docker', { timeout: 300_000 }, async (t) => {
+  if (!existsSync(BUSYBOX)) return skipAloud(t, 'busybox', 'no busybox to make an image of');
   const docker = await dockerFor(t);
   if (docker === undefined) return;
   await busyboxImage(docker, IMAGE);
@@ -116,11 +118,9 @@ t.test('containers on a real Docker', { timeout: 300_000 }, async (t) => {
 
   await t.test('an image of a registry that wants a password', async (t) => {
     const credential = { user: 'god', password: 'not:told' };
-    const files = execFileSync('sh', ['-c', EXPORT, 'sh', IMAGE], {
-      env: { ...process.env, ...docker.env },
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    const registry = await startRegistry(t, { name: 'team/tools', tag: '1', files }, credential);
+    const registry = await startRegistry(t, BUSYBOX);
+    registry.put('team/tools:1');
+    registry.credentials = credential;
     const file = join(temporaryFolder(t, 'credentials'), 'config.json');
     const auth = Buffer.from(`${credential.user}:${credential.password}`).toString('base64');
     writeFileSync(file, JSON.stringify({ auths: { [registry.host]: { auth } } }), { mode: 0o600 });
@@ -135,7 +135,8 @@ t.test('containers on a real Docker', { timeout: 300_000 }, async (t) => {
     const refused = await submit(without.client, 'true', { container });
     const failed = await until(without.client, refused, 'over');
     t.not(failed.status.exitcode, 0);
-    t.ok(registry.refused.length > 0 && registry.served.length === 0, 'asked, and refused');
+    t.ok(registry.turnedAway > 0, 'asked, and turned away');
+    t.strictSame(registry.asked, []);
     await without.stop();
 
     const service = await aService({ ...env, GODOCKER_MESOS_IMAGE_CREDENTIALS: file });
@@ -152,10 +153,6 @@ t.test('containers on a real Docker', { timeout: 300_000 }, async (t) => {
     await service.stop();
   });
 });
-
-/** The files of an image, as an archive on standard output. */
-const EXPORT =
-  'id=$(docker create "$1" true) && docker export "$id" && docker rm "$id" > /dev/null';
 
 /** Makes a network where Docker finds room; answers what its addresses begin with. */
 async function makeNetwork(docker: Docker, name: string): Promise<string> {
