@@ -1,6 +1,6 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import { FAILOVER_TIMEOUT_MS, ORPHAN_KILLS_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
 import type { Reader } from '../contracts/reader.js';
 import {
   choice,
@@ -17,7 +17,7 @@ import {
   size,
   text,
   words,
-} from './key.js';
+} from './keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 
 const SERVICE = {
@@ -125,6 +125,16 @@ const JOBS = {
   ),
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
+  ),
+  orphans: choice(
+    ['kill', 'keep'],
+    'kill',
+    'Tasks of ours that run and that no job holds: end them, or leave them alone.',
+  ),
+  orphan_kills_max: integer(
+    ORPHAN_KILLS_MAX,
+    { min: 0 },
+    'So many of them are ended in a day, or 1 % of what runs; more wait for an administrator. A changed value begins a new count.',
   ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(

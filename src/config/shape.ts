@@ -43,6 +43,7 @@ export function shape(
       cpuLimit: values.cpu_limit,
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
+      orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,

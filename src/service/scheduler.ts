@@ -53,7 +53,8 @@ export async function startDaemon(
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
       ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
-      ...(isAlone ? {} : { changes: store, inventory }),
+      inventory,
+      ...(isAlone ? {} : { changes: store }),
     },
     {
       installation,
@@ -63,6 +64,7 @@ export async function startDaemon(
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      orphanPolicy: config.jobs.orphans,
       modeOf: () => modeOf(config, node),
       containers: {
         isCpuCapped: config.jobs.cpuLimit === 'cap',

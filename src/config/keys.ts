@@ -1,4 +1,4 @@
-/** What the schema is made of: keys of each kind of value. */
+/** The kinds of keys that a configuration has: how each is read, and how the reference page shows it. */
 import type { Range, Reader } from '../contracts/reader.js';
 
 export interface Key<T> {
