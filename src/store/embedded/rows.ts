@@ -265,6 +265,7 @@ const completed = (spec: JobSpec): JobSpec => ({
   ...spec,
   lifespanMs: spec.lifespanMs ?? null,
   retries: spec.retries ?? [],
+  network: spec.network ?? null,
 });
 
 /** Former versions wrote only when a pause ends; none was longer than this. */
