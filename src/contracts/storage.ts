@@ -15,6 +15,8 @@ export interface JobDirectoryOrder {
   readonly id: JobId;
   /** Of a member of an array: its directory stands in that of the array, under this name. Absent: an ordinary job. */
   readonly inArray?: { readonly array: JobId; readonly name: string };
+  /** Which launch it is for, from 1. */
+  readonly launch: number;
   /** Who owns the directory; ignored by a service that may not give files away. */
   readonly identity: Identity;
   readonly files: readonly PlacedFile[];
@@ -23,7 +25,8 @@ export interface JobDirectoryOrder {
 export interface FileStorage {
   /**
    * Makes the job's directory (0700, owned by the job's user) if it is missing, puts the files there anew, and
-   * returns its absolute path. Harmless twice; never follows links that a former launch may have left.
+   * returns its absolute path. What the former launch wrote to `god.log` and `god.err` is kept under the names of
+   * `formerOutput`. Harmless twice; never follows links that a former launch may have left.
    * @throws Error with the system's message when it cannot.
    */
   prepare(order: JobDirectoryOrder): Promise<string>;

@@ -1,6 +1,7 @@
 /** The life of an array's parent: open until no member is left that is not over. It holds no task of its own. */
 import { type ArraySpec, arraySize } from './array.js';
 import { type Job, NO_CONTAINER, type OpenJob, type Outcome } from './job.js';
+import { NEVER_RETRIED } from './retry.js';
 import type { Instant, JobId } from './units.js';
 
 export type ArrayEvent =
@@ -37,9 +38,9 @@ export function unmadeMember(array: Job, id: JobId): Job {
   const { owner, project, identity, spec, submittedAt, killWanted } = array;
   const member = {
     ...{ id, parent: array.id, owner, project, identity, spec, submittedAt, killWanted },
-    ...{ launches: 0, faults: [], directory: null, version: 0 },
+    ...{ launches: 0, faults: [], retried: NEVER_RETRIED, directory: null, version: 0 },
   };
-  if (array.state !== 'over') return { ...member, state: 'pending', notBefore: null };
+  if (array.state !== 'over') return { ...member, state: 'pending', notBefore: null, pauseMs: 0 };
   const { outcome, endedAt } = array;
   const nothing = { startedAt: null, placement: null, container: NO_CONTAINER };
   return { ...member, state: 'over', outcome, endedAt, ...nothing };

@@ -23,6 +23,7 @@ import {
 } from '../../src/contracts/store.js';
 import { arraySize, holdsMember } from '../../src/core/array.js';
 import { unmadeMember } from '../../src/core/array-life.js';
+import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
   codeOf,
   failedHosts,
@@ -32,8 +33,8 @@ import {
   type KillWanted,
   type LiveJob,
 } from '../../src/core/job.js';
-import { usedMsOf } from '../../src/core/lifecycle.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
+import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
 import {
   type Instant,
   instant,
@@ -420,9 +421,11 @@ function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
   if (key !== null) record.keys.set(key, { id, digest });
   record.scripts.set(id, script);
   const made = {
-    ...{ ...asked, id, launches: 0, faults: [], directory: null, killWanted: null, version: 1 },
+    ...{ ...asked, id, launches: 0, faults: [], retried: NEVER_RETRIED, directory: null },
+    ...{ killWanted: null, version: 1 },
   };
-  if (job.spec.array === undefined) record.put({ ...made, state: 'pending', notBefore: null });
+  if (job.spec.array === undefined)
+    record.put({ ...made, state: 'pending', notBefore: null, pauseMs: 0 });
   else {
     const size = arraySize(job.spec.array);
     record.lastId += size;
@@ -465,10 +468,11 @@ const rowOf = (job: Job & { state: 'pending' | 'open' }): PendingRow => ({
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
-  needs: job.spec.needs,
+  needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.state === 'pending' ? job.notBefore : null,
+  pauseMs: job.state === 'pending' ? job.pauseMs : 0,
   isKillWanted: job.killWanted !== null,
   failedOn: failedHosts(job.faults),
   lifespanMs: job.spec.lifespanMs,
@@ -480,22 +484,19 @@ function usedBy(jobs: readonly Job[], { since, owner, project }: UseQuery): read
     { readonly day: number; readonly ends: number; readonly use: DayUse }
   >();
   for (const job of jobs) {
-    if (job.state !== 'over' || dayOf(job.endedAt) < dayOf(since)) continue;
     if ((owner ?? job.owner) !== job.owner || (project ?? job.project) !== job.project) continue;
-    const timeMs = usedMsOf(job);
-    if (timeMs <= 0) continue;
-    const day = dayOf(job.endedAt);
-    const key = JSON.stringify([day, job.owner, job.project]);
-    const sums = sumsOf(job.spec.needs, timeMs);
-    const before = days.get(key);
-    const ends = (before?.ends ?? 0) + (job.endedAt - day * DAY_MS) * timeMs;
-    const whole = added(before?.use ?? NO_USE, sums);
-    const endedAt = instant(Math.round(day * DAY_MS + ends / whole.timeMs));
-    days.set(key, {
-      day,
-      ends,
-      use: { owner: job.owner, project: job.project, endedAt, ...whole },
-    });
+    for (const launch of chargedLaunches(job)) {
+      const day = dayOf(launch.endedAt);
+      if (day < dayOf(since)) continue;
+      const key = JSON.stringify([day, job.owner, job.project]);
+      const sums = sumsOf(launch.needs, launch.timeMs);
+      const before = days.get(key);
+      const ends = (before?.ends ?? 0) + (launch.endedAt - day * DAY_MS) * launch.timeMs;
+      const whole = added(before?.use ?? NO_USE, sums);
+      const endedAt = instant(Math.round(day * DAY_MS + ends / whole.timeMs));
+      const use = { owner: job.owner, project: job.project, endedAt, ...whole };
+      days.set(key, { day, ends, use });
+    }
   }
   return [...days.values()]
     .sort(

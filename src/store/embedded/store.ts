@@ -24,6 +24,7 @@ import { unmadeMember } from '../../core/array-life.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
+import { prioritiesOf, projectOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { madeCountsOf, madeIn, membersAmong } from './members.js';
 import { type PointReader, pointReader } from './point-reader.js';
@@ -34,13 +35,10 @@ import {
   dayUseOf,
   jobOf,
   pendingRowsOf,
-  prioritiesOf,
-  projectOf,
   type Shapes,
   stepColumns,
   submissionColumns,
   UnreadableRecord,
-  userOf,
 } from './rows.js';
 import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { arrayWords } from '../../../src/cli/arrays.js';
 import { isEnd, type JobView } from '../../../src/cli/wire.js';
-import { ageOf, localTime } from '../../../src/cli/words.js';
+import { ageOf, launchesWords, localTime, memoryWords } from '../../../src/cli/words.js';
 import type { Api } from '../api.js';
 import { FileList } from '../components/file-list.js';
 import { LogView } from '../components/log-view.js';
@@ -121,7 +121,8 @@ function Facts({ job }: { job: JobView }) {
     ['Ended', localTime(job.endedAt)],
     [job.startedAt === null ? 'Waiting' : 'Run time', ageOf(job, now)],
     ['Exit code', job.outcome?.kind === 'exited' ? String(job.outcome.exitCode) : '-'],
-    ['Needs', `${job.cpu} cpu · ${job.ramGb} GB${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
+    ['Needs', `${job.cpu} cpu · ${memoryWords(job)}${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
+    ['Launches', launchesWords(job)],
     [job.isImageUsed ? 'Image' : 'Image (not used here)', job.image],
     ...(job.array === null ? [] : [['Array', arrayWords(job.array)] as const]),
     ...(job.member === null
