@@ -1,6 +1,6 @@
 // Orders the queue by GoDocker's fair share: who has used least, and is due most, goes first.
 import { definePlugin, type OptionReader } from '../src/contracts/plugin.js';
-import { FAIRSHARE_OPTIONS, fairshare, FAIRSHARE_WEIGHTS as USUAL } from '../src/core/fairshare.js';
+import { fairshare, FAIRSHARE_WEIGHTS as USUAL } from '../src/core/fairshare.js';
 
 export default definePlugin({
   kind: 'scheduler',
@@ -11,13 +11,14 @@ export default definePlugin({
       userTime: weight(raw, 'user_time_weight', USUAL.userTime),
       userCpu: weight(raw, 'user_cpu_weight', USUAL.userCpu),
       userRam: weight(raw, 'user_ram_weight', USUAL.userRam),
+      userGpu: weight(raw, 'user_gpu_weight', USUAL.userGpu),
       projectTime: weight(raw, 'group_time_weight', USUAL.projectTime),
       projectCpu: weight(raw, 'group_cpu_weight', USUAL.projectCpu),
       projectRam: weight(raw, 'group_ram_weight', USUAL.projectRam),
+      projectGpu: weight(raw, 'group_gpu_weight', USUAL.projectGpu),
       user: weight(raw, 'user_weight', USUAL.user),
       project: weight(raw, 'group_weight', USUAL.project),
     },
-    advanceMs: raw.duration('advance', FAIRSHARE_OPTIONS.advanceMs),
   }),
   create: (options) => fairshare(options),
 });

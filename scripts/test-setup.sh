@@ -13,7 +13,8 @@ docker_packages=(docker.io iptables busybox-static)   # containers, and an image
 alignment_packages=(bowtie2 bowtie2-examples samtools) # examples/alignment
 page_packages=(chromium)                               # the pages, in a real browser
 zookeeper_packages=(zookeeper default-jre-headless)    # masters behind zk://
-packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}")
+clock_packages=(faketime)                              # wall clocks that jump
+packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}")
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

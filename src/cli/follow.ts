@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, fileRoute } from './client.js';
 import { Refused, Unreachable } from './failure.js';
+import { WaitToStart } from './wait-to-start.js';
 import { isEnd, type JobView, readJob, readStatusAndReason, type ViewState } from './wire.js';
 
 /** Between two looks: quick while something happens, slower while nothing does. */
@@ -17,8 +18,6 @@ const LATE_FILE_MS_MAX = 65_000;
 const DOUBTFUL_FILE_MS_MAX = 3_000;
 /** A service that restarts, or a network that comes and goes, does not end the following. */
 const PATIENCE_MS_MAX = 10 * 60_000;
-/** Who waits longer than this for a job to start is told why. */
-const UNTOLD_WAIT_MS_MAX = 5_000;
 
 export type StreamName = 'god.log' | 'god.err';
 
@@ -44,12 +43,13 @@ export async function follow(options: FollowOptions): Promise<JobView> {
   let lookMs = LOOK_MS_MIN;
   let known: ViewState | undefined;
   let awaySince: number | null = null;
-  const wait = new Wait(options);
+  const wait = new WaitToStart();
   for (;;) {
     try {
       const { state, reason } = await statusOf(options);
       if (state !== known) options.onState?.(state);
-      wait.look(state, reason);
+      if (wait.isNews(state, reason, performance.now()))
+        options.warn(`job ${options.jobId} is ${state}: ${reason}`);
       const isNews = state !== known || (await readAll(readers, state));
       lookMs = isNews ? LOOK_MS_MIN : Math.min(LOOK_MS_MAX, lookMs * SLOWER_BY);
       known = state;
@@ -81,30 +81,6 @@ async function statusOf({
 }: FollowOptions): Promise<Pick<JobView, 'state' | 'reason'>> {
   const answer = await client.json('GET', `task/${jobId}/status`, { signal, isRepeatable: false });
   return readStatusAndReason(answer);
-}
-
-/** Tells once in each state before the start what the job waits for, if it takes long. */
-class Wait {
-  readonly #options: Pick<FollowOptions, 'jobId' | 'warn'>;
-  #state: ViewState | undefined;
-  #sinceMs = 0;
-  #isTold = false;
-
-  constructor(options: Pick<FollowOptions, 'jobId' | 'warn'>) {
-    this.#options = options;
-  }
-
-  look(state: ViewState, reason: string | null): void {
-    if (state !== this.#state) {
-      this.#state = state;
-      this.#sinceMs = performance.now();
-      this.#isTold = false;
-    }
-    if ((state !== 'pending' && state !== 'launching') || this.#isTold || reason === null) return;
-    if (performance.now() - this.#sinceMs < UNTOLD_WAIT_MS_MAX) return;
-    this.#isTold = true;
-    this.#options.warn(`job ${this.#options.jobId} is ${state}: ${reason}`);
-  }
 }
 
 /** True when something new was read. A job that waits has written nothing yet. */

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { Reader } from '../contracts/reader.js';
 import { durationText } from '../core/duration.js';
+import { DAY_MS } from '../core/usage.js';
 import type { Values } from './schema.js';
 
 export function check(values: Values, reader: Reader): void {
@@ -18,6 +19,8 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('secret_passphrase', '(too short)', 'at least 16 characters');
   if (values.session_timeout < 60_000)
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
+  if (values['fairshare.half_life'] < DAY_MS)
+    reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
   checkLifespan(values, reader);
   checkMesos(values, reader);
   if (values.executors.length === 0)

@@ -1,110 +1,23 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
-import type { Range, Reader } from '../contracts/reader.js';
+import { FAILOVER_TIMEOUT_MS, ORPHAN_KILLS_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import type { Reader } from '../contracts/reader.js';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  items,
+  type Key,
+  number,
+  optional,
+  optionalDuration,
+  port,
+  size,
+  text,
+  words,
+} from './keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
-
-export interface Key<T> {
-  readonly doc: string;
-  /** What may stand there, for people. */
-  readonly kind: string;
-  /** The default as the reference page shows it. */
-  readonly shown: string;
-  readonly read: (reader: Reader, path: string) => T;
-}
-
-const text = (fallback: string, doc: string): Key<string> => ({
-  doc,
-  kind: 'text',
-  shown: fallback === '' ? 'empty' : fallback,
-  read: (reader, path) => reader.text(path, fallback),
-});
-
-const optional = (shown: string, doc: string, kind = 'text'): Key<string | null> => ({
-  doc,
-  kind,
-  shown,
-  read: (reader, path) => reader.optionalText(path),
-});
-
-const flag = (fallback: boolean, doc: string): Key<boolean> => ({
-  doc,
-  kind: 'true or false',
-  shown: String(fallback),
-  read: (reader, path) => reader.flag(path, fallback),
-});
-
-const integer = (fallback: number, range: Range, doc: string): Key<number> => ({
-  doc,
-  kind: 'whole number',
-  shown: String(fallback),
-  read: (reader, path) => reader.integer(path, fallback, range),
-});
-
-const number = (fallback: number, range: Range, doc: string): Key<number> => ({
-  doc,
-  kind: 'number',
-  shown: String(fallback),
-  read: (reader, path) => reader.number(path, fallback, range),
-});
-
-const port = (doc: string): Key<number | null> => ({
-  doc,
-  kind: 'whole number',
-  shown: 'none',
-  read: (reader, path) =>
-    reader.raw(path) == null ? null : reader.integer(path, 0, { min: 0, max: 65_535 }),
-});
-
-const size = (range: Range, shown: string, doc: string): Key<number | null> => ({
-  doc,
-  kind: 'number',
-  shown,
-  read: (reader, path) => reader.optionalNumber(path, range),
-});
-
-const duration = (fallbackMs: number, doc: string): Key<number> => ({
-  doc,
-  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
-  shown: fallbackMs % 86_400_000 === 0 ? `${fallbackMs / 86_400_000}d` : `${fallbackMs / 1000}s`,
-  read: (reader, path) => reader.duration(path, fallbackMs),
-});
-
-const optionalDuration = (doc: string): Key<number | null> => ({
-  doc,
-  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
-  shown: 'none',
-  read: (reader, path) => reader.optionalDuration(path),
-});
-
-const choice = <const Word extends string>(
-  words: readonly Word[],
-  fallback: Word,
-  doc: string,
-): Key<Word> => ({
-  doc,
-  kind: words.map((word) => `\`${word}\``).join(', '),
-  shown: fallback,
-  read: (reader, path) => reader.choice(path, words, fallback),
-});
-
-const words = (fallback: readonly string[], doc: string): Key<readonly string[]> => ({
-  doc,
-  kind: 'list of words, or words with commas',
-  shown: fallback.join(', '),
-  read: (reader, path) => reader.words(path, fallback),
-});
-
-const items = <T>(
-  parse: (item: Reader) => T,
-  kind: string,
-  doc: string,
-): Key<readonly NonNullable<T>[]> => ({
-  doc,
-  kind,
-  shown: 'empty',
-  read: (reader, path) => reader.items(path, parse).filter((item) => item != null),
-});
 
 const SERVICE = {
   home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
@@ -141,23 +54,50 @@ const PLUGINS = {
   auth_policy: text('local', 'Authentication plugin: `local`.'),
   scheduler_policy: text(
     'fairshare',
-    'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`).',
+    'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`), `fairtree`, `drf`, or a plugin of yours.',
   ),
   executors: words(['mesos'], 'Clusters that run the jobs; the first is the default.'),
 };
 
 const weight = (fallback: number, doc: string): Key<number> => number(fallback, { min: 0 }, doc);
 
+/** Of the window, for sites that choose it without a length: the original's sample configuration. */
+export const WINDOW_DAYS = 30;
+
 const FAIRSHARE = {
+  'fairshare.usage': {
+    doc: 'How past use fades: halved after each half-life, or whole for a window of days and then gone.',
+    kind: '`half-life`, `window`',
+    shown: '`window` if `user_reset_usage_duration` is set, else `half-life`',
+    read: (reader: Reader, path: string) =>
+      reader.raw(path) === undefined
+        ? null
+        : reader.choice(path, ['half-life', 'window'], 'half-life'),
+  } satisfies Key<'half-life' | 'window' | null>,
+  'fairshare.half_life': duration(604_800_000, 'After this past use counts half; at least `1d`.'),
+  'fairshare.advance': duration(
+    600_000,
+    'A job that runs counts for this time at least, so that a burst cannot slip through.',
+  ),
   fairshare_waiting_time_weight: weight(0.1, 'Weight of the time a job has waited.'),
   fairshare_user_time_weight: weight(1, "Weight of the user's used time."),
   fairshare_user_cpu_weight: weight(0.2, "Weight of the user's used cpus."),
   fairshare_user_ram_weight: weight(0.2, "Weight of the user's used memory."),
+  fairshare_user_gpu_weight: weight(0.2, "Weight of the user's used GPUs."),
   fairshare_group_time_weight: weight(0.1, "Weight of the project's used time."),
   fairshare_group_cpu_weight: weight(0.01, "Weight of the project's used cpus."),
   fairshare_group_ram_weight: weight(0.01, "Weight of the project's used memory."),
+  fairshare_group_gpu_weight: weight(0.01, "Weight of the project's used GPUs."),
   fairshare_user_weight: weight(1, "Weight of the user's priority."),
-  user_reset_usage_duration: integer(30, { min: 1, max: 3_650 }, 'Days of past use that count.'),
+  user_reset_usage_duration: {
+    doc: 'The window: days of past use that count, today among them.',
+    kind: 'whole number',
+    shown: String(WINDOW_DAYS),
+    read: (reader: Reader, path: string) =>
+      reader.raw(path) === undefined
+        ? null
+        : reader.integer(path, WINDOW_DAYS, { min: 1, max: 3_650 }),
+  } satisfies Key<number | null>,
   fairshare_group_weight: weight(1, "Weight of the project's priority."),
 };
 
@@ -184,6 +124,16 @@ const JOBS = {
   ),
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
+  ),
+  orphans: choice(
+    ['kill', 'keep'],
+    'kill',
+    'Tasks of ours that run and that no job holds: end them, or leave them alone.',
+  ),
+  orphan_kills_max: integer(
+    ORPHAN_KILLS_MAX,
+    { min: 0 },
+    'So many of them are ended in a day, or 1 % of what runs; more wait for an administrator. A changed value begins a new count.',
   ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
-import type { Values } from './schema.js';
+import type { UsageRule } from '../core/usage.js';
+import { type Values, WINDOW_DAYS } from './schema.js';
 
 /** Names of the original's plugins, and of ours. */
 const PLUGIN_ALIASES: Readonly<Record<string, string>> = {
@@ -14,7 +15,6 @@ const pluginName = (word: string): string => PLUGIN_ALIASES[word] ?? word;
 
 /** 1 GB of a request is 1000 MB of Mesos' `mem` (decision 22). */
 const MB_PER_GB = 1000;
-const DAY_MS = 86_400_000;
 
 export function shape(
   values: Values,
@@ -35,13 +35,15 @@ export function shape(
     },
     pluginOptions,
     fairshare: weightsOf(values),
-    usageWindowMs: values.user_reset_usage_duration * DAY_MS,
+    usage: usageOf(values),
+    usageAdvanceMs: values['fairshare.advance'],
     jobs: {
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),
       cpuLimit: values.cpu_limit,
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
+      orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,
@@ -111,15 +113,26 @@ function webOf(values: Values): Config['web'] {
   };
 }
 
+/** A site that names the original's window means it. */
+function usageOf(values: Values): UsageRule {
+  const days = values.user_reset_usage_duration;
+  const kind = values['fairshare.usage'] ?? (days === null ? 'half-life' : 'window');
+  return kind === 'window'
+    ? { kind, days: days ?? WINDOW_DAYS }
+    : { kind, halfLifeMs: values['fairshare.half_life'] };
+}
+
 function weightsOf(values: Values): FairshareWeights {
   return {
     waitingTime: values.fairshare_waiting_time_weight,
     userTime: values.fairshare_user_time_weight,
     userCpu: values.fairshare_user_cpu_weight,
     userRam: values.fairshare_user_ram_weight,
+    userGpu: values.fairshare_user_gpu_weight,
     groupTime: values.fairshare_group_time_weight,
     groupCpu: values.fairshare_group_cpu_weight,
     groupRam: values.fairshare_group_ram_weight,
+    groupGpu: values.fairshare_group_gpu_weight,
     user: values.fairshare_user_weight,
     group: values.fairshare_group_weight,
   };

@@ -1,4 +1,5 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+import type { UsageRule } from '../core/usage.js';
 import type { SiteVolume } from './auth.js';
 import type { Raw } from './reader.js';
 
@@ -23,9 +24,11 @@ export interface FairshareWeights {
   readonly userTime: number;
   readonly userCpu: number;
   readonly userRam: number;
+  readonly userGpu: number;
   readonly groupTime: number;
   readonly groupCpu: number;
   readonly groupRam: number;
+  readonly groupGpu: number;
   readonly user: number;
   readonly group: number;
 }
@@ -54,7 +57,9 @@ export interface Config {
   readonly pluginOptions: Readonly<Record<string, Raw>>;
   readonly fairshare: FairshareWeights;
   /** How far back past use counts. */
-  readonly usageWindowMs: number;
+  readonly usage: UsageRule;
+  /** For how long a job counts at least while it runs. */
+  readonly usageAdvanceMs: number;
   readonly jobs: JobsConfig;
   readonly images: {
     /** Empty: the images present on the machine, see decision 28. */
@@ -96,6 +101,8 @@ export interface JobsConfig {
   readonly retriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** What becomes of tasks that no job holds. */
+  readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
   readonly refusesImpossible: boolean;
   /** Of a job that names no lifespan; null: it may run for ever. Never above `lifespanMsMax`. */
   readonly lifespanMsDefault: number | null;

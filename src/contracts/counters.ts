@@ -6,6 +6,7 @@ export const MESOS_COUNTERS = {
   disconnections: 'Streams, and attempts at one, that came to an end',
   streams_broken: 'Streams given up because their framing was broken',
   events_unreadable: 'Events that could not be read, or lacked what they must say',
+  offers_unreadable: 'Offers that could not be read; the other offers of their event were used',
   events_unknown: 'Events of a type that this version does not know',
   resources_odd: 'Resources in offers that were left unused because they make no sense',
   attributes_odd: 'Attributes of agents without a usable value, or given twice',

@@ -25,6 +25,11 @@ export const REVIVE_EACH_MS_MIN = 1_000;
 export const LAUNCHES_PER_CYCLE_MAX = 1_000;
 /** Distinct shapes looked at in one cycle; a cursor goes on in the next. */
 export const SHAPES_PER_CYCLE_MAX = 2_000;
+/** How everybody stands is told to web processes elsewhere this often; half a megabyte at most. */
+export const SHARES_EACH_MS = 10_000;
+export const SHARE_ACCOUNTS_MAX = 1_000;
+/** Priorities that an administrator sets take effect within this time. */
+export const PRIORITIES_EACH_MS = 30_000;
 /** Cycles run on events, at most this often. */
 export const CYCLE_EACH_MS_MIN = 5;
 /** Job directories made side by side: enough to hide a file server's latency. */
@@ -38,13 +43,14 @@ export const FAILOVER_TIMEOUT_MS = 7 * 86_400_000;
 export const UPDATE_OVERDUE_MS = 30_000;
 /** After these many missed heartbeats the connection counts as dead. */
 export const HEARTBEATS_MISSED_MAX = 5;
-/** Back-off between subscriptions: first and largest ceiling. */
+/** Back-off between subscriptions: first and largest ceiling. However long a master was away, 15 s after it is back we are, too. */
 export const BACKOFF_MS_MIN = 500;
-export const BACKOFF_MS_MAX = 15_000;
+export const BACKOFF_MS_MAX = 10_000;
 /** Grace for the old processes of a lost agent before the next launch of their job. */
 export const LOST_GRACE_MS = 30_000;
-/** Orphans killed without an administrator: a restored backup must not kill a cluster. */
+/** Orphans killed in a day without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+export const ORPHAN_KILLS_WINDOW_MS = 86_400_000;
 /** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
 export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */
@@ -86,6 +92,8 @@ export const REDIRECTS_MAX = 5;
 export const RECONCILE_TASKS_MAX = 1_000;
 /** Mesos: after an event that could not be read the subscription is renewed, at most this often: it may have held offers. */
 export const UNREADABLE_RENEW_EACH_MS = 300_000;
+/** Mesos: an offer that could not be read is refused for this long: it would come back the same. */
+export const BROKEN_OFFER_REFUSE_MS = 300_000;
 /** Mesos: oddities of agents that are remembered, so that each is logged once. */
 export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */

@@ -9,6 +9,7 @@
 import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
+import type { DayUse } from '../core/usage.js';
 
 /** A submission, parsed, allowed and completed. */
 export interface NewJob {
@@ -74,13 +75,11 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
-/** What the jobs of one account used that ended within a window: plain sums, durations from start to end. */
-export interface AccountUse {
-  readonly owner: UserId;
-  readonly project: ProjectId;
-  readonly timeMs: number;
-  readonly cpuMilli: number;
-  readonly memMb: number;
+/** Whose use is asked for, and since when. */
+export interface UseQuery {
+  readonly since: Instant;
+  readonly owner?: UserId;
+  readonly project?: ProjectId;
 }
 
 /** One leader at a time; no clocks are compared, a standby watches `beat` change by its own monotonic clock. */
@@ -118,10 +117,11 @@ export interface JobStore {
    */
   live(): Promise<readonly LiveJob[]>;
   /**
-   * Use by account of the jobs that started, ran for a while and ended, the end not before `since`. Those that were
-   * given up count as nothing: it was the system's fault. The leader settles by the same rule.
+   * Use by account and UTC day of the jobs that started, ran for a while and ended, on the day of `since` or later; in
+   * order of day, user, project. Those that were given up count as nothing: it was the system's fault. The leader
+   * settles by the same rule (`usedMsOf`). The cost grows with days and accounts, not with jobs.
    */
-  used(since: Instant): Promise<readonly AccountUse[]>;
+  used(query: UseQuery): Promise<readonly DayUse[]>;
   /** Jobs not over whose kill is wanted. */
   killsWanted(): Promise<readonly JobId[]>;
 

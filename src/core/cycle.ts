@@ -6,6 +6,7 @@ import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
 import { isOpenTo, type Obstacle, reservationOf, type Tenant } from './obstacle.js';
+import { AccountOrder } from './order.js';
 import { type Head, NO_STANDINGS, type Policy, type Ranking, type Standings } from './policy.js';
 import type { AccountQueue, Line, PendingQueue, Shape } from './queue.js';
 import type { AgentId, Instant, JobId, OfferId } from './units.js';
@@ -194,7 +195,7 @@ class Walk {
 /** Stands the accounts in line. */
 function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
   readonly walks: readonly Walk[];
-  readonly order: Heap<Walk>;
+  readonly order: AccountOrder<Walk>;
   readonly ranking: Ranking;
 } {
   const walks: Walk[] = [];
@@ -211,11 +212,7 @@ function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
   }));
   const ranking = policy.begin(views, standings ?? NO_STANDINGS, at);
   for (const walk of walks) walk.score = scoreOf(ranking, walk);
-  const order = new Heap<Walk>(
-    (a, b) => a.score < b.score || (a.score === b.score && a.head.id < b.head.id),
-    [...walks],
-  );
-  return { walks, order, ranking };
+  return { walks, order: new AccountOrder(walks, ranking.groups), ranking };
 }
 
 function scoreOf(ranking: Ranking, { index, head }: Walk): number {

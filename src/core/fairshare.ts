@@ -1,171 +1,252 @@
 /**
  * GoDocker's published fair share: a weighted sum of what the user and the project have used, each between the least
- * and the most of those who wait, of their priorities, and of how long the job has waited.
+ * and the most of those who wait, of their priorities, and of how long the job has waited. Added to it are terms for
+ * GPUs; where nobody has used one they are nothing, and the score is the published one.
  */
-import type { AccountView, Policy, Ranking, Standing, Standings, Sums } from './policy.js';
-import { NO_USE, PRIO_MAX, PRIO_USUAL, PROJECT_OF_ALL } from './policy.js';
+import {
+  type AccountView,
+  ADVANCE_MS,
+  type Head,
+  type Policy,
+  PRIO_MAX,
+  PRIO_USUAL,
+  PROJECT_OF_ALL,
+  type Ranking,
+  type Standing,
+  type Standings,
+  type Term,
+} from './policy.js';
 import type { Needs } from './resources.js';
 import type { Instant } from './units.js';
+import { NO_USE, type Sums, sumsOf } from './usage.js';
 
 export interface FairshareWeights {
   readonly waiting: number;
   readonly userTime: number;
   readonly userCpu: number;
   readonly userRam: number;
+  readonly userGpu: number;
   readonly projectTime: number;
   readonly projectCpu: number;
   readonly projectRam: number;
+  readonly projectGpu: number;
   readonly user: number;
   readonly project: number;
 }
 
-/** Those of the original. */
+/** Those of the original; GPUs, which it did not count, weigh as cpus. */
 export const FAIRSHARE_WEIGHTS: FairshareWeights = {
   waiting: 0.1,
   userTime: 1,
   userCpu: 0.2,
   userRam: 0.2,
+  userGpu: 0.2,
   projectTime: 0.1,
   projectCpu: 0.01,
   projectRam: 0.01,
+  projectGpu: 0.01,
   user: 1,
   project: 1,
 };
 
 export interface FairshareOptions {
   readonly weights: FairshareWeights;
-  /** Duration charged in advance for a job that is placed, until its end settles the true one. */
-  readonly advanceMs: number;
 }
 
-export const FAIRSHARE_OPTIONS: FairshareOptions = {
-  weights: FAIRSHARE_WEIGHTS,
-  advanceMs: 600_000,
-};
+export const FAIRSHARE_OPTIONS: FairshareOptions = { weights: FAIRSHARE_WEIGHTS };
 
 interface Bounds {
   readonly min: number;
   readonly max: number;
 }
 
-/** Seconds, cpus and GB, as the original counts; below 1 of these a difference is none. */
-interface Terms {
-  readonly time: number;
-  readonly cpu: number;
-  readonly ram: number;
-}
+/** Seconds, cpus, GB and GPUs, as the original counts; below 1 of these a difference is none. */
+const KINDS = ['time', 'cpu', 'ram', 'gpu'] as const;
+type Kind = (typeof KINDS)[number];
+type Amounts = Readonly<Record<Kind, number>>;
+type AmountBounds = Readonly<Record<Kind, Bounds>>;
+const UNITS: Readonly<Record<Kind, string>> = { time: 's', cpu: 'cpus', ram: 'GB', gpu: 'gpus' };
 
-type TermBounds = Readonly<Record<keyof Terms, Bounds>>;
-
-export const fairshare = ({
-  weights,
-  advanceMs,
-}: FairshareOptions = FAIRSHARE_OPTIONS): Policy => ({
+export const fairshare = ({ weights }: FairshareOptions = FAIRSHARE_OPTIONS): Policy => ({
   name: 'fairshare',
-  begin: (accounts, standings, at) => begin(accounts, standings, at, { weights, advanceMs }),
+  begin: (accounts, standings, at) => new Fairshare(accounts, { standings, at, weights }),
 });
 
-function begin(
-  accounts: readonly AccountView[],
-  standings: Standings,
-  at: Instant,
-  { weights, advanceMs }: FairshareOptions,
-): Ranking {
-  const users = accounts.map(({ user }) => standings.user(user));
-  const projects = accounts.map(({ project }) =>
-    project === PROJECT_OF_ALL ? undefined : standings.project(project),
-  );
-  const userBounds = boundsOf(users.map(usedBy));
-  const projectBounds = boundsOf(projects.map(usedBy));
-  const waits = accounts.flatMap(({ head, newestAt }) => [
-    (at - head.submittedAt) / 1_000,
-    (at - newestAt) / 1_000,
-  ]);
-  const waitBounds = { min: least(waits), max: most(waits) };
-
-  /** All of an account's score but the waiting term, which belongs to its head. */
-  const standing = Float64Array.from(accounts, ({ project }, index) => {
-    const isDefault = project === PROJECT_OF_ALL;
-    const byUser = weighted(usedBy(users[index]), userBounds, userWeights(weights));
-    const used = isDefault ? topOf(projectBounds) : usedBy(projects[index]);
-    const byProject = weighted(used, projectBounds, projectWeights(weights));
-    return (
-      byUser + byProject + due(users[index]) * weights.user + due(projects[index]) * weights.project
-    );
-  });
-
-  return {
-    score: (account, head) => {
-      const waited = norm((at - head.submittedAt) / 1_000, waitBounds);
-      return (standing[account] ?? 0) + (1 - waited) * weights.waiting;
-    },
-    charged: (account, needs) => {
-      const advance = advanceOf(needs, advanceMs);
-      const isDefault = accounts[account]?.project === PROJECT_OF_ALL;
-      const byUser = rise(advance, userBounds, userWeights(weights));
-      const byProject = isDefault ? 0 : rise(advance, projectBounds, projectWeights(weights));
-      standing[account] = (standing[account] ?? 0) + byUser + byProject;
-    },
-  };
+interface Given {
+  readonly standings: Standings;
+  readonly at: Instant;
+  readonly weights: FairshareWeights;
 }
+
+class Fairshare implements Ranking {
+  readonly #accounts: readonly AccountView[];
+  readonly #given: Given;
+  readonly #userWeights: Amounts;
+  readonly #projectWeights: Amounts;
+  readonly #userBounds: AmountBounds;
+  readonly #projectBounds: AmountBounds;
+  readonly #waitBounds: Bounds;
+  /** All of an account's score but the waiting term, which belongs to its head. */
+  readonly #fixed: Float64Array;
+
+  constructor(accounts: readonly AccountView[], given: Given) {
+    const { standings, at, weights } = given;
+    this.#accounts = accounts;
+    this.#given = given;
+    this.#userWeights = {
+      time: weights.userTime,
+      cpu: weights.userCpu,
+      ram: weights.userRam,
+      gpu: weights.userGpu,
+    };
+    this.#projectWeights = {
+      time: weights.projectTime,
+      cpu: weights.projectCpu,
+      ram: weights.projectRam,
+      gpu: weights.projectGpu,
+    };
+    const users = accounts.map(({ user }) => standings.user(user));
+    const projects = accounts.map(({ project }) => this.#project(project));
+    this.#userBounds = boundsOf(users.map(usedBy));
+    this.#projectBounds = boundsOf(projects.map(usedBy));
+    const waits = accounts.flatMap(({ head, newestAt }) => [
+      (at - head.submittedAt) / 1_000,
+      (at - newestAt) / 1_000,
+    ]);
+    this.#waitBounds = { min: least(waits), max: most(waits) };
+    this.#fixed = Float64Array.from(accounts, ({ project }, index) => {
+      const user = users[index];
+      const ofProject = projects[index];
+      return (
+        weighted(usedBy(user), this.#userBounds, this.#userWeights) +
+        weighted(this.#projectUse(project, ofProject), this.#projectBounds, this.#projectWeights) +
+        due(user) * weights.user +
+        due(ofProject) * weights.project
+      );
+    });
+  }
+
+  score(account: number, head: Head): number {
+    return (this.#fixed[account] ?? 0) + (1 - this.#waited(head)) * this.#given.weights.waiting;
+  }
+
+  charged(account: number, needs: Needs): void {
+    const advance = amountsOf(sumsOf(needs, this.#given.standings.advanceMs ?? ADVANCE_MS));
+    const isOfAll = this.#accounts[account]?.project === PROJECT_OF_ALL;
+    const byUser = rise(advance, this.#userBounds, this.#userWeights);
+    const byProject = isOfAll ? 0 : rise(advance, this.#projectBounds, this.#projectWeights);
+    this.#fixed[account] = (this.#fixed[account] ?? 0) + byUser + byProject;
+  }
+
+  /** As they were when the cycle began. */
+  terms(account: number, head: Head): readonly Term[] {
+    const view = this.#accounts[account];
+    if (view === undefined) return [];
+    const { weights, standings, at } = this.#given;
+    const user = standings.user(view.user);
+    const project = this.#project(view.project);
+    const used = this.#projectUse(view.project, project);
+    return [
+      term('waiting_time', {
+        raw: (at - head.submittedAt) / 1_000,
+        unit: 's',
+        normalised: 1 - this.#waited(head),
+        weight: weights.waiting,
+      }),
+      ...useTerms('user', usedBy(user), this.#userBounds, this.#userWeights),
+      ...useTerms('group', used, this.#projectBounds, this.#projectWeights),
+      term('user', { raw: prioOf(user), unit: '', normalised: due(user), weight: weights.user }),
+      term('group', {
+        raw: prioOf(project),
+        unit: '',
+        normalised: due(project),
+        weight: weights.project,
+      }),
+    ];
+  }
+
+  #waited(head: Head): number {
+    return norm((this.#given.at - head.submittedAt) / 1_000, this.#waitBounds);
+  }
+
+  /** Of the project that everybody is in nothing is looked up: it has the usual priority. */
+  #project(id: AccountView['project']): Standing | undefined {
+    return id === PROJECT_OF_ALL ? undefined : this.#given.standings.project(id);
+  }
+
+  /** Everybody is in it who is in no other, so it counts as the one that used most. */
+  #projectUse(id: AccountView['project'], standing: Standing | undefined): Amounts {
+    if (id !== PROJECT_OF_ALL) return usedBy(standing);
+    const { time, cpu, ram, gpu } = this.#projectBounds;
+    return { time: time.max, cpu: cpu.max, ram: ram.max, gpu: gpu.max };
+  }
+}
+
+const term = (name: string, parts: Omit<Term, 'name' | 'value'>): Term => ({
+  name,
+  ...parts,
+  value: parts.normalised * parts.weight,
+});
+
+const useTerms = (
+  whose: 'user' | 'group',
+  used: Amounts,
+  bounds: AmountBounds,
+  weights: Amounts,
+): Term[] =>
+  KINDS.map((kind) =>
+    term(`${whose}_${kind}`, {
+      raw: used[kind],
+      unit: UNITS[kind],
+      normalised: normOf(kind, used, bounds),
+      weight: weights[kind],
+    }),
+  );
 
 /** 0 for the least, 1 for the most; when they hardly differ, the middle for all. */
 const norm = (value: number, { min, max }: Bounds): number =>
   max - min < 1 ? 0.5 : (value - min) / (max - min);
 
-const weighted = (terms: Terms, bounds: TermBounds, weights: Terms): number =>
-  norm(terms.time, bounds.time) * weights.time +
-  norm(terms.cpu, bounds.cpu) * weights.cpu +
-  norm(terms.ram, bounds.ram) * weights.ram;
+/** GPUs that nobody has used are no term at all: most sites have none, and the formula is older than they are. */
+const normOf = (kind: Kind, used: Amounts, bounds: AmountBounds): number =>
+  kind === 'gpu' && bounds.gpu.max === 0 ? 0 : norm(used[kind], bounds[kind]);
+
+const weighted = (used: Amounts, bounds: AmountBounds, weights: Amounts): number =>
+  normOf('time', used, bounds) * weights.time +
+  normOf('cpu', used, bounds) * weights.cpu +
+  normOf('ram', used, bounds) * weights.ram +
+  normOf('gpu', used, bounds) * weights.gpu;
 
 /** By how much a score grows with an advance: the slope of `norm`, and never flat, so that bursts take turns. */
-const rise = (advance: Terms, bounds: TermBounds, weights: Terms): number =>
+const rise = (advance: Amounts, bounds: AmountBounds, weights: Amounts): number =>
   (advance.time / span(bounds.time)) * weights.time +
   (advance.cpu / span(bounds.cpu)) * weights.cpu +
-  (advance.ram / span(bounds.ram)) * weights.ram;
+  (advance.ram / span(bounds.ram)) * weights.ram +
+  (advance.gpu / span(bounds.gpu)) * weights.gpu;
 
 const span = ({ min, max }: Bounds): number => Math.max(1, max - min);
 
-const usedBy = (standing: Standing | undefined): Terms => termsOf(standing?.used ?? NO_USE);
+const usedBy = (standing: Standing | undefined): Amounts => amountsOf(standing?.used ?? NO_USE);
 
-const termsOf = ({ timeMs, cpuMilli, memMb }: Sums): Terms => ({
+const amountsOf = ({ timeMs, cpuMilli, memMb, gpus }: Sums): Amounts => ({
   time: timeMs / 1_000,
   cpu: cpuMilli / 1_000,
   ram: memMb / 1_000,
+  gpu: gpus,
 });
 
-const advanceOf = ({ cpuMilli, memMb }: Needs, timeMs: number): Terms =>
-  termsOf({ timeMs, cpuMilli, memMb });
+const prioOf = (standing: Standing | undefined): number => standing?.prio ?? PRIO_USUAL;
 
 /** The more a user or project is due, the less is added. */
-const due = (standing: Standing | undefined): number =>
-  1 - (standing?.prio ?? PRIO_USUAL) / PRIO_MAX;
+const due = (standing: Standing | undefined): number => 1 - prioOf(standing) / PRIO_MAX;
 
-const userWeights = (weights: FairshareWeights): Terms => ({
-  time: weights.userTime,
-  cpu: weights.userCpu,
-  ram: weights.userRam,
-});
-
-const projectWeights = (weights: FairshareWeights): Terms => ({
-  time: weights.projectTime,
-  cpu: weights.projectCpu,
-  ram: weights.projectRam,
-});
-
-function boundsOf(all: readonly Terms[]): TermBounds {
-  const of = (name: keyof Terms): Bounds => {
-    const values = all.map((terms) => terms[name]);
+function boundsOf(all: readonly Amounts[]): AmountBounds {
+  const of = (kind: Kind): Bounds => {
+    const values = all.map((amounts) => amounts[kind]);
     return { min: least(values), max: most(values) };
   };
-  return { time: of('time'), cpu: of('cpu'), ram: of('ram') };
+  return { time: of('time'), cpu: of('cpu'), ram: of('ram'), gpu: of('gpu') };
 }
-
-const topOf = (bounds: TermBounds): Terms => ({
-  time: bounds.time.max,
-  cpu: bounds.cpu.max,
-  ram: bounds.ram.max,
-});
 
 const least = (values: readonly number[]): number =>
   values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);

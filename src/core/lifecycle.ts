@@ -13,6 +13,7 @@ import {
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
+  type OverJob,
   type PendingJob,
   type Placement,
   type Reason,
@@ -299,6 +300,10 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
 }
 
 /** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
+/** How long a job ran that is over, as far as it is charged. */
+export const usedMsOf = ({ startedAt, outcome, endedAt }: OverJob): number =>
+  usedMs(startedAt, outcome, endedAt);
+
 const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
   outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);
 

@@ -68,6 +68,8 @@ const DROPPED_PAUSE_MS = 5_000;
 /** Pauses before an image is asked for again: twice as long each time, within these. Rate limits count in minutes. */
 const REGISTRY_PAUSE_MS_MIN = 10_000;
 export const REGISTRY_PAUSE_MS_MAX = 600_000;
+/** An agent whose own Docker is down can start nothing, whatever the job. */
+const DOCKER_AWAY = /Cannot connect to the Docker daemon/i;
 /** Jobs that were refused together come again apart, up to half of their pause. */
 const REGISTRY_SPREAD = 32;
 /** A cluster quotes whole outputs of other programs; a job's record keeps the beginning. */
@@ -180,7 +182,7 @@ function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
     return { kind: 'ask-again', doubt: null };
   const limit = limitOf(report);
   if (limit !== null) return ended(report, exited(codeOf(report), limit));
-  if (reason === 'container-launch-failed') return notLaunched(job, report);
+  if (reason === 'container-launch-failed') return notLaunched(job, report, lostGraceMs);
   if (reason !== null && SYSTEM_REASONS.has(reason)) {
     const cause = because('executor-terminated', report);
     return event({ kind: 'systemFault', taskId, because: cause, graceMs: lostGraceMs });
@@ -194,18 +196,19 @@ function failed(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
 }
 
 /** The agent could not start it: for want of the image, whoever is to blame, or for a reason that lies in the job. */
-function notLaunched(job: Job, report: TaskReport): Verdict {
-  switch (report.message === null ? undefined : imageTrouble(report.message)) {
-    case 'registry': {
-      const { taskId } = report;
-      const graceMs = registryPauseMs(job);
-      const cause = because('registry-trouble', report);
-      return event({ kind: 'systemFault', taskId, because: cause, graceMs });
-    }
+function notLaunched(job: Job, report: TaskReport, lostGraceMs: number): Verdict {
+  const { taskId, message } = report;
+  const systemFault = (code: ReasonCode, graceMs: number): Verdict =>
+    event({ kind: 'systemFault', taskId, because: because(code, report), graceMs });
+  switch (imageTrouble(message ?? '')) {
+    case 'registry':
+      return systemFault('registry-trouble', registryPauseMs(job));
     case 'image':
       return launchFailed('no-such-image', report);
     default:
-      return launchFailed('container-launch-failed', report);
+      return DOCKER_AWAY.test(message ?? '')
+        ? systemFault('executor-terminated', lostGraceMs)
+        : launchFailed('container-launch-failed', report);
   }
 }
 

@@ -1,76 +1,115 @@
 /**
- * What users and projects have used, for the ordering of the queue: jobs that ended within the window, and an advance
- * for each that runs, so that a burst cannot slip through. Sums live in memory; the record of the jobs is the truth,
- * from which they are made at the start of a term and again each hour, when the window has moved on.
+ * What users and projects have used, and are due, for the ordering of the queue. The sums live in memory, in the core's
+ * `UsageBook`; the record of the jobs is the truth, from which they are made at the start of a term.
  */
-import type { AccountUse } from '../contracts/store.js';
-import { FAIRSHARE_OPTIONS } from '../core/fairshare.js';
-import type { LiveJob } from '../core/job.js';
-import type { Standing, Standings, Sums } from '../core/policy.js';
-import type { Needs } from '../core/resources.js';
-import type { ProjectId, UserId } from '../core/units.js';
+import type { Clock, Timer, Timers } from '../contracts/clock.js';
+import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
+import type { Log } from '../contracts/log.js';
+import type { JobStore, ProjectStore } from '../contracts/store.js';
+import { isLive, type Job, type LiveJob } from '../core/job.js';
+import type { AgentShape } from '../core/obstacle.js';
+import { type Capacity, NOTHING } from '../core/resources.js';
+import type { Instant } from '../core/units.js';
+import { countsSince, type UsageRule } from '../core/usage.js';
+import { type ChargedJob, UsageBook } from '../core/usage-book.js';
 
-/** Everybody is due the same until priorities can be set. */
-const PRIO_MIDDLE = 50;
-
-interface Amount {
-  timeMs: number;
-  cpuMilli: number;
-  memMb: number;
+export interface AccountingPorts {
+  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'priorities'>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
 }
 
-const amount = (needs: Needs, timeMs: number): Sums => ({
-  timeMs,
-  cpuMilli: needs.cpuMilli,
-  memMb: needs.memMb,
-});
+export interface AccountingOptions {
+  readonly usage: UsageRule;
+  /** For how long a job counts at least while it runs. */
+  readonly advanceMs: number;
+}
 
-export class Accounting implements Standings {
-  readonly #users = new Map<UserId, Amount>();
-  readonly #projects = new Map<ProjectId, Amount>();
+export class Accounting {
+  readonly #ports: AccountingPorts;
+  readonly #options: AccountingOptions;
+  readonly #book: UsageBook;
+  #timer: Timer | undefined;
+  #isClosed = false;
 
-  /** Begins anew from the record: what ended within the window, and what runs. */
-  load(ended: readonly AccountUse[], live: Iterable<LiveJob>): void {
-    this.#users.clear();
-    this.#projects.clear();
-    for (const { owner, project, ...sums } of ended) this.#add(owner, project, sums, 1);
-    for (const job of live) this.charge(job);
+  constructor(ports: AccountingPorts, options: AccountingOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#book = new UsageBook(options.usage, options.advanceMs);
   }
 
-  /** A job was placed: counted at once, with a duration in advance. */
-  charge({ owner, project, spec }: Pick<LiveJob, 'owner' | 'project' | 'spec'>): void {
-    this.#add(owner, project, amount(spec.needs, FAIRSHARE_OPTIONS.advanceMs), 1);
+  /** Begins anew from the record, before anything happens to any job. @throws ServiceError when the store is away */
+  async read(live: Iterable<LiveJob>): Promise<void> {
+    const { store, clock } = this.#ports;
+    const at = clock.now();
+    const ended = await store.used({ since: countsSince(this.#options.usage, at) });
+    this.#book.setDues(await store.priorities());
+    this.#book.load(ended, [...live].map(chargedJob), at);
+    this.#readPrioritiesLater();
   }
 
-  /** The advance is replaced by what was really used; nothing, if the system failed. */
-  settle(
-    { owner, project, spec }: Pick<LiveJob, 'owner' | 'project' | 'spec'>,
-    usedMs: number,
-  ): void {
-    this.#add(owner, project, amount(spec.needs, FAIRSHARE_OPTIONS.advanceMs), -1);
-    if (usedMs > 0) this.#add(owner, project, amount(spec.needs, usedMs), 1);
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
   }
 
-  user(id: UserId): Standing | undefined {
-    const used = this.#users.get(id);
-    return used === undefined ? undefined : { used, prio: PRIO_MIDDLE };
+  /** How everybody stands at an instant. */
+  standingsAt(at: Instant): UsageBook {
+    this.#book.moveTo(at);
+    return this.#book;
   }
 
-  project(id: ProjectId): Standing | undefined {
-    const used = this.#projects.get(id);
-    return used === undefined ? undefined : { used, prio: PRIO_MIDDLE };
+  /** The agents of the cluster; null: not known. */
+  inventoryTold(inventory: readonly AgentShape[] | null): void {
+    this.#book.setCapacity(inventory === null ? null : totalOf(inventory));
   }
 
-  #add(user: UserId, project: ProjectId, sums: Sums, sign: 1 | -1): void {
-    raise(this.#users, user, sums, sign);
-    raise(this.#projects, project, sums, sign);
+  /** A job was placed, or found to hold a task: counted at once. */
+  charge(job: LiveJob): void {
+    this.#book.charge(chargedJob(job));
+  }
+
+  /** A record was stored: a start is noted, so that use grows from there. */
+  moved(job: Job): void {
+    if (isLive(job)) this.charge(job);
+  }
+
+  /** What was charged is replaced by what was really used; nothing, if the system failed. */
+  settle({ id, owner, project, spec }: Job, usedMs: number, after: Job): void {
+    const endedAt = after.state === 'over' ? after.endedAt : this.#ports.clock.now();
+    this.#book.settle({ id, owner, project, needs: spec.needs, usedMs, endedAt });
+  }
+
+  #readPrioritiesLater(): void {
+    if (this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#timer = this.#ports.timers.after(PRIORITIES_EACH_MS, () => void this.#readPriorities());
+  }
+
+  /** Those set meanwhile take effect; while the store is away the former ones stay. */
+  async #readPriorities(): Promise<void> {
+    try {
+      this.#book.setDues(await this.#ports.store.priorities());
+    } catch (error) {
+      this.#ports.log.warn('priorities not read; tried again', { error });
+    }
+    this.#readPrioritiesLater();
   }
 }
 
-function raise<Key>(sums: Map<Key, Amount>, key: Key, by: Sums, sign: 1 | -1): void {
-  const known = sums.get(key) ?? { timeMs: 0, cpuMilli: 0, memMb: 0 };
-  known.timeMs += sign * by.timeMs;
-  known.cpuMilli += sign * by.cpuMilli;
-  known.memMb += sign * by.memMb;
-  sums.set(key, known);
+function chargedJob(job: LiveJob): ChargedJob {
+  const { id, owner, project, spec } = job;
+  const startedAt = job.state === 'launching' ? null : job.startedAt;
+  return { id, owner, project, needs: spec.needs, startedAt };
+}
+
+function totalOf(inventory: readonly AgentShape[]): Capacity {
+  let { cpuMilli, memMb, gpus } = NOTHING;
+  for (const { total, count } of inventory) {
+    cpuMilli += total.cpuMilli * count;
+    memMb += total.memMb * count;
+    gpus += total.gpus * count;
+  }
+  return { ...NOTHING, cpuMilli, memMb, gpus };
 }

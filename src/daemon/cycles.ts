@@ -78,12 +78,13 @@ export class Cycles {
     if (this.#isClosed || queue.size === 0) return;
     const links = [...this.#view.links.values()];
     const offers = links.flatMap((link) => [...link.book.all()]);
+    const at = this.#ports.clock.now();
     const plan = planCycle({
       queue,
       offers,
       policy: this.#ports.policy,
-      standings: accounting,
-      at: this.#ports.clock.now(),
+      standings: accounting.standingsAt(at),
+      at,
       limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,

@@ -53,6 +53,8 @@ export class JobBook {
   readonly #chains = new Map<JobId, Promise<unknown>>();
   #gathered: Write[] = [];
   #isWriting = false;
+  /** The last transaction; rejects never. */
+  #flushed: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(ports: JobBookPorts, epoch: number, live: readonly LiveJob[]) {
@@ -85,6 +87,11 @@ export class JobBook {
   /** Nothing is written any more; what waits never settles. */
   close(): void {
     this.#isClosed = true;
+  }
+
+  /** Resolves when the transaction under way has its answer. */
+  settled(): Promise<void> {
+    return this.#flushed;
   }
 
   /**
@@ -167,7 +174,10 @@ export class JobBook {
         settle,
         fail: (error) => (isAway(error) ? settle('doubt') : fail(error)),
       });
-      if (!this.#isWriting) this.#ports.timers.soon(() => void this.#flush());
+      if (!this.#isWriting)
+        this.#ports.timers.soon(() => {
+          if (!this.#isWriting) this.#flushed = this.#flush();
+        });
     });
   }
 

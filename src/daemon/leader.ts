@@ -5,12 +5,13 @@ import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
+import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
-import type { Obstacle } from '../core/obstacle.js';
+import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { instant, type JobId } from '../core/units.js';
+import type { JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
@@ -23,11 +24,13 @@ import {
   announceLaunch,
   type SchedulerOptions,
   type SchedulerPorts,
+  type SchedulerStatus,
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
-import { Updates } from './updates.js';
+import { Updates, type UpdatesOwner } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
 const POSTPONED_MS = 5_000;
@@ -50,7 +53,7 @@ export class Leader implements LinkOwner {
   readonly #inHand = new Set<JobId>();
   #sweepTimer: Timer | undefined;
   readonly #obstacles = new ObstacleBook(this.#queue);
-  readonly #accounting = new Accounting();
+  readonly #accounting: Accounting;
   #recordTimer: Timer | undefined;
   #isClosed = false;
   #isReady = false;
@@ -60,6 +63,7 @@ export class Leader implements LinkOwner {
     this.#options = options;
     this.#book = book;
     this.#steady = new SteadyTime(ports.clock);
+    this.#accounting = new Accounting(ports, options);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
@@ -70,14 +74,15 @@ export class Leader implements LinkOwner {
       },
       killWanted: (id) => void this.#kills.act(id),
     });
-    this.#updates = new Updates(ports, book, {
+    const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
         this.#book.adopt(job);
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
-    });
+    };
+    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#queue.remove(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -110,8 +115,8 @@ export class Leader implements LinkOwner {
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
+      await leader.#accounting.read(book.live());
       await leader.#readRecord();
-      await leader.#kills.actOnAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -122,6 +127,10 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
+    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
+    this.#kills
+      .actOnAll()
+      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -133,21 +142,40 @@ export class Leader implements LinkOwner {
     this.#intake.close();
     this.#placing.close();
     this.#cycles.close();
+    this.#accounting.close();
     this.#kills.close();
     for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
+    if (!how.isAtOnce) await this.#book.settled();
   }
 
-  status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
-    const trouble = [...this.#links.values()].flatMap((link) => link.trouble() ?? []);
-    return { isReady: this.#isReady, pending: this.#queue.size, live: this.#book.size, trouble };
+  status(): Omit<SchedulerStatus, 'isLeading'> {
+    const { orphans } = this.#updates;
+    const trouble = [...this.#links.values(), orphans].flatMap((part) => part.trouble() ?? []);
+    const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
+    return { isReady: this.#isReady, ...sizes, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
     return this.#obstacles.of(id);
+  }
+
+  /** The agents of the cluster, of whose resources shares are taken. */
+  inventoryTold(inventory: readonly AgentShape[] | null): void {
+    this.#accounting.inventoryTold(inventory);
+  }
+
+  /** How everybody stands. */
+  shares(): ShareFacts {
+    return shareFacts({
+      queue: this.#queue,
+      standings: this.#accounting.standingsAt(this.#ports.clock.now()),
+      policy: this.#ports.policy.name,
+      usage: this.#options.usage,
+    });
   }
 
   /** What web processes elsewhere are told. */
@@ -156,10 +184,8 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits, and the sums of use: at takeover, and each hour, when the window has moved on. */
+  /** All that waits: at takeover, and each hour. */
   async #readRecord(): Promise<void> {
-    const since = instant(this.#ports.clock.now() - this.#options.usageWindowMs);
-    this.#accounting.load(await this.#ports.store.used(since), this.#book.live());
     await this.#intake.readAll();
   }
 
@@ -287,10 +313,11 @@ export class Leader implements LinkOwner {
     for (const effect of applied.effects) {
       if (effect.kind === 'killTask' && executor !== null) this.#updates.kill(executor, effect);
       if (effect.kind === 'settle' && applied.kind === 'moved')
-        this.#accounting.settle(applied.before, effect.usedMs);
+        this.#accounting.settle(applied.before, effect.usedMs, applied.job);
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
+    this.#accounting.moved(job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);

@@ -41,6 +41,8 @@ export class Leadership {
   #timer: Timer | undefined;
   #watchdog: Timer | undefined;
   #isStopped = true;
+  /** The turn under way; a stop waits for it, since it may be taking the lease. */
+  #turning: Promise<void> = Promise.resolve();
 
   constructor(ports: LeadershipPorts, options: LeadershipOptions, listener: LeadershipListener) {
     this.#ports = ports;
@@ -50,13 +52,14 @@ export class Leadership {
 
   start(): void {
     this.#isStopped = false;
-    void this.#turn();
+    this.#turning = this.#turn();
   }
 
   /** Frees the lease if it is ours, so that the next one need not wait. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
+    await this.#turning;
     this.#watchdog?.cancel();
     const mine = this.#mine;
     this.#mine = undefined;
@@ -99,7 +102,9 @@ export class Leadership {
     }
     if (this.#isStopped) return;
     const pauseMs = this.#mine === undefined ? LEASE_BEAT_MS / 2 : LEASE_BEAT_MS;
-    this.#timer = this.#ports.timers.after(pauseMs, () => void this.#turn());
+    this.#timer = this.#ports.timers.after(pauseMs, () => {
+      this.#turning = this.#turn();
+    });
   }
 
   async #stand(): Promise<void> {
@@ -108,8 +113,9 @@ export class Leadership {
     const nowMs = clock.monotonicMs();
     if (lease !== undefined && !this.#isVacant(lease, nowMs)) return;
     const taken = await store.takeLease(this.#options.holder, lease);
-    if (taken === undefined || this.#isStopped) return;
+    if (taken === undefined) return;
     this.#mine = taken;
+    if (this.#isStopped) return;
     this.#seen = undefined;
     // The lease was good at some moment after `nowMs`: counting from there is the careful side.
     this.#renewed(nowMs);

@@ -4,14 +4,19 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { ChangeFeed, JobStore } from '../contracts/store.js';
+import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { UsageRule } from '../core/usage.js';
+import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
 
+/** What of the record the scheduler needs. */
+export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities'>;
+
 export interface SchedulerPorts {
-  readonly store: JobStore;
+  readonly store: SchedulerStore;
   readonly storage: FileStorage;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -48,13 +53,28 @@ export interface SchedulerOptions {
   /** Takes the jobs that name no executor. */
   readonly defaultExecutor: string;
   /** How far back use counts. */
-  readonly usageWindowMs: number;
+  readonly usage: UsageRule;
+  /** For how long a job counts at least while it runs. */
+  readonly advanceMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+  /** What becomes of tasks that no job holds; absent: so many are killed as `ORPHAN_KILLS_MAX` says. */
+  readonly orphanPolicy?: OrphanPolicy;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
   /** Absent: cpus are shares, and images are pulled where they are missing. */
   readonly containers?: ContainerRules;
+}
+
+export interface SchedulerStatus {
+  readonly isLeading: boolean;
+  readonly isReady: boolean;
+  readonly pending: number;
+  readonly live: number;
+  /** Tasks that no job holds and that were left alive. */
+  readonly orphans: number;
+  /** Sentences for an administrator; empty when all is well. */
+  readonly trouble: readonly string[];
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

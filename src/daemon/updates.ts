@@ -10,6 +10,7 @@ import {
   EXIT_FILE_WAIT_MS,
   KILL_GRACE_MS,
   LOST_GRACE_MS,
+  ORPHAN_KILLS_MAX,
   UPDATE_OVERDUE_MS,
 } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
@@ -19,7 +20,7 @@ import { type AgentId, instant, type JobId, parseTaskId, type TaskId } from '../
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
-import { Orphans } from './orphans.js';
+import { type OrphanPolicy, Orphans } from './orphans.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
 export interface UpdatesOwner {
@@ -44,6 +45,7 @@ const UNREACHABLE_ASK_MS = 60_000;
 const ASK_AGAIN_MS = 10_000;
 /** How often the job directory is looked at for an exit code that is not there yet. */
 const EXIT_FILE_EACH_MS = 250;
+const USUAL_POLICY: OrphanPolicy = { orphans: 'kill', killsMax: ORPHAN_KILLS_MAX };
 /** In these states a task lives, or is about to. */
 const ALIVE = new Set<TaskUpdate['state']>(['staging', 'starting', 'running']);
 
@@ -53,18 +55,20 @@ export class Updates {
   readonly #owner: UpdatesOwner;
   /** Answers UNKNOWN so far, by task. */
   readonly #unknowns = new Map<TaskId, Doubt>();
+  /** When (monotonic) each launch without a word was first seen by a sweep. */
+  readonly #silentMs = new Map<TaskId, number>();
   /** When (monotonic) each task's kill was last sent. */
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
-  readonly #orphans: Orphans;
+  readonly orphans: Orphans;
   readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
-  constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner) {
+  constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner, policy = USUAL_POLICY) {
     this.#ports = ports;
     this.#book = book;
     this.#owner = owner;
-    this.#orphans = new Orphans(ports.installation, ports.log);
+    this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
   }
 
   close(): void {
@@ -76,6 +80,7 @@ export class Updates {
   forget(taskId: TaskId): void {
     this.#unknowns.delete(taskId);
     this.#killsSent.delete(taskId);
+    this.#silentMs.delete(taskId);
     this.#settleDoubt(taskId);
   }
 
@@ -181,13 +186,15 @@ export class Updates {
       await this.#held(link, update, { job: record, launch: ours.launch });
       return;
     }
-    if (ALIVE.has(update.state) && this.#orphans.condemns(update, ours.launch, record))
+    if (!ALIVE.has(update.state)) this.orphans.forget(update.taskId);
+    else if (await this.orphans.condemns(update, ours.launch, record))
       this.#killOrphan(link, update);
     this.#acknowledge(link, update);
   }
 
   /** Asked about after a while: if it still runs, the kill was lost, and the answer brings us here again. */
   #killOrphan(link: ClusterLink, { taskId, agentId }: TaskUpdate): void {
+    if (this.#isClosed) return;
     link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
     if (this.#orphanChecks.has(taskId)) return;
     const check = this.#ports.timers.after(KILL_AGAIN_MS, () => {
@@ -245,11 +252,10 @@ export class Updates {
 
   /** Asks about launches without a word, and sends kills without an effect again. */
   sweep(): void {
-    const now = this.#ports.clock.now();
     for (const job of this.#book.live()) {
-      const { taskId, agentId, executor, placedAt } = job.placement;
+      const { taskId, agentId, executor } = job.placement;
       if (job.state === 'killing') this.#killAgain(job);
-      const isSilent = job.state === 'launching' && now - placedAt > UPDATE_OVERDUE_MS;
+      const isSilent = job.state === 'launching' && this.#silenceMs(taskId) >= UPDATE_OVERDUE_MS;
       // A cluster that gives an agent up for good may say so only to those who ask.
       if (job.state === 'unreachable')
         this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UNREACHABLE_ASK_MS);
@@ -257,6 +263,14 @@ export class Updates {
       if (isSilent && !this.#doubts.has(taskId))
         this.#owner.linkOf(executor)?.askIfSilent({ taskId, agentId }, UPDATE_OVERDUE_MS);
     }
+  }
+
+  /** The record's times are of a wall clock that may have jumped; so a sweep counts from the first that met the launch. */
+  #silenceMs(taskId: TaskId): number {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const sinceMs = this.#silentMs.get(taskId) ?? nowMs;
+    this.#silentMs.set(taskId, sinceMs);
+    return nowMs - sinceMs;
   }
 
   #settleDoubt(taskId: TaskId): void {

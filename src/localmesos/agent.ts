@@ -14,6 +14,8 @@ export interface Agent {
   readonly attributes: readonly Attribute[];
   readonly registeredAt: number;
   readonly total: Amount;
+  /** Away: unreachable, its tasks go on unseen. Gone: given up for good. Both only at the word of a test. */
+  condition: 'here' | 'away' | 'gone';
   /** Neither offered nor used. */
   free: Amount;
   readonly offers: Set<Offer>;

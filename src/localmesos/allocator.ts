@@ -165,6 +165,7 @@ export class Allocator {
   }
 
   #offer(agent: Agent, candidates: readonly Candidate[], nowMs: number): Offer | undefined {
+    if (agent.condition !== 'here') return undefined;
     const amount = agent.free;
     const isWorthIt =
       scalarOf(amount, 'cpus') >= CPU_MILLI_MIN || scalarOf(amount, 'mem') >= MEM_MILLI_MIN;

@@ -24,6 +24,8 @@ const USAGE = `godocker local-mesos: a Mesos-compatible master and agents on thi
   --job-user USER      account of process tasks that name none, when run by root
   --docker-socket PATH (/var/run/docker.sock)
   --heartbeat SECONDS  between heartbeats (5)
+  --launch-log FILE    every launch and end is appended here, a line of JSON each
+  --fault-control      POST /faults takes agents away, for tests; needs --credential
 `;
 
 const OPTIONS = {
@@ -45,6 +47,8 @@ const OPTIONS = {
   'job-user': { type: 'string' },
   'docker-socket': { type: 'string' },
   heartbeat: { type: 'string', default: '5' },
+  'launch-log': { type: 'string' },
+  'fault-control': { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -90,6 +94,8 @@ function readOptions(argv: string[]): LocalNodeOptions | null {
   }
   const containerizer = given.tasks as ContainerizerName | 'auto';
   const credential = given.credential === undefined ? null : readCredential(given.credential);
+  if (given['fault-control'] && credential === null)
+    throw new Misuse('--fault-control needs --credential: not anybody may take agents away');
   const isPowerful = process.getuid?.() === 0 || containerizer !== 'process';
   if (credential === null && containerizer !== 'simulate' && isPowerful && !given.insecure) {
     throw new Misuse(
@@ -112,6 +118,8 @@ function readOptions(argv: string[]): LocalNodeOptions | null {
     simulateMs: number('simulate-ms', given['simulate-ms']),
     credential,
     log: stderrLog(),
+    hasFaultControl: given['fault-control'],
+    ...(given['launch-log'] === undefined ? {} : { launchLog: resolve(given['launch-log']) }),
     ...(given.cpus === undefined ? {} : { cpus: number('cpus', given.cpus) }),
     ...(given.mem === undefined ? {} : { memMb: number('mem', given.mem) }),
     ...(given.gpus === undefined ? {} : { gpus: number('gpus', given.gpus) }),

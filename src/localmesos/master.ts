@@ -7,6 +7,7 @@ import { Allocator } from './allocator.js';
 import type { Books, Ports } from './books.js';
 import { principalMismatch } from './call-checks.js';
 import type { Launch } from './containerizer.js';
+import { FaultControl } from './fault-control.js';
 import type { Framework } from './framework.js';
 import type { Kept, KeptTask } from './journal.js';
 import { CALL_METRICS } from './metrics.js';
@@ -37,6 +38,8 @@ export class Master {
   readonly #allocator: Allocator;
   readonly #tasks: Tasks;
   readonly #subscriptions: Subscriptions;
+  /** For tests of others. */
+  readonly faults: FaultControl;
 
   constructor(books: Books, ports: Ports, options: MasterOptions) {
     this.books = books;
@@ -49,6 +52,9 @@ export class Master {
       heartbeatMs: options.heartbeatMs,
       master: options.masterInfo,
     });
+    const { containerizer } = ports;
+    const parts = { allocator: this.#allocator, tasks: this.#tasks, containerizer };
+    this.faults = new FaultControl(books, parts);
   }
 
   addAgent(agent: Agent): void {

@@ -13,6 +13,7 @@ import type { Containerizer } from './containerizer.js';
 import { DockerContainerizer, dockerImages, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
+import { logged } from './launch-log.js';
 import { Master } from './master.js';
 import { metricsView } from './metrics.js';
 import { bootId } from './proc.js';
@@ -66,6 +67,10 @@ export interface LocalNodeOptions {
   readonly dockerSocket?: string;
   /** How long simulated tasks last that do not say; default 0. */
   readonly simulateMs?: number;
+  /** A file to which every launch and every end is appended, see `LaunchLine`. */
+  readonly launchLog?: string;
+  /** Tests may take agents away: `POST /faults`, see `FaultControl`. */
+  readonly hasFaultControl?: boolean;
   /** Default 5,000. */
   readonly heartbeatMs?: number;
   readonly clock?: Clock;
@@ -112,7 +117,9 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNo
     const kept = readKept(options.stateDir);
     const former = formerContainerizer(kept);
     const choice = { ...options, containerizer: agreed(options.containerizer ?? 'auto', former) };
-    const containerizer = await chooseContainerizer(choice, masterId, { clock, timers, log });
+    const chosen = await chooseContainerizer(choice, masterId, { clock, timers, log });
+    const { launchLog } = options;
+    const containerizer = launchLog === undefined ? chosen : logged(chosen, launchLog, clock);
     const journal = openJournal(options.stateDir, kept, containerizer, timers, log);
     const ports: Ports = { clock, timers, uuid: randomUUID, log, containerizer, journal };
     const books = new Books(masterId, clock.now(), {
@@ -150,6 +157,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     uuid: ports.uuid,
     log,
     master: () => master,
+    hasFaultControl: options.hasFaultControl ?? false,
     pages: pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
   });
   const { port } = await server.listen();
@@ -343,6 +351,7 @@ function makeAgents(
       attributes: parseAttributes(text ?? ''),
       registeredAt: clock.now(),
       total,
+      condition: 'here',
       free: total,
       offers: new Set(),
       tasks: new Set(),

@@ -17,6 +17,7 @@ import { gatherWrites } from '../mesos/gathered-writes.js';
 import type { Call } from '../mesos/messages.js';
 import { encodeRecord } from '../mesos/recordio.js';
 import { callProblem } from './call-checks.js';
+import { NoSuchFault } from './fault-control.js';
 import type { Master } from './master.js';
 import type { Stream } from './stream.js';
 
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Null until what a former life left is found again. */
   readonly master: () => Master | null;
+  /** Whether `POST /faults` does what it asks for. */
+  readonly hasFaultControl: boolean;
   /** Pages by path without the leading `/master`. */
   readonly pages: ReadonlyMap<string, () => unknown>;
 }
@@ -108,6 +111,11 @@ export class MasterServer {
     }
     if (REDIRECT_PATHS.has(path)) {
       throw new Refusal(307, '', { Location: `//${request.headers.host ?? ''}` });
+    }
+    if (path === '/faults' && request.method === 'POST' && this.#options.hasFaultControl) {
+      this.#master().faults.carryOut(jsonOf(await readBody(request)));
+      send(response, 200, '');
+      return;
     }
     const page = this.#options.pages.get(path.replace(/^\/master(?=\/)/, ''));
     if (page === undefined) throw new Refusal(404, '404 Not Found.');
@@ -232,11 +240,20 @@ export class MasterServer {
       this.#options.log.error('stream broken by a fault of ours', { cause: String(error) });
       response.destroy();
     } else if (error instanceof Refusal) send(response, error.status, error.message, error.headers);
-    else if (error instanceof BadMessage) send(response, 400, error.message);
+    else if (error instanceof BadMessage || error instanceof NoSuchFault)
+      send(response, 400, error.message);
     else {
       this.#options.log.error('request failed', { cause: String(error) });
       send(response, 500, 'Internal Server Error');
     }
+  }
+}
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new NoSuchFault(`the request is no JSON: ${cause}`, { cause });
   }
 }
 

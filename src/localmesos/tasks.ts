@@ -101,6 +101,10 @@ export class Tasks {
     }
     if (kill.agent_id !== undefined && kill.agent_id.value !== task.agent.id) return;
     if (isTerminal(task.state)) return;
+    if (task.agent.condition !== 'here') {
+      this.#sayLatest(task);
+      return;
+    }
     this.killTask(
       task,
       graceOf(kill.kill_policy) ?? graceOf(task.info.kill_policy) ?? KILL_GRACE_MS,
@@ -130,6 +134,19 @@ export class Tasks {
   acknowledge(framework: Framework, taskId: string, uuid: string): void {
     const task = framework.tasks.get(taskId);
     if (task !== undefined) this.updates.acknowledge(task, uuid);
+  }
+
+  /** Its agent was given up: the master says so once, and forgets it. */
+  lostForGood(task: Task): void {
+    this.updates.drop(task);
+    this.#settle(task);
+    this.updates.say(task.framework, {
+      taskId: task.id,
+      agentId: task.agent.id,
+      state: task.framework.can('PARTITION_AWARE') ? 'TASK_GONE_BY_OPERATOR' : 'TASK_LOST',
+      reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
+      message: 'Agent has been marked gone',
+    });
   }
 
   /** The framework is gone for good: nobody will ask about this task again. */
@@ -295,6 +312,10 @@ export class Tasks {
       this.#settle(task);
       return;
     }
+    if (agent.condition === 'gone') {
+      this.lostForGood(task);
+      return;
+    }
     const status = this.#status(task, words.state, words);
     this.#ports.journal.ended(task, status);
     this.updates.push(task, status);
@@ -348,8 +369,10 @@ export class Tasks {
       this.#sayLatest(task);
       return;
     }
-    const isKnownAgent = agent_id !== undefined && this.#books.agents.has(agent_id.value);
-    const told: TaskState = isKnownAgent ? 'TASK_GONE' : 'TASK_UNKNOWN';
+    const agent = this.#books.agents.get(agent_id?.value ?? '');
+    const isKnownAgent = agent !== undefined;
+    const ofKnown: TaskState = agent?.condition === 'gone' ? 'TASK_GONE_BY_OPERATOR' : 'TASK_GONE';
+    const told: TaskState = isKnownAgent ? ofKnown : 'TASK_UNKNOWN';
     this.updates.say(framework, {
       taskId: task_id.value,
       agentId: agent_id?.value,

@@ -57,9 +57,12 @@ export class Updates {
 
   /** A framework came back: what it may have missed is sent again at once. */
   resendAll(framework: Framework): void {
-    for (const task of framework.tasks.values()) {
-      if (task.unacknowledged.length > 0) this.#sendFirst(task);
-    }
+    for (const task of framework.tasks.values()) this.resend(task);
+  }
+
+  /** What was not acknowledged of one task. */
+  resend(task: Task): void {
+    if (task.unacknowledged.length > 0) this.#sendFirst(task);
   }
 
   /** Nobody waits for this task's updates any more. */
@@ -103,10 +106,11 @@ export class Updates {
 
   #send(task: Task): void {
     const status = task.unacknowledged[0];
-    if (status === undefined || task.framework.stream === null) return;
+    const isCut = task.framework.stream === null || task.agent.condition !== 'here';
+    if (status === undefined || isCut) return;
     task.told = status.state;
     this.#books.count('messages_status_update');
-    task.framework.stream.send({ type: 'UPDATE', update: { status } });
+    task.framework.stream?.send({ type: 'UPDATE', update: { status } });
   }
 
   #lookLater(): void {

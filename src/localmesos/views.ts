@@ -45,13 +45,13 @@ export function stateView(books: Books, place: Place, flags: Readonly<Record<str
     pid,
     hostname,
     capabilities: MASTER_CAPABILITIES,
-    activated_slaves: books.agents.size,
+    activated_slaves: agentsHere(books).length,
     deactivated_slaves: 0,
-    unreachable_slaves: 0,
+    unreachable_slaves: [...books.agents.values()].filter(isAway).length,
     leader: pid,
     leader_info: { id: books.masterId, pid, port, hostname },
     flags,
-    slaves: [...books.agents.values()].map((agent) => agentView(agent)),
+    slaves: agentsHere(books).map((agent) => agentView(agent)),
     recovered_slaves: [],
     ...frameworksView(books),
     orphan_tasks: [],
@@ -60,7 +60,7 @@ export function stateView(books: Books, place: Place, flags: Readonly<Record<str
 }
 
 export const slavesView = (books: Books) => ({
-  slaves: [...books.agents.values()].map((agent) => ({
+  slaves: agentsHere(books).map((agent) => ({
     ...agentView(agent),
     reserved_resources_full: {},
     unreserved_resources_full: toWire(agent.total, { allocatedTo: null, isRefined: false }),
@@ -190,6 +190,10 @@ const offerView = (offer: Offer) => ({
   slave_id: offer.agent.id,
   resources: toView(offer.amount),
 });
+
+const isAway = ({ condition }: Agent): boolean => condition === 'away';
+const agentsHere = (books: Books): Agent[] =>
+  [...books.agents.values()].filter(({ condition }) => condition === 'here');
 
 export const sum = (amounts: readonly Amount[]): Amount => amounts.reduce(plus, EMPTY);
 export const usedOf = (agent: Agent): Amount => sum([...agent.tasks].map(({ amount }) => amount));

@@ -5,7 +5,7 @@
  */
 import protobuf from 'protobufjs/light.js';
 import { schema } from './generated/v1.js';
-import type { Call, Event, FrameworkInfo } from './messages.js';
+import type { Call, Event, FrameworkInfo, Offer } from './messages.js';
 import { BadMessage, type Plain, readJson, readMessage, shapeOf } from './shape.js';
 
 export { BadMessage } from './shape.js';
@@ -59,6 +59,7 @@ class Codec<Message extends object> {
 const calls = new Codec<Call>('mesos.v1.scheduler.Call');
 const events = new Codec<Event>('mesos.v1.scheduler.Event');
 const frameworks = new Codec<FrameworkInfo>('mesos.v1.FrameworkInfo');
+const offers = new Codec<Offer>('mesos.v1.Offer');
 
 export const encodeCall = (call: Call, mediaType: MediaType): Buffer =>
   calls.encode(call, mediaType);
@@ -74,6 +75,10 @@ export const encodeEvent = (event: Event, mediaType: MediaType): Buffer =>
 /** @throws BadMessage when the bytes are no event. */
 export const decodeEvent = (bytes: Uint8Array, mediaType: MediaType): Event =>
   events.decode(bytes, mediaType);
+
+/** One offer out of an event. @throws BadMessage when the bytes are none. */
+export const decodeOffer = (bytes: Uint8Array, mediaType: MediaType): Offer =>
+  offers.decode(bytes, mediaType);
 
 /** A framework on its own, for who keeps frameworks on disk. */
 export const encodeFramework = (framework: FrameworkInfo, mediaType: MediaType): Buffer =>

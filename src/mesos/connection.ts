@@ -11,6 +11,7 @@ import { type FrameworkIdentity, frameworkInfo } from './identity.js';
 import type { MasterFinder } from './masters.js';
 import type { Call, Event, FrameworkInfo } from './messages.js';
 import { BrokenStream, RecordDecoder } from './recordio.js';
+import { salvageOffers } from './salvage.js';
 import {
   type Effect,
   IDLE,
@@ -50,6 +51,8 @@ export interface ConnectionListener {
   refused(because: string): void;
   /** Events of the present stream, without heartbeats. */
   event(event: Event): void;
+  /** Offers of the present stream that nobody can read: the master counts them as ours. */
+  brokenOffers(ids: readonly string[]): void;
 }
 
 /** One stream's life: calls carry its id, and the master refuses those of any other. */
@@ -257,6 +260,23 @@ export class MasterConnection {
     this.renew('an event could not be read');
   }
 
+  /** Whether the record is an OFFERS event of which only some offers cannot be read. The others are used. */
+  #salvage(record: Buffer): boolean {
+    const salvage = salvageOffers(record, this.#mediaType);
+    if (salvage === undefined || salvage.broken.length === 0) return false;
+    const { event, broken } = salvage;
+    for (const { id, because } of broken) {
+      this.#count('offers_unreadable');
+      this.#ports.log.error('offer not understood', { offerId: id, because });
+    }
+    const ids = broken.flatMap(({ id }) => id ?? []);
+    // Without its id an offer cannot be given back, but a new stream voids it.
+    if (ids.length < broken.length) this.#isMissingEvents = true;
+    this.#input({ kind: 'event', event });
+    if (ids.length > 0 && this.#session !== undefined) this.#listener.brokenOffers(ids);
+    return true;
+  }
+
   #count(what: MesosCounter): void {
     (this.#ports.counters ?? UNCOUNTED).count(what);
   }
@@ -267,6 +287,7 @@ export class MasterConnection {
       event = decodeEvent(record, this.#mediaType);
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
+      if (this.#salvage(record)) return;
       // One strange event must not cost the stream: a newer master may say things we do not know.
       this.#count('events_unreadable');
       this.#isMissingEvents = true;

@@ -10,7 +10,11 @@ import type {
   TaskUpdate,
 } from '../contracts/cluster.js';
 import { type MesosCounters, UNCOUNTED } from '../contracts/counters.js';
-import { ODDITIES_LOGGED_MAX, RECONCILE_TASKS_MAX } from '../contracts/limits.js';
+import {
+  BROKEN_OFFER_REFUSE_MS,
+  ODDITIES_LOGGED_MAX,
+  RECONCILE_TASKS_MAX,
+} from '../contracts/limits.js';
 import { assert } from '../core/assert.js';
 import { agentId, type OfferId, offerId } from '../core/units.js';
 import * as calls from './calls.js';
@@ -71,6 +75,7 @@ export class MesosFramework implements Cluster {
         if (this.#backlog === undefined) this.#deliver(event);
         else this.#backlog.push(event);
       },
+      brokenOffers: (ids) => void this.#declineSurely(ids, BROKEN_OFFER_REFUSE_MS),
     });
   }
 

@@ -27,8 +27,10 @@ import {
   XID,
 } from './zookeeper-codec.js';
 
-/** A server must answer within this; the session we ask for lasts as long. */
+/** The session we ask for; a server that is silent for so long is left. */
 const SESSION_MS = 10_000;
+/** A server must have greeted us by then, else the next one is tried: one dead of three costs a third of the session. */
+const GREETED_MS_MAX = Math.floor(SESSION_MS / 3);
 /** Pings in the life of a session. */
 const PINGS = 3;
 
@@ -155,7 +157,7 @@ function dial({ tried, failures }: Trying, { address }: ZooKeeperSurroundings): 
   return {
     state: { kind: 'dialling', tried, failures },
     effects: [
-      { kind: 'timer', afterMs: SESSION_MS },
+      { kind: 'timer', afterMs: GREETED_MS_MAX },
       { kind: 'dial', server },
     ],
   };

@@ -155,9 +155,11 @@ const fairshareOptions = ({ fairshare }: Config) => ({
   user_time_weight: fairshare.userTime,
   user_cpu_weight: fairshare.userCpu,
   user_ram_weight: fairshare.userRam,
+  user_gpu_weight: fairshare.userGpu,
   group_time_weight: fairshare.groupTime,
   group_cpu_weight: fairshare.groupCpu,
   group_ram_weight: fairshare.groupRam,
+  group_gpu_weight: fairshare.groupGpu,
   user_weight: fairshare.user,
   group_weight: fairshare.group,
 });

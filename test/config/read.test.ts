@@ -214,6 +214,20 @@ t.test('secrets that everybody may read are told', async (t) => {
   t.match(readConfig({ environment: {}, directory }), { kind: 'read', warnings: [] });
 });
 
+t.test('shares and pulls: good and bad words', async (t) => {
+  const image = (pull: string) => `default_images: [{ url: "tool:1"${pull} }]`;
+  const pullOf = (pull: string) => configOf(read(image(pull), t)).images.catalogue[0]?.pull;
+  t.equal(pullOf(''), null, 'as the site does');
+  t.equal(pullOf(', pull: always'), 'always');
+  t.equal(configOf(read('cpu_limit: cap', t)).jobs.cpuLimit, 'cap');
+  t.equal(configOf(read('', t)).jobs.cpuLimit, 'share');
+  for (const [yaml, path] of [
+    [image(', pull: often'), 'default_images[0].pull'],
+    ['cpu_limit: half', 'cpu_limit'],
+  ] as const)
+    t.match(read(yaml, t), { kind: 'refused', problems: [{ path }] }, yaml);
+});
+
 t.test('lists and options of plugins arrive as written', async (t) => {
   const config = configOf(
     read(

@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import type { Store } from '../../src/contracts/store.js';
 import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
+import { DAY_MS } from '../../src/core/usage.js';
 import {
   ALICE,
   AT,
@@ -239,10 +240,10 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
     );
   });
 
-  await t.test('use is summed by account, from the instant given', async (t) => {
+  await t.test('use is summed by account and day, from the day given', async (t) => {
     const { store } = await make(t);
     const epoch = await leader(store);
-    const spec = aSpec({ needs: { cpuMilli: 1_500, memMb: 64, gpus: 0, ports: 0, custom: {} } });
+    const spec = aSpec({ needs: { cpuMilli: 1_500, memMb: 64, gpus: 2, ports: 0, custom: {} } });
     const finish = async (owner: typeof ALICE, endsAfterMs: number) => {
       const pending = await submitted(store, { owner, spec });
       const running = started(launched(pending));
@@ -270,15 +271,32 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
     await store.advance(epoch, [stepTo(neverStarted, givenUp(neverStarted))]);
     await submitted(store);
 
+    const day = instant(AT - (AT % DAY_MS));
+    const noon = instant(day + DAY_MS + DAY_MS / 2);
+    await finish(ALICE, noon - AT);
     const project = projectId('default');
-    const alice = { owner: ALICE, project, timeMs: 4_000, cpuMilli: 3_000, memMb: 128 };
-    const bob = { owner: BOB, project, timeMs: 500, cpuMilli: 1_500, memMb: 64 };
-    const byOwner = async (since: number) =>
-      [...(await store.used(instant(since)))].sort((a, b) => (a.owner < b.owner ? -1 : 1));
-    t.strictSame(await byOwner(0), [alice, bob]);
-    t.strictSame(await byOwner(AT + 3_000), [
-      { ...alice, timeMs: 3_000, cpuMilli: 1_500, memMb: 64 },
-    ]);
-    t.strictSame(await byOwner(AT + 3_001), []);
+    const dayUse = (owner: typeof ALICE, jobs: number, timeMs: number, endedAt: number) => ({
+      owner,
+      project,
+      endedAt: instant(endedAt),
+      timeMs,
+      cpuMilli: 1_500 * jobs,
+      memMb: 64 * jobs,
+      gpus: 2 * jobs,
+      cpuMilliMs: 1_500 * timeMs,
+      memMbMs: 64 * timeMs,
+      gpuMs: 2 * timeMs,
+    });
+    // The mean of both ends, by duration: (1 s × 1 + 3 s × 3) / 4.
+    const alice = dayUse(ALICE, 2, 4_000, AT + 2_500);
+    const bob = dayUse(BOB, 1, 500, AT + 500);
+    const next = dayUse(ALICE, 1, noon - AT, noon);
+    t.strictSame(await store.used({ since: instant(0) }), [alice, bob, next]);
+    t.strictSame(await store.used({ since: AT }), [alice, bob, next], 'days are whole');
+    t.strictSame(await store.used({ since: instant(day + DAY_MS) }), [next]);
+    t.strictSame(await store.used({ since: instant(day + 2 * DAY_MS) }), []);
+    t.strictSame(await store.used({ since: AT, owner: BOB }), [bob]);
+    t.strictSame(await store.used({ since: AT, project }), [alice, bob, next]);
+    t.strictSame(await store.used({ since: AT, owner: ALICE, project: projectId('dna') }), []);
   });
 }

@@ -6,8 +6,10 @@ import { planCycle } from '../../src/core/cycle.js';
 import { FAIRSHARE_OPTIONS, FAIRSHARE_WEIGHTS, fairshare } from '../../src/core/fairshare.js';
 import {
   type AccountView,
+  ADVANCE_MS,
   fifo,
   NO_STANDINGS,
+  NO_USE,
   type Policy,
   type Standings,
   type Sums,
@@ -24,6 +26,7 @@ const account = (user: string, project: string, submittedMs: number): AccountVie
   newestAt: after(submittedMs),
 });
 const sums = (hours: number, cpus: number, gb: number): Sums => ({
+  ...NO_USE,
   timeMs: hours * HOUR_MS,
   cpuMilli: cpus * 1_000,
   memMb: gb * 1_000,
@@ -64,7 +67,7 @@ t.test('the published formula, by hand', async (t) => {
 t.test('who differ by less than one second, cpu and GB are equal', async (t) => {
   const anna = account('anna', 'default', 0);
   const bob = account('bob', 'default', 900);
-  const used = standings({ anna: [{ timeMs: 900, cpuMilli: 900, memMb: 900 }, 50] });
+  const used = standings({ anna: [{ ...NO_USE, timeMs: 900, cpuMilli: 900, memMb: 900 }, 50] });
   const ranking = fairshare().begin([anna, bob], used, after(1_000));
   t.equal(ranking.score(0, anna.head), ranking.score(1, bob.head));
 });
@@ -72,11 +75,7 @@ t.test('who differ by less than one second, cpu and GB are equal', async (t) => 
 t.test('a placed job is charged to its account alone, in the measure of the cycle', async (t) => {
   const views = [account('anna', 'genomes', 0), account('bob', 'genomes', 0)];
   const used = standings({ anna: [sums(10, 10, 10), 50] }, { genomes: [sums(9, 9, 9), 50] });
-  const ranking = fairshare({ weights: FAIRSHARE_WEIGHTS, advanceMs: HOUR_MS }).begin(
-    views,
-    used,
-    after(0),
-  );
+  const ranking = fairshare().begin(views, { ...used, advanceMs: HOUR_MS }, after(0));
   const head = account('bob', 'genomes', 0).head;
   const before = ranking.score(1, head);
   const other = ranking.score(0, head);
@@ -91,7 +90,7 @@ t.test('a placed job is charged to its account alone, in the measure of the cycl
 t.test('the default project is charged nothing: it counts as the one that used most', async (t) => {
   const views = [account('anna', 'default', 0), account('bob', 'genomes', 0)];
   const weights = { ...FAIRSHARE_WEIGHTS, userTime: 0, userCpu: 0, userRam: 0 };
-  const ranking = fairshare({ weights, advanceMs: HOUR_MS }).begin(views, NO_STANDINGS, after(0));
+  const ranking = fairshare({ weights }).begin(views, NO_STANDINGS, after(0));
   const { head } = account('anna', 'default', 0);
   const before = [ranking.score(0, head), ranking.score(1, head)] as const;
   ranking.charged(0, aNeed());
@@ -118,8 +117,7 @@ function nextAfterBurst(policy: Policy): string {
   for (const { jobId } of first.launches) queue.remove(jobId);
   queue.add(aRow(1_001, { owner: 'bob', submittedAt: after(60_000) }));
   // Charged at launch: a hundred jobs of one cpu and 0.1 GB, with their advance.
-  const { advanceMs } = FAIRSHARE_OPTIONS;
-  const charged = { timeMs: 100 * advanceMs, cpuMilli: 100_000, memMb: 10_000 };
+  const charged = { ...NO_USE, timeMs: 100 * ADVANCE_MS, cpuMilli: 100_000, memMb: 10_000 };
   const second = cycle(1, 61_000, standings({ anna: [charged, 50] }));
   return `${first.launches.length}, then job ${second.launches.map(({ jobId }) => jobId)}`;
 }
@@ -162,7 +160,7 @@ t.test('the plugins give the policies of the core, with weights of the site', as
     words: (_key, fallback) => fallback,
   });
   t.same(fairsharePlugin.options(reader({})), FAIRSHARE_OPTIONS);
-  t.equal(asked.size, 9);
+  t.equal(asked.size, 11);
   t.match(fairsharePlugin.options(reader({ group_time_weight: 7 })), {
     weights: { projectTime: 7, userTime: 1 },
   });

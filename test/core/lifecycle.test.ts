@@ -203,6 +203,15 @@ t.test('after the granted retries the job gives up, with every fault on record',
   t.match(granted(1_000, SYSTEM_RETRIES_MAX), { job: { state: 'over' } });
 });
 
+t.test('use counts from the start, however long the image took to come', async (t) => {
+  const pulled = step(aLaunching(), EVENTS.started, after(601_000));
+  t.match(pulled, { job: { state: 'running', startedAt: after(601_000) } });
+  const running = pulled.kind === 'moved' ? pulled.job : JOBS.launching;
+  t.match(step(running, EVENTS.ended, after(604_000)), {
+    effects: [{ kind: 'settle', usedMs: 3_000 }],
+  });
+});
+
 t.test('a registry is asked again by a rule of its own, beside the other faults', async (t) => {
   const because = { code: 'registry-trouble', facts: {} } as const;
   const lost = { taskId: task1, host: 'node1', because: LOST, at: now };

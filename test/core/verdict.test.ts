@@ -105,6 +105,13 @@ const TABLE: readonly [TaskReport['state'], string | null, string | null, string
   ],
   [
     'failed',
+    'container-launch-failed',
+    "Failed to launch container: Failed to run 'docker pull x': exited with status 1; stderr='Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?'",
+    'systemFault executor-terminated 30000',
+    'systemFault executor-terminated 30000',
+  ],
+  [
+    'failed',
     'executor-terminated',
     'Executor terminated',
     'systemFault executor-terminated 30000',

@@ -144,3 +144,26 @@ t.test('a process that wakes up after its lease knows it before any timer ran', 
   t.notOk(one.leadership.isCurrent());
   t.same(one.terms, ['epoch 1', 'lost: the lease could not be renewed in time'], 'told at once');
 });
+
+t.test('a lease that is being taken when the daemon stops is freed all the same', async (t) => {
+  const time = new FakeTime();
+  const store = new LeaseRecord();
+  const take = store.takeLease.bind(store);
+  let answer: () => void = () => {};
+  store.takeLease = async (holder, seen) => {
+    const taken = await take(holder, seen);
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    return taken;
+  };
+  const one = daemon(store, time, 'one');
+  one.leadership.start();
+  await time.pass(10);
+  t.match(store.record, { holder: 'one' }, 'the store has written, the answer is on its way');
+  const stopped = one.leadership.stop();
+  answer();
+  await stopped;
+  t.match(store.record, { epoch: 1, holder: '' });
+  t.same(one.terms, [], 'no term begins');
+});

@@ -1,5 +1,8 @@
 import t from 'tap';
 import { agentId, offerId } from '../../src/core/units.js';
+import { decodeEvent, encodeEvent, JSON_TYPE, PROTOBUF_TYPE } from '../../src/mesos/codec.js';
+import type { Event } from '../../src/mesos/messages.js';
+import { salvageOffers } from '../../src/mesos/salvage.js';
 import { Stage, settle } from './stage.js';
 
 const text = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
@@ -170,4 +173,53 @@ t.test('odd offers can be used like any other', async (t) => {
     ['DECLINE'],
   );
   t.equal(stage.notes.offered[0]?.agentId, agentId('a1'));
+});
+
+/** As a later release might: a kind of value that has no name here. */
+const strange = { name: 'quantum', type: 'QUBITS', scalar: { value: 1 } };
+
+t.test('of an event with an offer that cannot be read the other offers are used', async (t) => {
+  const stage = await new Stage('f1').up();
+  stage.sayBytes(text(offers({}, { resources: [strange] }, { agent_id: { value: 'a3' } })));
+  t.match(stage.notes.words.at(-1), 'offers o0 o2');
+  t.same(stage.counted, ['subscriptions', 'offers_unreadable']);
+  t.notOk(stage.stream.isClosed, 'nothing is missing, so the stream stays');
+  const declined = stage.wire.sent.filter(({ call }) => call.type === 'DECLINE');
+  t.match(
+    declined.map(({ call }) => call.decline),
+    [{ offer_ids: [{ value: 'o1' }], filters: { refuse_seconds: 300 } }],
+    'the broken one goes back, for a while',
+  );
+});
+
+t.test('an offer without an id cannot be given back: the stream is renewed', async (t) => {
+  const stage = await new Stage('f1').up();
+  stage.sayBytes(text(offers({}, { id: {}, resources: [strange] })));
+  t.match(stage.notes.words, ['connected f1', 'offers o0', /^disconnected/]);
+  t.ok(stage.stream.isClosed);
+});
+
+t.test('what is no event of offers is not salvaged', async (t) => {
+  t.equal(salvageOffers(text({ type: 'RESCIND', rescind: {} }), JSON_TYPE), undefined);
+  t.equal(salvageOffers(text({ type: 'OFFERS', offers: 7 }), JSON_TYPE), undefined);
+  t.equal(salvageOffers(Buffer.from([0x0a]), PROTOBUF_TYPE), undefined);
+});
+
+t.test('protobuf: the sound offers are used, the id of the broken one is known', async (t) => {
+  const sound = encodeEvent(offers({}, {}) as Event, PROTOBUF_TYPE);
+  const whole = decodeEvent(sound, PROTOBUF_TYPE).offers?.offers;
+  t.same(salvageOffers(sound, PROTOBUF_TYPE), {
+    event: { type: 'OFFERS', offers: { offers: whole } },
+    broken: [],
+  });
+  // The second offer loses its host name, which every offer must have.
+  const [begin, length] = [sound.lastIndexOf(Buffer.from('node1')) - 2, 7];
+  const cut = Buffer.concat([sound.subarray(0, begin), sound.subarray(begin + length)]);
+  const second = sound.lastIndexOf(Buffer.from([0x0a, 4, 0x0a, 2])) - 1;
+  cut[second] = (cut[second] ?? 0) - length;
+  cut[3] = (cut[3] ?? 0) - length;
+  t.throws(() => decodeEvent(cut, PROTOBUF_TYPE), { name: 'BadMessage' });
+  const salvage = salvageOffers(cut, PROTOBUF_TYPE);
+  t.match(salvage?.event.offers?.offers, [whole?.[0]]);
+  t.match(salvage?.broken, [{ id: 'o1' }]);
 });

@@ -174,6 +174,7 @@ t.test('a subscription goes where the leader is', { timeout: 120_000 }, async (t
       lost: (because) => heard.push(because),
       refused: (because) => heard.push(because),
       event: () => {},
+      brokenOffers: () => {},
     },
   );
   t.teardown(() => connection.stop({ isAtOnce: true }));

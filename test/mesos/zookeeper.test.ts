@@ -335,3 +335,12 @@ t.test(`no bytes of a server break the reader (SEED=${SEED})`, async () => {
     { seed: SEED, numRuns: 500 },
   );
 });
+
+t.test('a server that does not greet us is left after a third of the session', async (t) => {
+  const stage = new Stage();
+  t.equal(stage.waitMs, 3_333);
+  stage.pass();
+  t.ok(stage.line.isClosed);
+  stage.pass();
+  t.equal(stage.lines.length, 2, 'the next one is dialled');
+});

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { taskId } from '../../src/core/units.js';
 import {
+  clockJumps,
   damage,
   exitFile,
   expectCalls,
@@ -258,6 +259,22 @@ t.test(
     expectState('j1', 'launching'),
   ),
 );
+
+for (const [where, jumpMs] of Object.entries({ back: -3_600_000, forward: 3_600_000 }))
+  t.test(
+    `how long a launch is without a word is not read from the wall clock: it is set ${where}`,
+    scenario(
+      submit('j1'),
+      offer('a1'),
+      expectLaunched('j1'),
+      forgetCalls(),
+      clockJumps(jumpMs),
+      pass(20_000),
+      expectCalls(/^reconcile 1-1$/, 0),
+      pass(16_000),
+      expectCalls(/^reconcile 1-1$/, 1),
+    ),
+  );
 
 // ---- orphans
 

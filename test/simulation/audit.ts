@@ -1,31 +1,43 @@
 /** Looks over the policy's shoulder: what it is told of users' use is never negative, and at rest it is what the record says. */
-import { FAIRSHARE_OPTIONS } from '../../src/core/fairshare.js';
 import type { Job } from '../../src/core/job.js';
-import type { Policy, Sums } from '../../src/core/policy.js';
-import { NO_USE } from '../../src/core/policy.js';
-import type { UserId } from '../../src/core/units.js';
+import { usedMsOf } from '../../src/core/lifecycle.js';
+import { ADVANCE_MS, NO_USE, type Policy, type Sums } from '../../src/core/policy.js';
+import type { Instant, UserId } from '../../src/core/units.js';
+import { added, DAY_MS, decay, sumsOf, type UsageRule } from '../../src/core/usage.js';
 import type { MemoryRecord } from '../support/memory-store.js';
 import type { Judge } from './judge.js';
 import { OWNERS } from './users.js';
 
+/** Longer than any history. */
+export const WINDOW: UsageRule = { kind: 'window', days: 30 };
+export const HALF_LIFE: UsageRule = { kind: 'half-life', halfLifeMs: 7 * DAY_MS };
+/** A scheduler that takes over has a day's use in one sum, as if all of it had ended at once. */
+const TOLERANCE = { window: 1e-9, 'half-life': 0.05 };
+
 export class Audit {
   readonly policy: Policy;
+  readonly usage: UsageRule;
   /** From now on nothing is under way but the jobs that wait: sums must be exact. */
   isExact = false;
   readonly #seen = new Set<UserId>();
 
-  constructor(real: Policy, record: MemoryRecord, judge: Judge) {
+  constructor(
+    { policy: real, usage }: { readonly policy: Policy; readonly usage: UsageRule },
+    record: MemoryRecord,
+    judge: Judge,
+  ) {
+    this.usage = usage;
     this.policy = {
       name: real.name,
       begin: (accounts, standings, at) => {
         for (const { user } of accounts) {
           const used = standings.user(user)?.used ?? NO_USE;
-          const isNegative = used.timeMs < 0 || used.cpuMilli < 0 || used.memMb < 0;
-          if (isNegative) judge.breach(`use of ${user} is ${JSON.stringify(used)}`);
+          if (Object.values(used).some((amount) => !(amount >= 0)))
+            judge.breach(`use of ${user} is ${JSON.stringify(used)}`);
           if (!this.isExact || this.#seen.has(user)) continue;
           this.#seen.add(user);
-          const told = usedBy(user, record.jobs.values());
-          if (!isSame(used, told))
+          const told = usedBy(user, record.jobs.values(), { at, usage });
+          if (!isSame(used, told, TOLERANCE[usage.kind]))
             judge.breach(
               `use of ${user} is ${JSON.stringify(used)}, the record says ${JSON.stringify(told)}`,
             );
@@ -40,21 +52,33 @@ export class Audit {
   }
 }
 
-/** Ended jobs by what they used, live ones by their advance. */
-function usedBy(user: UserId, jobs: Iterable<Job>): Sums {
-  let { timeMs, cpuMilli, memMb } = NO_USE;
+/** Ended jobs by what they used, live ones by the time they have run, at least by their advance. */
+function usedBy(
+  user: UserId,
+  jobs: Iterable<Job>,
+  { at, usage }: { readonly at: Instant; readonly usage: UsageRule },
+): Sums {
+  let sum = NO_USE;
   for (const job of jobs) {
     if (job.owner !== user || job.state === 'pending') continue;
-    const isLive = job.state !== 'over';
-    const ranMs = job.state === 'over' ? job.endedAt - (job.startedAt ?? job.endedAt) : 0;
-    const isFree = job.state === 'over' && (ranMs <= 0 || job.outcome.kind === 'gaveUp');
-    if (isFree) continue;
-    timeMs += isLive ? FAIRSHARE_OPTIONS.advanceMs : ranMs;
-    cpuMilli += job.spec.needs.cpuMilli;
-    memMb += job.spec.needs.memMb;
+    if (job.state === 'over') {
+      const used = sumsOf(job.spec.needs, usedMsOf(job));
+      if (used.timeMs <= 0) continue;
+      const asOf = job.endedAt;
+      sum = added(
+        sum,
+        usage.kind === 'window' ? used : decay({ sums: used, asOf }, at, usage).sums,
+      );
+    } else {
+      const startedAt = job.state === 'launching' ? null : job.startedAt;
+      const ranMs = startedAt === null ? 0 : at - startedAt;
+      sum = added(sum, sumsOf(job.spec.needs, Math.max(ADVANCE_MS, ranMs)));
+    }
   }
-  return { timeMs, cpuMilli, memMb };
+  return sum;
 }
 
-const isSame = (a: Sums, b: Sums): boolean =>
-  a.timeMs === b.timeMs && a.cpuMilli === b.cpuMilli && a.memMb === b.memMb;
+function isSame(a: Sums, b: Sums, tolerance: number): boolean {
+  const names = Object.keys(NO_USE) as (keyof Sums)[];
+  return names.every((name) => Math.abs(a[name] - b[name]) <= tolerance * Math.max(1, b[name]));
+}

@@ -7,14 +7,15 @@ import type {
   LaunchBatch,
   TaskUpdate,
 } from '../../src/contracts/cluster.js';
-import type { JobStep, JobStore, Lease, StepAnswer } from '../../src/contracts/store.js';
+import type { JobStep, Lease, StepAnswer } from '../../src/contracts/store.js';
 import type { OfferId } from '../../src/core/units.js';
+import type { SchedulerStore } from '../../src/daemon/ports.js';
 import type { Transport } from '../../src/mesos/transport.js';
 import type { SimTime } from './time.js';
 
 export interface Mistake {
   readonly name: string;
-  readonly store?: (store: JobStore, time: SimTime) => JobStore;
+  readonly store?: (store: SchedulerStore, time: SimTime) => SchedulerStore;
   readonly transport?: (transport: Transport) => Transport;
   readonly cluster?: (cluster: Cluster) => Cluster;
   readonly forgetsFrameworkId?: boolean;
@@ -91,11 +92,11 @@ const mistaken = (from: TaskUpdate['state'], to: TaskUpdate['state']) =>
 
 /** The store with another `advance`. */
 const advancing = (
-  store: JobStore,
+  store: SchedulerStore,
   advance: (epoch: number, steps: readonly JobStep[]) => Promise<readonly StepAnswer[]>,
-): JobStore =>
+): SchedulerStore =>
   new Proxy(store, {
-    get: (target, name: keyof JobStore) => (name === 'advance' ? advance : target[name]),
+    get: (target, name: keyof SchedulerStore) => (name === 'advance' ? advance : target[name]),
   });
 
 export const MISTAKES: readonly Mistake[] = [
@@ -134,7 +135,7 @@ export const MISTAKES: readonly Mistake[] = [
     name: 'a leader never learns that another has taken over',
     store: (store) =>
       new Proxy(store, {
-        get: (target, name: keyof JobStore) => {
+        get: (target, name: keyof SchedulerStore) => {
           // It renews without looking, and writes under whatever epoch is in force.
           if (name === 'beatLease') return async (lease: Lease) => lease;
           if (name === 'advance')

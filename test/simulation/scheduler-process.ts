@@ -2,9 +2,10 @@
 import type { Cluster } from '../../src/contracts/cluster.js';
 import { Events } from '../../src/contracts/events.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
-import type { JobStore } from '../../src/contracts/store.js';
-import type { Policy } from '../../src/core/policy.js';
+import { ADVANCE_MS, type Policy } from '../../src/core/policy.js';
 import { parseTaskId, taskIdOf } from '../../src/core/units.js';
+import type { UsageRule } from '../../src/core/usage.js';
+import type { SchedulerStore } from '../../src/daemon/ports.js';
 import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
 import { MesosFramework } from '../../src/mesos/framework.js';
 import { type MemoryRecord, MemoryStore } from '../support/memory-store.js';
@@ -29,6 +30,7 @@ export interface Surroundings {
   readonly storeWeather: SimStore;
   readonly network: NetworkPorts;
   readonly policy: Policy;
+  readonly usage: UsageRule;
   readonly mistake: Mistake | undefined;
   readonly isAlone: boolean;
   readonly masters: readonly string[];
@@ -72,7 +74,8 @@ export class SchedulerProcess {
         holder: name,
         isAlone: around.isAlone,
         defaultExecutor: 'mesos',
-        usageWindowMs: 86_400_000,
+        usage: around.usage,
+        advanceMs: ADVANCE_MS,
         modeOf: () => 'process',
       },
       () => [this.#cluster(store)],
@@ -96,10 +99,10 @@ export class SchedulerProcess {
   }
 
   /** The record, as far away as a database is. */
-  #store(): JobStore {
+  #store(): SchedulerStore {
     const { record, mistake, time } = this.#around;
-    const store = new Proxy<JobStore>(new MemoryStore(record), {
-      get: (target, method: keyof JobStore) => {
+    const store = new Proxy<SchedulerStore>(new MemoryStore(record), {
+      get: (target, method: keyof SchedulerStore) => {
         const work: (...given: never[]) => Promise<unknown> = target[method].bind(target);
         return (...given: never[]) => this.#ask(method, () => work(...given));
       },
@@ -143,7 +146,7 @@ export class SchedulerProcess {
     };
   }
 
-  #cluster(store: JobStore): Cluster {
+  #cluster(store: SchedulerStore): Cluster {
     const { network, masters, mistake, chance } = this.#around;
     const framework = new MesosFramework({
       masters,

@@ -4,7 +4,7 @@ import { fifo } from '../../src/core/policy.js';
 import type { JobId } from '../../src/core/units.js';
 import { JSON_TYPE, type MediaType, PROTOBUF_TYPE } from '../../src/mesos/codec.js';
 import { MemoryRecord } from '../support/memory-store.js';
-import { Audit } from './audit.js';
+import { Audit, HALF_LIFE, WINDOW } from './audit.js';
 import { Chance } from './chance.js';
 import { MASTERS, SimCluster } from './cluster.js';
 import { Troublemaker } from './faults.js';
@@ -66,7 +66,10 @@ export class World {
     this.#mistake = mistake;
     this.#mediaType = chance.happens(0.5) ? JSON_TYPE : PROTOBUF_TYPE;
     this.#wanted = chance.happens(0.7) ? 2 : chance.between(1, 3);
-    this.#audit = new Audit(chance.happens(0.5) ? fifo : fairshare(), this.record, this.judge);
+    const policy = chance.happens(0.5) ? fifo : fairshare();
+    // From the seed and not by chance: older seeds keep their histories.
+    const usage = seed % 2 === 0 ? WINDOW : HALF_LIFE;
+    this.#audit = new Audit({ policy, usage }, this.record, this.judge);
     this.storeWeather = new SimStore(this.time, chance.fork());
     const { time, trace, judge, record } = this;
     // The first is large enough for every job.
@@ -109,6 +112,7 @@ export class World {
       storeWeather: this.storeWeather,
       network: this.cluster.networkFor(this.#mediaType),
       policy: this.#audit.policy,
+      usage: this.#audit.usage,
       mistake: this.#mistake,
       isAlone: this.#wanted === 1,
       masters: MASTERS,

@@ -188,22 +188,39 @@ t.test('a broken record is named, and hides no other', async (t) => {
   t.strictSame([...(await store.priorities()).projects], [[DNA, 7]]);
 });
 
-t.test('a broken record does not hide the use of others', async (t) => {
-  const path = join(t.testdir({}), 'store.db');
-  const store = await opened(t, path);
-  const epoch = await leader(store);
-  for (let n = 0; n < 3; n++) {
-    const pending = await submitted(store);
-    const running = started(launched(pending));
-    await store.advance(epoch, [
-      stepTo(pending, launched(pending)),
-      stepTo(launched(pending), running),
-      stepTo(running, { ...ended(running), endedAt: instant(AT + 1_000) }),
-    ]);
-  }
-  meddle(path, "UPDATE jobs SET life = '{' WHERE id = 1; UPDATE jobs SET shape = '' WHERE id = 2");
-  t.match(await store.used(AT), [{ owner: ALICE, timeMs: 2_000, cpuMilli: 1_000 }]);
-});
+t.test(
+  'sums of use are carried over from an older file; broken records hide no other',
+  async (t) => {
+    const path = join(t.testdir({}), 'store.db');
+    const first = await openEmbeddedStore({ path, log: SILENT });
+    const epoch = await leader(first);
+    for (let n = 0; n < 5; n++) {
+      const pending = await submitted(first);
+      const running = started(launched(pending));
+      const over = ended(running);
+      const outcome = { kind: 'gaveUp', because: { code: 'agent-lost', facts: {} } } as const;
+      await first.advance(epoch, [
+        stepTo(pending, launched(pending)),
+        stepTo(launched(pending), running),
+        stepTo(running, { ...over, endedAt: instant(AT + 1_000), ...(n === 4 ? { outcome } : {}) }),
+      ]);
+    }
+    const before = await first.used({ since: AT });
+    t.match(before, [{ owner: ALICE, timeMs: 4_000, cpuMilli: 4_000, endedAt: AT + 1_000 }]);
+    await first.close();
+    const asOfVersion3 = 'DROP TABLE used_days; PRAGMA user_version = 3';
+    meddle(path, asOfVersion3);
+    const second = await openEmbeddedStore({ path, log: SILENT });
+    t.strictSame(await second.used({ since: AT }), before);
+    await second.close();
+    meddle(
+      path,
+      `UPDATE jobs SET life = '{' WHERE id = 1; UPDATE jobs SET shape = '' WHERE id = 2; ${asOfVersion3}`,
+    );
+    const third = await opened(t, path);
+    t.match(await third.used({ since: AT }), [{ owner: ALICE, timeMs: 2_000, cpuMilli: 2_000 }]);
+  },
+);
 
 t.test('a broken record refuses steps without harm to the others', async (t) => {
   const path = join(t.testdir({}), 'store.db');

@@ -5,7 +5,6 @@
 import { ServiceError } from '../../src/contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
-  type AccountUse,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -17,6 +16,7 @@ import {
   type StepAnswer,
   type Store,
   type SubmitAnswer,
+  type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
 import {
@@ -27,14 +27,17 @@ import {
   type KillWanted,
   type LiveJob,
 } from '../../src/core/job.js';
+import { usedMsOf } from '../../src/core/lifecycle.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
 import {
   type Instant,
+  instant,
   type JobId,
   jobId,
   type ProjectId,
   type UserId,
 } from '../../src/core/units.js';
+import { added, DAY_MS, type DayUse, dayOf, NO_USE, sumsOf } from '../../src/core/usage.js';
 
 /** What several handles, as those of several processes, share. */
 export class MemoryRecord {
@@ -188,8 +191,8 @@ export class MemoryStore implements Store {
     return this.#do('live', (record) => all(record).filter(isLive));
   }
 
-  used(since: Instant): Promise<readonly AccountUse[]> {
-    return this.#do('used', (record) => usedBy(all(record), since));
+  used(query: UseQuery): Promise<readonly DayUse[]> {
+    return this.#do('used', (record) => usedBy(all(record), query));
   }
 
   killsWanted(): Promise<readonly JobId[]> {
@@ -395,18 +398,35 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   failedOn: failedHosts(job.faults),
 });
 
-function usedBy(jobs: readonly Job[], since: Instant): readonly AccountUse[] {
-  const sums = new Map<string, { -readonly [Key in keyof AccountUse]: AccountUse[Key] }>();
+function usedBy(jobs: readonly Job[], { since, owner, project }: UseQuery): readonly DayUse[] {
+  const days = new Map<
+    string,
+    { readonly day: number; readonly ends: number; readonly use: DayUse }
+  >();
   for (const job of jobs) {
-    if (job.state !== 'over' || job.endedAt < since || job.startedAt === null) continue;
-    if (job.endedAt <= job.startedAt || job.outcome.kind === 'gaveUp') continue;
-    const { owner, project, spec } = job;
-    const key = JSON.stringify([owner, project]);
-    const sum = sums.get(key) ?? { owner, project, timeMs: 0, cpuMilli: 0, memMb: 0 };
-    sum.timeMs += job.endedAt - job.startedAt;
-    sum.cpuMilli += spec.needs.cpuMilli;
-    sum.memMb += spec.needs.memMb;
-    sums.set(key, sum);
+    if (job.state !== 'over' || dayOf(job.endedAt) < dayOf(since)) continue;
+    if ((owner ?? job.owner) !== job.owner || (project ?? job.project) !== job.project) continue;
+    const timeMs = usedMsOf(job);
+    if (timeMs <= 0) continue;
+    const day = dayOf(job.endedAt);
+    const key = JSON.stringify([day, job.owner, job.project]);
+    const sums = sumsOf(job.spec.needs, timeMs);
+    const before = days.get(key);
+    const ends = (before?.ends ?? 0) + (job.endedAt - day * DAY_MS) * timeMs;
+    const whole = added(before?.use ?? NO_USE, sums);
+    const endedAt = instant(Math.round(day * DAY_MS + ends / whole.timeMs));
+    days.set(key, {
+      day,
+      ends,
+      use: { owner: job.owner, project: job.project, endedAt, ...whole },
+    });
   }
-  return [...sums.values()];
+  return [...days.values()]
+    .sort(
+      (a, b) =>
+        a.day - b.day || compare(a.use.owner, b.use.owner) || compare(a.use.project, b.use.project),
+    )
+    .map(({ use }) => use);
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -33,12 +33,14 @@ const START_MS_MAX = 60_000;
 export class Installation {
   readonly home: string;
   readonly #scope: Scope;
+  readonly #nodePort: number;
   readonly #environment: NodeJS.ProcessEnv;
   #started = 0;
 
-  /** @param mesosPort where the local node listens, or will. */
-  constructor(t: Scope, { home, mesosPort, mode = 'process' }: InstallationOptions) {
+  constructor(t: Scope, options: InstallationOptions) {
+    const { home, mesosPort, nodePort = mesosPort, mode = 'process', environment } = options;
     this.home = home;
+    this.#nodePort = nodePort;
     this.#scope = t;
     this.#environment = {
       ...process.env,
@@ -47,6 +49,7 @@ export class Installation {
       GODOCKER_LOCAL_MESOS_PORT: String(mesosPort),
       GODOCKER_CONTAINERIZER: mode,
       GODOCKER_SCHEDULER_STATUS_PORT: '0',
+      ...environment,
     };
   }
 
@@ -71,7 +74,7 @@ export class Installation {
 
   /** The local node of this home; the credential must be there already, as after the first `web` or `scheduler`. */
   async node(args: readonly string[]): Promise<Background> {
-    const port = this.#environment.GODOCKER_LOCAL_MESOS_PORT ?? '';
+    const port = String(this.#nodePort);
     const process = this.#start('local-mesos', [
       ...['--port', port, '--credential', join(this.home, 'mesos-credential.json')],
       ...args,
@@ -85,21 +88,23 @@ export class Installation {
 
   /** The local node's own account of tasks: what it launched, by task id, with the last state. */
   async tasks(): Promise<ReadonlyMap<string, string>> {
-    const { principal, secret } = JSON.parse(
-      readFileSync(join(this.home, 'mesos-credential.json'), 'utf8'),
-    ) as { readonly principal: string; readonly secret: string };
-    const response = await fetch(
-      `http://127.0.0.1:${this.#environment.GODOCKER_LOCAL_MESOS_PORT}/tasks?limit=1000000`,
-      {
-        headers: {
-          authorization: `Basic ${Buffer.from(`${principal}:${secret}`).toString('base64')}`,
-        },
-      },
-    );
+    const response = await this.askNode('/tasks?limit=1000000');
     const { tasks } = (await response.json()) as {
       readonly tasks: readonly { readonly id: string; readonly state: string }[];
     };
     return new Map(tasks.map(({ id, state }) => [id, state]));
+  }
+
+  /** A page of the local node, or, with a body, something it is told to do. */
+  askNode(path: string, body?: unknown): Promise<Response> {
+    const { principal, secret } = JSON.parse(
+      readFileSync(join(this.home, 'mesos-credential.json'), 'utf8'),
+    ) as { readonly principal: string; readonly secret: string };
+    const basic = Buffer.from(`${principal}:${secret}`).toString('base64');
+    return fetch(`http://127.0.0.1:${this.#nodePort}${path}`, {
+      headers: { authorization: `Basic ${basic}` },
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    });
   }
 
   #start(command: string, args: readonly string[] = []): Background {
@@ -118,7 +123,12 @@ export class Installation {
 
 export interface InstallationOptions {
   readonly home: string;
+  /** Where schedulers look for the local node. */
   readonly mesosPort: number;
+  /** Where it listens, if that is elsewhere: something stands between. */
+  readonly nodePort?: number;
+  /** More of the environment of every process. */
+  readonly environment?: NodeJS.ProcessEnv;
   readonly mode?: 'process' | 'auto';
 }
 

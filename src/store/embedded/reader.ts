@@ -3,9 +3,10 @@ import type { JobQuery } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import type { JobState } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
-import { jobId, projectId, userId } from '../../core/units.js';
+import { jobId } from '../../core/units.js';
+import { dayOf } from '../../core/usage.js';
 import type { ReadCall, Reads, Result } from './requests.js';
-import { JOB_COLUMNS, JOB_STATES, pendingGroups } from './rows.js';
+import { JOB_COLUMNS, JOB_STATES, pendingGroups, USE_COLUMNS } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
@@ -40,19 +41,10 @@ const prepareAll = (database: Database) => ({
     `SELECT id FROM jobs INDEXED BY jobs_kill_wanted
      WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
   ),
-  // A damaged document counts as nothing: it must not hide the use of all others.
   used: database.prepare(
-    `SELECT owner, project, sum(ended_at - started_at), sum(cpu_milli), sum(mem_mb)
-     FROM (
-       SELECT owner, project, ended_at,
-         CASE WHEN json_valid(life) THEN json_extract(life, '$.startedAt') END AS started_at,
-         CASE WHEN json_valid(life) THEN json_extract(life, '$.outcome.kind') END AS outcome,
-         CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.cpuMilli') END AS cpu_milli,
-         CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.memMb') END AS mem_mb
-       FROM jobs INDEXED BY jobs_ended
-       WHERE state = 'over' AND ended_at >= ?)
-     WHERE ended_at > started_at AND outcome <> 'gaveUp'
-     GROUP BY owner, project`,
+    `SELECT ${USE_COLUMNS} FROM used_days
+     WHERE day >= ?1 AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR project = ?3)
+     ORDER BY day, owner, project`,
   ),
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),
   projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
@@ -113,13 +105,11 @@ export class Reader {
       case 'killsWanted':
         return statements.killsWanted.all().map(([id]) => jobId(Number(id)));
       case 'used':
-        return statements.used.all(call.ask).map(([owner, project, timeMs, cpuMilli, memMb]) => ({
-          owner: userId(String(owner)),
-          project: projectId(String(project)),
-          timeMs: Number(timeMs),
-          cpuMilli: Number(cpuMilli),
-          memMb: Number(memMb),
-        }));
+        return statements.used.all(
+          dayOf(call.ask.since),
+          call.ask.owner ?? null,
+          call.ask.project ?? null,
+        );
       case 'users':
         return statements.users.all();
       case 'projects':

@@ -1,5 +1,5 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
-import type { AccountUse, JobQuery, Lease, SubmitAnswer } from '../../contracts/store.js';
+import type { JobQuery, Lease, SubmitAnswer, UseQuery } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { Row, Trouble } from './sqlite.js';
@@ -29,6 +29,18 @@ export interface StepColumns {
   readonly notBefore: number | null;
   readonly endedAt: number | null;
   readonly life: string;
+  /** Added to the sums of its day with the step; null: the job is not over, or used nothing. */
+  readonly use: UseColumns | null;
+}
+
+export interface UseColumns {
+  readonly day: number;
+  /** Milliseconds from the start of the day to the end of the job. */
+  readonly endedMs: number;
+  readonly timeMs: number;
+  readonly cpuMilli: number;
+  readonly memMb: number;
+  readonly gpus: number;
 }
 
 export type StepResult =
@@ -75,7 +87,7 @@ export interface Reads {
   pendingAmong: { ask: readonly number[]; answer: readonly Row[] };
   live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   killsWanted: { ask: null; answer: readonly JobId[] };
-  used: { ask: number; answer: readonly AccountUse[] };
+  used: { ask: UseQuery; answer: readonly Row[] };
   users: { ask: null; answer: readonly Row[] };
   projects: { ask: null; answer: readonly Row[] };
   /** Kind (`user`, `project`), id and priority of those whose priority is not the usual one. */

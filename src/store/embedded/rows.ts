@@ -18,9 +18,11 @@ import {
   type JobState,
   type KillWanted,
   type Outcome,
+  type OverJob,
   type Placement,
   type SystemFault,
 } from '../../core/job.js';
+import { usedMsOf } from '../../core/lifecycle.js';
 import type { Needs } from '../../core/resources.js';
 import {
   type Instant,
@@ -31,8 +33,9 @@ import {
   type UserId,
   userId,
 } from '../../core/units.js';
+import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
 import type { Extent } from './read-ahead.js';
-import type { StepColumns, SubmissionColumns } from './requests.js';
+import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
 export const JOB_STATES: readonly JobState[] = [
@@ -132,6 +135,37 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
     life: JSON.stringify(lifeOf(to)),
+    use: to.state === 'over' ? useOf(to) : null,
+  };
+}
+
+function useOf(job: OverJob): UseColumns | null {
+  const timeMs = usedMsOf(job);
+  if (timeMs <= 0) return null;
+  const { cpuMilli, memMb, gpus } = job.spec.needs;
+  const day = dayOf(job.endedAt);
+  return { day, endedMs: job.endedAt - day * DAY_MS, timeMs, cpuMilli, memMb, gpus };
+}
+
+/** Columns of a day's use, in the order `dayUseOf` reads them. */
+export const USE_COLUMNS =
+  'day, owner, project, time_ms, cpu_milli, mem_mb, gpus, cpu_milli_ms, mem_mb_ms, gpu_ms, ended';
+
+export function dayUseOf(row: Row): DayUse {
+  const [day, owner, project, ...numbers] = row;
+  const [timeMs = 0, cpuMilli = 0, memMb = 0, gpus = 0, ...products] = numbers.map(Number);
+  const [cpuMilliMs = 0, memMbMs = 0, gpuMs = 0, ended = 0] = products;
+  return {
+    owner: userId(String(owner)),
+    project: projectId(String(project)),
+    endedAt: instant(Math.round(Number(day) * DAY_MS + ended / timeMs)),
+    timeMs,
+    cpuMilli,
+    memMb,
+    gpus,
+    cpuMilliMs,
+    memMbMs,
+    gpuMs,
   };
 }
 

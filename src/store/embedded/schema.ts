@@ -52,6 +52,37 @@ export const MIGRATIONS: readonly string[] = [
   `,
   "CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 'over'",
   'CREATE TABLE projects (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID',
+  // Products may outgrow 64 bits. `ended`: sum of time_ms × milliseconds from the start of the day to the end.
+  `
+  CREATE TABLE used_days (
+    day INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    project TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    cpu_milli INTEGER NOT NULL,
+    mem_mb INTEGER NOT NULL,
+    gpus INTEGER NOT NULL,
+    cpu_milli_ms REAL NOT NULL,
+    mem_mb_ms REAL NOT NULL,
+    gpu_ms REAL NOT NULL,
+    ended REAL NOT NULL,
+    PRIMARY KEY (day, owner, project)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO used_days
+    SELECT day, owner, project, sum(time_ms), sum(cpu_milli), sum(mem_mb), sum(gpus),
+      total(time_ms * cpu_milli * 1.0), total(time_ms * mem_mb * 1.0), total(time_ms * gpus * 1.0),
+      total((ended_at - day * 86400000) * time_ms * 1.0)
+    FROM (
+      SELECT owner, project, ended_at, ended_at / 86400000 AS day,
+        ended_at - CASE WHEN json_valid(life) THEN json_extract(life, '$.startedAt') END AS time_ms,
+        CASE WHEN json_valid(life) THEN json_extract(life, '$.outcome.kind') END AS outcome,
+        CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.cpuMilli') END AS cpu_milli,
+        CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.memMb') END AS mem_mb,
+        CASE WHEN json_valid(shape) THEN json_extract(shape, '$.needs.gpus') END AS gpus
+      FROM jobs WHERE state = 'over')
+    WHERE time_ms > 0 AND outcome <> 'gaveUp' AND cpu_milli IS NOT NULL
+    GROUP BY day, owner, project;
+  `,
 ];
 
 /**

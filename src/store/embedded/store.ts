@@ -4,7 +4,6 @@ import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import {
-  type AccountUse,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -16,16 +15,19 @@ import {
   type StepAnswer,
   type Store,
   type SubmitAnswer,
+  type UseQuery,
   type UserRecord,
 } from '../../contracts/store.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
+import type { DayUse } from '../../core/usage.js';
 import { Channel, errorOf } from './channel.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { readAhead } from './read-ahead.js';
 import { textOf } from './reader.js';
 import type { Reads, StepResult, Writes } from './requests.js';
 import {
+  dayUseOf,
   extentOfGroups,
   JOB_STATES,
   jobOf,
@@ -193,8 +195,8 @@ class EmbeddedStore implements Store {
     return live;
   }
 
-  used(since: Instant): Promise<readonly AccountUse[]> {
-    return this.#reader.call('used', since);
+  async used(query: UseQuery): Promise<readonly DayUse[]> {
+    return (await this.#reader.call('used', query)).map(dayUseOf);
   }
 
   killsWanted(): Promise<readonly JobId[]> {

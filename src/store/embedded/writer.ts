@@ -8,6 +8,7 @@ import type {
   StepColumns,
   StepResult,
   SubmissionColumns,
+  UseColumns,
   WriteCall,
   Writes,
 } from './requests.js';
@@ -33,6 +34,18 @@ const prepareAll = (database: Database) => ({
   ),
   record: database.prepare(
     `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
+  ),
+  // With the step that ends a job, which happens once: so is this, whatever happens to the process.
+  addUse: database.prepare(
+    `INSERT INTO used_days
+     SELECT ?1, owner, project, ?3, ?4, ?5, ?6, ?3 * ?4 * 1.0, ?3 * ?5 * 1.0, ?3 * ?6 * 1.0, ?2 * ?3 * 1.0
+     FROM jobs WHERE id = ?7
+     ON CONFLICT DO UPDATE SET
+       time_ms = time_ms + excluded.time_ms, cpu_milli = cpu_milli + excluded.cpu_milli,
+       mem_mb = mem_mb + excluded.mem_mb, gpus = gpus + excluded.gpus,
+       cpu_milli_ms = cpu_milli_ms + excluded.cpu_milli_ms,
+       mem_mb_ms = mem_mb_ms + excluded.mem_mb_ms, gpu_ms = gpu_ms + excluded.gpu_ms,
+       ended = ended + excluded.ended`,
   ),
   wantKill: database.prepare(
     `UPDATE jobs SET kill_wanted_by = ?, kill_wanted_at = ?, version = version + 1
@@ -186,9 +199,14 @@ export class Writer {
       step.fromLaunches,
       step.unlessKillWanted ? 1 : 0,
     );
-    return stored === undefined
-      ? { kind: 'refused', record: this.#statements.record.get(step.id) }
-      : { kind: 'stored', version: Number(stored[0]) };
+    if (stored === undefined)
+      return { kind: 'refused', record: this.#statements.record.get(step.id) };
+    if (step.use !== null) this.#addUse(step.id, step.use);
+    return { kind: 'stored', version: Number(stored[0]) };
+  }
+
+  #addUse(id: number, { day, endedMs, timeMs, cpuMilli, memMb, gpus }: UseColumns): void {
+    this.#statements.addUse.run(day, endedMs, timeMs, cpuMilli, memMb, gpus, id);
   }
 
   #wantKill({ id, by, at }: Writes['wantKill']['ask']): Writes['wantKill']['answer'] {

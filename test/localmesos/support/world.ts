@@ -258,6 +258,7 @@ function anAgent(id: string, cpus: number, memMb: number): Agent {
     attributes: [],
     registeredAt: 0,
     total,
+    condition: 'here',
     free: total,
     offers: new Set(),
     tasks: new Set(),
