@@ -9,6 +9,7 @@ import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
 import type { PendingQueue } from '../core/queue.js';
 import type { Accounting } from './accounting.js';
 import type { ClusterLink } from './cluster-link.js';
+import { GuardedPolicy } from './guarded-policy.js';
 import type { ObstacleBook } from './obstacle-book.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
 import type { SteadyTime } from './steady-time.js';
@@ -27,6 +28,7 @@ export class Cycles {
   readonly #options: Pick<SchedulerOptions, 'defaultExecutor'>;
   readonly #view: CycleView;
   readonly #carryOut: (launches: readonly Launch[]) => void;
+  readonly #policy: GuardedPolicy;
   #timer: Timer | undefined;
   #dueTimer: Timer | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -41,6 +43,7 @@ export class Cycles {
     carryOut: (launches: readonly Launch[]) => void,
   ) {
     this.#ports = ports;
+    this.#policy = new GuardedPolicy(ports.policy, ports);
     this.#options = options;
     this.#view = view;
     this.#carryOut = carryOut;
@@ -50,6 +53,11 @@ export class Cycles {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#dueTimer?.cancel();
+  }
+
+  /** What an administrator should know of the policy, or null. */
+  trouble(): string | null {
+    return this.#policy.trouble();
   }
 
   /** A job waits that did not before: what it needs is asked for. */
@@ -79,16 +87,16 @@ export class Cycles {
     const links = [...this.#view.links.values()];
     const offers = links.flatMap((link) => [...link.book.all()]);
     const at = this.#ports.clock.now();
-    const plan = planCycle({
+    const input = {
       queue,
       offers,
-      policy: this.#ports.policy,
       standings: accounting.standingsAt(at),
       at,
       limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
-    });
+    };
+    const plan = this.#policy.decide((policy) => planCycle({ ...input, policy }));
     const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
     obstacles.note(plan.obstacles, round);
     this.#cursor = plan.cursor;
