@@ -119,6 +119,10 @@ const JOBS = {
     false,
     'Launches after a failure of the system pass over the hosts on which the job failed.',
   ),
+  'failure_policy.set_nodes_aside': flag(
+    true,
+    'Nodes on which jobs of several users fail within seconds get no new jobs for a while; those jobs run elsewhere.',
+  ),
   maxlifespan: optionalDuration(
     'How long a job that does not say may run, in each of its launches; then it is ended.',
   ),

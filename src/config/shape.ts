@@ -45,6 +45,7 @@ export function shape(
       retriesMax: values['failure_policy.strategy'],
       orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
+      setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,
       lifespanMsMax: values.maxlifespan_max,

@@ -101,6 +101,8 @@ export interface JobsConfig {
   readonly retriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
+  readonly setsAgentsAside: boolean;
   /** What becomes of tasks that no job holds. */
   readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
   readonly refusesImpossible: boolean;

@@ -80,6 +80,10 @@ export interface SystemFault {
 export const isRegistryFault = ({ because }: SystemFault): boolean =>
   because.code === 'registry-trouble';
 
+/** Whether a launch was taken back for its agent's sake: it is not charged, nor counted against the job. */
+export const isTakenBack = ({ because }: Pick<SystemFault, 'because'>): boolean =>
+  because.code === 'suspect-agent';
+
 /** Hosts on which the job has failed. */
 export const failedHosts = (faults: readonly SystemFault[]): readonly string[] =>
   faults.filter((fault) => !isRegistryFault(fault)).map(({ host }) => host);
@@ -107,6 +111,8 @@ export type ReasonCode =
   /** SIGKILL that neither a user nor a limit the cluster knows of explains. */
   | 'killed-by-signal'
   | 'max-duration'
+  /** Jobs of several users ended so on that agent within seconds. */
+  | 'suspect-agent'
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'

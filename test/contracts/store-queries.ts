@@ -128,6 +128,7 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
         notBefore: null,
         isKillWanted: true,
         failedOn: [],
+        lifespanMs: null,
       },
     ]);
   });

@@ -86,6 +86,8 @@ interface AskedDocument {
 interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
+  /** Absent: none. */
+  readonly lifespanMs?: number;
 }
 
 const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
@@ -106,6 +108,7 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     shape: JSON.stringify({
       needs: spec.needs,
       constraints: spec.constraints,
+      ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
     } satisfies ShapeDocument),
     life: FIRST_LIFE,
     asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
@@ -272,7 +275,7 @@ function present<T>(value: T | null | undefined): T {
 }
 
 /** Shapes met so far in one question, by their text. */
-export type Shapes = Map<string, ShapeDocument>;
+export type Shapes = Map<string, PendingShape>;
 
 /**
  * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
@@ -314,16 +317,18 @@ export function pendingRowsOf(
   return answers;
 }
 
+type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs'>;
+
 const NOWHERE: readonly string[] = [];
 
 const failedOn = (life: string): readonly string[] =>
   failedHosts(present((JSON.parse(life) as LifeDocument).faults));
 
-function shapeOf(text: string, shapes: Shapes): ShapeDocument {
+function shapeOf(text: string, shapes: Shapes): PendingShape {
   const known = shapes.get(text);
   if (known !== undefined) return known;
-  const { needs, constraints } = JSON.parse(text) as ShapeDocument;
-  const shape = { needs: present(needs), constraints: present(constraints) };
+  const { needs, constraints, lifespanMs = null } = JSON.parse(text) as ShapeDocument;
+  const shape = { needs: present(needs), constraints: present(constraints), lifespanMs };
   shapes.set(text, shape);
   return shape;
 }

@@ -246,6 +246,15 @@ class EmbeddedStore implements Store {
     return this.#writer.call('putSetting', { name, value });
   }
 
+  async settings(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const rows = this.#read((point) => point.settings(prefix));
+    return new Map(rows.map(([name, value]) => [String(name), textOf(value)]));
+  }
+
+  dropSetting(name: string): Promise<void> {
+    return this.#writer.call('dropSetting', name);
+  }
+
   async user(id: UserId): Promise<UserRecord | undefined> {
     const row = this.#read((point) => point.user(id));
     return row === undefined ? undefined : readable(() => userOf(id, String(row[0])));
@@ -309,7 +318,7 @@ class EmbeddedStore implements Store {
     await Promise.all([reader, writer]);
   }
 
-  #read(question: (point: PointReader) => Row | undefined): Row | undefined {
+  #read<Answer>(question: (point: PointReader) => Answer): Answer {
     if (this.#closing !== undefined)
       throw errorOf({ because: 'closed', detail: 'the store is closed', stack: '' });
     try {
