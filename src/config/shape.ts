@@ -44,6 +44,7 @@ export function shape(
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
+      ownRetriesMax: values['retry.max'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,

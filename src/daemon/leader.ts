@@ -75,7 +75,7 @@ export class Leader implements LinkOwner {
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        const notBefore = this.#steady.fromRecord(row.notBefore);
+        const notBefore = this.#steady.fromRecord(row);
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },

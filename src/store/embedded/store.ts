@@ -21,6 +21,7 @@ import {
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
+import { prioritiesOf, projectOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { textOf } from './reader.js';
@@ -30,13 +31,10 @@ import {
   JOB_STATES,
   jobOf,
   pendingRowsOf,
-  prioritiesOf,
-  projectOf,
   type Shapes,
   stepColumns,
   submissionColumns,
   UnreadableRecord,
-  userOf,
 } from './rows.js';
 import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';
