@@ -14,6 +14,8 @@ export interface ReconciliationPorts {
   readonly log: Log;
 }
 
+/** Between portions: room for what is more urgent, a launch above all. */
+const PORTION_PAUSE_MS = 100;
 const AGAIN_MS_MIN = 1_000;
 const AGAIN_MS_MAX = 15_000;
 /** Everything is asked about again this often: a lost message heals. */
@@ -27,10 +29,13 @@ export class Reconciliation {
   readonly #unanswered = new Map<TaskId, TaskRef>();
   /** Those of a round whose turn has not come. */
   #rest: readonly TaskRef[] = [];
+  /** The round has more than one portion. */
+  #isLong = false;
   /** Asked about in this round's latest portion, without an answer. */
   readonly #portion = new Set<TaskId>();
   /** The last question of a round is about all that the cluster knows: it finds tasks that no job holds. */
   #isAllDue = false;
+  #portionTimer: Timer | undefined;
   #againTimer: Timer | undefined;
   #allTimer: Timer | undefined;
 
@@ -50,6 +55,7 @@ export class Reconciliation {
     this.#unanswered.clear();
     for (const task of tasks) this.#unanswered.set(task.taskId, task);
     this.#rest = tasks;
+    this.#isLong = tasks.length > RECONCILE_TASKS_MAX;
     this.#isAllDue = true;
     this.#next();
     this.#askAgain(AGAIN_MS_MIN);
@@ -59,9 +65,8 @@ export class Reconciliation {
 
   /** The subscription is over; what is unanswered stays so until the next one. */
   stop(): void {
-    this.#againTimer?.cancel();
-    this.#allTimer?.cancel();
-    this.#againTimer = this.#allTimer = undefined;
+    for (const timer of [this.#portionTimer, this.#againTimer, this.#allTimer]) timer?.cancel();
+    this.#portionTimer = this.#againTimer = this.#allTimer = undefined;
     this.#rest = [];
     this.#portion.clear();
     this.#isAllDue = false;
@@ -82,11 +87,14 @@ export class Reconciliation {
   /** The cluster told of the task, or nobody waits for its word any more. */
   settle(taskId: TaskId): void {
     this.#unanswered.delete(taskId);
-    if (this.#portion.delete(taskId) && this.#portion.size === 0) this.#next();
+    if (!this.#portion.delete(taskId) || this.#portion.size > 0) return;
+    if (this.#rest.length === 0 && !this.#isLong) this.#next();
+    else this.#portionTimer = this.#ports.timers.after(PORTION_PAUSE_MS, () => this.#next());
   }
 
   /** The next portion, or the question about all. */
   #next(): void {
+    this.#portionTimer?.cancel();
     this.#portion.clear();
     const waiting = this.#rest.filter(({ taskId }) => this.#unanswered.has(taskId));
     const tasks = waiting.slice(0, RECONCILE_TASKS_MAX);
