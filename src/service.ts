@@ -4,6 +4,7 @@ import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
+import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { failedHosts } from './core/job.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
@@ -14,7 +15,7 @@ import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
-import { serveStatus } from './service/status-server.js';
+import { schedulerGauges, serveStatus } from './service/status-server.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -56,6 +57,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const scheduler = await startDaemon(foundation, { node, events, counters, failed });
+    schedulerGauges(metrics, () => scheduler.status());
     const web = await serveWeb(foundation, {
       events,
       metrics,
@@ -65,6 +67,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       containerizer: containerizerOf(config, node),
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
+      shares: async () => scheduler.shares(),
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -104,6 +107,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
         const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
         return leader.obstacles({ ...spec, avoid });
       },
+      shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),
     });
     return webProcess(foundation, web, []);

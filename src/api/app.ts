@@ -15,6 +15,7 @@ import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
 import { projectRoutes } from './routes/projects.js';
 import { sessionRoutes } from './routes/sessions.js';
+import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { Routes } from './routes.js';
@@ -35,6 +36,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   sessionRoutes(routes);
   siteRoutes(routes);
   projectRoutes(routes);
+  shareRoutes(routes);
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);

@@ -7,10 +7,12 @@ import type { Events } from '../contracts/events.js';
 import type { JobFiles } from '../contracts/files.js';
 import type { Log } from '../contracts/log.js';
 import type { Notices } from '../contracts/notices.js';
+import type { ShareFacts } from '../contracts/shares.js';
 import type { Store } from '../contracts/store.js';
 import type { Bug } from '../core/assert.js';
 import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
+import type { Policy } from '../core/policy.js';
 
 export interface ApiDeps {
   readonly config: Config;
@@ -34,6 +36,10 @@ export interface ApiDeps {
   readonly inventory: () => readonly AgentShape[] | null;
   /** Why a waiting job waits, as the leader sees it; undefined when it is not known here. */
   readonly obstacles: (job: Pick<Job, 'id' | 'spec' | 'faults'>) => readonly Obstacle[] | undefined;
+  /** The order of the queue, for those who ask where they stand. */
+  readonly policy: Policy;
+  /** How everybody stands, as the leader told last; undefined when nothing is known here. */
+  readonly shares: () => Promise<ShareFacts | undefined>;
   /** Why work cannot go on; empty when it can. */
   readonly notReady: () => readonly string[];
   readonly metrics: Registry;

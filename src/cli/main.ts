@@ -5,6 +5,7 @@ import { files, get, logs } from './commands/files.js';
 import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
 import { login, logout } from './commands/login.js';
 import { run } from './commands/run.js';
+import { share } from './commands/share.js';
 import { submit } from './commands/submit.js';
 import { type Context, tell } from './context.js';
 import { EXIT, exitCodeTable } from './exit-codes.js';
@@ -57,6 +58,7 @@ function program(
     .addHelpText('after', '\nExample:\n  $ god run --cpu 2 --ram 4 -- echo hello');
   addJobCommands(god, context, words, done);
   addQueryCommands(god, context, done);
+  addShareCommands(god, context, done);
   addFileCommands(god, context, done);
   addLoginCommands(god, context, done);
   god
@@ -124,6 +126,13 @@ function addQueryCommands(god: Command, context: Context, done: Done): void {
     .argument('<id...>', 'jobs')
     .option('--timeout <seconds>', `stop waiting and exit with ${EXIT.timeout}`, positive)
     .action(async (ids, options) => done(await wait(context, ids, options)));
+}
+
+function addShareCommands(god: Command, context: Context, done: Done): void {
+  common(god.command('share'))
+    .description('who goes next and why: use, weights and scores')
+    .argument('[name]', 'a user or a project, with every term of the score')
+    .action(async (name, options) => done(await share(context, name, options)));
 }
 
 function addFileCommands(god: Command, context: Context, done: Done): void {

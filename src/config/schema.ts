@@ -1,110 +1,28 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, OWN_RETRIES_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
-import type { Range, Reader } from '../contracts/reader.js';
+import {
+  FAILOVER_TIMEOUT_MS,
+  ORPHAN_KILLS_MAX,
+  OWN_RETRIES_MAX,
+  SYSTEM_RETRIES_MAX,
+} from '../contracts/limits.js';
+import type { Reader } from '../contracts/reader.js';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  items,
+  type Key,
+  number,
+  optional,
+  optionalDuration,
+  port,
+  size,
+  text,
+  words,
+} from './keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
-
-export interface Key<T> {
-  readonly doc: string;
-  /** What may stand there, for people. */
-  readonly kind: string;
-  /** The default as the reference page shows it. */
-  readonly shown: string;
-  readonly read: (reader: Reader, path: string) => T;
-}
-
-const text = (fallback: string, doc: string): Key<string> => ({
-  doc,
-  kind: 'text',
-  shown: fallback === '' ? 'empty' : fallback,
-  read: (reader, path) => reader.text(path, fallback),
-});
-
-const optional = (shown: string, doc: string, kind = 'text'): Key<string | null> => ({
-  doc,
-  kind,
-  shown,
-  read: (reader, path) => reader.optionalText(path),
-});
-
-const flag = (fallback: boolean, doc: string): Key<boolean> => ({
-  doc,
-  kind: 'true or false',
-  shown: String(fallback),
-  read: (reader, path) => reader.flag(path, fallback),
-});
-
-const integer = (fallback: number, range: Range, doc: string): Key<number> => ({
-  doc,
-  kind: 'whole number',
-  shown: String(fallback),
-  read: (reader, path) => reader.integer(path, fallback, range),
-});
-
-const number = (fallback: number, range: Range, doc: string): Key<number> => ({
-  doc,
-  kind: 'number',
-  shown: String(fallback),
-  read: (reader, path) => reader.number(path, fallback, range),
-});
-
-const port = (doc: string): Key<number | null> => ({
-  doc,
-  kind: 'whole number',
-  shown: 'none',
-  read: (reader, path) =>
-    reader.raw(path) == null ? null : reader.integer(path, 0, { min: 0, max: 65_535 }),
-});
-
-const size = (range: Range, shown: string, doc: string): Key<number | null> => ({
-  doc,
-  kind: 'number',
-  shown,
-  read: (reader, path) => reader.optionalNumber(path, range),
-});
-
-const duration = (fallbackMs: number, doc: string): Key<number> => ({
-  doc,
-  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
-  shown: fallbackMs % 86_400_000 === 0 ? `${fallbackMs / 86_400_000}d` : `${fallbackMs / 1000}s`,
-  read: (reader, path) => reader.duration(path, fallbackMs),
-});
-
-const optionalDuration = (doc: string): Key<number | null> => ({
-  doc,
-  kind: 'duration (`7d`, `12h`, `90s`, or seconds)',
-  shown: 'none',
-  read: (reader, path) => reader.optionalDuration(path),
-});
-
-const choice = <const Word extends string>(
-  words: readonly Word[],
-  fallback: Word,
-  doc: string,
-): Key<Word> => ({
-  doc,
-  kind: words.map((word) => `\`${word}\``).join(', '),
-  shown: fallback,
-  read: (reader, path) => reader.choice(path, words, fallback),
-});
-
-const words = (fallback: readonly string[], doc: string): Key<readonly string[]> => ({
-  doc,
-  kind: 'list of words, or words with commas',
-  shown: fallback.join(', '),
-  read: (reader, path) => reader.words(path, fallback),
-});
-
-const items = <T>(
-  parse: (item: Reader) => T,
-  kind: string,
-  doc: string,
-): Key<readonly NonNullable<T>[]> => ({
-  doc,
-  kind,
-  shown: 'empty',
-  read: (reader, path) => reader.items(path, parse).filter((item) => item != null),
-});
 
 const SERVICE = {
   home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
@@ -188,7 +106,6 @@ const FAIRSHARE = {
   fairshare_group_weight: weight(1, "Weight of the project's priority."),
 };
 
-const RETRIES = { min: 0, max: OWN_RETRIES_MAX };
 const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
   defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
@@ -213,7 +130,21 @@ const JOBS = {
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
   ),
-  'retry.max': integer(10, RETRIES, 'Launches that the rules of one job may grant together.'),
+  'retry.max': integer(
+    10,
+    { min: 0, max: OWN_RETRIES_MAX },
+    'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
+  ),
+  orphans: choice(
+    ['kill', 'keep'],
+    'kill',
+    'Tasks of ours that run and that no job holds: end them, or leave them alone.',
+  ),
+  orphan_kills_max: integer(
+    ORPHAN_KILLS_MAX,
+    { min: 0 },
+    'So many of them are ended in a day, or 1 % of what runs; more wait for an administrator. A changed value begins a new count.',
+  ),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,

@@ -44,6 +44,7 @@ export function shape(
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       ownRetriesMax: values['retry.max'],
+      orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,

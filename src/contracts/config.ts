@@ -103,6 +103,8 @@ export interface JobsConfig {
   readonly ownRetriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** What becomes of tasks that no job holds. */
+  readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
   readonly refusesImpossible: boolean;
   /** Of a job that names no lifespan; null: it may run for ever. Never above `lifespanMsMax`. */
   readonly lifespanMsDefault: number | null;

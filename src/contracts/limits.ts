@@ -25,6 +25,9 @@ export const REVIVE_EACH_MS_MIN = 1_000;
 export const LAUNCHES_PER_CYCLE_MAX = 1_000;
 /** Distinct shapes looked at in one cycle; a cursor goes on in the next. */
 export const SHAPES_PER_CYCLE_MAX = 2_000;
+/** How everybody stands is told to web processes elsewhere this often; half a megabyte at most. */
+export const SHARES_EACH_MS = 10_000;
+export const SHARE_ACCOUNTS_MAX = 1_000;
 /** Priorities that an administrator sets take effect within this time. */
 export const PRIORITIES_EACH_MS = 30_000;
 /** Cycles run on events, at most this often. */
@@ -45,8 +48,9 @@ export const BACKOFF_MS_MIN = 500;
 export const BACKOFF_MS_MAX = 10_000;
 /** Grace for the old processes of a lost agent before the next launch of their job. */
 export const LOST_GRACE_MS = 30_000;
-/** Orphans killed without an administrator: a restored backup must not kill a cluster. */
+/** Orphans killed in a day without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+export const ORPHAN_KILLS_WINDOW_MS = 86_400_000;
 /** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
 export const CONTAINER_PIDS_MAX = 8_192;
 /** A task that ignores SIGTERM gets SIGKILL after this. */

@@ -1,5 +1,5 @@
 /** Tells the web processes, through the store, how the leader stands: now, and whenever that has changed. */
-import { BULLETIN_SETTING, type Bulletin } from '../contracts/bulletin.js';
+import { BULLETIN_SETTING } from '../contracts/bulletin.js';
 import type { Timer, Timers } from '../contracts/clock.js';
 import { BULLETIN_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
@@ -11,16 +11,32 @@ export interface BulletinPorts {
   readonly log: Log;
 }
 
+/** Where it is told, and how often it is looked at. */
+export interface Told {
+  readonly setting: string;
+  readonly eachMs: number;
+}
+
+const BULLETIN: Told = { setting: BULLETIN_SETTING, eachMs: BULLETIN_EACH_MS };
+
 export class Bulletins {
   readonly #ports: BulletinPorts;
-  readonly #compose: () => Bulletin | undefined;
+  readonly #compose: () => object | undefined;
+  readonly #setting: string;
+  readonly #eachMs: number;
   #timer: Timer | undefined;
   #told = '';
   #isClosed = false;
 
   /** @param compose undefined: nothing may be said now. */
-  constructor(ports: BulletinPorts, compose: () => Bulletin | undefined) {
+  constructor(
+    ports: BulletinPorts,
+    compose: () => object | undefined,
+    { setting, eachMs }: Told = BULLETIN,
+  ) {
     this.#ports = ports;
+    this.#setting = setting;
+    this.#eachMs = eachMs;
     this.#compose = compose;
   }
 
@@ -38,13 +54,13 @@ export class Bulletins {
     const text = bulletin === undefined ? this.#told : JSON.stringify(bulletin);
     if (text !== this.#told) {
       try {
-        await this.#ports.store.putSetting(BULLETIN_SETTING, text);
+        await this.#ports.store.putSetting(this.#setting, text);
         this.#told = text;
       } catch (error) {
         this.#ports.log.warn('bulletin not stored; the next turn tries again', { error });
       }
     }
     if (!this.#isClosed)
-      this.#timer = this.#ports.timers.after(BULLETIN_EACH_MS, () => void this.#turn());
+      this.#timer = this.#ports.timers.after(this.#eachMs, () => void this.#turn());
   }
 }

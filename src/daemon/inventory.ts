@@ -16,9 +16,14 @@ export class Inventory {
   #timer: Timer | undefined;
   #isClosed = false;
   #latest: readonly AgentShape[] | null = null;
+  readonly #told: (inventory: readonly AgentShape[] | null) => void;
 
-  constructor(ports: InventoryPorts) {
+  constructor(
+    ports: InventoryPorts,
+    told: (inventory: readonly AgentShape[] | null) => void = () => {},
+  ) {
     this.#ports = ports;
+    this.#told = told;
   }
 
   get latest(): readonly AgentShape[] | null {
@@ -38,6 +43,7 @@ export class Inventory {
     const told = await this.#ports.inventory?.();
     this.#latest = told ?? this.#latest;
     if (this.#isClosed) return;
+    this.#told(this.#latest);
     const pauseMs = this.#latest === null ? UNTIL_TOLD_MS : INVENTORY_EACH_MS;
     this.#timer = this.#ports.timers.after(pauseMs, () => void this.#turn());
   }

@@ -5,10 +5,11 @@ import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
+import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Launch } from '../core/cycle.js';
 import { isLive, type Job } from '../core/job.js';
-import type { Obstacle } from '../core/obstacle.js';
+import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
@@ -23,11 +24,13 @@ import {
   announceLaunch,
   type SchedulerOptions,
   type SchedulerPorts,
+  type SchedulerStatus,
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
-import { Updates } from './updates.js';
+import { Updates, type UpdatesOwner } from './updates.js';
 
 /** A launch that failed on our side (directory, store) is tried again after this. */
 const POSTPONED_MS = 5_000;
@@ -71,14 +74,15 @@ export class Leader implements LinkOwner {
       },
       killWanted: (id) => void this.#kills.act(id),
     });
-    this.#updates = new Updates(ports, book, {
+    const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
         this.#book.adopt(job);
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
-    });
+    };
+    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#queue.remove(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -113,7 +117,6 @@ export class Leader implements LinkOwner {
     try {
       await leader.#accounting.read(book.live());
       await leader.#readRecord();
-      await leader.#kills.actOnAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -124,6 +127,10 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
+    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
+    this.#kills
+      .actOnAll()
+      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -144,14 +151,31 @@ export class Leader implements LinkOwner {
     if (!how.isAtOnce) await this.#book.settled();
   }
 
-  status(): { isReady: boolean; pending: number; live: number; trouble: readonly string[] } {
-    const trouble = [...this.#links.values()].flatMap((link) => link.trouble() ?? []);
-    return { isReady: this.#isReady, pending: this.#queue.size, live: this.#book.size, trouble };
+  status(): Omit<SchedulerStatus, 'isLeading'> {
+    const { orphans } = this.#updates;
+    const trouble = [...this.#links.values(), orphans].flatMap((part) => part.trouble() ?? []);
+    const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
+    return { isReady: this.#isReady, ...sizes, trouble };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
     return this.#obstacles.of(id);
+  }
+
+  /** The agents of the cluster, of whose resources shares are taken. */
+  inventoryTold(inventory: readonly AgentShape[] | null): void {
+    this.#accounting.inventoryTold(inventory);
+  }
+
+  /** How everybody stands. */
+  shares(): ShareFacts {
+    return shareFacts({
+      queue: this.#queue,
+      standings: this.#accounting.standingsAt(this.#ports.clock.now()),
+      policy: this.#ports.policy.name,
+      usage: this.#options.usage,
+    });
   }
 
   /** What web processes elsewhere are told. */

@@ -9,6 +9,7 @@ import type { LaunchingJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
 import type { UsageRule } from '../core/usage.js';
+import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
 
 /** What of the record the scheduler needs. */
@@ -57,10 +58,23 @@ export interface SchedulerOptions {
   readonly advanceMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+  /** What becomes of tasks that no job holds; absent: so many are killed as `ORPHAN_KILLS_MAX` says. */
+  readonly orphanPolicy?: OrphanPolicy;
   /** Whether an executor runs containers or plain processes. */
   readonly modeOf: (executor: string) => TaskMode;
   /** Absent: cpus are shares, and images are pulled where they are missing. */
   readonly containers?: ContainerRules;
+}
+
+export interface SchedulerStatus {
+  readonly isLeading: boolean;
+  readonly isReady: boolean;
+  readonly pending: number;
+  readonly live: number;
+  /** Tasks that no job holds and that were left alive. */
+  readonly orphans: number;
+  /** Sentences for an administrator; empty when all is well. */
+  readonly trouble: readonly string[];
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

@@ -1,6 +1,9 @@
 /** The scheduler daemon: stands for leadership; while it leads, one `Leader` does the work. */
+import type { Timer } from '../contracts/clock.js';
 import type { Cluster } from '../contracts/cluster.js';
+import { LEASE_STALE_MS, SHARES_EACH_MS } from '../contracts/limits.js';
 import type { Notices } from '../contracts/notices.js';
+import { SHARES_SETTING, type ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
@@ -10,16 +13,11 @@ import { Inventory } from './inventory.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
-import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
 
-export interface SchedulerStatus {
-  readonly isLeading: boolean;
-  readonly isReady: boolean;
-  readonly pending: number;
-  readonly live: number;
-  /** Sentences for an administrator; empty when all is well. */
-  readonly trouble: readonly string[];
-}
+export type { SchedulerStatus } from './ports.js';
+
+const NOTHING = { pending: 0, live: 0, orphans: 0 };
 
 /**
  * Made anew for each term: a cluster that was stopped stays stopped.
@@ -58,8 +56,18 @@ export class SchedulerDaemon {
 
   /** Leaves the tasks alone and frees the lease: last, so that whoever takes it finds nothing of ours under way. */
   async stop(): Promise<void> {
-    await this.#resign({ isAtOnce: false });
-    await this.#leading;
+    const work = async () => {
+      await this.#resign({ isAtOnce: false });
+      // A term that was fenced out may never end its takeover, and has nothing to hand over.
+      if (this.#leadership.isCurrent()) await this.#leading;
+    };
+    // A store that does not answer for so long has let go of our lease anyway.
+    let limit: Timer | undefined;
+    const limited = new Promise<void>((resolve) => {
+      limit = this.#ports.timers.after(LEASE_STALE_MS, resolve);
+    });
+    await Promise.race([work(), limited]);
+    limit?.cancel();
     await this.#leadership.stop();
   }
 
@@ -74,10 +82,15 @@ export class SchedulerDaemon {
     return this.#leader?.obstacles(id);
   }
 
+  /** How everybody stands; undefined when we do not lead. */
+  shares(): ShareFacts | undefined {
+    return this.#leader?.shares();
+  }
+
   status(): SchedulerStatus {
     const leader = this.#leader?.status();
     if (leader === undefined)
-      return { isLeading: false, isReady: false, pending: 0, live: 0, trouble: ['not leading'] };
+      return { ...NOTHING, isLeading: false, isReady: false, trouble: ['not leading'] };
     return { isLeading: true, ...leader };
   }
 
@@ -120,22 +133,28 @@ export class SchedulerDaemon {
   /** Where others share the store: what they wrote reaches the leader, and how it stands reaches them. */
   #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
     const { changes, log } = this.#ports;
+    const inventory = new Inventory(this.#ports, (told) => leader.inventoryTold(told));
+    if (this.#ports.inventory !== undefined) inventory.start();
+    this.#aside.push(() => inventory.close());
     if (changes === undefined) return;
     const lookAgain = coalesced(() =>
       leader.lookAgain().catch((error: unknown) => {
         log.warn('changes not looked up; the next sweep tries again', { error });
       }),
     );
-    const inventory = new Inventory(this.#ports);
     const bulletins = new Bulletins(this.#ports, () =>
       isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined,
     );
-    inventory.start();
+    const shares = new Bulletins(this.#ports, sharesOf(leader, isOurs), {
+      setting: SHARES_SETTING,
+      eachMs: SHARES_EACH_MS,
+    });
     bulletins.start();
+    shares.start();
     this.#aside.push(
       changes.watch(lookAgain),
       () => bulletins.close(),
-      () => inventory.close(),
+      () => shares.close(),
     );
   }
 
@@ -146,4 +165,16 @@ export class SchedulerDaemon {
     for (const end of this.#aside.splice(0)) end();
     await leader?.stop(how);
   }
+}
+
+/** Told again and again while anything goes on; of an idle cluster once, for that costs a write. */
+function sharesOf(leader: Leader, isOurs: () => boolean): () => ShareFacts | undefined {
+  let wasIdle = false;
+  return () => {
+    const { pending, live } = leader.status();
+    const isIdle = pending === 0 && live === 0;
+    if (!isOurs() || (isIdle && wasIdle)) return undefined;
+    wasIdle = isIdle;
+    return leader.shares();
+  };
 }

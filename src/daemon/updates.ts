@@ -10,6 +10,7 @@ import {
   EXIT_FILE_WAIT_MS,
   KILL_GRACE_MS,
   LOST_GRACE_MS,
+  ORPHAN_KILLS_MAX,
   UPDATE_OVERDUE_MS,
 } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
@@ -20,7 +21,7 @@ import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
 import { LargestAgent } from './largest-agent.js';
-import { Orphans } from './orphans.js';
+import { type OrphanPolicy, Orphans } from './orphans.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
 export interface UpdatesOwner {
@@ -45,6 +46,7 @@ const UNREACHABLE_ASK_MS = 60_000;
 const ASK_AGAIN_MS = 10_000;
 /** How often the job directory is looked at for an exit code that is not there yet. */
 const EXIT_FILE_EACH_MS = 250;
+const USUAL_POLICY: OrphanPolicy = { orphans: 'kill', killsMax: ORPHAN_KILLS_MAX };
 /** In these states a task lives, or is about to. */
 const ALIVE = new Set<TaskUpdate['state']>(['staging', 'starting', 'running']);
 
@@ -59,17 +61,17 @@ export class Updates {
   /** When (monotonic) each task's kill was last sent. */
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
-  readonly #orphans: Orphans;
+  readonly orphans: Orphans;
   readonly #largestAgent: LargestAgent;
   readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
-  constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner) {
+  constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner, policy = USUAL_POLICY) {
     this.#ports = ports;
     this.#book = book;
     this.#owner = owner;
     this.#largestAgent = new LargestAgent(ports);
-    this.#orphans = new Orphans(ports.installation, ports.log);
+    this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
   }
 
   close(): void {
@@ -193,13 +195,15 @@ export class Updates {
       await this.#held(link, update, { job: record, launch: ours.launch });
       return;
     }
-    if (ALIVE.has(update.state) && this.#orphans.condemns(update, ours.launch, record))
+    if (!ALIVE.has(update.state)) this.orphans.forget(update.taskId);
+    else if (await this.orphans.condemns(update, ours.launch, record))
       this.#killOrphan(link, update);
     this.#acknowledge(link, update);
   }
 
   /** Asked about after a while: if it still runs, the kill was lost, and the answer brings us here again. */
   #killOrphan(link: ClusterLink, { taskId, agentId }: TaskUpdate): void {
+    if (this.#isClosed) return;
     link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
     if (this.#orphanChecks.has(taskId)) return;
     const check = this.#ports.timers.after(KILL_AGAIN_MS, () => {

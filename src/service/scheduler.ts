@@ -54,6 +54,7 @@ export async function startDaemon(
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      orphanPolicy: config.jobs.orphans,
       modeOf: () => modeOf(config, node),
       containers: {
         isCpuCapped: config.jobs.cpuLimit === 'cap',

@@ -15,7 +15,7 @@ export async function serveStatus(
   status: () => SchedulerStatus,
 ): Promise<string | null> {
   if (statusPort === null) return null;
-  addGauges(metrics, status);
+  schedulerGauges(metrics, status);
   const server = createServer((request, response) => {
     if (request.url === '/healthz')
       answer(response, 200, { status: 'ok', version: version(), ...status() });
@@ -37,7 +37,8 @@ function answer(response: ServerResponse, code: number, body: unknown): void {
   response.writeHead(code, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
 }
 
-function addGauges(metrics: Registry, status: () => SchedulerStatus): void {
+/** How the scheduler of this process is, among its metrics. */
+export function schedulerGauges(metrics: Registry, status: () => SchedulerStatus): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `godocker_scheduler_${name}`,
@@ -49,5 +50,6 @@ function addGauges(metrics: Registry, status: () => SchedulerStatus): void {
     });
   gauge('leading', '1 while this scheduler leads', () => Number(status().isLeading));
   gauge('pending', 'Jobs that wait, as the leader knows', () => status().pending);
+  gauge('orphans', 'Tasks that no job holds and that were left alive', () => status().orphans);
   gauge('live', 'Jobs that hold a task, as the leader knows', () => status().live);
 }

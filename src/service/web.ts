@@ -18,7 +18,14 @@ const SIGN_IN_MS = 3_600_000;
 /** What the web server must be told about the rest of the service. */
 export type WebParts = Pick<
   ApiDeps,
-  'containerizer' | 'images' | 'inventory' | 'metrics' | 'notices' | 'notReady' | 'obstacles'
+  | 'containerizer'
+  | 'images'
+  | 'inventory'
+  | 'metrics'
+  | 'notices'
+  | 'notReady'
+  | 'obstacles'
+  | 'shares'
 > & {
   readonly events: Events;
   /** Called with a bug of ours: the process must stop. */
@@ -34,13 +41,17 @@ export interface WebServer {
 /** Listens, and tells the administrator's file where. */
 export async function serveWeb(foundation: Foundation, parts: WebParts): Promise<WebServer> {
   const { config, store, log, stack, home, tokenSecret: secret } = foundation;
-  const auth = await loaded(foundation, 'auth', config.plugins.auth);
+  const [auth, policy] = await Promise.all([
+    loaded(foundation, 'auth', config.plugins.auth),
+    loaded(foundation, 'scheduler', config.plugins.scheduler),
+  ]);
   const { failed, ...told } = parts;
   const api = createApi({
     ...told,
     config,
     store,
     auth,
+    policy,
     clock: systemClock,
     randomBytes,
     secret,

@@ -16,6 +16,7 @@ import { SILENT } from '../../src/contracts/log.js';
 import type { Host } from '../../src/contracts/plugin.js';
 import type { Raw } from '../../src/contracts/reader.js';
 import type { Store } from '../../src/contracts/store.js';
+import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
@@ -143,6 +144,8 @@ function dullDeps(
     executorFeatures: ['kill'],
     inventory: () => null,
     obstacles: () => undefined,
+    policy: fairshare(),
+    shares: async () => undefined,
     notReady: () => [],
     metrics: new Registry(),
     pages: null,

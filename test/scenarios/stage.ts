@@ -7,6 +7,7 @@ import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
 import { ADVANCE_MS, fifo } from '../../src/core/policy.js';
 import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
+import type { OrphanPolicy } from '../../src/daemon/orphans.js';
 import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
 import { FakeTime } from '../support/fake-time.js';
 import { MemoryRecord, MemoryStore, type StoreMethod, storeAway } from '../support/memory-store.js';
@@ -64,6 +65,7 @@ class Incarnation {
         usage: { kind: 'window', days: 1 },
         advanceMs: ADVANCE_MS,
         skipsFailedNodes: stage.skipsFailedNodes,
+        orphanPolicy: stage.orphanPolicy,
         modeOf: () => 'process',
       },
       () => [new FakeCluster(master, time, this)],
@@ -110,6 +112,9 @@ class Incarnation {
   }
 }
 
+const STOP_MOMENT_MS = 100;
+const STOP_MOMENTS_MAX = 100;
+
 export class Stage {
   readonly time = new FakeTime();
   readonly record = new MemoryRecord();
@@ -121,6 +126,8 @@ export class Stage {
   readonly lines: string[] = [];
   /** Of processes that start from now on. */
   skipsFailedNodes = false;
+  /** Read when a daemon starts. */
+  orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();
@@ -190,9 +197,15 @@ export class Stage {
     return this.#former?.isDead === false ? this.#former.daemon : undefined;
   }
 
+  /** As SIGTERM does. Takes as long as store and cluster do; a process that dies meanwhile never finishes it. */
   async stop(): Promise<void> {
-    await this.daemon?.stop();
-    await this.former?.stop();
+    let isStopped = false;
+    const stopped = Promise.all([this.daemon?.stop(), this.former?.stop()]).then(() => {
+      isStopped = true;
+    });
+    for (let n = 0; n < STOP_MOMENTS_MAX && !isStopped; n++) await this.time.pass(STOP_MOMENT_MS);
+    const hasDied = this.daemon === undefined;
+    if (!hasDied) await stopped;
   }
 
   readonly log: Log = {

@@ -111,7 +111,7 @@ export class SimAgent {
     };
     this.tasks.set(taskId, task);
     this.#checkLoad();
-    if (fate.kind === 'launch-fails') {
+    if (fate.kind === 'launch-fails' || fate.kind === 'registry-refuses') {
       task.timer = this.#ports.time.after(50, () => this.#end(task));
       return;
     }
@@ -140,6 +140,7 @@ export class SimAgent {
       });
     } else truth.isAlive = false;
     if (fate.kind === 'drained') truth.excuse = 'drained';
+    if (fate.kind === 'registry-refuses') truth.excuse = 'the registry refused';
     const { state, reason, message } = endOf(fate);
     this.#tell(task, state, message, reason);
   }
@@ -278,6 +279,12 @@ function endOf(fate: Fate): End {
         state: 'TASK_FAILED',
         reason: 'REASON_CONTAINER_LAUNCH_FAILED',
         message: 'Failed to launch container: no such image',
+      };
+    case 'registry-refuses':
+      return {
+        state: 'TASK_FAILED',
+        reason: 'REASON_CONTAINER_LAUNCH_FAILED',
+        message: "Failed to launch container: Failed to run 'docker pull x': toomanyrequests",
       };
     case 'executor-dies':
       return {

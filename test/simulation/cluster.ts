@@ -235,6 +235,7 @@ function drawFate(chance: Chance): Fate {
   if (luck < 0.87) return { kind: 'untold', code: chance.between(0, 255), hasFile: true };
   if (luck < 0.88) return { kind: 'untold', code: 1, hasFile: false };
   if (luck < 0.91) return { kind: 'out-of-memory' };
-  if (luck < 0.93) return { kind: 'launch-fails' };
+  if (luck < 0.92) return { kind: 'launch-fails' };
+  if (luck < 0.93) return { kind: 'registry-refuses' };
   return luck < 0.97 ? { kind: 'executor-dies' } : { kind: 'drained' };
 }

@@ -15,6 +15,8 @@ export type Fate =
   | { readonly kind: 'out-of-memory' }
   /** The container cannot be started. */
   | { readonly kind: 'launch-fails' }
+  /** The registry refuses the image for now; nothing runs. */
+  | { readonly kind: 'registry-refuses' }
   /** The executor dies; processes linger for a while. */
   | { readonly kind: 'executor-dies' }
   /** The cluster kills it without our asking. */
@@ -217,7 +219,7 @@ function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
       return truth?.fate.kind === 'untold' && !truth.fate.hasFile ? undefined : 'the code is known';
     case 'gaveUp':
       if (truth?.fate.kind === 'launch-fails') return undefined;
-      return job.faults.length > job.spec.systemRetriesMax ? undefined : 'too early';
+      return faultsOfAgents(job) > job.spec.systemRetriesMax ? undefined : 'too early';
   }
 }
 
@@ -250,6 +252,10 @@ function memoryOf({ spec, retried }: Job): number {
     return Math.min(Math.ceil(memMb * growth.factor), growth.memMbMax ?? Number.POSITIVE_INFINITY);
   }, spec.needs.memMb);
 }
+
+/** What a registry refuses takes nothing away from what is granted after other faults. */
+const faultsOfAgents = ({ faults }: OverJob): number =>
+  faults.filter(({ because }) => because.code !== 'registry-trouble').length;
 
 function codeOf(fate: Fate): number | undefined {
   if (fate.kind === 'exits') return fate.code;

@@ -1,0 +1,64 @@
+/** Gathers how everybody stands, for those who ask why one goes before another. */
+import { SHARE_ACCOUNTS_MAX } from '../contracts/limits.js';
+import type { AccountFacts, ShareFacts, StandingFacts } from '../contracts/shares.js';
+import type { Standing } from '../core/policy.js';
+import { PRIO_USUAL } from '../core/policy.js';
+import type { AccountQueue, PendingQueue } from '../core/queue.js';
+import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
+import { NO_USE, type UsageRule } from '../core/usage.js';
+import type { UsageBook } from '../core/usage-book.js';
+
+export interface SharesOf {
+  readonly queue: PendingQueue;
+  readonly standings: UsageBook;
+  readonly policy: string;
+  readonly usage: UsageRule;
+}
+
+export function shareFacts({ queue, standings, policy, usage }: SharesOf): ShareFacts {
+  const accounts: AccountFacts[] = [];
+  const seen = new Set<string>();
+  const add = (user: UserId, project: ProjectId, waiting?: AccountQueue): void => {
+    const key = JSON.stringify([user, project]);
+    if (seen.has(key) || accounts.length >= SHARE_ACCOUNTS_MAX) return;
+    seen.add(key);
+    accounts.push({
+      user,
+      project,
+      waiting: waiting?.size ?? 0,
+      line: waiting === undefined ? null : lineOf(waiting, queue),
+      standing: factsOf(standings.account(user, project)),
+    });
+  };
+  for (const account of queue.accounts()) add(account.user, account.project, account);
+  for (const { user, project } of standings.accounts()) add(user, project);
+  const users = [...new Set(accounts.map(({ user }) => user))].sort();
+  const projects = [...new Set(accounts.map(({ project }) => project))].sort();
+  const { capacity } = standings;
+  return {
+    at: standings.at,
+    policy,
+    usage,
+    advanceMs: standings.advanceMs,
+    capacity:
+      capacity === null
+        ? null
+        : { cpuMilli: capacity.cpuMilli, memMb: capacity.memMb, gpus: capacity.gpus },
+    accounts,
+    users: users.map((id) => [id, factsOf(standings.user(id))]),
+    projects: projects.map((id) => [id, factsOf(standings.project(id))]),
+  };
+}
+
+function lineOf(account: AccountQueue, queue: PendingQueue): AccountFacts['line'] {
+  const headId = account.headAtLeast(0 as JobId);
+  if (headId === undefined) return null;
+  const headAt = queue.submittedAt(headId) ?? (0 as Instant);
+  return { headId, headAt, newestAt: account.newestAt };
+}
+
+const factsOf = (standing: Standing | undefined): StandingFacts => ({
+  used: standing?.used ?? NO_USE,
+  held: standing?.held ?? { jobs: 0, cpuMilli: 0, memMb: 0, gpus: 0 },
+  prio: standing?.prio ?? PRIO_USUAL,
+});
