@@ -6,6 +6,7 @@ import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
 import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { failedHosts } from './core/job.js';
+import { needsOf } from './core/retry.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -103,9 +104,9 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       images: () => imagesOf(config, null),
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
-      obstacles: ({ spec, faults }) => {
-        const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
-        return leader.obstacles({ ...spec, avoid });
+      obstacles: (job) => {
+        const avoid = config.jobs.skipsFailedNodes ? failedHosts(job.faults) : [];
+        return leader.obstacles({ ...job.spec, needs: needsOf(job), avoid });
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),
