@@ -36,6 +36,7 @@ export function bareLoop(scope: Scope, options: BareLoopOptions): Promise<number
           if (update.state === 'finished') run.ended();
         },
         agentFailed() {},
+        mayLeave: () => ({ kind: 'yes' }),
         refused: (because) => reject(new Error(because)),
       })
       .catch(reject);

@@ -38,6 +38,7 @@ function aJob(n: number): NewJob {
       image: 'registry.example.org/bio/bowtie2:2.5',
       volumes: [{ name: 'home', path: '/home/user', mount: '/root', acl: 'rw' }],
       hasNetwork: false,
+      network: null,
       isRoot: false,
       needs: { cpuMilli: 2_000, memMb: 4_000, gpus: 0, ports: 0, custom: {} },
       constraints: [],

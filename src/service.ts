@@ -5,8 +5,8 @@ import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
 import { readShares, SHARES_SETTING } from './contracts/shares.js';
-import { failedHosts } from './core/job.js';
 import { needsOf } from './core/retry.js';
+import { avoidedBy } from './core/suspicion.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -105,7 +105,8 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
       obstacles: (job) => {
-        const avoid = config.jobs.skipsFailedNodes ? failedHosts(job.faults) : [];
+        const { skipsFailedNodes } = config.jobs;
+        const avoid = avoidedBy(job.faults, { skipsFailedNodes, at: systemClock.now() });
         return leader.obstacles({ ...job.spec, needs: needsOf(job), avoid });
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),

@@ -49,6 +49,8 @@ function sentenceOf({ code, facts }: Reason): string {
       return `Ended by signal 9, which nobody sent from here: mostly that is the system, short of memory${words}`;
     case 'max-duration':
       return `Max duration reached${words}`;
+    case 'suspect-agent':
+      return `Jobs of several users failed on agent ${facts.host} within seconds (this one: ${facts.how})`;
     case 'job-directory':
       return `The job directory could not be made${detail}`;
     case 'impossible':

@@ -90,6 +90,7 @@ function requirementsToWire({ spec, retried: { memMbGranted } }: Job): Wire {
     tmpstorage: null,
     ports: spec.ports,
     uris: [],
+    network: spec.network,
     executor: spec.executor,
     failure_policy: spec.systemRetriesMax,
     ...(spec.retries.length === 0 ? {} : { retry: retriesToWire(spec.retries) }),

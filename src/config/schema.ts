@@ -16,6 +16,7 @@ import {
   type Key,
   number,
   optional,
+  optionalChoice,
   optionalDuration,
   port,
   size,
@@ -124,6 +125,10 @@ const JOBS = {
     false,
     'Launches after a failure of the system pass over the hosts on which the job failed.',
   ),
+  'failure_policy.set_nodes_aside': flag(
+    true,
+    'Nodes on which jobs of several users fail within seconds get no new jobs for a while; those jobs run elsewhere.',
+  ),
   maxlifespan: optionalDuration(
     'How long a job that does not say may run, in each of its launches; then it is ended.',
   ),
@@ -196,6 +201,35 @@ const MESOS = {
     FAILOVER_TIMEOUT_MS,
     'How long the master keeps our tasks while we are away.',
   ),
+  'mesos.unified': flag(
+    false,
+    "Agents run images with Mesos' own (unified) containerizer, instead of Docker.",
+  ),
+  'mesos.native_gpu': flag(
+    false,
+    'Jobs may ask for the GPUs of a real cluster. Needs `mesos.unified`: without it, it is off.',
+  ),
+  'mesos.user': text(
+    'root',
+    'Account of the framework; the master keeps the first value for ever.',
+  ),
+  'mesos.task_user': text(
+    '$USERID',
+    'Account that agents run tasks as under `mesos.unified`; `$USERID` stands for the login. Agents must know it, with the same ids.',
+  ),
+  'mesos.checkpoint': flag(
+    true,
+    'Tasks survive a restart of their agent. The master keeps the first value for ever.',
+  ),
+  'mesos.image_credentials': optional(
+    'none',
+    'A `config.json` of Docker with credentials of registries, sent to agents with each task. Needs `mesos.unified`.',
+    'path',
+  ),
+  'mesos.home_credentials': flag(
+    false,
+    'Agents fetch `docker.tar.gz` from the home of users who mount it. See the guide first: they read it as their own user.',
+  ),
   'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
   'mesos.hostname': optional('none', 'Host name of the framework in the pages of the master.'),
   'mesos.webui_url': optional(
@@ -217,6 +251,38 @@ const MESOS = {
   'mesos.tls.key': optional('none', 'Its private key.', 'path'),
 };
 
+const CONTAINERS = {
+  use_private_registry: optional(
+    'none',
+    'Put before every image that does not begin with it, as in `registry.example.org/team`.',
+  ),
+  'network.disabled': flag(false, 'Containers of jobs have no network.'),
+  'network.use_cni': flag(
+    false,
+    'Containers join networks by name, with an address of their own and without port mapping: CNI networks with `mesos.unified`, else networks of the Docker of each agent.',
+  ),
+  'network.cni_plugin': optionalChoice(
+    ['weave', 'calico'],
+    'Names the public network where `network.cni_public_network_name` does not.',
+  ),
+  'network.cni_public_network_name': optional(
+    '`network.cni_plugin`',
+    'Network of the jobs that ask for `public`, or for none by name.',
+  ),
+  'network.cni_user_network_name': optional(
+    'none: refused',
+    'Network of the jobs that ask for `user`; `$USERID` stands for the login, as in `godocker-user-$USERID`.',
+  ),
+  'network.cni_project_network_name': optional(
+    'none: refused',
+    'Network of the jobs that ask for `project`; `$PROJECT` stands for the project.',
+  ),
+  'network.cni_none_network_name': optional(
+    'none: refused',
+    'CNI network that is none (loopback only), for containers without network under `mesos.unified`.',
+  ),
+};
+
 export const SECTIONS = {
   Service: SERVICE,
   Web: WEB,
@@ -224,6 +290,7 @@ export const SECTIONS = {
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
   'Local node': LOCAL,
+  Containers: CONTAINERS,
   Mesos: MESOS,
 };
 
@@ -234,6 +301,7 @@ export const SCHEMA = {
   ...FAIRSHARE,
   ...JOBS,
   ...LOCAL,
+  ...CONTAINERS,
   ...MESOS,
 };
 
@@ -246,18 +314,16 @@ export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
   allow_user_image: 'allow_user_images',
+  network_disabled: 'network.disabled',
 };
 
 /** Keys of the original GoDocker that are accepted and do nothing yet. */
 export const NOT_IN_USE: readonly string[] = [
   'storage',
-  'network',
-  'network_disabled',
   'share_project_tasks',
   'live_events',
   'live_events_url',
   'shared_secret_passphrase',
-  'use_private_registry',
   'plugin_zfs',
   'port_allocate',
   'port_start',
@@ -279,8 +345,6 @@ export const NOT_IN_USE: readonly string[] = [
   'prometheus_exporter',
   'master_timeout',
   'mesos.reconcile',
-  'mesos.unified',
-  'mesos.native_gpu',
   'kube_server',
   'kube_token',
   'kube_namespace',

@@ -39,7 +39,11 @@ export interface TaskOrder {
   readonly isCpuCapped: boolean;
   readonly volumes: readonly Volume[];
   readonly hasNetwork: boolean;
+  /** The network to join, by name; its ports are not mapped. Null: the usual one. */
+  readonly networkName: string | null;
   readonly identity: Identity;
+  /** Of the job's owner, for clusters that know accounts by name only. */
+  readonly login: string;
   readonly isRoot: boolean;
   /** Program and arguments, run without a shell. */
   readonly argv: readonly string[];
@@ -47,6 +51,8 @@ export interface TaskOrder {
   readonly environment: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
+  /** An archive with the user's `.docker/config.json`, on the agents: for the pull of the image. Null: none. */
+  readonly credentialsFile: string | null;
   /** The cluster itself ends a task that has run this long, should nobody else; null: no limit. */
   readonly lifespanMs: number | null;
 }
@@ -82,6 +88,16 @@ export interface TaskUpdate {
   readonly receipt: unknown;
 }
 
+/** The cluster wants an agent back for a while, and asks whether we are gone by then. */
+export interface LeaveRequest {
+  /** Null: all agents. */
+  readonly agentId: AgentId | null;
+  readonly from: Instant;
+}
+
+/** `jobs`: how many may still run then; they are left alone. */
+export type LeaveAnswer = { readonly kind: 'yes' } | { readonly kind: 'no'; readonly jobs: number };
+
 export interface ClusterListener {
   /** All offers of before are void. `isNew`: the cluster did not know us, so no task of ours lives. */
   connected(facts: { readonly frameworkId: string; readonly isNew: boolean }): void;
@@ -91,6 +107,8 @@ export interface ClusterListener {
   updated(update: TaskUpdate): void;
   /** An agent or one of its Mesos executors is gone; updates for its tasks follow on their own. */
   agentFailed(agentId: AgentId): void;
+  /** Whether everything of ours there ends by then. Nothing is ended for it; asked again now and then. */
+  mayLeave(request: LeaveRequest): LeaveAnswer;
   /** The cluster will not have us: wrong credentials, removed framework. Needs an administrator. */
   refused(because: string): void;
 }

@@ -75,6 +75,10 @@ export const INVENTORY_EACH_MS = 30_000;
 /** A larger page, or more kinds of agents, is no inventory: jobs are then accepted without a look at it. */
 export const INVENTORY_BYTES_MAX = 64 * 1024 * 1024;
 export const INVENTORY_SHAPES_MAX = 200;
+/** Agents that are listed by name; more would make a document of megabytes. */
+export const AGENTS_LISTED_MAX = 5_000;
+/** Of the reason that an administrator gives for a drain. */
+export const DRAIN_REASON_CHARS_MAX = 200;
 /** Processes that share an embedded store look this often whether another has written. */
 export const STORE_WATCH_EACH_MS = 20;
 /** The core holds it, because the life of a job depends on it. */

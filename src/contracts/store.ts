@@ -48,6 +48,8 @@ export interface PendingRow {
   readonly isKillWanted: boolean;
   /** Hosts of launches that the system's faults ended. */
   readonly failedOn: readonly string[];
+  /** As in the job's `spec`. */
+  readonly lifespanMs: number | null;
 }
 
 /** A conditional write of the leader: stored only if the job still has this state and launch number. */
@@ -147,6 +149,10 @@ export interface JobStore {
 
   setting(name: string): Promise<string | undefined>;
   putSetting(name: string, value: string): Promise<void>;
+  /** All whose names begin so, by name. */
+  settings(prefix: string): Promise<ReadonlyMap<string, string>>;
+  /** Harmless when there is none of that name. */
+  dropSetting(name: string): Promise<void>;
 
   close(): Promise<void>;
 }

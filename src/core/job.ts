@@ -18,6 +18,10 @@ export interface Constraint {
   readonly value: string;
 }
 
+/** A network that a job may ask for: one for all, one of its owner, one of its project. */
+export type NetworkKind = (typeof NETWORK_KINDS)[number];
+export const NETWORK_KINDS = ['public', 'user', 'project'] as const;
+
 /** Who the job runs as. Comes from the directory of users, never from the request. */
 export interface Identity {
   readonly uid: number;
@@ -35,6 +39,8 @@ export interface JobSpec {
   readonly image: string;
   readonly volumes: readonly Volume[];
   readonly hasNetwork: boolean;
+  /** Joined by name, with an address of its own; null: the usual one of the agents, or none. */
+  readonly network: NetworkKind | null;
   readonly isRoot: boolean;
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
@@ -130,6 +136,10 @@ export interface Retried {
 export const isRegistryFault = ({ because }: SystemFault): boolean =>
   because.code === 'registry-trouble';
 
+/** Whether a launch was taken back for its agent's sake: it is not charged, nor counted against the job. */
+export const isTakenBack = ({ because }: Pick<SystemFault, 'because'>): boolean =>
+  because.code === 'suspect-agent';
+
 /** Hosts on which the job has failed. */
 export const failedHosts = (faults: readonly SystemFault[]): readonly string[] =>
   faults.filter((fault) => !isRegistryFault(fault)).map(({ host }) => host);
@@ -157,6 +167,8 @@ export type ReasonCode =
   /** SIGKILL that neither a user nor a limit the cluster knows of explains. */
   | 'killed-by-signal'
   | 'max-duration'
+  /** Jobs of several users ended so on that agent within seconds. */
+  | 'suspect-agent'
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'

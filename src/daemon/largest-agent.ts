@@ -1,19 +1,19 @@
 /** Asks how large agents are when a rule wants a job's memory to grow: rarely, so what was told is kept for a while. */
+import type { ToldAgents } from '../contracts/agents.js';
 import type { Clock } from '../contracts/clock.js';
 import { INVENTORY_EACH_MS } from '../contracts/limits.js';
 import type { Job } from '../core/job.js';
 import { largestMemMb } from '../core/largest-agent.js';
-import type { AgentShape } from '../core/obstacle.js';
 
 export interface LargestAgentPorts {
   readonly clock: Clock;
   /** The cluster's kinds of agents; absent or null: nobody knows. Never rejects. */
-  readonly inventory?: () => Promise<readonly AgentShape[] | null>;
+  readonly inventory?: () => Promise<ToldAgents | null>;
 }
 
 export class LargestAgent {
   readonly #ports: LargestAgentPorts;
-  #told: Promise<readonly AgentShape[] | null> | undefined;
+  #told: Promise<ToldAgents | null> | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
 
   constructor(ports: LargestAgentPorts) {
@@ -25,10 +25,10 @@ export class LargestAgent {
     if (!spec.retries.some(({ growth }) => growth !== null)) return null;
     const { needs, constraints, executor } = spec;
     const demand = { needs, constraints, executor, tenant: { user: owner, project } };
-    return largestMemMb(demand, (await this.#inventory()) ?? []);
+    return largestMemMb(demand, (await this.#inventory())?.shapes ?? []);
   }
 
-  #inventory(): Promise<readonly AgentShape[] | null> {
+  #inventory(): Promise<ToldAgents | null> {
     const nowMs = this.#ports.clock.monotonicMs();
     if (this.#told === undefined || nowMs - this.#askedMs >= INVENTORY_EACH_MS) {
       this.#askedMs = nowMs;

@@ -1,12 +1,12 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
+import type { ToldAgents } from '../contracts/agents.js';
 import type { Clock, Timers } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
-import type { LaunchingJob } from '../core/job.js';
-import type { AgentShape } from '../core/obstacle.js';
+import type { Job, LaunchingJob } from '../core/job.js';
 import type { Policy } from '../core/policy.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
@@ -25,10 +25,12 @@ export interface SchedulerPorts {
   readonly policy: Policy;
   /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
   readonly changes?: ChangeFeed;
-  /** The cluster's kinds of agents, also for web processes elsewhere; null when it does not tell. Never rejects. */
-  readonly inventory?: () => Promise<readonly AgentShape[] | null>;
+  /** The cluster's agents, for web processes; null when it does not tell. Never rejects. */
+  readonly inventory?: () => Promise<ToldAgents | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
+  /** Looks for the file with a job's own credentials for registries, never rejects; absent: none is used. */
+  readonly credentials?: (job: Job) => Promise<string | null>;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
   readonly failed: (error: unknown) => void;
 }
@@ -58,6 +60,8 @@ export interface SchedulerOptions {
   readonly advanceMs: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+  /** Agents on which jobs of several users fail within seconds are set aside; absent: no. */
+  readonly setsAgentsAside?: boolean;
   /** What becomes of tasks that no job holds; absent: so many are killed as `ORPHAN_KILLS_MAX` says. */
   readonly orphanPolicy?: OrphanPolicy;
   /** Whether an executor runs containers or plain processes. */

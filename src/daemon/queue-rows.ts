@@ -1,12 +1,18 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
-import { failedHosts, type PendingJob } from '../core/job.js';
+import type { PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
 import { needsOf } from '../core/retry.js';
+import { avoidedBy } from '../core/suspicion.js';
+import type { Instant } from '../core/units.js';
 
 interface Rule {
   /** Launches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+}
+
+interface RuleNow extends Rule {
+  readonly at: Instant;
 }
 
 /** Of a row that the store listed. */
@@ -14,7 +20,7 @@ export const rowOfPending = (row: PendingRow, { skipsFailedNodes = false }: Rule
   skipsFailedNodes ? { ...row, avoid: row.failedOn } : row;
 
 /** Of a job that waits again. */
-export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): QueueRow => ({
+export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: RuleNow): QueueRow => ({
   id: job.id,
   owner: job.owner,
   project: job.project,
@@ -23,5 +29,6 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,
-  ...(skipsFailedNodes ? { avoid: failedHosts(job.faults) } : {}),
+  lifespanMs: job.spec.lifespanMs,
+  avoid: avoidedBy(job.faults, { skipsFailedNodes, at }),
 });

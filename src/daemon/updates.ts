@@ -16,7 +16,14 @@ import {
 import { unreachable } from '../core/assert.js';
 import { isLive, type Job, type KillingJob, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
-import { type AgentId, instant, type JobId, parseTaskId, type TaskId } from '../core/units.js';
+import {
+  type AgentId,
+  type Instant,
+  instant,
+  type JobId,
+  parseTaskId,
+  type TaskId,
+} from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
@@ -30,6 +37,10 @@ export interface UpdatesOwner {
   /** A job turned out to hold a task. */
   found(job: LiveJob): void;
   linkOf(executor: string): ClusterLink | undefined;
+  /** What the cluster says of a task that a job holds. */
+  told(update: TaskUpdate): void;
+  /** The event as it counts, for a task whose update is of that instant of its agent's clock. */
+  judged(job: LiveJob, event: JobEvent, at: Instant): JobEvent;
 }
 
 /** What a task id of our form stands for. */
@@ -70,8 +81,8 @@ export class Updates {
     this.#ports = ports;
     this.#book = book;
     this.#owner = owner;
-    this.#largestAgent = new LargestAgent(ports);
     this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
+    this.#largestAgent = new LargestAgent(ports);
   }
 
   close(): void {
@@ -114,6 +125,7 @@ export class Updates {
     update: TaskUpdate,
     { job, launch }: { job: LiveJob; launch: number },
   ): Promise<void> {
+    this.#owner.told(update);
     const said = verdict(job, update, {
       // Only spans between answers count, and the wall clock may jump.
       at: instant(this.#ports.clock.monotonicMs()),
@@ -122,13 +134,13 @@ export class Updates {
     });
     // Only answers in a row count.
     if (said.kind !== 'ask-again') this.#unknowns.delete(update.taskId);
-    await this.#follow(link, { job, launch, said });
+    await this.#follow(link, { job, launch, said, at: update.at });
     this.#acknowledge(link, update);
   }
 
   async #follow(
     link: ClusterLink,
-    { job, launch, said }: { job: LiveJob; launch: number; said: Verdict },
+    { job, launch, said, at }: { job: LiveJob; launch: number; said: Verdict; at: Instant },
   ): Promise<void> {
     switch (said.kind) {
       case 'nothing':
@@ -144,11 +156,13 @@ export class Updates {
         });
         return;
       }
-      case 'read-exit-file':
-        await this.#apply(job, endByFile(said, await this.#exitFile(job, launch)));
+      case 'read-exit-file': {
+        const end = endByFile(said, await this.#exitFile(job, launch));
+        await this.#apply(job, this.#owner.judged(job, end, at));
         return;
+      }
       case 'event':
-        await this.#apply(job, said.event);
+        await this.#apply(job, this.#owner.judged(job, said.event, at));
         return;
       default:
         unreachable(said);

@@ -12,6 +12,7 @@ import { Books, type Ports } from './books.js';
 import type { Containerizer } from './containerizer.js';
 import { DockerContainerizer, dockerImages, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
+import { imageOf } from './image.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { logged } from './launch-log.js';
 import { Master } from './master.js';
@@ -158,7 +159,11 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     log,
     master: () => master,
     hasFaultControl: options.hasFaultControl ?? false,
-    pages: pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
+    pages: new Map<string, () => unknown>([
+      ...pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
+      ['/maintenance/schedule', () => master?.maintenance.schedule() ?? {}],
+      ['/maintenance/status', () => master?.maintenance.status() ?? {}],
+    ]),
   });
   const { port } = await server.listen();
   Object.assign(place, { port });
@@ -261,7 +266,7 @@ function dockerSocketOf({ dockerSocket }: LocalNodeOptions): string {
 function formerContainerizer({ tasks }: Kept): 'docker' | 'process' | null {
   const live = [...tasks.values()].find(({ end }) => end === null);
   if (live === undefined) return null;
-  return live.info.container?.docker === undefined ? 'process' : 'docker';
+  return imageOf(live.info.container) === undefined ? 'process' : 'docker';
 }
 
 /**
@@ -352,6 +357,7 @@ function makeAgents(
       registeredAt: clock.now(),
       total,
       condition: 'here',
+      unavailability: null,
       free: total,
       offers: new Set(),
       tasks: new Set(),

@@ -129,6 +129,7 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
         pauseMs: 0,
         isKillWanted: true,
         failedOn: [],
+        lifespanMs: null,
       },
     ]);
   });

@@ -41,6 +41,9 @@ class Ear implements ClusterListener {
     this.heard(update);
   }
   agentFailed(): void {}
+  mayLeave(): { kind: 'yes' } {
+    return { kind: 'yes' };
+  }
   refused(because: string): void {
     this.refusal = because;
   }
@@ -130,6 +133,7 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     isCpuCapped: false,
     volumes: [],
     hasNetwork: true,
+    networkName: null,
     identity: {
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
@@ -143,6 +147,8 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     labels: {},
     killGraceMs: 1_000,
     lifespanMs: null,
+    credentialsFile: null,
+    login: 'u',
   };
 }
 

@@ -223,6 +223,10 @@ function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
   }
 }
 
+/** What a registry refuses takes nothing away from what is granted after other faults. */
+const faultsOfAgents = ({ faults }: OverJob): number =>
+  faults.filter(({ because }) => because.code !== 'registry-trouble').length;
+
 const grantedBy = (job: Job, index: number): number =>
   job.retried.failures.filter(({ rule }) => rule === index).length;
 
@@ -252,10 +256,6 @@ function memoryOf({ spec, retried }: Job): number {
     return Math.min(Math.ceil(memMb * growth.factor), growth.memMbMax ?? Number.POSITIVE_INFINITY);
   }, spec.needs.memMb);
 }
-
-/** What a registry refuses takes nothing away from what is granted after other faults. */
-const faultsOfAgents = ({ faults }: OverJob): number =>
-  faults.filter(({ because }) => because.code !== 'registry-trouble').length;
 
 function codeOf(fate: Fate): number | undefined {
   if (fate.kind === 'exits') return fate.code;

@@ -69,7 +69,7 @@ export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
 
 const WRITES = new Set<StoreMethod>([
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
-  ...(['putSetting', 'putUser', 'deleteUser'] as const),
+  ...(['putSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
   ...(['putProject', 'deleteProject'] as const),
 ]);
 
@@ -267,6 +267,17 @@ export class MemoryStore implements Store {
     return this.#do('putSetting', ({ settings }) => void settings.set(name, value));
   }
 
+  settings(prefix: string): Promise<ReadonlyMap<string, string>> {
+    return this.#do('settings', ({ settings }) => {
+      const found = [...settings].filter(([name]) => name.startsWith(prefix));
+      return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+    });
+  }
+
+  dropSetting(name: string): Promise<void> {
+    return this.#do('dropSetting', ({ settings }) => void settings.delete(name));
+  }
+
   user(id: UserId): Promise<UserRecord | undefined> {
     return this.#do('user', ({ users }) => structuredClone(users.get(id)));
   }
@@ -400,6 +411,7 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   pauseMs: job.pauseMs,
   isKillWanted: job.killWanted !== null,
   failedOn: failedHosts(job.faults),
+  lifespanMs: job.spec.lifespanMs,
 });
 
 function usedBy(jobs: readonly Job[], { since, owner, project }: UseQuery): readonly DayUse[] {

@@ -1,13 +1,6 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
 import { LOST_GRACE_MS } from '../../contracts/limits.js';
-import type {
-  JobStep,
-  NewJob,
-  PendingRow,
-  Priorities,
-  ProjectRecord,
-  UserRecord,
-} from '../../contracts/store.js';
+import type { JobStep, NewJob, PendingRow } from '../../contracts/store.js';
 
 import { unreachable } from '../../core/assert.js';
 import { endedLaunch } from '../../core/ended-launch.js';
@@ -29,15 +22,7 @@ import {
 import type { Needs } from '../../core/resources.js';
 
 import { grantedNeeds, NEVER_RETRIED } from '../../core/retry.js';
-import {
-  type Instant,
-  instant,
-  jobId,
-  type ProjectId,
-  projectId,
-  type UserId,
-  userId,
-} from '../../core/units.js';
+import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
 import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
@@ -96,6 +81,8 @@ interface AskedDocument {
 interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
+  /** Absent: none. */
+  readonly lifespanMs?: number;
 }
 
 const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
@@ -116,6 +103,7 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     shape: JSON.stringify({
       needs: spec.needs,
       constraints: spec.constraints,
+      ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
     } satisfies ShapeDocument),
     life: FIRST_LIFE,
     asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
@@ -277,6 +265,7 @@ const completed = (spec: JobSpec): JobSpec => ({
   ...spec,
   lifespanMs: spec.lifespanMs ?? null,
   retries: spec.retries ?? [],
+  network: spec.network ?? null,
 });
 
 /** Former versions wrote only when a pause ends; none was longer than this. */
@@ -298,13 +287,13 @@ const held = (life: LifeDocument) => ({
 const instantOrNull = (value: unknown): Instant | null =>
   value === null ? null : instant(Number(value));
 
-function present<T>(value: T | null | undefined): T {
+export function present<T>(value: T | null | undefined): T {
   if (value === undefined || value === null) throw new Error('a field is missing');
   return value;
 }
 
 /** Shapes met so far in one question, by their text. */
-export type Shapes = Map<string, ShapeDocument>;
+export type Shapes = Map<string, PendingShape>;
 
 /**
  * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
@@ -329,7 +318,7 @@ export function pendingRowsOf(
   ] of rows) {
     try {
       const life = lifeText === null ? null : lifeIn(String(lifeText));
-      const { needs, constraints } = shapeOf(String(text), shapes);
+      const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
       answers.push({
         id: jobId(Number(id)),
         owner: userId(String(owner)),
@@ -337,6 +326,7 @@ export function pendingRowsOf(
         submittedAt: instant(Number(submittedAt)),
         needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
         constraints,
+        lifespanMs,
         executor: executor === null ? null : String(executor),
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
@@ -350,48 +340,17 @@ export function pendingRowsOf(
   return answers;
 }
 
+type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs'>;
+
 const NOWHERE: readonly string[] = [];
 
 const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
 
-function shapeOf(text: string, shapes: Shapes): ShapeDocument {
+function shapeOf(text: string, shapes: Shapes): PendingShape {
   const known = shapes.get(text);
   if (known !== undefined) return known;
-  const { needs, constraints } = JSON.parse(text) as ShapeDocument;
-  const shape = { needs: present(needs), constraints: present(constraints) };
+  const { needs, constraints, lifespanMs = null } = JSON.parse(text) as ShapeDocument;
+  const shape = { needs: present(needs), constraints: present(constraints), lifespanMs };
   shapes.set(text, shape);
   return shape;
-}
-
-export function prioritiesOf(rows: readonly Row[]): Priorities {
-  const users = new Map<UserId, number>();
-  const projects = new Map<ProjectId, number>();
-  for (const [kind, id, prio] of rows)
-    if (kind === 'user') users.set(userId(String(id)), Number(prio));
-    else projects.set(projectId(String(id)), Number(prio));
-  return { users, projects };
-}
-
-/** @throws UnreadableRecord */
-export function projectOf(id: string, document: string): ProjectRecord {
-  try {
-    const project = JSON.parse(document) as ProjectRecord;
-    present(project.members);
-    present(project.quotas);
-    return project;
-  } catch (cause) {
-    throw new UnreadableRecord(id, { cause });
-  }
-}
-
-/** @throws UnreadableRecord */
-export function userOf(id: string, document: string): UserRecord {
-  try {
-    const user = JSON.parse(document) as UserRecord;
-    present(user.identity);
-    present(user.keys);
-    return user;
-  } catch (cause) {
-    throw new UnreadableRecord(id, { cause });
-  }
 }
