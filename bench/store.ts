@@ -7,7 +7,7 @@ import { SILENT } from '../src/contracts/log.js';
 import type { NewJob, Store } from '../src/contracts/store.js';
 import type { LaunchingJob, PendingJob } from '../src/core/job.js';
 import { agentId, instant, projectId, taskIdOf, userId } from '../src/core/units.js';
-import { PENDING_COLUMNS, submissionColumns } from '../src/store/embedded/rows.js';
+import { submissionColumns } from '../src/store/embedded/rows.js';
 import { MIGRATIONS } from '../src/store/embedded/schema.js';
 import { openEmbeddedStore } from '../src/store/embedded/store.js';
 
@@ -247,7 +247,8 @@ export async function storePending(
 
     const bare = new Libsql(path);
     const ids = bare.prepare(
-      `SELECT ${PENDING_COLUMNS} FROM jobs WHERE state = 'pending' ORDER BY id`,
+      `SELECT id, submitted_at, not_before, kill_wanted_by, owner, project, executor, shape
+       FROM jobs WHERE state = 'pending' ORDER BY id`,
     );
     const bareBegin = performance.now();
     ids.all();

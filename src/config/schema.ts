@@ -107,7 +107,6 @@ const FAIRSHARE = {
   fairshare_group_weight: weight(1, "Weight of the project's priority."),
 };
 
-const RETRIES = { min: 0, max: OWN_RETRIES_MAX };
 const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
   defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
@@ -137,6 +136,11 @@ const JOBS = {
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
   ),
+  'retry.max': integer(
+    10,
+    { min: 0, max: OWN_RETRIES_MAX },
+    'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
+  ),
   orphans: choice(
     ['kill', 'keep'],
     'kill',
@@ -147,7 +151,6 @@ const JOBS = {
     { min: 0 },
     'So many of them are ended in a day, or 1 % of what runs; more wait for an administrator. A changed value begins a new count.',
   ),
-  'retry.max': integer(10, RETRIES, 'Launches that the rules of one job may grant together.'),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,

@@ -23,6 +23,9 @@ export { ARRAY_MEMBERS_MAX, ARRAY_RANGES_MAX } from '../core/array.js';
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** A cycle that takes longer is told of: a policy of the site's own is the likely cause. */
+export const POLICY_MS_MAX = 1_000;
+
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;
 /** How long a declined agent is not offered to us again, unless we revive. */

@@ -84,7 +84,7 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
     GODOCKER_PWD: pwd,
     GODOCKER_HOME: home,
     GODOCKER_DATA: CONTAINER_DATA,
-    ...shareOf(job.spec.needs),
+    ...shareOf(needsOf(job)),
     HOME: home,
     USER: job.owner,
     LOGNAME: job.owner,

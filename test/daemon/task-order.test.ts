@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { JobSpec } from '../../src/core/job.js';
 import { NO_NEEDS } from '../../src/core/resources.js';
+import { NEVER_RETRIED } from '../../src/core/retry.js';
 import {
   environmentOf,
   type TaskMode,
@@ -27,6 +28,14 @@ t.test('a job sees what it was given', async (t) => {
       { GODOCKER_CPUS: '1.5', GODOCKER_MEMORY_MB: '2500', GODOCKER_GPUS: '1' },
       mode,
     );
+});
+
+t.test('memory that rules have granted is ordered, and the job sees it', async (t) => {
+  const retried = { ...NEVER_RETRIED, memMbGranted: 6_000 };
+  const needs = { ...NO_NEEDS, cpuMilli: 1_000, memMb: 2_000 };
+  const { environment, needs: ordered } = taskOrder({ ...jobWith({ needs }), retried }, context);
+  t.equal(ordered.memMb, 6_000);
+  t.match(environment, { GODOCKER_MEMORY_MB: '6000' });
 });
 
 t.test('the number of threads is for the image and the script to choose first', async (t) => {

@@ -270,6 +270,7 @@ function wrongEnd(
 /** What a registry refuses takes nothing away from what is granted after other faults. */
 const faultsOfAgents = ({ faults }: OverJob): number =>
   faults.filter(({ because }) => because.code !== 'registry-trouble').length;
+
 const grantedBy = (job: Job, index: number): number =>
   job.retried.failures.filter(({ rule }) => rule === index).length;
 

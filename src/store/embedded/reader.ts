@@ -5,8 +5,9 @@ import type { JobState } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
+import { pendingGroups } from './pending-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
-import { ARRAY_OF, JOB_STATES, PENDING_COLUMNS, USE_COLUMNS, WHOLE_JOB } from './rows.js';
+import { ARRAY_OF, JOB_STATES, USE_COLUMNS, WHOLE_JOB } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
@@ -17,12 +18,13 @@ const prepareAll = (database: Database) => ({
   // As bytes: libsql cuts texts that it reads at their first NUL.
   scripts: database.prepare(`SELECT id, CAST(script AS BLOB) FROM submissions WHERE id ${AMONG}`),
   pending: database.prepare(
-    `SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
-     WHERE state = 'pending' AND id > ?1
-     UNION ALL
-     SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
-     WHERE state = 'open' AND id > ?1
-     ORDER BY id LIMIT ?2`,
+    pendingGroups(
+      `jobs WHERE id IN (
+         SELECT id FROM jobs INDEXED BY jobs_state WHERE state = 'pending' AND id > ?1
+         UNION ALL
+         SELECT id FROM jobs INDEXED BY jobs_state WHERE state = 'open' AND id > ?1
+         ORDER BY id LIMIT ?2)`,
+    ),
   ),
   // Ids only, straight from the index: a burst of submissions makes this a long list.
   sweep: database.prepare(
@@ -34,8 +36,7 @@ const prepareAll = (database: Database) => ({
      ORDER BY id LIMIT ?3`,
   ),
   pendingAmong: database.prepare(
-    `SELECT ${PENDING_COLUMNS} FROM jobs WHERE id ${AMONG} AND state IN ('pending', 'open')
-     ORDER BY id`,
+    pendingGroups(`jobs WHERE id ${AMONG} AND state IN ('pending', 'open')`),
   ),
   arrayOf: database.prepare(ARRAY_OF),
   made: database.prepare(

@@ -1,6 +1,6 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
 import { LOST_GRACE_MS } from '../../contracts/limits.js';
-import type { JobStep, NewJob, PendingRow } from '../../contracts/store.js';
+import type { JobStep, NewJob } from '../../contracts/store.js';
 import { arraySize } from '../../core/array.js';
 import { unreachable } from '../../core/assert.js';
 import { endedLaunch } from '../../core/ended-launch.js';
@@ -8,7 +8,6 @@ import {
   type Constraint,
   type ContainerFacts,
   codeOf,
-  failedHosts,
   type Identity,
   isRegistryFault,
   type Job,
@@ -22,7 +21,7 @@ import {
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
 
-import { grantedNeeds, NEVER_RETRIED } from '../../core/retry.js';
+import { NEVER_RETRIED } from '../../core/retry.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
@@ -61,14 +60,8 @@ export const ARRAY_OF = `${WHOLE_JOB} WHERE j.id = (
     SELECT id FROM jobs INDEXED BY jobs_arrays
     WHERE array_size IS NOT NULL AND id < ? ORDER BY id DESC LIMIT 1)
   AND j.id + j.array_size >= ?`;
-/** Columns of a waiting job, in the order `pendingRowsOf` reads them. */
-export const PENDING_COLUMNS =
-  'id, submitted_at, not_before, kill_wanted_by IS NOT NULL, owner, project, executor, shape, ' +
-  // A job that was never launched has failed nowhere: most documents need not be read.
-  'CASE WHEN launches > 0 THEN life END, array_size, array_limit';
-
 /** What changes during a job's life and no query asks for. */
-interface LifeDocument {
+export interface LifeDocument {
   readonly faults: readonly SystemFault[];
   /** Absent: never retried, as in records of former versions. */
   readonly retried?: Retried;
@@ -87,7 +80,7 @@ interface AskedDocument {
   readonly identity: Identity;
   readonly spec: JobSpec;
 }
-interface ShapeDocument {
+export interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   /** Absent: none. */
@@ -287,7 +280,7 @@ const completed = (spec: JobSpec): JobSpec => ({
 });
 
 /** Former versions wrote only when a pause ends; none was longer than this. */
-function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
+export function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
   if (life?.pauseMs !== undefined || notBefore === null) return life?.pauseMs ?? 0;
   const last = life?.faults.at(-1);
   return last !== undefined && isRegistryFault(last) ? REGISTRY_PAUSE_MS_MAX : LOST_GRACE_MS;
@@ -302,9 +295,7 @@ const held = (life: LifeDocument) => ({
   container: present(life.container),
 });
 
-const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value));
-
-const instantOrNull = (value: unknown): Instant | null =>
+export const instantOrNull = (value: unknown): Instant | null =>
   value === null ? null : instant(Number(value));
 
 export function present<T>(value: T | null | undefined): T {
@@ -312,70 +303,4 @@ export function present<T>(value: T | null | undefined): T {
   return value;
 }
 
-/** Shapes met so far in one question, by their text. */
-export type Shapes = Map<string, PendingShape>;
-
-/**
- * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
- * `shapes` is the caller's memory between slices of one question.
- */
-export function pendingRowsOf(
-  rows: readonly Row[],
-  shapes: Shapes,
-  broken: (unreadable: UnreadableRecord) => void,
-): PendingRow[] {
-  const answers: PendingRow[] = [];
-  for (const [
-    id,
-    submittedAt,
-    notBefore,
-    isKillWanted,
-    owner,
-    project,
-    executor,
-    text,
-    lifeText,
-    size,
-    limit,
-  ] of rows) {
-    try {
-      const life = lifeText === null ? null : lifeIn(String(lifeText));
-      const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
-      answers.push({
-        id: jobId(Number(id)),
-        ...(size === null
-          ? {}
-          : { array: { size: Number(size), concurrencyMax: numberOrNull(limit) } }),
-        owner: userId(String(owner)),
-        project: projectId(String(project)),
-        submittedAt: instant(Number(submittedAt)),
-        needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
-        constraints,
-        lifespanMs,
-        executor: executor === null ? null : String(executor),
-        notBefore: instantOrNull(notBefore),
-        pauseMs: pauseOf(life, notBefore),
-        isKillWanted: isKillWanted === 1,
-        failedOn: life === null ? NOWHERE : failedHosts(present(life.faults)),
-      });
-    } catch (cause) {
-      broken(new UnreadableRecord(Number(id), { cause }));
-    }
-  }
-  return answers;
-}
-
-type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs'>;
-
-const NOWHERE: readonly string[] = [];
-
-const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
-
-function shapeOf(text: string, shapes: Shapes): PendingShape {
-  const known = shapes.get(text);
-  if (known !== undefined) return known;
-  const { needs, constraints, lifespanMs = null } = JSON.parse(text) as ShapeDocument;
-  const shape = { needs: present(needs), constraints: present(constraints), lifespanMs };
-  shapes.set(text, shape);
-  return shape;
-}
+export const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
