@@ -14,6 +14,7 @@ import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
 import { projectRoutes } from './routes/projects.js';
+import { queueRoutes } from './routes/queues.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
@@ -37,6 +38,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   siteRoutes(routes);
   projectRoutes(routes);
   shareRoutes(routes);
+  queueRoutes(routes);
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);

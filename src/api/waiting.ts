@@ -1,6 +1,7 @@
 /** Why a job waits, in words: how many agents fail for which reason, and by how much. */
 import { unreachable } from '../core/assert.js';
 import type { Obstacle, ResourceName } from '../core/obstacle.js';
+import { describeLimit, isLimit } from './limit-words.js';
 
 const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
   cpuMilli: (milli) => `${milli / 1000} cpus`,
@@ -12,6 +13,8 @@ const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
 /** `status.reason` of a waiting job; null when nothing is known against it. */
 export function describeWaiting(obstacles: readonly Obstacle[] | undefined): string | null {
   if (obstacles === undefined || obstacles.length === 0) return null;
+  const limits = obstacles.filter(isLimit);
+  if (limits.length > 0) return `Limit reached: ${limits.map(describeLimit).join('; ')}`;
   return `Not enough resources available: ${obstacles.map(describe).join('; ')}`;
 }
 
@@ -38,6 +41,9 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} before a maintenance window`;
     case 'no-offers':
       return 'no agent has anything free now';
+    case 'limit-reached':
+    case 'quota':
+      return describeLimit(obstacle);
     default:
       return unreachable(obstacle);
   }

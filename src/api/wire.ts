@@ -13,6 +13,7 @@ import type { Instant } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
 import { describeLaunching, describePause } from './launching.js';
 import { describeOutcome, describeReason } from './reasons.js';
+import { quotasToWire } from './share-fields.js';
 import { describeWaiting } from './waiting.js';
 
 export type Wire = Record<string, unknown>;
@@ -87,7 +88,10 @@ function requirementsToWire({ spec }: Job): Wire {
     tmpstorage: null,
     ports: spec.ports,
     uris: [],
-    executor: spec.executor,
+    executor:
+      spec.executor !== null && spec.queue !== undefined
+        ? `${spec.executor}:${spec.queue}`
+        : spec.executor,
     failure_policy: spec.systemRetriesMax,
     maxlifespan: spec.lifespanMs === null ? null : durationText(spec.lifespanMs),
     user_quota_time: noQuota.time,
@@ -231,9 +235,7 @@ export function personToWire(person: Person): Wire {
     credentials: { apikey: '', public: person.sshPublicKey },
     usage: {
       prio: person.prio,
-      quota_time: quotas.time,
-      quota_cpu: quotas.cpu,
-      quota_ram: quotas.ram,
+      ...quotasToWire(quotas),
     },
   };
 }
@@ -247,9 +249,7 @@ export function projectToWire(project: ProjectRecord): Wire {
     members,
     // Old command lines append to it.
     volumes: [],
-    quota_time: quotas.time,
-    quota_cpu: quotas.cpu,
-    quota_ram: quotas.ram,
+    ...quotasToWire(quotas),
   };
 }
 
@@ -260,7 +260,5 @@ export const DEFAULT_PROJECT = {
   prio: 50,
   members: [],
   volumes: [],
-  quota_time: 0,
-  quota_cpu: 0,
-  quota_ram: 0,
+  ...quotasToWire({ time: 0, cpu: 0, ram: 0 }),
 } as const;

@@ -21,6 +21,7 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): Q
   needs: job.spec.needs,
   constraints: job.spec.constraints,
   executor: job.spec.executor,
+  ...(job.spec.queue === undefined ? {} : { queue: job.spec.queue }),
   notBefore: job.notBefore,
   ...(skipsFailedNodes ? { avoid: failedHosts(job.faults) } : {}),
 });

@@ -53,6 +53,7 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
+      limits: config.limits,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       orphanPolicy: config.jobs.orphans,
       modeOf: () => modeOf(config, node),

@@ -23,6 +23,8 @@ import {
   type SystemFault,
 } from '../../core/job.js';
 import { usedMsOf } from '../../core/lifecycle.js';
+import type { QuotaRecords } from '../../core/limit-book.js';
+import type { Quotas } from '../../core/quota.js';
 import type { Needs } from '../../core/resources.js';
 import {
   type Instant,
@@ -86,6 +88,7 @@ interface AskedDocument {
 interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
+  readonly queue?: string;
 }
 
 const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
@@ -106,6 +109,7 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     shape: JSON.stringify({
       needs: spec.needs,
       constraints: spec.constraints,
+      ...(spec.queue === undefined ? {} : { queue: spec.queue }),
     } satisfies ShapeDocument),
     life: FIRST_LIFE,
     asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
@@ -322,8 +326,12 @@ const failedOn = (life: string): readonly string[] =>
 function shapeOf(text: string, shapes: Shapes): ShapeDocument {
   const known = shapes.get(text);
   if (known !== undefined) return known;
-  const { needs, constraints } = JSON.parse(text) as ShapeDocument;
-  const shape = { needs: present(needs), constraints: present(constraints) };
+  const { needs, constraints, queue } = JSON.parse(text) as ShapeDocument;
+  const shape = {
+    needs: present(needs),
+    constraints: present(constraints),
+    ...(queue === undefined ? {} : { queue }),
+  };
   shapes.set(text, shape);
   return shape;
 }
@@ -334,6 +342,17 @@ export function prioritiesOf(rows: readonly Row[]): Priorities {
   for (const [kind, id, prio] of rows)
     if (kind === 'user') users.set(userId(String(id)), Number(prio));
     else projects.set(projectId(String(id)), Number(prio));
+  return { users, projects };
+}
+
+export function quotasOf(rows: readonly Row[]): QuotaRecords {
+  const users = new Map<UserId, Quotas>();
+  const projects = new Map<ProjectId, Quotas>();
+  for (const [kind, id, text] of rows) {
+    const quotas = JSON.parse(String(text)) as Quotas;
+    if (kind === 'user') users.set(userId(String(id)), quotas);
+    else projects.set(projectId(String(id)), quotas);
+  }
   return { users, projects };
 }
 

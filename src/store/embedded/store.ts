@@ -8,10 +8,12 @@ import {
   type JobQuery,
   type JobStep,
   type Lease,
+  type Limited,
   type NewJob,
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type RateLimits,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
@@ -19,6 +21,7 @@ import {
   type UserRecord,
 } from '../../contracts/store.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
+import type { QuotaRecords } from '../../core/limit-book.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
 import { Channel, errorOf } from './channel.js';
@@ -32,6 +35,7 @@ import {
   pendingRowsOf,
   prioritiesOf,
   projectOf,
+  quotasOf,
   type Shapes,
   stepColumns,
   submissionColumns,
@@ -103,10 +107,18 @@ class EmbeddedStore implements Store {
     this.#log = log;
   }
 
-  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]> {
+  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits?: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]> {
     if (jobs.length === 0) return [];
     const columns = await inPortions(jobs, submissionColumns);
-    return this.#writer.call('submit', columns);
+    return this.#writer.call('submit', { jobs: columns, limits: limits ?? null });
   }
 
   async job(id: JobId): Promise<Job | undefined> {
@@ -284,6 +296,10 @@ class EmbeddedStore implements Store {
 
   async priorities(): Promise<Priorities> {
     return prioritiesOf(await this.#reader.call('priorities', null));
+  }
+
+  async quotas(): Promise<QuotaRecords> {
+    return quotasOf(await this.#reader.call('quotas', null));
   }
 
   watch(changed: () => void): () => void {
