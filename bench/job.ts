@@ -23,6 +23,7 @@ export const aJob = (n: number, { gpus } = { gpus: 0 }): NewJob => ({
     ports: [],
     executor: null,
     systemRetriesMax: 2,
+    retries: [],
     lifespanMs: null,
     asked: {},
   },

@@ -44,6 +44,7 @@ function aJob(n: number): NewJob {
       ports: [],
       executor: null,
       systemRetriesMax: 2,
+      retries: [],
       lifespanMs: null,
       asked: { label: [], array: { values: null } },
     },

@@ -5,7 +5,7 @@ import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
 import { readShares, SHARES_SETTING } from './contracts/shares.js';
-import { failedHosts } from './core/job.js';
+import { avoidedBy } from './core/suspicion.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
@@ -104,7 +104,8 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
       obstacles: ({ spec, faults }) => {
-        const avoid = config.jobs.skipsFailedNodes ? failedHosts(faults) : [];
+        const { skipsFailedNodes } = config.jobs;
+        const avoid = avoidedBy(faults, { skipsFailedNodes, at: systemClock.now() });
         return leader.obstacles({ ...spec, avoid });
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),

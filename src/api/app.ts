@@ -13,6 +13,7 @@ import { cleanPath, securityHeaders } from './request.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
+import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
 import { queueRoutes } from './routes/queues.js';
 import { sessionRoutes } from './routes/sessions.js';
@@ -36,6 +37,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   const routes: Routes = { deps, router, tokens, ...askers(deps, tokens) };
   sessionRoutes(routes);
   siteRoutes(routes);
+  nodeRoutes(routes);
   projectRoutes(routes);
   shareRoutes(routes);
   queueRoutes(routes);

@@ -47,6 +47,8 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'maintenance':
     case 'limit-reached':
     case 'quota':
+    case 'drained':
+    case 'set-aside':
     case 'no-offers':
       return undefined;
     default:

@@ -6,8 +6,20 @@ import { KILLED_EXIT_CODE } from '../core/job.js';
 import { clusterReason } from './cluster-reasons.js';
 import { describeQuotaReached } from './limit-words.js';
 
-/** What `status.reason` says: what happened, the cluster's reason where it adds something, its own words. */
-export function describeReason({ code, facts }: Reason): string {
+/**
+ * What `status.reason` says: what happened, the cluster's reason where it adds something, its own words; and after the
+ * last of several launches how many there were.
+ */
+export const describeReason = (reason: Reason): string => sentenceOf(reason) + history(reason);
+
+/** What is added to the reason of the last of several launches. */
+function history({ facts: { launches, memMb } }: Reason): string {
+  if (typeof launches !== 'number') return '';
+  const memory = typeof memMb === 'number' ? `, the last with ${memMb / 1000} GB of memory` : '';
+  return ` (launched ${launches === 1 ? 'once' : `${launches} times`}${memory})`;
+}
+
+function sentenceOf({ code, facts }: Reason): string {
   const sentence = typeof facts.reason === 'string' ? clusterReason(facts.reason) : undefined;
   const words = facts.message === undefined ? '' : `: ${facts.message}`;
   const detail = sentence === undefined ? words : `. ${sentence}${words}`;
@@ -38,6 +50,8 @@ export function describeReason({ code, facts }: Reason): string {
       return `Ended by signal 9, which nobody sent from here: mostly that is the system, short of memory${words}`;
     case 'max-duration':
       return `Max duration reached${words}`;
+    case 'suspect-agent':
+      return `Jobs of several users failed on agent ${facts.host} within seconds (this one: ${facts.how})`;
     case 'job-directory':
       return `The job directory could not be made${detail}`;
     case 'impossible':
@@ -48,6 +62,8 @@ export function describeReason({ code, facts }: Reason): string {
       return describeQuotaReached({ code, facts });
     case 'exit-code-unknown':
       return `The exit code could not be found out${detail}`;
+    case 'retries-used-up':
+      return 'The rules of the job grant no further launch';
     case 'cluster-said':
       return `The cluster said${detail === '' ? ' nothing more' : detail}`;
     default:

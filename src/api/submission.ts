@@ -13,6 +13,7 @@ import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
 import { mustBeOpen, readRoute } from './queue-request.js';
+import { readRetries } from './retries.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
 /** Something the user should know about an accepted job. */
@@ -74,6 +75,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     ...(queue === null ? {} : { queue: queue.name }),
     lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config, queue),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
+    retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],
       notifyEmail: task.notify?.email ?? false,
@@ -266,8 +268,10 @@ function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: 
 
 /** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */
 function digestOf(spec: JobSpec, script: string, project: ProjectId): string {
-  const hash = createHash('sha256').update(JSON.stringify(spec)).update('\0').update(script);
-  // Digests of before there were projects stay what they were.
+  const { retries, ...rest } = spec;
+  // Digests of before there were rules and projects stay what they were.
+  const asked = retries.length === 0 ? rest : spec;
+  const hash = createHash('sha256').update(JSON.stringify(asked)).update('\0').update(script);
   if (!isDefaultProject(project)) hash.update('\0').update(project);
   return hash.digest('hex');
 }

@@ -1,7 +1,10 @@
 /** Why a job waits, in words: how many agents fail for which reason, and by how much. */
 import { unreachable } from '../core/assert.js';
 import type { Obstacle, ResourceName } from '../core/obstacle.js';
+import type { Instant } from '../core/units.js';
 import { describeLimit, isLimit } from './limit-words.js';
+
+type Drained = Extract<Obstacle, { code: 'drained' }>;
 
 const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
   cpuMilli: (milli) => `${milli / 1000} cpus`,
@@ -38,7 +41,11 @@ function describe(obstacle: Obstacle): string {
     case 'other-executor':
       return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
     case 'maintenance':
-      return `${agents(obstacle.agents)} before a maintenance window`;
+      return `${agents(obstacle.agents)} before a maintenance window that begins at ${time(obstacle.from)}`;
+    case 'drained':
+      return describeDrain(obstacle);
+    case 'set-aside':
+      return `${agents(obstacle.agents)} set aside because jobs of several users failed there`;
     case 'no-offers':
       return 'no agent has anything free now';
     case 'limit-reached':
@@ -47,4 +54,12 @@ function describe(obstacle: Obstacle): string {
     default:
       return unreachable(obstacle);
   }
+}
+
+/** In UTC, to the second. */
+const time = (at: Instant): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+
+function describeDrain({ agents: count, from, until, reason }: Drained): string {
+  const end = until === null ? '' : ` until ${time(until)}`;
+  return `${agents(count)} drained from ${time(from)} on${end} (${reason})`;
 }

@@ -4,12 +4,14 @@ import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import { files, get, logs } from './commands/files.js';
 import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
 import { login, logout } from './commands/login.js';
+import { drain, nodes, resume } from './commands/nodes.js';
 import { run } from './commands/run.js';
 import { share } from './commands/share.js';
 import { submit } from './commands/submit.js';
 import { type Context, tell } from './context.js';
 import { EXIT, exitCodeTable } from './exit-codes.js';
 import { Failure } from './failure.js';
+import { type RetryRuleAsked, readRetryMemory, readRetryOn } from './retries.js';
 import { readPorts } from './submission.js';
 import { processTerminal, type Terminal } from './terminal.js';
 
@@ -59,6 +61,7 @@ function program(
   addQueryCommands(god, context, done);
   addShareCommands(god, context, done);
   addFileCommands(god, context, done);
+  addNodeCommands(god, context, done);
   addLoginCommands(god, context, done);
   god
     .command('exit-codes')
@@ -156,6 +159,29 @@ function addFileCommands(god: Command, context: Context, done: Done): void {
     );
 }
 
+function addNodeCommands(god: Command, context: Context, done: Done): void {
+  const timeForm = 'as 2026-11-21T18:00, or +2h for two hours from now';
+  common(god.command('nodes'))
+    .description('the machines, what they have free, and which take no new jobs')
+    .action(async (options) => done(await nodes(context, options)));
+  const node = god
+    .command('node')
+    .description('take a machine out of use and back (administrators)');
+  common(node.command('drain'))
+    .description('let the jobs on a machine end and no new ones begin')
+    .argument('<name>', 'machine, as "god nodes" names it')
+    .requiredOption('--reason <text>', 'why, for the users whose jobs wait')
+    .option('--at <time>', `empty from then on: ${timeForm}; default: now`)
+    .option('--until <time>', `open again by itself: ${timeForm}; default: when resumed`)
+    .option('--executor <name>', 'its cluster, where several have a machine of this name')
+    .action(async (name, options) => done(await drain(context, name, options)));
+  common(node.command('resume'))
+    .description('let new jobs begin on a machine that was drained or set aside')
+    .argument('<name>', 'machine, as "god nodes" names it')
+    .option('--executor <name>', 'its cluster, where several have a machine of this name')
+    .action(async (name, options) => done(await resume(context, name, options)));
+}
+
 function addLoginCommands(god: Command, context: Context, done: Done): void {
   common(god.command('login'))
     .description('check a login and keep it for later commands; a password is never kept')
@@ -184,7 +210,17 @@ function withNeeds(command: Command): Command {
     .option('--project <project>', 'project it counts for')
     .option('--ports <list>', 'container ports to open, as in 80,8080', ports)
     .option('--executor <name>', 'cluster it shall run on')
-    .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000));
+    .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000))
+    .option(
+      '--retry-on <codes:times[:pause]>',
+      'launch again after these exit codes, as in 75,100-110:3:30s; may be repeated',
+      (text, sofar?: readonly RetryRuleAsked[]) => [...(sofar ?? []), typed(readRetryOn(text))],
+    )
+    .option(
+      '--retry-memory <factor:times[:gb]>',
+      'launch again with more memory when it ran out, as in 2x:3:64',
+      (text) => typed(readRetryMemory(text)),
+    );
 }
 
 function positive(text: string): number {
@@ -209,8 +245,10 @@ function name(text: string): string {
   throw new InvalidArgumentError(`A name has 1 to ${NAME_CHARS_MAX} characters.`);
 }
 
-function ports(text: string): number[] {
-  const found = readPorts(text);
+const ports = (text: string): number[] => typed(readPorts(text));
+
+/** What a reader made of the text, or its complaint. */
+function typed<T>(found: T | string): T {
   if (typeof found === 'string') throw new InvalidArgumentError(`Wrong: ${found}.`);
   return found;
 }

@@ -1,6 +1,11 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, ORPHAN_KILLS_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import {
+  FAILOVER_TIMEOUT_MS,
+  ORPHAN_KILLS_MAX,
+  OWN_RETRIES_MAX,
+  SYSTEM_RETRIES_MAX,
+} from '../contracts/limits.js';
 import type { Reader } from '../contracts/reader.js';
 import {
   choice,
@@ -102,6 +107,7 @@ const FAIRSHARE = {
   fairshare_group_weight: weight(1, "Weight of the project's priority."),
 };
 
+const RETRIES = { min: 0, max: OWN_RETRIES_MAX };
 const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
   defaults_ram: number(2, { min: 0.001 }, 'GB of memory of a job that names none (1 GB: 1000 MB).'),
@@ -120,6 +126,10 @@ const JOBS = {
     false,
     'Launches after a failure of the system pass over the hosts on which the job failed.',
   ),
+  'failure_policy.set_nodes_aside': flag(
+    true,
+    'Nodes on which jobs of several users fail within seconds get no new jobs for a while; those jobs run elsewhere.',
+  ),
   maxlifespan: optionalDuration(
     'How long a job that does not say may run, in each of its launches; then it is ended.',
   ),
@@ -136,6 +146,7 @@ const JOBS = {
     { min: 0 },
     'So many of them are ended in a day, or 1 % of what runs; more wait for an administrator. A changed value begins a new count.',
   ),
+  'retry.max': integer(10, RETRIES, 'Launches that the rules of one job may grant together.'),
   refuse_impossible: flag(true, 'Refuse at submission what no agent could ever run.'),
   default_images: items(
     readImage,

@@ -82,6 +82,16 @@ export interface TaskUpdate {
   readonly receipt: unknown;
 }
 
+/** The cluster wants an agent back for a while, and asks whether we are gone by then. */
+export interface LeaveRequest {
+  /** Null: all agents. */
+  readonly agentId: AgentId | null;
+  readonly from: Instant;
+}
+
+/** `jobs`: how many may still run then; they are left alone. */
+export type LeaveAnswer = { readonly kind: 'yes' } | { readonly kind: 'no'; readonly jobs: number };
+
 export interface ClusterListener {
   /** All offers of before are void. `isNew`: the cluster did not know us, so no task of ours lives. */
   connected(facts: { readonly frameworkId: string; readonly isNew: boolean }): void;
@@ -91,6 +101,8 @@ export interface ClusterListener {
   updated(update: TaskUpdate): void;
   /** An agent or one of its Mesos executors is gone; updates for its tasks follow on their own. */
   agentFailed(agentId: AgentId): void;
+  /** Whether everything of ours there ends by then. Nothing is ended for it; asked again now and then. */
+  mayLeave(request: LeaveRequest): LeaveAnswer;
   /** The cluster will not have us: wrong credentials, removed framework. Needs an administrator. */
   refused(because: string): void;
 }

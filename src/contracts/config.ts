@@ -127,8 +127,12 @@ export interface JobsConfig {
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;
+  /** Launches that a job's rules on its own ends may grant, together. */
+  readonly ownRetriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
+  readonly setsAgentsAside: boolean;
   /** What becomes of tasks that no job holds. */
   readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
   readonly refusesImpossible: boolean;

@@ -14,6 +14,14 @@ export interface ServiceEvents {
     readonly launched: number;
     readonly tookMs: number;
   };
+  /** Jobs of several users failed there within seconds. */
+  'agent:set-aside': {
+    readonly executor: string;
+    readonly host: string;
+    /** Failures in evidence. */
+    readonly failures: number;
+  };
+  'agent:let-back': { readonly executor: string; readonly host: string };
   'cluster:connected': { readonly frameworkId: string };
   'cluster:disconnected': { readonly because: string };
 }

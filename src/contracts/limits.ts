@@ -77,10 +77,22 @@ export const INVENTORY_EACH_MS = 30_000;
 /** A larger page, or more kinds of agents, is no inventory: jobs are then accepted without a look at it. */
 export const INVENTORY_BYTES_MAX = 64 * 1024 * 1024;
 export const INVENTORY_SHAPES_MAX = 200;
+/** Agents that are listed by name; more would make a document of megabytes. */
+export const AGENTS_LISTED_MAX = 5_000;
+/** Of the reason that an administrator gives for a drain. */
+export const DRAIN_REASON_CHARS_MAX = 200;
 /** Processes that share an embedded store look this often whether another has written. */
 export const STORE_WATCH_EACH_MS = 20;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
+/** Launches that rules on exit codes may grant, whatever a site configures: beyond, something else is wrong. */
+export const OWN_RETRIES_MAX = 100;
+/** Rules of one job: people read them. */
+export const RETRY_RULES_MAX = 16;
+/** Pause that a rule may ask for: a job waits in memory meanwhile. */
+export const RETRY_PAUSE_MS_MAX = 86_400_000;
+/** Growth from one launch to the next: more is a guess, not a rule. */
+export const MEMORY_FACTOR_MAX = 16;
 
 /** Mesos: a SUBSCRIBE whose head, or whose first event, is later than this is given up; the next master is tried. */
 export const SUBSCRIBE_ANSWER_MS_MAX = 15_000;

@@ -6,6 +6,8 @@ export interface Notices {
   submitted(ids: readonly JobId[]): void;
   /** A kill was stored; returns at once and never throws. */
   killWanted(id: JobId): void;
+  /** An agent was drained or resumed; returns at once and never throws. */
+  agentsChanged(): void;
 }
 
-export const NO_NOTICES: Notices = { submitted() {}, killWanted() {} };
+export const NO_NOTICES: Notices = { submitted() {}, killWanted() {}, agentsChanged() {} };

@@ -318,7 +318,7 @@ class Matcher {
     if (known === undefined) {
       const executor = shape.executor ?? this.#input.defaultExecutor ?? null;
       const tenant: Tenant = account;
-      const search = new Search({ ...shape, executor, tenant }, this.#bins);
+      const search = new Search({ ...shape, executor, tenant }, this.#bins, this.#input.at);
       known = { shapeId: shape.id, search };
       this.#searches.set(question, known);
     }

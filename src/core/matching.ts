@@ -3,7 +3,7 @@
  * shrink within a cycle; so each shape keeps a finger on the first bin that may still take it, and never looks back.
  */
 import { assert } from './assert.js';
-import { type Demand, type Obstacle, Tally } from './obstacle.js';
+import { type Demand, type Obstacle, type Shut, Tally } from './obstacle.js';
 import {
   type Capacity,
   mergedRanges,
@@ -24,6 +24,10 @@ export interface Offer {
   readonly free: Capacity;
   readonly attributes: Readonly<Record<string, string>>;
   readonly unavailableFrom: Instant | null;
+  /** Why the agent takes no new jobs; null or absent: it does. */
+  readonly shut?: Shut | null;
+  /** Launches that the agent may get in this cycle; absent: any number. */
+  readonly launchesMax?: number;
 }
 
 /** All that is offered of one agent under one role; shrinks as jobs are placed. */
@@ -34,6 +38,8 @@ export class Bin {
   readonly role: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly unavailableFrom: Instant | null;
+  readonly shut: Shut | null;
+  launchesLeft: number;
   /** In order of id: what one ACCEPT names. */
   readonly offerIds: readonly OfferId[];
   cpuMilli = 0;
@@ -54,6 +60,8 @@ export class Bin {
     this.host = first.host;
     this.role = first.role;
     this.attributes = first.attributes;
+    this.shut = first.shut ?? null;
+    this.launchesLeft = first.launchesMax ?? Number.POSITIVE_INFINITY;
     this.offerIds = offers.map(({ id }) => id);
     let from = Number.POSITIVE_INFINITY;
     for (const { free, unavailableFrom } of offers) {
@@ -80,6 +88,7 @@ export class Bin {
       this.custom[name] = (this.custom[name] ?? 0) - units;
     this.#ports = ports.rest;
     this.portsFree -= needs.ports;
+    this.launchesLeft--;
     this.isUsed = true;
     return ports.taken;
   }
@@ -119,9 +128,10 @@ export class Search {
   readonly #tally: Tally;
   #finger = 0;
 
-  constructor(demand: Demand, bins: readonly Bin[]) {
+  /** @param at when launches of this cycle begin. */
+  constructor(demand: Demand, bins: readonly Bin[], at: Instant) {
     this.#bins = bins;
-    this.#tally = new Tally(demand);
+    this.#tally = new Tally(demand, at);
   }
 
   /** The bin for the next job of the shape; undefined, and for the rest of the cycle, when there is none. */

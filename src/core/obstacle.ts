@@ -36,7 +36,6 @@ export type Obstacle =
   | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
   /** `from`: the earliest of their maintenance windows. */
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
-  | { readonly code: 'no-offers' }
   /** So many run at once: of the user, the project, the executor, the queue, or the user in the queue. */
   | {
       readonly code: 'limit-reached';
@@ -55,7 +54,18 @@ export type Obstacle =
       readonly used: number;
       readonly held: number;
       readonly asked: number;
-    };
+    }
+  /** An administrator lets no new jobs onto them: from when, until when (null: until told), and why. */
+  | {
+      readonly code: 'drained';
+      readonly agents: number;
+      readonly from: Instant;
+      readonly until: Instant | null;
+      readonly reason: string;
+    }
+  /** Jobs of several users ended badly there within seconds; they are tried again, or an administrator lets them back. */
+  | { readonly code: 'set-aside'; readonly agents: number }
+  | { readonly code: 'no-offers' };
 
 /** Who runs the job, as reservations of agents name them. */
 export interface Tenant {
@@ -73,6 +83,8 @@ export interface Demand {
   readonly tenant?: Tenant;
   /** Hosts that are passed over; absent: none. */
   readonly avoid?: readonly string[];
+  /** How long a launch may run at most; null or absent: any time, so that it overlaps every window that comes. */
+  readonly lifespanMs?: number | null;
 }
 
 /** An agent as the checks see it. */
@@ -82,6 +94,10 @@ export interface Site {
   readonly host: string | null;
   readonly attributes: Readonly<Record<string, string>>;
   readonly unavailableFrom: Instant | null;
+  /** Why it takes no new jobs; null or absent: it does. */
+  readonly shut?: Shut | null;
+  /** Launches that it may get in this cycle; absent: any number. */
+  readonly launchesLeft?: number;
 }
 
 /** What is free there, with ports counted: `free.ports` is not walked again and again. */
@@ -91,6 +107,36 @@ export interface Room {
   readonly gpus: number;
   readonly portsFree: number;
   readonly custom: Readonly<Record<string, number>>;
+}
+
+/** What keeps new jobs from an agent, as cycles see it. */
+export type Shut =
+  | {
+      readonly code: 'drained';
+      readonly from: Instant;
+      readonly until: Instant | null;
+      readonly reason: string;
+    }
+  | { readonly code: 'set-aside' };
+
+/**
+ * Nothing is started that may end this close to a window: the cluster ends what outlives its lifespan up to half a
+ * minute late, and a task that is told to end takes a moment to.
+ */
+const ENDING_MS = 35_000;
+/** Different drains that are told apart; the others are counted with the last of these. */
+const DRAINS_TOLD_MAX = 3;
+
+/**
+ * Whether a launch that begins at `at` and runs as long as it may is over, surely, when `from` comes.
+ * @param lifespanMs null: it may run for ever.
+ */
+export const endsBefore = (from: Instant, at: Instant, lifespanMs: number | null): boolean =>
+  lifespanMs !== null && at + lifespanMs + ENDING_MS <= from;
+
+interface Drained {
+  agents: number;
+  readonly drain: Extract<Shut, { code: 'drained' }>;
 }
 
 interface Lack {
@@ -110,9 +156,14 @@ export class Tally {
   #avoided = 0;
   #inMaintenance = 0;
   #maintenanceFrom = Number.POSITIVE_INFINITY as Instant;
+  readonly #drained = new Map<string, Drained>();
+  #setAside = 0;
+  readonly #at: Instant | null;
 
-  constructor(demand: Demand) {
+  /** @param at when the launch would begin; null: not known, so that it may overlap any window. */
+  constructor(demand: Demand, at: Instant | null = null) {
     this.#demand = demand;
+    this.#at = at;
     this.#custom = Object.entries(demand.needs.custom);
   }
 
@@ -137,6 +188,8 @@ export class Tally {
         agents: this.#inMaintenance,
         from: this.#maintenanceFrom,
       });
+    for (const { agents, drain } of this.#drained.values()) found.push({ ...drain, agents });
+    if (this.#setAside > 0) found.push({ code: 'set-aside', agents: this.#setAside });
     for (const [name, lack] of this.#customLacks)
       found.push({ code: 'custom-too-small', name, wanted: unitsOf(needs.custom, name), ...lack });
     for (const resource of ['gpus', 'cpuMilli', 'memMb', 'ports'] as const) {
@@ -166,10 +219,33 @@ export class Tally {
       this.#unmet.set(constraint, (this.#unmet.get(constraint) ?? 0) + agents);
       return false;
     }
-    // Without a bound on its duration any job might overlap the window.
-    if (site.unavailableFrom === null) return true;
-    this.#inMaintenance += agents;
-    if (site.unavailableFrom < this.#maintenanceFrom) this.#maintenanceFrom = site.unavailableFrom;
+    const { unavailableFrom, shut = null } = site;
+    if (unavailableFrom !== null && !this.#endsBefore(unavailableFrom)) {
+      this.#inMaintenance += agents;
+      if (unavailableFrom < this.#maintenanceFrom) this.#maintenanceFrom = unavailableFrom;
+      return false;
+    }
+    if (shut?.code === 'drained' && !this.#endsBefore(shut.from))
+      return this.#noteDrain(shut, agents);
+    if (shut?.code === 'set-aside' || site.launchesLeft === 0) {
+      this.#setAside += agents;
+      return false;
+    }
+    return true;
+  }
+
+  #endsBefore(from: Instant): boolean {
+    return this.#at !== null && endsBefore(from, this.#at, this.#demand.lifespanMs ?? null);
+  }
+
+  #noteDrain(drain: Drained['drain'], agents: number): false {
+    const { from, until, reason } = drain;
+    const key = JSON.stringify([from, until, reason]);
+    const isFull = this.#drained.size === DRAINS_TOLD_MAX;
+    const known =
+      this.#drained.get(key) ?? (isFull ? [...this.#drained.values()].at(-1) : undefined);
+    if (known === undefined) this.#drained.set(key, { agents, drain });
+    else known.agents += agents;
     return false;
   }
 

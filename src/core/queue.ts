@@ -24,6 +24,8 @@ export interface QueueRow {
   readonly notBefore: Instant | null;
   /** Hosts to pass over; absent: none. */
   readonly avoid?: readonly string[];
+  /** How long a launch may run at most; null or absent: any time. */
+  readonly lifespanMs?: number | null;
 }
 
 /** Equal demands are one shape: one question to the offers. Ids of shapes are never reused. */
@@ -33,6 +35,8 @@ export interface Shape {
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
   readonly avoid: readonly string[];
+  /** Rounded up, so that jobs share shapes. */
+  readonly lifespanMs: number | null;
 }
 
 /** The ready jobs of one account that have one shape. */
@@ -300,11 +304,12 @@ export class PendingQueue {
     return line;
   }
 
-  #shape({ needs, constraints, executor, avoid = [] }: QueueRow): CountedShape {
-    const key = shapeKey({ needs, constraints, executor, avoid });
+  #shape({ needs, constraints, executor, avoid = [], lifespanMs = null }: QueueRow): CountedShape {
+    const key = shapeKey({ needs, constraints, executor, avoid, lifespanMs });
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      shape = { id: this.#shapeCount++, key, jobs: 0, needs, constraints, executor, avoid };
+      const asked = { needs, constraints, executor, avoid, lifespanMs: rounded(lifespanMs) };
+      shape = { id: this.#shapeCount++, key, jobs: 0, ...asked };
       this.#shapes.set(key, shape);
     }
     return shape;
@@ -326,18 +331,40 @@ export function shapeKey({
   constraints,
   executor,
   avoid = [],
-}: Pick<QueueRow, 'needs' | 'constraints' | 'executor' | 'avoid'>): string {
+  lifespanMs = null,
+}: Pick<QueueRow, 'needs' | 'constraints' | 'executor' | 'avoid' | 'lifespanMs'>): string {
   const numbers = `${needs.cpuMilli} ${needs.memMb} ${needs.gpus} ${needs.ports}`;
   const custom = Object.entries(needs.custom).filter(([, units]) => units > 0);
   const isPlain = custom.length === 0 && constraints.length === 0 && executor === null;
-  if (isPlain && avoid.length === 0) return numbers;
+  if (isPlain && avoid.length === 0 && lifespanMs === null) return numbers;
   const rules = constraints.map(({ name, value }) => [name, value] as const);
   const rest: unknown[] = [custom.sort(byText), rules.sort(byText), executor];
   if (avoid.length > 0) rest.push([...new Set(avoid)].sort());
+  const lifespan = rounded(lifespanMs);
+  if (lifespan !== null) rest.push({ lifespan });
   return `${numbers} ${JSON.stringify(rest)}`;
 }
 
 function byText(a: readonly [string, string | number], b: readonly [string, string | number]) {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   return a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Up to the next step: a few hundred different lifespans make as many shapes, a million of them must not. */
+function rounded(lifespanMs: number | null): number | null {
+  if (lifespanMs === null) return null;
+  const step =
+    lifespanMs <= MINUTE
+      ? SECOND
+      : lifespanMs <= HOUR
+        ? MINUTE
+        : lifespanMs <= DAY
+          ? 10 * MINUTE
+          : HOUR;
+  return Math.ceil(lifespanMs / step) * step;
 }

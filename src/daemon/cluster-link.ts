@@ -4,10 +4,17 @@
  */
 
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
-import type { Cluster, ClusterListener, ClusterOffer, TaskUpdate } from '../contracts/cluster.js';
+import type {
+  Cluster,
+  ClusterListener,
+  ClusterOffer,
+  LeaveAnswer,
+  LeaveRequest,
+  TaskUpdate,
+} from '../contracts/cluster.js';
 import { OFFER_HELD_MS_MAX, REFUSE_MS, REVIVE_EACH_MS_MIN } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { AgentId, OfferId, TaskId } from '../core/units.js';
+import type { AgentId, Instant, OfferId, TaskId } from '../core/units.js';
 import { OfferBook } from './offer-book.js';
 
 export interface TaskRef {
@@ -23,6 +30,8 @@ export interface LinkOwner {
   updated(link: ClusterLink, update: TaskUpdate): void;
   /** Every task of this executor that a job holds, or may hold. */
   tasksOf(executor: string): readonly TaskRef[];
+  /** How many of our tasks there, or of all, may still run at that instant. */
+  staysBeyond(executor: string, agentId: AgentId | null, from: Instant): number;
   /** Whether any job waits that this executor could take. */
   hasPending(): boolean;
 }
@@ -149,6 +158,22 @@ export class ClusterLink implements ClusterListener {
 
   agentFailed(agentId: AgentId): void {
     this.#ports.log.warn('agent failed', { agentId });
+  }
+
+  mayLeave({ agentId, from }: LeaveRequest): LeaveAnswer {
+    const jobs = this.#owner.staysBeyond(this.cluster.name, agentId, from);
+    if (jobs === 0) {
+      this.#ports.log.info('an agent may leave for maintenance', { agentId, from });
+      return { kind: 'yes' };
+    }
+    const because = 'jobs may still run then; nothing is ended for it';
+    this.#ports.log.warn('an agent may not leave for maintenance yet', {
+      agentId,
+      from,
+      jobs,
+      because,
+    });
+    return { kind: 'no', jobs };
   }
 
   // ---- offers

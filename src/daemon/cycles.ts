@@ -8,6 +8,7 @@ import {
 import { type CycleCursor, type Plan, planCycle } from '../core/cycle.js';
 import type { PendingQueue } from '../core/queue.js';
 import type { Accounting } from './accounting.js';
+import type { AgentWatch } from './agent-watch.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { ObstacleBook } from './obstacle-book.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
@@ -18,6 +19,7 @@ export interface CycleView {
   readonly queue: PendingQueue;
   readonly links: ReadonlyMap<string, ClusterLink>;
   readonly accounting: Accounting;
+  readonly agents: Pick<AgentWatch, 'offers'>;
   readonly obstacles: ObstacleBook;
   readonly steady: SteadyTime;
 }
@@ -70,14 +72,14 @@ export class Cycles {
   }
 
   #run(): void {
-    const { queue, obstacles, accounting, steady } = this.#view;
+    const { queue, obstacles, accounting, agents, steady } = this.#view;
     const startedMs = this.#ports.clock.monotonicMs();
     this.#lastMs = startedMs;
     queue.due(steady.now());
     this.#watchDue();
     if (this.#isClosed || queue.size === 0) return;
     const links = [...this.#view.links.values()];
-    const offers = links.flatMap((link) => [...link.book.all()]);
+    const offers = agents.offers(links.flatMap((link) => [...link.book.all()]));
     const at = this.#ports.clock.now();
     const plan = planCycle({
       queue,

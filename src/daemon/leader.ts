@@ -8,11 +8,13 @@ import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
-import { isLive, type Job } from '../core/job.js';
+import { isLive, isTakenBack, type Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import type { JobId } from '../core/units.js';
+import { AVOID_MS } from '../core/suspicion.js';
+import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
+import { AgentWatch } from './agent-watch.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
@@ -50,6 +52,7 @@ export class Leader implements LinkOwner {
   readonly #kills: Kills;
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
+  readonly #agents: AgentWatch;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
@@ -65,12 +68,16 @@ export class Leader implements LinkOwner {
     this.#options = options;
     this.#book = book;
     this.#steady = new SteadyTime(ports.clock);
+    this.#agents = new AgentWatch(ports, options, {
+      closuresChanged: () => this.#cycles.newWork(),
+      live: () => book.live(),
+    });
     this.#accounting = new Accounting(ports, options);
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        const notBefore = this.#steady.fromRecord(row.notBefore);
+        const notBefore = this.#steady.fromRecord(row);
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },
@@ -83,6 +90,8 @@ export class Leader implements LinkOwner {
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
+      told: (update) => this.#agents.told(update),
+      judged: (job, event, at) => this.#agents.judged(job, event, at),
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
@@ -107,6 +116,7 @@ export class Leader implements LinkOwner {
         queue: this.#queue,
         links: this.#links,
         accounting: this.#accounting,
+        agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
       },
@@ -128,6 +138,7 @@ export class Leader implements LinkOwner {
     for (const cluster of clusters)
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
+      await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
       await leader.#readRecord();
     } catch (error) {
@@ -157,6 +168,7 @@ export class Leader implements LinkOwner {
     this.#cycles.close();
     this.#accounting.close();
     this.#kills.close();
+    this.#agents.closures.close();
     for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
     this.#updates.close();
     this.#book.close();
@@ -217,9 +229,18 @@ export class Leader implements LinkOwner {
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 
+  readonly agentsChanged = (): void =>
+    void this.#agents.closures
+      .refresh()
+      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
-    await Promise.all([this.#intake.takeIn(), this.#kills.actOnAll()]);
+    await Promise.all([
+      this.#intake.takeIn(),
+      this.#kills.actOnAll(),
+      this.#agents.closures.refresh(),
+    ]);
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
@@ -234,6 +255,7 @@ export class Leader implements LinkOwner {
   /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
   async #sweep(): Promise<void> {
     try {
+      await this.#agents.closures.refresh();
       await this.#intake.sweep();
       await this.#kills.actOnAll();
       if (!this.#isClosed) this.#updates.sweep();
@@ -262,13 +284,18 @@ export class Leader implements LinkOwner {
     return this.#book.tasksOf(executor);
   }
 
+  staysBeyond(executor: string, agentId: AgentId | null, from: Instant): number {
+    return this.#agents.staysBeyond(executor, agentId, from);
+  }
+
   #carryOut({ launches, refusals }: Plan): void {
     this.#refusals.carryOut(refusals);
     if (launches.length === 0) return;
     this.#accounting.limits.planned(launches, this.#queue);
-    for (const { jobId } of launches) {
-      this.#queue.remove(jobId);
-      this.#inHand.add(jobId);
+    for (const launch of launches) {
+      this.#queue.remove(launch.jobId);
+      this.#inHand.add(launch.jobId);
+      this.#agents.planned(launch);
     }
     const bins = binsOf(launches, this.#links);
     for (const { link, offerIds } of bins) link.book.remove(offerIds);
@@ -278,6 +305,7 @@ export class Leader implements LinkOwner {
   }
 
   #placed(placed: Placed): void {
+    this.#agents.arrived('jobId' in placed ? placed.jobId : placed.job.id);
     switch (placed.kind) {
       case 'intended':
         // Updates may be faster than the answer to the launch: from here on the book alone says who holds the job.
@@ -342,6 +370,7 @@ export class Leader implements LinkOwner {
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);
+      this.#agents.forget(before.placement.taskId);
     }
     if (job.state === 'pending') this.#requeue(job);
     if (job.state === 'over') {
@@ -353,7 +382,17 @@ export class Leader implements LinkOwner {
   #requeue(job: Job & { state: 'pending' }): void {
     if (this.#isKnown(job.id)) return;
     const notBefore = this.#steady.fromStep(job);
-    this.#queue.add({ ...rowOfJob(job, this.#options), notBefore });
+    const at = this.#ports.clock.now();
+    this.#queue.add({ ...rowOfJob(job, { ...this.#options, at }), notBefore });
     this.#cycles.newWork();
+    if (job.faults.some(isTakenBack))
+      this.#ports.timers.after(AVOID_MS, () => this.#reconsider(job.id));
+  }
+
+  /** A job that passes over an agent which failed it may find no other. */
+  #reconsider(id: JobId): void {
+    if (this.#isClosed || !this.#queue.has(id)) return;
+    this.#queue.remove(id);
+    void this.#readAgain(id);
   }
 }

@@ -13,6 +13,7 @@ import { type Holder, LimitBook, type LimitRules } from '../core/limit-book.js';
 import type { PendingQueue } from '../core/queue.js';
 import { periodStart } from '../core/quota-period.js';
 import type { Needs } from '../core/resources.js';
+import { needsOf } from '../core/retry.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 
 export interface LimitPorts {
@@ -132,7 +133,7 @@ function holderOf(job: LiveJob): Holder {
     project,
     queue: spec.queue ?? null,
     executor: placement.executor,
-    needs: spec.needs,
+    needs: needsOf(job),
     startedAt: job.state === 'launching' ? null : job.startedAt,
   };
 }

@@ -1,4 +1,5 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
+import type { ToldAgents } from '../contracts/agents.js';
 import type { Clock, Timers } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
@@ -7,7 +8,6 @@ import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
-import type { AgentShape } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
@@ -26,8 +26,8 @@ export interface SchedulerPorts {
   readonly policy: Policy;
   /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
   readonly changes?: ChangeFeed;
-  /** The cluster's kinds of agents, for web processes elsewhere; null when it does not tell. Never rejects. */
-  readonly inventory?: () => Promise<readonly AgentShape[] | null>;
+  /** The cluster's agents, for web processes; null when it does not tell. Never rejects. */
+  readonly inventory?: () => Promise<ToldAgents | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
@@ -61,6 +61,8 @@ export interface SchedulerOptions {
   readonly limits?: Omit<LimitRules, 'advanceMs'>;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+  /** Agents on which jobs of several users fail within seconds are set aside; absent: no. */
+  readonly setsAgentsAside?: boolean;
   /** What becomes of tasks that no job holds; absent: so many are killed as `ORPHAN_KILLS_MAX` says. */
   readonly orphanPolicy?: OrphanPolicy;
   /** Whether an executor runs containers or plain processes. */

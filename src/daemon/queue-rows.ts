@@ -1,11 +1,18 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
-import { failedHosts, type PendingJob } from '../core/job.js';
+import type { PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
+import { needsOf } from '../core/retry.js';
+import { avoidedBy } from '../core/suspicion.js';
+import type { Instant } from '../core/units.js';
 
 interface Rule {
   /** Launches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
+}
+
+interface RuleNow extends Rule {
+  readonly at: Instant;
 }
 
 /** Of a row that the store listed. */
@@ -13,15 +20,16 @@ export const rowOfPending = (row: PendingRow, { skipsFailedNodes = false }: Rule
   skipsFailedNodes ? { ...row, avoid: row.failedOn } : row;
 
 /** Of a job that waits again. */
-export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false }: Rule): QueueRow => ({
+export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: RuleNow): QueueRow => ({
   id: job.id,
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
-  needs: job.spec.needs,
+  needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   ...(job.spec.queue === undefined ? {} : { queue: job.spec.queue }),
   notBefore: job.notBefore,
-  ...(skipsFailedNodes ? { avoid: failedHosts(job.faults) } : {}),
+  lifespanMs: job.spec.lifespanMs,
+  avoid: avoidedBy(job.faults, { skipsFailedNodes, at }),
 });

@@ -75,6 +75,7 @@ export class SchedulerDaemon {
   readonly notices: Notices = {
     submitted: () => this.#leader?.submitted(),
     killWanted: (id) => this.#leader?.killWanted(id),
+    agentsChanged: () => this.#leader?.agentsChanged(),
   };
 
   /** Why a waiting job still waits; undefined when we do not lead, or it does not wait. */

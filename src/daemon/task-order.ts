@@ -5,6 +5,7 @@ import type { JobDirectoryOrder } from '../contracts/storage.js';
 import { assert } from '../core/assert.js';
 import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
 import type { Needs } from '../core/resources.js';
+import { needsOf } from '../core/retry.js';
 import { parseTaskId } from '../core/units.js';
 import { SCRIPT_FILE, WRAPPER_FILE, wrapperScript } from '../core/wrapper.js';
 
@@ -40,7 +41,7 @@ export function directoryOrder(
       content: wrapperScript(launch, job.spec.needs.cpuMilli),
       mode: 0o755,
     });
-  return { id: job.id, identity: job.identity, files };
+  return { id: job.id, launch, identity: job.identity, files };
 }
 
 /** The environment of a job, whole: nothing of the service's reaches it. */
@@ -102,7 +103,7 @@ export function taskOrder(
     name: job.spec.name,
     agentId: placement.agentId,
     role,
-    needs: job.spec.needs,
+    needs: needsOf(job),
     ports: placement.ports,
     containerPorts: job.spec.ports,
     image: isContainer ? job.spec.image : null,

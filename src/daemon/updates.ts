@@ -16,10 +16,18 @@ import {
 import { unreachable } from '../core/assert.js';
 import { isLive, type Job, type KillingJob, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
-import { type AgentId, instant, type JobId, parseTaskId, type TaskId } from '../core/units.js';
+import {
+  type AgentId,
+  type Instant,
+  instant,
+  type JobId,
+  parseTaskId,
+  type TaskId,
+} from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
+import { LargestAgent } from './largest-agent.js';
 import { type OrphanPolicy, Orphans } from './orphans.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
@@ -29,6 +37,10 @@ export interface UpdatesOwner {
   /** A job turned out to hold a task. */
   found(job: LiveJob): void;
   linkOf(executor: string): ClusterLink | undefined;
+  /** What the cluster says of a task that a job holds. */
+  told(update: TaskUpdate): void;
+  /** The event as it counts, for a task whose update is of that instant of its agent's clock. */
+  judged(job: LiveJob, event: JobEvent, at: Instant): JobEvent;
 }
 
 /** What a task id of our form stands for. */
@@ -61,6 +73,7 @@ export class Updates {
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
   readonly orphans: Orphans;
+  readonly #largestAgent: LargestAgent;
   readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
@@ -69,6 +82,7 @@ export class Updates {
     this.#book = book;
     this.#owner = owner;
     this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
+    this.#largestAgent = new LargestAgent(ports);
   }
 
   close(): void {
@@ -111,6 +125,7 @@ export class Updates {
     update: TaskUpdate,
     { job, launch }: { job: LiveJob; launch: number },
   ): Promise<void> {
+    this.#owner.told(update);
     const said = verdict(job, update, {
       // Only spans between answers count, and the wall clock may jump.
       at: instant(this.#ports.clock.monotonicMs()),
@@ -119,13 +134,13 @@ export class Updates {
     });
     // Only answers in a row count.
     if (said.kind !== 'ask-again') this.#unknowns.delete(update.taskId);
-    await this.#follow(link, { job, launch, said });
+    await this.#follow(link, { job, launch, said, at: update.at });
     this.#acknowledge(link, update);
   }
 
   async #follow(
     link: ClusterLink,
-    { job, launch, said }: { job: LiveJob; launch: number; said: Verdict },
+    { job, launch, said, at }: { job: LiveJob; launch: number; said: Verdict; at: Instant },
   ): Promise<void> {
     switch (said.kind) {
       case 'nothing':
@@ -141,11 +156,13 @@ export class Updates {
         });
         return;
       }
-      case 'read-exit-file':
-        await this.#apply(job, endByFile(said, await this.#exitFile(job, launch)));
+      case 'read-exit-file': {
+        const end = endByFile(said, await this.#exitFile(job, launch));
+        await this.#apply(job, this.#owner.judged(job, end, at));
         return;
+      }
       case 'event':
-        await this.#apply(job, said.event);
+        await this.#apply(job, this.#owner.judged(job, said.event, at));
         return;
       default:
         unreachable(said);
@@ -153,8 +170,14 @@ export class Updates {
   }
 
   async #apply(job: LiveJob, event: JobEvent): Promise<void> {
-    const applied = await this.#book.apply(job.id, event);
+    const applied = await this.#book.apply(job.id, await this.#withRoom(job, event));
     if (!this.#isClosed) this.#owner.applied(applied, job.placement.executor);
+  }
+
+  /** Rules that let memory grow must know how far it can. Other jobs, and other ends, wait for nothing. */
+  async #withRoom(job: LiveJob, event: JobEvent): Promise<JobEvent> {
+    if (event.kind !== 'ended' || job.spec.retries.length === 0) return event;
+    return { ...event, memMbMax: await this.#largestAgent.memMbFor(job) };
   }
 
   /** No uuid, no acknowledgement; a term that is over acknowledges nothing. */

@@ -1,6 +1,6 @@
 /** One agent of the local node: a share of this machine, or an imagined one. */
 import type { AgentShape } from '../core/obstacle.js';
-import type { Attribute, URL } from '../mesos/messages.js';
+import type { Attribute, Unavailability, URL } from '../mesos/messages.js';
 import { type Amount, scalarOf } from './amounts.js';
 import type { Offer } from './offers.js';
 import type { Task } from './task.js';
@@ -16,6 +16,8 @@ export interface Agent {
   readonly total: Amount;
   /** Away: unreachable, its tasks go on unseen. Gone: given up for good. Both only at the word of a test. */
   condition: 'here' | 'away' | 'gone';
+  /** Its window in the maintenance schedule. */
+  unavailability: Unavailability | null;
   /** Neither offered nor used. */
   free: Amount;
   readonly offers: Set<Offer>;

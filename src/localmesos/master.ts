@@ -10,6 +10,7 @@ import type { Launch } from './containerizer.js';
 import { FaultControl } from './fault-control.js';
 import type { Framework } from './framework.js';
 import type { Kept, KeptTask } from './journal.js';
+import { Maintenance } from './maintenance.js';
 import { CALL_METRICS } from './metrics.js';
 import { launchOf } from './statuses.js';
 import type { Stream } from './stream.js';
@@ -38,6 +39,7 @@ export class Master {
   readonly #allocator: Allocator;
   readonly #tasks: Tasks;
   readonly #subscriptions: Subscriptions;
+  readonly maintenance: Maintenance;
   /** For tests of others. */
   readonly faults: FaultControl;
 
@@ -52,6 +54,7 @@ export class Master {
       heartbeatMs: options.heartbeatMs,
       master: options.masterInfo,
     });
+    this.maintenance = new Maintenance(books, ports, this.#allocator);
     const { containerizer } = ports;
     const parts = { allocator: this.#allocator, tasks: this.#tasks, containerizer };
     this.faults = new FaultControl(books, parts);
@@ -129,6 +132,7 @@ export class Master {
 
   stop(): void {
     this.#allocator.stop();
+    this.maintenance.stop();
     this.#tasks.updates.stop();
     this.#subscriptions.stop();
   }
@@ -171,14 +175,18 @@ export class Master {
         return ACCEPTED;
       case 'UPDATE_FRAMEWORK':
         return this.#update(framework, call);
+      case 'ACCEPT_INVERSE_OFFERS':
+        this.#answered(framework, 'ACCEPT', call.accept_inverse_offers);
+        return ACCEPTED;
+      case 'DECLINE_INVERSE_OFFERS':
+        this.#answered(framework, 'DECLINE', call.decline_inverse_offers);
+        return ACCEPTED;
       case 'SHUTDOWN':
       case 'MESSAGE':
       case 'REQUEST':
-      case 'ACCEPT_INVERSE_OFFERS':
-      case 'DECLINE_INVERSE_OFFERS':
       case 'ACKNOWLEDGE_OPERATION_STATUS':
       case 'RECONCILE_OPERATIONS':
-        // Nothing here for them to act upon: no executors of others, no maintenance, no operations.
+        // Nothing here for them to act upon: no executors of others, no operations.
         return ACCEPTED;
       case 'SUBSCRIBE':
       case 'UNKNOWN':
@@ -186,6 +194,15 @@ export class Master {
       default:
         return unreachable(type);
     }
+  }
+
+  #answered(
+    framework: Framework,
+    status: 'ACCEPT' | 'DECLINE',
+    said: Call['accept_inverse_offers'],
+  ): void {
+    const ids = (said?.inverse_offer_ids ?? []).map(({ value }) => value);
+    this.maintenance.answered(framework, status, ids, said?.filters?.refuse_seconds);
   }
 
   #decline(framework: Framework, call: Call): void {

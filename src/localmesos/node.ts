@@ -158,7 +158,11 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     log,
     master: () => master,
     hasFaultControl: options.hasFaultControl ?? false,
-    pages: pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
+    pages: new Map<string, () => unknown>([
+      ...pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
+      ['/maintenance/schedule', () => master?.maintenance.schedule() ?? {}],
+      ['/maintenance/status', () => master?.maintenance.status() ?? {}],
+    ]),
   });
   const { port } = await server.listen();
   Object.assign(place, { port });
@@ -352,6 +356,7 @@ function makeAgents(
       registeredAt: clock.now(),
       total,
       condition: 'here',
+      unavailability: null,
       free: total,
       offers: new Set(),
       tasks: new Set(),

@@ -24,6 +24,7 @@ export function offerToWire(offer: Offer): WireOffer {
     url: agent.url,
     resources: toWire(offer.amount, { allocatedTo, isRefined }),
     ...(agent.attributes.length === 0 ? {} : { attributes: agent.attributes }),
+    ...(agent.unavailability === null ? {} : { unavailability: agent.unavailability }),
     ...(allocatedTo === null ? {} : { allocation_info: { role } }),
   };
 }

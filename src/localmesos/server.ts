@@ -18,6 +18,7 @@ import type { Call } from '../mesos/messages.js';
 import { encodeRecord } from '../mesos/recordio.js';
 import { callProblem } from './call-checks.js';
 import { NoSuchFault } from './fault-control.js';
+import { BadSchedule } from './maintenance.js';
 import type { Master } from './master.js';
 import type { Stream } from './stream.js';
 
@@ -46,6 +47,7 @@ export interface ServerOptions {
 
 const CALL_PATHS = new Set(['/api/v1/scheduler', '/master/api/v1/scheduler']);
 const OPEN_PATHS = new Set(['/health', '/master/health', '/version']);
+const SCHEDULE_PATH = /^(\/master)?\/maintenance\/schedule$/;
 const REDIRECT_PATHS = new Set(['/redirect', '/master/redirect']);
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** A client that does not read is cut off before it costs us all memory. */
@@ -114,6 +116,11 @@ export class MasterServer {
     }
     if (path === '/faults' && request.method === 'POST' && this.#options.hasFaultControl) {
       this.#master().faults.carryOut(jsonOf(await readBody(request)));
+      send(response, 200, '');
+      return;
+    }
+    if (request.method === 'POST' && SCHEDULE_PATH.test(path)) {
+      this.#master().maintenance.setSchedule(jsonOf(await readBody(request)));
       send(response, 200, '');
       return;
     }
@@ -240,7 +247,11 @@ export class MasterServer {
       this.#options.log.error('stream broken by a fault of ours', { cause: String(error) });
       response.destroy();
     } else if (error instanceof Refusal) send(response, error.status, error.message, error.headers);
-    else if (error instanceof BadMessage || error instanceof NoSuchFault)
+    else if (
+      error instanceof BadMessage ||
+      error instanceof NoSuchFault ||
+      error instanceof BadSchedule
+    )
       send(response, 400, error.message);
     else {
       this.#options.log.error('request failed', { cause: String(error) });
@@ -253,7 +264,7 @@ function jsonOf(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (cause) {
-    throw new NoSuchFault(`the request is no JSON: ${cause}`, { cause });
+    throw new BadMessage(`Failed to parse body into JSON: ${cause}`, { cause });
   }
 }
 

@@ -1,6 +1,8 @@
 /** What agents a master knows, with all they have, used or not: read from its page `/slaves`, since offers tell only what is free. */
 import { Agent, request } from 'undici';
+import { type AgentFacts, amountsOf, type ToldAgents } from '../contracts/agents.js';
 import {
+  AGENTS_LISTED_MAX,
   CALL_ANSWER_MS_MAX,
   INVENTORY_BYTES_MAX,
   INVENTORY_SHAPES_MAX,
@@ -11,6 +13,8 @@ import { redirected, type Target, targetOf } from './subscription.js';
 import type { TlsMaterial } from './transport.js';
 
 export interface AgentsQuestion {
+  /** Name of the executor plugin that these agents belong to. */
+  readonly executor: string;
   /** As for the framework: `host:port` or URL of each master. */
   readonly masters: readonly string[];
   readonly principal: string | null;
@@ -21,17 +25,15 @@ export interface AgentsQuestion {
 
 const PAGE = '/slaves';
 
-/**
- * Kinds of agents; null when no master tells: it does not answer, or does not let us see, or they are too many kinds
- * to be worth a list. Never throws for what a master says.
- */
-export async function askAgents(asked: AgentsQuestion): Promise<readonly AgentShape[] | null> {
+/** Null when no master tells: it does not answer, or does not let us see. Never throws for what a master says. */
+export async function askAgents(asked: AgentsQuestion): Promise<ToldAgents | null> {
   const dispatcher = new Agent({ connect: { ...asked.tls, timeout: CALL_ANSWER_MS_MAX } });
   try {
     for (const master of asked.masters) {
       const target = { ...targetOf(master), path: PAGE };
       const told = await page(target, { ...asked, dispatcher }, true);
-      if (told !== undefined) return agentShapes(told);
+      const agents = agentFacts(told, asked.executor);
+      if (agents !== null) return { shapes: agentShapes(told), agents };
     }
     return null;
   } finally {
@@ -93,6 +95,25 @@ export function agentShapes(told: unknown): readonly AgentShape[] | null {
     if (kinds.size > INVENTORY_SHAPES_MAX) return null;
   }
   return [...kinds.values()];
+}
+
+/** The page's agents one by one, those without a name left out; null when it is no such page. */
+export function agentFacts(told: unknown, executor: string): readonly AgentFacts[] | null {
+  if (!isFields(told) || !Array.isArray(told.slaves)) return null;
+  const agents: AgentFacts[] = [];
+  for (const agent of told.slaves.slice(0, AGENTS_LISTED_MAX)) {
+    if (!isFields(agent) || !isFields(agent.resources)) return null;
+    if (typeof agent.hostname !== 'string') continue;
+    agents.push({
+      executor,
+      host: agent.hostname,
+      total: amountsOf(totalOf(agent.resources)),
+      used: amountsOf(totalOf(isFields(agent.used_resources) ? agent.used_resources : {})),
+      attributes: textsOf(isFields(agent.attributes) ? agent.attributes : {}),
+      isActive: agent.active !== false && agent.deactivated !== true,
+    });
+  }
+  return agents;
 }
 
 const OURS = new Set(['cpus', 'mem', 'gpus', 'ports']);

@@ -67,7 +67,7 @@ function attributesOf({ attributes = [] }: Offer): Record<string, string> {
 const bare = (list: string): string => list.replace(/^\{(.*)\}$/, '$1');
 
 /** A window whose start makes no sense counts as begun: nothing starts under it. */
-const windowStart = (ns: number): Instant =>
+export const windowStart = (ns: number): Instant =>
   instant(ns >= 0 && ns <= NS_MAX ? Math.floor(ns / 1_000_000) : 0);
 
 /** Sums up; rounds down to whole units only at the end, so that halves of two reservations make a whole. */

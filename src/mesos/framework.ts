@@ -19,8 +19,8 @@ import { assert } from '../core/assert.js';
 import { agentId, type OfferId, offerId } from '../core/units.js';
 import * as calls from './calls.js';
 import { type ConnectionOptions, MasterConnection, type MesosPorts } from './connection.js';
-import { clusterOffer, isReceipt, roleOf, taskUpdate } from './events.js';
-import type { Call, Event, Offer, TaskStatus } from './messages.js';
+import { clusterOffer, isReceipt, roleOf, taskUpdate, windowStart } from './events.js';
+import type { Call, Event, InverseOffer, Offer, TaskStatus } from './messages.js';
 import { Stock, type TaskForm, taskInfo } from './orders.js';
 import { soundOffer } from './sound.js';
 
@@ -28,6 +28,8 @@ export type { MesosPorts } from './connection.js';
 
 /** Pause before a DECLINE without an answer is repeated. */
 const DECLINE_AGAIN_MS = 1_000;
+/** An inverse offer that was answered is made again after this: by then other jobs may be there, or none. */
+const INVERSE_AGAIN_MS = 60_000;
 
 export interface MesosOptions extends ConnectionOptions {
   readonly tasks: TaskForm;
@@ -295,6 +297,24 @@ export class MesosFramework implements Cluster {
     return offer;
   }
 
+  /** Yes, if all that is ours there ends before the window; else no. Either way the master asks again after a while. */
+  #answerInverse(asked: readonly InverseOffer[]): void {
+    const leaving: InverseOffer[] = [];
+    const staying: InverseOffer[] = [];
+    for (const offer of asked) {
+      const agent = offer.agent_id?.value;
+      const answer = this.#listener?.mayLeave({
+        agentId: agent === undefined ? null : agentId(agent),
+        from: windowStart(offer.unavailability.start.nanoseconds),
+      });
+      (answer?.kind === 'yes' ? leaving : staying).push(offer);
+    }
+    if (leaving.length > 0)
+      this.#order(() => calls.acceptInverseOffers(this.#id(), leaving, INVERSE_AGAIN_MS));
+    if (staying.length > 0)
+      this.#order(() => calls.declineInverseOffers(this.#id(), staying, INVERSE_AGAIN_MS));
+  }
+
   #deliver(event: Event): void {
     switch (event.type) {
       case 'OFFERS': {
@@ -322,12 +342,12 @@ export class MesosFramework implements Cluster {
         if (agent !== undefined) this.#listener?.agentFailed(agentId(agent));
         break;
       }
-      case 'INVERSE_OFFERS': {
-        // We do not leave before the window starts: jobs that end in time keep running.
-        const offers = event.inverse_offers?.inverse_offers ?? [];
-        this.#order(() => calls.declineInverseOffers(this.#id(), offers, null));
+      case 'INVERSE_OFFERS':
+        this.#answerInverse(event.inverse_offers?.inverse_offers ?? []);
         break;
-      }
+      case 'RESCIND_INVERSE_OFFER':
+        // Nothing was promised: an answer only told how it stood.
+        break;
       default:
         // We use neither offer operations nor messages of executors; the rest ended further down.
         this.#ports.log.debug('event passed over', { type: event.type });

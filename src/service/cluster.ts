@@ -1,10 +1,10 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
 import { readFileSync } from 'node:fs';
+import type { ToldAgents } from '../contracts/agents.js';
 import type { CatalogueImage, Config, MesosConfig, MesosTls } from '../contracts/config.js';
 import type { MesosCounters } from '../contracts/counters.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Log } from '../contracts/log.js';
-import type { AgentShape } from '../core/obstacle.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
 import { type LocalNode, startLocalNode } from '../localmesos/index.js';
@@ -139,15 +139,17 @@ export interface InventoryParts {
   readonly master: string | null;
 }
 
-/** The cluster's kinds of agents, as its master tells now; null when it does not, or when we know of none. */
+/** The cluster's agents, as its master tells now; null when it does not, or when we know of none. */
 export async function askInventory(
   { config, localCredential }: Pick<Foundation, 'config' | 'localCredential'>,
   node: LocalNode | null,
   { tls, master }: InventoryParts,
-): Promise<readonly AgentShape[] | null> {
+): Promise<ToldAgents | null> {
   const { masters, ...access } = accessTo(config, localCredential, node);
   const asked = master === null ? masters : [master];
-  return asked.length === 0 ? null : askAgents({ masters: asked, ...access, tls });
+  return asked.length === 0
+    ? null
+    : askAgents({ executor: 'mesos', masters: asked, ...access, tls });
 }
 
 /** Where the masters are, as far as the configuration tells, and as whom we come. */
@@ -155,7 +157,7 @@ function accessTo(
   { mesos, local }: Config,
   localCredential: Credential,
   node: LocalNode | null,
-): Omit<AgentsQuestion, 'tls'> {
+): Omit<AgentsQuestion, 'executor' | 'tls'> {
   if (mesos.master !== null)
     return {
       masters: listedMasters(mesos.master, schemeOf(mesos)),

@@ -55,6 +55,7 @@ export async function startDaemon(
       advanceMs: config.usageAdvanceMs,
       limits: config.limits,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
+      setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,
       modeOf: () => modeOf(config, node),
       containers: {

@@ -40,6 +40,8 @@ export interface AService {
   readonly directory: string;
   readonly noticed: JobId[];
   readonly killsNoticed: JobId[];
+  /** How often agents were said to have changed. */
+  readonly agentsNoticed: { readonly count: number };
   /** Moves the clock. */
   readonly later: (ms: number) => void;
   /** Signed in as alice unless told. */
@@ -87,19 +89,24 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   let now: Instant = NOW;
   const noticed: JobId[] = [];
   const killsNoticed: JobId[] = [];
+  const agentsNoticed = { count: 0 };
   const deps: ApiDeps = {
     ...dullDeps(store, directory, options),
     clock: { now: () => now, monotonicMs: () => now },
     notices: {
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
+      agentsChanged: () => {
+        agentsNoticed.count += 1;
+      },
     },
     ...options.deps,
   };
   const later = (ms: number): void => {
     now = instant(now + ms);
   };
-  return { deps, store, keys, directory, noticed, killsNoticed, later, ...askers(deps, keys) };
+  const heard = { noticed, killsNoticed, agentsNoticed };
+  return { deps, store, keys, directory, ...heard, later, ...askers(deps, keys) };
 }
 
 /** Three accounts, all with a home that is there; root is the administrator. */

@@ -34,6 +34,19 @@ t.test('nothing at all is a working configuration of one machine', async (t) => 
   t.throws(() => Object.assign(config.web, { port: 1 }), 'it is frozen');
 });
 
+t.test('use fades by half-life, unless the site names the window of the original', async (t) => {
+  const usageOf = (yaml: string) => configOf(read(yaml, t)).usage;
+  t.strictSame(usageOf('port: 1'), { kind: 'half-life', halfLifeMs: 7 * 86_400_000 });
+  t.strictSame(usageOf('fairshare: { half_life: 14d }'), {
+    kind: 'half-life',
+    halfLifeMs: 14 * 86_400_000,
+  });
+  t.strictSame(usageOf('user_reset_usage_duration: 10'), { kind: 'window', days: 10 });
+  t.strictSame(usageOf('fairshare: { usage: window }'), { kind: 'window', days: 30 });
+  const both = 'user_reset_usage_duration: 10\nfairshare: { usage: half-life }';
+  t.equal(usageOf(both).kind, 'half-life', 'the newer key decides');
+});
+
 t.test('four mistakes are four problems, and nothing is read', async (t) => {
   const answer = read(
     `port: many
@@ -63,6 +76,13 @@ t.test('each mistake by itself', async (t) => {
     'home: [a]': 'home',
     'behind_proxy: perhaps': 'behind_proxy',
     'session_timeout: soon': 'session_timeout',
+    'fairshare: { half_life: 0 }': 'fairshare.half_life',
+    'fairshare: { half_life: 23h }': 'fairshare.half_life',
+    'fairshare: { half_life: long }': 'fairshare.half_life',
+    'fairshare: { usage: never }': 'fairshare.usage',
+    'fairshare: { advance: -1 }': 'fairshare.advance',
+    'fairshare_user_gpu_weight: -0.1': 'fairshare_user_gpu_weight',
+    'user_reset_usage_duration: 0': 'user_reset_usage_duration',
     'session_timeout: 5': 'session_timeout',
     'log_level: loud': 'log_level',
     'listen: example.org': 'listen',

@@ -28,10 +28,12 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
       state: 'pending',
       launches: 0,
       faults: [],
+      retried: { failures: [], memMbGranted: null, refusals: 0 },
       directory: null,
       killWanted: null,
       version: 1,
       notBefore: null,
+      pauseMs: 0,
     };
     t.strictSame(await store.job(jobId(Number(answer?.id))), expected);
     const elsewhere = await another();
@@ -195,6 +197,26 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
     await store.putSetting('framework-id', 'f2');
     t.equal(await store.setting('framework-id'), 'f2');
     t.equal(await store.setting('empty'), '');
+    t.same(
+      [...(await (await another()).settings('fr'))],
+      [['framework-id', 'f2']],
+      'by the beginning of their names',
+    );
+    await store.putSetting('x%_é/b', '2');
+    await store.putSetting('x%_é/a', '1');
+    await store.putSetting('x%_e/a', 'other');
+    t.same(
+      [...(await store.settings('x%_é/'))],
+      [
+        ['x%_é/a', '1'],
+        ['x%_é/b', '2'],
+      ],
+      'in order, and no letter of the beginning stands for another',
+    );
+    await store.dropSetting('x%_é/a');
+    await store.dropSetting('never there');
+    t.equal(await (await another()).setting('x%_é/a'), undefined, 'dropped for everybody');
+    t.same([...(await store.settings('nothing'))], []);
   });
 
   await t.test('closing finishes what was asked; afterwards everything is refused', async (t) => {

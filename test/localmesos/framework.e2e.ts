@@ -41,6 +41,9 @@ class Ear implements ClusterListener {
     this.heard(update);
   }
   agentFailed(): void {}
+  mayLeave(): { kind: 'yes' } {
+    return { kind: 'yes' };
+  }
   refused(because: string): void {
     this.refusal = because;
   }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { agentShapes } from '../../src/mesos/agents.js';
+import { agentFacts, agentShapes } from '../../src/mesos/agents.js';
 
 /** As Mesos 1.12.0 tells an agent, without the fields that nobody reads here. */
 const agent = (id: string, attributes: object, resources: object = {}) => ({
@@ -57,4 +57,34 @@ t.test('no agent is an inventory of none; what is no such page is none at all', 
     t.equal(agentShapes(told), null);
   const many = Array.from({ length: 201 }, (_, n) => agent(`S${n}`, { host: `h${n}` }));
   t.equal(agentShapes({ slaves: many }), null, 'too many kinds to be worth a list');
+});
+
+t.test('agents one by one, with what tasks hold there', async (t) => {
+  const told = {
+    slaves: [
+      {
+        ...agent('S0', { rack: 'r1' }),
+        used_resources: { cpus: 1.5, mem: 96, ports: '[31000-31001]' },
+      },
+      { ...agent('S1', {}), hostname: 'n2', active: false },
+      { ...agent('S2', {}), hostname: 'n3', deactivated: true },
+      { ...agent('S3', {}), hostname: undefined },
+    ],
+  };
+  const found = agentFacts(told, 'mesos');
+  t.match(found, [
+    {
+      executor: 'mesos',
+      host: '127.0.0.1',
+      total: { cpuMilli: 4_000, memMb: 4_096, ports: 1_000 },
+      used: { cpuMilli: 1_500, memMb: 96, gpus: 0, ports: 2 },
+      attributes: { rack: 'r1' },
+      isActive: true,
+    },
+    { host: 'n2', used: { cpuMilli: 0 }, isActive: false },
+    { host: 'n3', isActive: false },
+  ]);
+  t.equal(found?.length, 3, 'one without a name cannot be named');
+  for (const none of [null, {}, { slaves: [null] }, { slaves: [{}] }])
+    t.equal(agentFacts(none, 'mesos'), null);
 });

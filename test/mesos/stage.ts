@@ -3,6 +3,8 @@ import type {
   ClusterListener,
   ClusterOffer,
   LaunchBatch,
+  LeaveAnswer,
+  LeaveRequest,
   TaskUpdate,
 } from '../../src/contracts/cluster.js';
 import type { MesosCounter } from '../../src/contracts/counters.js';
@@ -98,6 +100,13 @@ class Notes implements ClusterListener {
   }
   agentFailed(id: string): void {
     this.words.push(`agentFailed ${id}`);
+  }
+  /** Jobs that may still run, by agent; absent: none. */
+  readonly staying = new Map<string | null, number>();
+  mayLeave({ agentId, from }: LeaveRequest): LeaveAnswer {
+    this.words.push(`mayLeave ${agentId} ${from}`);
+    const jobs = this.staying.get(agentId) ?? 0;
+    return jobs === 0 ? { kind: 'yes' } : { kind: 'no', jobs };
   }
   refused(because: string): void {
     this.words.push(`refused: ${because}`);

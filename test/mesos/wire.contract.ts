@@ -118,6 +118,9 @@ class Notes implements ClusterListener {
   updated(update: { state: string }): void {
     this.#note(update.state);
   }
+  mayLeave(): { kind: 'yes' } {
+    return { kind: 'yes' };
+  }
   agentFailed(): void {
     this.#note('agentFailed');
   }

@@ -65,6 +65,7 @@ class Incarnation {
         usage: { kind: 'window', days: 1 },
         advanceMs: ADVANCE_MS,
         skipsFailedNodes: stage.skipsFailedNodes,
+        setsAgentsAside: stage.setsAgentsAside,
         orphanPolicy: stage.orphanPolicy,
         modeOf: () => 'process',
       },
@@ -126,6 +127,8 @@ export class Stage {
   readonly lines: string[] = [];
   /** Of processes that start from now on. */
   skipsFailedNodes = false;
+  /** The same. */
+  setsAgentsAside = false;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
   readonly names = new Map<string, JobId>();

@@ -40,6 +40,7 @@ export const scenario =
 
 interface Submission {
   readonly cpus?: number;
+  readonly owner?: string;
   readonly retries?: number;
   /** False: the leader is not told. */
   readonly isNoticed?: boolean;
@@ -51,11 +52,12 @@ interface Submission {
 export const submit =
   (
     name: string,
-    { cpus = 1, retries = 2, isNoticed = true, behindMs = 0, spec = {} }: Submission = {},
+    { cpus = 1, owner, retries = 2, isNoticed = true, behindMs = 0, spec = {} }: Submission = {},
   ): Tick =>
   async (stage) => {
     const needs = { cpuMilli: cpus * 1_000, memMb: cpus * 1_000, gpus: 0, ports: 0, custom: {} };
     const job = aNewJob({
+      ...(owner === undefined ? {} : { owner: userId(owner) }),
       submittedAt: instant(stage.time.now() - behindMs),
       spec: aSpec({ name, needs, systemRetriesMax: retries, ...spec }),
     });

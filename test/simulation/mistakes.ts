@@ -49,6 +49,7 @@ class MeddledCluster implements Cluster {
       rescinded: (id) => listener.rescinded(id),
       updated: (update) => this.#meddle(update, this.#real, (one) => listener.updated(one)),
       agentFailed: (id) => listener.agentFailed(id),
+      mayLeave: (request) => listener.mayLeave(request),
       refused: (because) => listener.refused(because),
     });
   }

@@ -35,6 +35,7 @@ export const aSpec = (over: Partial<JobSpec> = {}): JobSpec => ({
   ports: [],
   executor: null,
   systemRetriesMax: 2,
+  retries: [],
   lifespanMs: null,
   asked: {},
   ...over,
@@ -88,7 +89,7 @@ export const aPlacement = (id: JobId, launch: number): Placement => ({
 
 /** The intent of the next launch. */
 export function launched(job: PendingJob): LaunchingJob {
-  const { notBefore: _, ...asked } = job;
+  const { notBefore: _, pauseMs: _pauseMs, ...asked } = job;
   const launches = job.launches + 1;
   return {
     ...asked,
@@ -111,7 +112,7 @@ export const ended = (job: RunningJob, exitCode = 0): OverJob => ({
   endedAt: AT,
 });
 export const givenUp = (job: PendingJob): OverJob => {
-  const { notBefore: _, ...asked } = job;
+  const { notBefore: _, pauseMs: _pauseMs, ...asked } = job;
   return {
     ...asked,
     state: 'over',

@@ -10,6 +10,7 @@ export interface PointReader {
   readonly user: (id: string) => Row | undefined;
   readonly project: (id: string) => Row | undefined;
   readonly setting: (name: string) => Row | undefined;
+  readonly settings: (prefix: string) => readonly Row[];
   readonly lease: () => Row | undefined;
   readonly close: () => void;
 }
@@ -23,12 +24,16 @@ export function pointReader(path: string): PointReader {
   const project = database.prepare('SELECT document FROM projects WHERE id = ?');
   // As bytes: libsql cuts texts that it reads at their first NUL.
   const setting = database.prepare('SELECT CAST(value AS BLOB) FROM settings WHERE name = ?');
+  const settings = database.prepare(
+    'SELECT name, CAST(value AS BLOB) FROM settings WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name',
+  );
   const lease = database.prepare('SELECT epoch, holder, beat FROM lease');
   return {
     job: (id) => job.get(id),
     user: (id) => user.get(id),
     project: (id) => project.get(id),
     setting: (name) => setting.get(name),
+    settings: (prefix) => settings.all(prefix),
     lease: () => lease.get(),
     close: () => database.close(),
   };

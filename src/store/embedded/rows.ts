@@ -1,41 +1,30 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
-import type {
-  JobStep,
-  NewJob,
-  PendingRow,
-  Priorities,
-  ProjectRecord,
-  UserRecord,
-} from '../../contracts/store.js';
+import { LOST_GRACE_MS } from '../../contracts/limits.js';
+import type { JobStep, NewJob, PendingRow } from '../../contracts/store.js';
+
 import { unreachable } from '../../core/assert.js';
+import { endedLaunch } from '../../core/ended-launch.js';
 import {
   type Constraint,
   type ContainerFacts,
   failedHosts,
   type Identity,
+  isRegistryFault,
   type Job,
   type JobSpec,
   type JobState,
   type KillWanted,
   type Outcome,
-  type OverJob,
   type Placement,
+  type Retried,
   type SystemFault,
 } from '../../core/job.js';
-import { usedMsOf } from '../../core/lifecycle.js';
-import type { QuotaRecords } from '../../core/limit-book.js';
-import type { Quotas } from '../../core/quota.js';
 import type { Needs } from '../../core/resources.js';
-import {
-  type Instant,
-  instant,
-  jobId,
-  type ProjectId,
-  projectId,
-  type UserId,
-  userId,
-} from '../../core/units.js';
+
+import { grantedNeeds, NEVER_RETRIED } from '../../core/retry.js';
+import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
+import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
 import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
@@ -72,6 +61,10 @@ export const PENDING_COLUMNS =
 /** What changes during a job's life and no query asks for. */
 interface LifeDocument {
   readonly faults: readonly SystemFault[];
+  /** Absent: never retried, as in records of former versions. */
+  readonly retried?: Retried;
+  /** Of a job that waits; absent: see `pauseOf`. */
+  readonly pauseMs?: number;
   readonly directory: string | null;
   readonly placement?: Placement | null;
   readonly startedAt?: Instant | null;
@@ -89,6 +82,8 @@ interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly queue?: string;
+  /** Absent: none. */
+  readonly lifespanMs?: number;
 }
 
 const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
@@ -110,6 +105,7 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
       needs: spec.needs,
       constraints: spec.constraints,
       ...(spec.queue === undefined ? {} : { queue: spec.queue }),
+      ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
     } satisfies ShapeDocument),
     life: FIRST_LIFE,
     asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
@@ -128,16 +124,17 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
     life: JSON.stringify(lifeOf(to)),
-    use: to.state === 'over' ? useOf(to) : null,
+    use: useOf(from.state, to),
   };
 }
 
-function useOf(job: OverJob): UseColumns | null {
-  const timeMs = usedMsOf(job);
-  if (timeMs <= 0) return null;
-  const { cpuMilli, memMb, gpus } = job.spec.needs;
-  const day = dayOf(job.endedAt);
-  return { day, endedMs: job.endedAt - day * DAY_MS, timeMs, cpuMilli, memMb, gpus };
+function useOf(from: JobState, to: Job): UseColumns | null {
+  const ended = endedLaunch(from, to);
+  if (ended === null) return null;
+  const { timeMs, endedAt } = ended;
+  const { cpuMilli, memMb, gpus } = ended.needs;
+  const day = dayOf(endedAt);
+  return { day, endedMs: endedAt - day * DAY_MS, timeMs, cpuMilli, memMb, gpus };
 }
 
 /** Columns of a day's use, in the order `dayUseOf` reads them. */
@@ -163,27 +160,28 @@ export function dayUseOf(row: Row): DayUse {
 }
 
 function lifeOf(job: Job): LifeDocument {
-  const { faults, directory } = job;
+  const { faults, retried, directory } = job;
+  const kept = { faults, directory, ...(isRetried(retried) ? { retried } : {}) };
   switch (job.state) {
     case 'pending':
-      return { faults, directory };
+      return { ...kept, pauseMs: job.pauseMs };
     case 'launching':
-      return { faults, directory, placement: job.placement };
+      return { ...kept, placement: job.placement };
     case 'running': {
       const { placement, startedAt, container } = job;
-      return { faults, directory, placement, startedAt, container };
+      return { ...kept, placement, startedAt, container };
     }
     case 'killing': {
       const { placement, startedAt, container, killWanted } = job;
-      return { faults, directory, placement, startedAt, container, killWanted };
+      return { ...kept, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
-      return { faults, directory, placement, startedAt, container, since };
+      return { ...kept, placement, startedAt, container, since };
     }
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
-      return { faults, directory, placement, startedAt, container, outcome };
+      return { ...kept, placement, startedAt, container, outcome };
     }
     default:
       return unreachable(job);
@@ -214,6 +212,7 @@ function assembled(row: Row): Job {
     submittedAt: instant(Number(submittedAt)),
     launches: Number(launches),
     faults: present(life.faults),
+    retried: life.retried ?? NEVER_RETRIED,
     directory: life.directory,
     killWanted:
       killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
@@ -222,7 +221,12 @@ function assembled(row: Row): Job {
   const known = state as JobState;
   switch (known) {
     case 'pending':
-      return { ...asked, state: known, notBefore: instantOrNull(notBefore) };
+      return {
+        ...asked,
+        state: known,
+        notBefore: instantOrNull(notBefore),
+        pauseMs: pauseOf(life, notBefore),
+      };
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
     case 'running':
@@ -259,7 +263,21 @@ function assembled(row: Row): Job {
 }
 
 /** Records of former versions lack what was added since. */
-const completed = (spec: JobSpec): JobSpec => ({ ...spec, lifespanMs: spec.lifespanMs ?? null });
+const completed = (spec: JobSpec): JobSpec => ({
+  ...spec,
+  lifespanMs: spec.lifespanMs ?? null,
+  retries: spec.retries ?? [],
+});
+
+/** Former versions wrote only when a pause ends; none was longer than this. */
+function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
+  if (life?.pauseMs !== undefined || notBefore === null) return life?.pauseMs ?? 0;
+  const last = life?.faults.at(-1);
+  return last !== undefined && isRegistryFault(last) ? REGISTRY_PAUSE_MS_MAX : LOST_GRACE_MS;
+}
+
+const isRetried = ({ failures, memMbGranted, refusals }: Retried): boolean =>
+  failures.length > 0 || memMbGranted !== null || refusals > 0;
 
 const held = (life: LifeDocument) => ({
   placement: present(life.placement),
@@ -270,13 +288,13 @@ const held = (life: LifeDocument) => ({
 const instantOrNull = (value: unknown): Instant | null =>
   value === null ? null : instant(Number(value));
 
-function present<T>(value: T | null | undefined): T {
+export function present<T>(value: T | null | undefined): T {
   if (value === undefined || value === null) throw new Error('a field is missing');
   return value;
 }
 
 /** Shapes met so far in one question, by their text. */
-export type Shapes = Map<string, ShapeDocument>;
+export type Shapes = Map<string, PendingShape>;
 
 /**
  * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
@@ -297,19 +315,24 @@ export function pendingRowsOf(
     project,
     executor,
     text,
-    life,
+    lifeText,
   ] of rows) {
     try {
+      const life = lifeText === null ? null : lifeIn(String(lifeText));
+      const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
       answers.push({
         id: jobId(Number(id)),
         owner: userId(String(owner)),
         project: projectId(String(project)),
         submittedAt: instant(Number(submittedAt)),
-        ...shapeOf(String(text), shapes),
+        needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
+        constraints,
+        lifespanMs,
         executor: executor === null ? null : String(executor),
         notBefore: instantOrNull(notBefore),
+        pauseMs: pauseOf(life, notBefore),
         isKillWanted: isKillWanted === 1,
-        failedOn: life === null ? NOWHERE : failedOn(String(life)),
+        failedOn: life === null ? NOWHERE : failedHosts(present(life.faults)),
       });
     } catch (cause) {
       broken(new UnreadableRecord(Number(id), { cause }));
@@ -318,64 +341,22 @@ export function pendingRowsOf(
   return answers;
 }
 
+type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs' | 'queue'>;
+
 const NOWHERE: readonly string[] = [];
 
-const failedOn = (life: string): readonly string[] =>
-  failedHosts(present((JSON.parse(life) as LifeDocument).faults));
+const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
 
-function shapeOf(text: string, shapes: Shapes): ShapeDocument {
+function shapeOf(text: string, shapes: Shapes): PendingShape {
   const known = shapes.get(text);
   if (known !== undefined) return known;
-  const { needs, constraints, queue } = JSON.parse(text) as ShapeDocument;
+  const { needs, constraints, lifespanMs = null, queue } = JSON.parse(text) as ShapeDocument;
   const shape = {
     needs: present(needs),
     constraints: present(constraints),
+    lifespanMs,
     ...(queue === undefined ? {} : { queue }),
   };
   shapes.set(text, shape);
   return shape;
-}
-
-export function prioritiesOf(rows: readonly Row[]): Priorities {
-  const users = new Map<UserId, number>();
-  const projects = new Map<ProjectId, number>();
-  for (const [kind, id, prio] of rows)
-    if (kind === 'user') users.set(userId(String(id)), Number(prio));
-    else projects.set(projectId(String(id)), Number(prio));
-  return { users, projects };
-}
-
-export function quotasOf(rows: readonly Row[]): QuotaRecords {
-  const users = new Map<UserId, Quotas>();
-  const projects = new Map<ProjectId, Quotas>();
-  for (const [kind, id, text] of rows) {
-    const quotas = JSON.parse(String(text)) as Quotas;
-    if (kind === 'user') users.set(userId(String(id)), quotas);
-    else projects.set(projectId(String(id)), quotas);
-  }
-  return { users, projects };
-}
-
-/** @throws UnreadableRecord */
-export function projectOf(id: string, document: string): ProjectRecord {
-  try {
-    const project = JSON.parse(document) as ProjectRecord;
-    present(project.members);
-    present(project.quotas);
-    return project;
-  } catch (cause) {
-    throw new UnreadableRecord(id, { cause });
-  }
-}
-
-/** @throws UnreadableRecord */
-export function userOf(id: string, document: string): UserRecord {
-  try {
-    const user = JSON.parse(document) as UserRecord;
-    present(user.identity);
-    present(user.keys);
-    return user;
-  } catch (cause) {
-    throw new UnreadableRecord(id, { cause });
-  }
 }

@@ -24,6 +24,7 @@ import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js
 import type { QuotaRecords } from '../../core/limit-book.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
+import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { textOf } from './reader.js';
@@ -33,14 +34,10 @@ import {
   JOB_STATES,
   jobOf,
   pendingRowsOf,
-  prioritiesOf,
-  projectOf,
-  quotasOf,
   type Shapes,
   stepColumns,
   submissionColumns,
   UnreadableRecord,
-  userOf,
 } from './rows.js';
 import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';
@@ -258,6 +255,15 @@ class EmbeddedStore implements Store {
     return this.#writer.call('putSetting', { name, value });
   }
 
+  async settings(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const rows = this.#read((point) => point.settings(prefix));
+    return new Map(rows.map(([name, value]) => [String(name), textOf(value)]));
+  }
+
+  dropSetting(name: string): Promise<void> {
+    return this.#writer.call('dropSetting', name);
+  }
+
   async user(id: UserId): Promise<UserRecord | undefined> {
     const row = this.#read((point) => point.user(id));
     return row === undefined ? undefined : readable(() => userOf(id, String(row[0])));
@@ -325,7 +331,7 @@ class EmbeddedStore implements Store {
     await Promise.all([reader, writer]);
   }
 
-  #read(question: (point: PointReader) => Row | undefined): Row | undefined {
+  #read<Answer>(question: (point: PointReader) => Answer): Answer {
     if (this.#closing !== undefined)
       throw errorOf({ because: 'closed', detail: 'the store is closed', stack: '' });
     try {

@@ -259,6 +259,7 @@ function anAgent(id: string, cpus: number, memMb: number): Agent {
     registeredAt: 0,
     total,
     condition: 'here',
+    unavailability: null,
     free: total,
     offers: new Set(),
     tasks: new Set(),

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { isEnd, type JobView } from '../../../src/cli/wire.js';
-import { ageOf, localTime } from '../../../src/cli/words.js';
+import { ageOf, launchesWords, localTime, memoryWords } from '../../../src/cli/words.js';
 import type { Api } from '../api.js';
 import { FileList } from '../components/file-list.js';
 import { LogView } from '../components/log-view.js';
@@ -119,7 +119,8 @@ function Facts({ job }: { job: JobView }) {
     ['Ended', localTime(job.endedAt)],
     [job.startedAt === null ? 'Waiting' : 'Run time', ageOf(job, now)],
     ['Exit code', job.outcome?.kind === 'exited' ? String(job.outcome.exitCode) : '-'],
-    ['Needs', `${job.cpu} cpu · ${job.ramGb} GB${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
+    ['Needs', `${job.cpu} cpu · ${memoryWords(job)}${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
+    ['Launches', launchesWords(job)],
     [job.isImageUsed ? 'Image' : 'Image (not used here)', job.image],
     ['Node', job.host ?? '-'],
     ['Project', job.project],
