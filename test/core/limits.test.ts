@@ -338,7 +338,8 @@ const someRules = fc.record({
   period: fc.constant(RULES.period),
   advanceMs: fc.constantFrom(0, 60_000, 3_600_000),
 });
-const bound = (max: number) => fc.oneof(fc.constant(0), fc.integer({ min: 1, max }));
+const bound = (max: number) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max }));
 const someQuotas = fc.record({
   time: bound(20_000),
   cpu: bound(30),
@@ -379,7 +380,7 @@ t.test('no history passes a quota or a running limit, whoever leads', async (t) 
     fc.property(
       someRules,
       someQuotas,
-      fc.array(someMove, { maxLength: 60 }),
+      fc.array(someMove, { minLength: 20, maxLength: 60, size: 'max' }),
       (rules, quotas, moves) => {
         const world = new World(rules, quotas);
         for (const move of moves) {
