@@ -21,6 +21,7 @@ export interface SubmitOptions {
   readonly project?: string;
   readonly ports?: readonly number[];
   readonly executor?: string;
+  readonly queue?: string;
   readonly retry?: number;
   readonly retryOn?: readonly RetryRuleAsked[];
   readonly retryMemory?: RetryRuleAsked;
@@ -100,7 +101,10 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
       ...(rules.length === 0 ? {} : { retry: rules }),
       array: { values: null },
-      label: [...(options.label ?? [])],
+      label: [
+        ...(options.label ?? []),
+        ...(options.queue === undefined ? [] : [`queue==${options.queue}`]),
+      ],
       tasks: [],
     },
     container: {
