@@ -319,15 +319,14 @@ export function pendingRowsOf(
   ] of rows) {
     try {
       const life = lifeText === null ? null : lifeIn(String(lifeText));
-      const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
+      const { needs, ...shape } = shapeOf(String(text), shapes);
       answers.push({
         id: jobId(Number(id)),
         owner: userId(String(owner)),
         project: projectId(String(project)),
         submittedAt: instant(Number(submittedAt)),
         needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
-        constraints,
-        lifespanMs,
+        ...shape,
         executor: executor === null ? null : String(executor),
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
