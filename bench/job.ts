@@ -17,6 +17,7 @@ export const aJob = (n: number, { gpus } = { gpus: 0 }): NewJob => ({
     image: 'simulated',
     volumes: [],
     hasNetwork: false,
+    network: null,
     isRoot: false,
     needs: { cpuMilli: 1_000, memMb: 50, gpus, ports: 0, custom: {} },
     constraints: [],

@@ -12,6 +12,7 @@ import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
+import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js';
 import { mustBeOpen, readRoute } from './queue-request.js';
 import { readRetries } from './retries.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
@@ -49,7 +50,9 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   refuseUnsupported(task, deps, person);
 
   const { constraints: labelled, custom } = readLabels(task.requirements?.label ?? []);
-  const needs = readNeeds(task, custom, deps);
+  const network = readNetwork(networkWish(task), deps);
+  const ports = hostPorts(task, network, warnings);
+  const needs = { ...readNeeds(task, deps), ports, custom };
   const asked = task.requirements?.executor;
   const { executor, queue, constraints } = readRoute(asked, labelled, deps.config);
   const image = await readImage(task, deps, warnings);
@@ -66,7 +69,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     tags: task.meta?.tags ?? [],
     image,
     volumes,
-    hasNetwork: task.container?.network ?? true,
+    ...network,
     isRoot: task.container?.root ?? false,
     needs,
     constraints,
@@ -136,8 +139,8 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   if ((requirements?.uris ?? []).length > 0) refuse('requirements.uris', `this is ${none}`);
   for (const name of ['godflow', 'sge'] as const)
     if (isAsked(requirements?.[name])) refuse(`requirements.${name}`, `this is ${none}`);
-  if (isAsked(requirements?.network) && requirements?.network !== 'public')
-    refuse('requirements.network', `networks other than "public" are ${none}`);
+  if ((requirements?.gpus ?? 0) > 0 && !deps.config.mesos.hasGpus)
+    refuse('requirements.gpus', 'jobs get no GPUs on this site');
   if (command.interactive === true) refuse('command.interactive', `interactive jobs are ${none}`);
   if (container?.root === true && !deps.config.jobs.isRootAllowed)
     refuse('container.root', 'this site does not let jobs run as root');
@@ -175,15 +178,35 @@ function readLabels(labels: readonly string[]): {
   return { constraints, custom: Object.fromEntries([...custom].sort()) };
 }
 
-function readNeeds(task: TaskDocument, custom: Needs['custom'], { config }: ApiDeps): Needs {
-  const { cpu, ram, gpus, ports } = task.requirements ?? {};
+function readNeeds(task: TaskDocument, { config }: ApiDeps): Omit<Needs, 'ports' | 'custom'> {
+  const { cpu, ram, gpus } = task.requirements ?? {};
   return {
     cpuMilli: cpu == null ? config.jobs.cpuMilliDefault : Math.round(cpu * 1000),
     memMb: ram == null ? config.jobs.memMbDefault : Math.max(1, Math.round(ram * MB_PER_GB)),
     gpus: gpus ?? 0,
-    ports: ports?.length ?? 0,
-    custom,
   };
+}
+
+const networkWish = ({ requirements, container }: TaskDocument): NetworkWish => ({
+  kind: requirements?.network,
+  isWanted: container?.network ?? true,
+  hasPorts: (requirements?.ports ?? []).length > 0,
+});
+
+/** How many ports of its agent the job takes: none where it has an address, and so all ports, of its own. */
+function hostPorts(
+  { requirements }: TaskDocument,
+  { network }: GrantedNetwork,
+  warnings: Warning[],
+): number {
+  const count = requirements?.ports?.length ?? 0;
+  if (network === null || count === 0) return count;
+  warnings.push({
+    code: 'not-in-use',
+    field: 'requirements.ports',
+    msg: 'the job gets an address of its own here: its ports are open there, and mapped nowhere',
+  });
+  return 0;
 }
 
 async function readImage(

@@ -91,6 +91,7 @@ function requirementsToWire({ spec, retried: { memMbGranted } }: Job): Wire {
     tmpstorage: null,
     ports: spec.ports,
     uris: [],
+    network: spec.network,
     executor:
       spec.executor !== null && spec.queue !== undefined
         ? `${spec.executor}:${spec.queue}`

@@ -7,11 +7,10 @@ import { WaitToStart } from './wait-to-start.js';
 import {
   type FormerLaunchView,
   isEnd,
-  isRecord,
   type JobView,
   readJob,
-  readLaunches,
-  readStatusAndReason,
+  readWholeStatus,
+  type StatusView,
   type ViewState,
 } from './wire.js';
 
@@ -92,12 +91,9 @@ export async function readOnce(options: Omit<FollowOptions, 'onState'>): Promise
   return readers.some((reader) => reader.isThere);
 }
 
-type Status = Pick<JobView, 'state' | 'reason' | 'launches' | 'formerLaunches'>;
-
-async function statusOf({ client, jobId, signal }: FollowOptions): Promise<Status> {
+async function statusOf({ client, jobId, signal }: FollowOptions): Promise<StatusView> {
   const answer = await client.json('GET', `task/${jobId}/status`, { signal, isRepeatable: false });
-  const status = isRecord(answer) ? answer.status : undefined;
-  return { ...readStatusAndReason(answer), ...readLaunches(status) };
+  return readWholeStatus(answer);
 }
 
 /** True when something new was read. A job that waits has written nothing yet. */

@@ -213,6 +213,8 @@ function withNeeds(command: Command): Command {
     .option('--tag <tag>', 'word to find it by; may be repeated', gather)
     .option('--project <project>', 'project it counts for')
     .option('--ports <list>', 'container ports to open, as in 80,8080', ports)
+    .option('--network <kind>', 'network to join: public, user or project')
+    .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')
     .option('--queue <name>', 'queue of the site, as "god queues" lists them')
     .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000))

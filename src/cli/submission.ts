@@ -20,6 +20,8 @@ export interface SubmitOptions {
   readonly tag?: readonly string[];
   readonly project?: string;
   readonly ports?: readonly number[];
+  readonly network?: string;
+  readonly lifespan?: string;
   readonly executor?: string;
   readonly queue?: string;
   readonly retry?: number;
@@ -97,6 +99,8 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.ram === undefined ? {} : { ram: options.ram }),
       ...(options.gpus === undefined ? {} : { gpus: options.gpus }),
       ...(options.ports === undefined ? {} : { ports: [...options.ports] }),
+      ...(options.network === undefined ? {} : { network: options.network }),
+      ...(options.lifespan === undefined ? {} : { maxlifespan: options.lifespan }),
       ...(options.executor === undefined ? {} : { executor: options.executor }),
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
       ...(rules.length === 0 ? {} : { retry: rules }),

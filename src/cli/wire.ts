@@ -157,7 +157,7 @@ export function readStatusAndReason(answer: unknown): Pick<JobView, 'state' | 'r
 }
 
 /** How often a job was launched, from its whole `status`; 0 where the server does not tell. */
-export function readLaunches(status: unknown): Pick<JobView, 'launches' | 'formerLaunches'> {
+function readLaunches(status: unknown): Pick<JobView, 'launches' | 'formerLaunches'> {
   const found = isRecord(status) ? status : {};
   return {
     launches: number(found.launches),
@@ -172,6 +172,14 @@ export function readLaunches(status: unknown): Pick<JobView, 'launches' | 'forme
       })),
   };
 }
+
+export type StatusView = Pick<JobView, 'state' | 'reason' | 'launches' | 'formerLaunches'>;
+
+/** All that `GET task/{id}/status` tells. */
+export const readWholeStatus = (answer: unknown): StatusView => ({
+  ...readStatusAndReason(answer),
+  ...readLaunches(part(answer, 'status')),
+});
 
 export function readJobs(answer: unknown): readonly JobView[] {
   if (!Array.isArray(answer))

@@ -1,5 +1,5 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
-import type { Constraint } from '../core/job.js';
+import type { Constraint, NetworkKind } from '../core/job.js';
 import type { QueueRule, RunningLimits } from '../core/limit-book.js';
 import type { QuotaPeriod } from '../core/quota-period.js';
 import type { UsageRule } from '../core/usage.js';
@@ -74,6 +74,7 @@ export interface Config {
   };
   readonly volumes: readonly SiteVolume[];
   readonly constraints: readonly SiteConstraint[];
+  readonly containers: ContainersConfig;
   readonly local: LocalConfig;
   readonly mesos: MesosConfig;
 }
@@ -144,6 +145,22 @@ export interface JobsConfig {
   readonly user: string | null;
 }
 
+/** What every container of a job gets from the site, whichever executor runs it. */
+export interface ContainersConfig {
+  /** Put, with a slash, before images that do not begin with it; null: images are used as they are named. */
+  readonly registry: string | null;
+  readonly network: NetworkConfig;
+}
+
+export interface NetworkConfig {
+  /** No container has a network. */
+  readonly isDisabled: boolean;
+  /** Containers join networks by name and have addresses of their own; their ports are not mapped. */
+  readonly isNamed: boolean;
+  /** `$USERID` and `$PROJECT` stand for login and project; null: not offered here. */
+  readonly names: Readonly<Record<NetworkKind, string | null>>;
+}
+
 /** The local node. Null sizes: the machine's. */
 export interface LocalConfig {
   readonly containerizer: 'auto' | 'docker' | 'process';
@@ -170,6 +187,25 @@ export interface MesosConfig {
   readonly webuiUrl: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly tls: MesosTls;
+  /** Account of the framework. */
+  readonly user: string;
+  readonly isCheckpointed: boolean;
+  /** Null: agents run images with Docker. */
+  readonly unified: UnifiedConfig | null;
+  /** Jobs may ask for GPUs, if there are any. */
+  readonly hasGpus: boolean;
+  /** Agents fetch `docker.tar.gz` out of the homes of users who mount theirs. */
+  readonly usesHomeCredentials: boolean;
+}
+
+/** Mesos' own containerizer. */
+export interface UnifiedConfig {
+  /** Account that tasks run as; `$USERID` stands for the login. */
+  readonly taskUser: string;
+  /** CNI network that is none; null: every container shares a network. */
+  readonly noNetworkName: string | null;
+  /** A `config.json` of Docker, sent along with images; null: none. */
+  readonly imageCredentialsFile: string | null;
 }
 
 export interface MesosTls {

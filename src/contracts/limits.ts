@@ -17,6 +17,9 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** A cycle that takes longer is told of: a policy of the site's own is the likely cause. */
+export const POLICY_MS_MAX = 1_000;
+
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;
 /** How long a declined agent is not offered to us again, unless we revive. */

@@ -18,6 +18,10 @@ export interface Constraint {
   readonly value: string;
 }
 
+/** A network that a job may ask for: one for all, one of its owner, one of its project. */
+export type NetworkKind = (typeof NETWORK_KINDS)[number];
+export const NETWORK_KINDS = ['public', 'user', 'project'] as const;
+
 /** Who the job runs as. Comes from the directory of users, never from the request. */
 export interface Identity {
   readonly uid: number;
@@ -35,6 +39,8 @@ export interface JobSpec {
   readonly image: string;
   readonly volumes: readonly Volume[];
   readonly hasNetwork: boolean;
+  /** Joined by name, with an address of its own; null: the usual one of the agents, or none. */
+  readonly network: NetworkKind | null;
   readonly isRoot: boolean;
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];

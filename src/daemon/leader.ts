@@ -178,7 +178,8 @@ export class Leader implements LinkOwner {
 
   status(): Omit<SchedulerStatus, 'isLeading'> {
     const { orphans } = this.#updates;
-    const trouble = [...this.#links.values(), orphans].flatMap((part) => part.trouble() ?? []);
+    const parts = [...this.#links.values(), orphans, this.#cycles];
+    const trouble = parts.flatMap((part) => part.trouble() ?? []);
     const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
     return { isReady: this.#isReady, ...sizes, trouble };
   }

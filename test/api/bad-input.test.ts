@@ -212,6 +212,15 @@ t.test('what would run differently from what was asked', async (t) => {
     ],
     uris: [{ requirements: { uris: ['http://example.org'] } }, unsupported('requirements.uris')],
     network: [{ requirements: { network: 'user' } }, unsupported('requirements.network')],
+    'another network': [{ requirements: { network: 'other' } }, field('requirements.network')],
+    'ports without a network': [
+      { requirements: { ports: [80] }, container: { network: false } },
+      field('requirements.ports'),
+    ],
+    'a network of none': [
+      { requirements: { network: 'project' }, container: { network: false } },
+      field('requirements.network'),
+    ],
     queue: [{ requirements: { executor: 'mesos:long:docker' } }, field('requirements.executor')],
     interactive: [{ command: { interactive: true } }, unsupported('command.interactive')],
     root: [{ container: { root: true } }, unsupported('container.root')],
@@ -222,6 +231,36 @@ t.test('what would run differently from what was asked', async (t) => {
   };
   for (const [name, [parts, refusal]] of Object.entries(cases))
     await refused(t, service, name, { body: aTask(parts) }, refusal);
+});
+
+t.test('networks and GPUs that this site has not', async (t) => {
+  const network = { use_cni: true, cni_plugin: 'weave', cni_user_network_name: 'u-$USERID' };
+  const named = await aService(t, { settings: { network } });
+  const project = { requirements: { network: 'project' } };
+  await refused(
+    t,
+    named,
+    'no template',
+    { body: aTask(project) },
+    unsupported('requirements.network'),
+  );
+  for (const kind of ['User', 'host', 7, ['user'], { name: 'user' }])
+    await refused(
+      t,
+      named,
+      `network ${kind}`,
+      { body: aTask({ requirements: { network: kind } }) },
+      field('requirements.network', /one of public, user, project/),
+    );
+  const disabled = await aService(t, { settings: { network: { disabled: true } } });
+  const user = { requirements: { network: 'user' } };
+  await refused(t, disabled, 'disabled', { body: aTask(user) }, field('requirements.network'));
+  const mesos = { master: 'm:5050', unified: true };
+  const unified = await aService(t, { settings: { mesos } });
+  const none = { container: { network: false } };
+  await refused(t, unified, 'no CNI', { body: aTask(none) }, unsupported('container.network'));
+  const gpus = { requirements: { gpus: 1 } };
+  await refused(t, unified, 'GPUs', { body: aTask(gpus) }, unsupported('requirements.gpus'));
 });
 
 t.test('unknown image, unknown volume', async (t) => {

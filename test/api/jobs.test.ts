@@ -314,6 +314,31 @@ t.test(
   },
 );
 
+t.test('which network a job joins, and whether its ports are mapped', async (t) => {
+  const names = { cni_public_network_name: 'weave', cni_user_network_name: 'god-$USERID' };
+  const named = { network: { use_cni: true, ...names } };
+  const cases: [Raw, unknown, boolean, object][] = [
+    [{}, undefined, true, { hasNetwork: true, network: null, needs: { ports: 2 } }],
+    [{}, 'public', true, { hasNetwork: true, network: null, needs: { ports: 2 } }],
+    [named, '', true, { hasNetwork: true, network: 'public', needs: { ports: 0 } }],
+    [named, 'user', true, { hasNetwork: true, network: 'user', ports: [80, 8080] }],
+  ];
+  for (const [settings, network, container, spec] of cases) {
+    const service = await aService(t, { settings });
+    const body = aTask({
+      requirements: { network, ports: [80, 8080] },
+      container: { network: container },
+    });
+    const id = await service.submit(body);
+    t.match((await service.store.job(id))?.spec, spec);
+    const task = (await service.ask(`/api/1.0/task/${id}`)).json();
+    t.match(task.requirements, { ports: [80, 8080] }, 'shown as asked');
+  }
+  const service = await aService(t, { settings: { network: { disabled: true } } });
+  const id = await service.submit(aTask());
+  t.match((await service.store.job(id))?.spec, { hasNetwork: false, network: null });
+});
+
 t.test('the same key makes one job, another body under it none', async (t) => {
   const service = await aService(t);
   const headers = { 'idempotency-key': 'run-1' };

@@ -40,6 +40,7 @@ export const aSpec = (part: Partial<JobSpec> = {}): JobSpec => ({
   image: 'debian',
   volumes: [],
   hasNetwork: false,
+  network: null,
   isRoot: false,
   needs: { ...NO_NEEDS, cpuMilli: 1_000, memMb: 1_000 },
   constraints: [],

@@ -226,6 +226,7 @@ function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
 /** What a registry refuses takes nothing away from what is granted after other faults. */
 const faultsOfAgents = ({ faults }: OverJob): number =>
   faults.filter(({ because }) => because.code !== 'registry-trouble').length;
+
 const grantedBy = (job: Job, index: number): number =>
   job.retried.failures.filter(({ rule }) => rule === index).length;
 

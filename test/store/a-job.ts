@@ -29,6 +29,7 @@ export const aSpec = (over: Partial<JobSpec> = {}): JobSpec => ({
   image: 'debian:12',
   volumes: [],
   hasNetwork: false,
+  network: null,
   isRoot: false,
   needs: { cpuMilli: 1_000, memMb: 1_000, gpus: 0, ports: 0, custom: {} },
   constraints: [],

@@ -85,7 +85,7 @@ t.test('a job of a former version has what was added since', async (t) => {
   await first.close();
   meddle(
     path,
-    "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs', '$.spec.retries')",
+    "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs', '$.spec.network', '$.spec.retries')",
   );
   t.strictSame(await (await opened(t, path)).job(job.id), job);
 });
