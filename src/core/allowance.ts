@@ -1,6 +1,7 @@
 /** What a cycle asks before it gives a job a place: whether limits and quotas let one more start. */
 import type { Reason } from './job.js';
 import type { Obstacle } from './obstacle.js';
+import type { Shape } from './queue.js';
 import type { Needs } from './resources.js';
 import type { JobId, ProjectId, UserId } from './units.js';
 
@@ -37,10 +38,11 @@ export interface Refusal {
   readonly because: Reason;
 }
 
-/** Why jobs of one account wait whatever is free; `shapeId` null: all of them. */
-export interface Hold {
+/** Why jobs of one account wait whatever is free. */
+export interface Hold extends Claimant {
   /** `AccountQueue.index`. */
   readonly account: number;
-  readonly shapeId: number | null;
+  /** Those of this shape; null: all of them. */
+  readonly shape: Shape | null;
   readonly obstacle: Obstacle;
 }

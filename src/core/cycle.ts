@@ -277,7 +277,9 @@ class Gate {
       return 'refused';
     }
     const { obstacle, isForAll } = no;
-    this.holds.push({ account: account.index, shapeId: isForAll ? null : shape.id, obstacle });
+    const { index, user, project, queue } = account;
+    const held = isForAll ? null : shape;
+    this.holds.push({ account: index, user, project, queue, shape: held, obstacle });
     return isForAll ? 'account-held' : 'line-held';
   }
 

@@ -208,7 +208,7 @@ export class Leader implements LinkOwner {
   /** What web processes elsewhere are told. */
   bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
     const { isReady, trouble } = this.status();
-    return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
+    return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits: at takeover, and each hour. */

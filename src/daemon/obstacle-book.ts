@@ -1,7 +1,9 @@
 /** Why jobs wait, by shape and, where limits hold, by account, as the last cycles saw it. */
+import type { Bulletin, HoldNote } from '../contracts/bulletin.js';
+import type { Hold } from '../core/allowance.js';
 import type { Plan } from '../core/cycle.js';
 import type { Obstacle } from '../core/obstacle.js';
-import type { PendingQueue, Shape } from '../core/queue.js';
+import { type PendingQueue, type Shape, shapeKey } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 
 /** Nothing was asked of any offer yet. */
@@ -11,7 +13,7 @@ export class ObstacleBook {
   readonly #queue: PendingQueue;
   #obstacles = new Map<number, readonly Obstacle[]>();
   /** By account and shape, or by account alone. */
-  #holds = new Map<string, Obstacle>();
+  readonly #holds = new Map<string, Hold>();
 
   constructor(queue: PendingQueue) {
     this.#queue = queue;
@@ -27,8 +29,7 @@ export class ObstacleBook {
       this.#holds.clear();
     }
     for (const [shape, found] of obstacles) this.#obstacles.set(shape, found);
-    for (const { account, shapeId, obstacle } of holds)
-      this.#holds.set(holdKey(account, shapeId), obstacle);
+    for (const hold of holds) this.#holds.set(holdKey(hold.account, hold.shape?.id ?? null), hold);
   }
 
   /** Whether a limit or quota keeps anybody waiting. */
@@ -44,15 +45,31 @@ export class ObstacleBook {
     const hold =
       this.#holds.get(holdKey(account.index, null)) ??
       this.#holds.get(holdKey(account.index, shape.id));
-    return hold === undefined ? this.#ofShape(shape) : [hold];
+    return hold === undefined ? this.#ofShape(shape) : [hold.obstacle];
   }
 
-  /** At most so many shapes, by key, of those that wait. */
-  all(shapesMax: number): readonly (readonly [shapeKey: string, obstacles: readonly Obstacle[]])[] {
+  /** At most so many of each, for web processes elsewhere. */
+  told(countMax: number): Required<Pick<Bulletin, 'waiting' | 'holds'>> {
+    return { waiting: this.#waiting(countMax), holds: this.#notes(countMax) };
+  }
+
+  /** By the key of their shape. */
+  #waiting(
+    shapesMax: number,
+  ): readonly (readonly [shapeKey: string, obstacles: readonly Obstacle[]])[] {
     const told: [string, readonly Obstacle[]][] = [];
     for (const shape of this.#queue.waitingShapes()) {
       if (told.length === shapesMax) break;
       told.push([shape.key, this.#ofShape(shape)]);
+    }
+    return told;
+  }
+
+  #notes(holdsMax: number): readonly HoldNote[] {
+    const told: HoldNote[] = [];
+    for (const { user, project, queue, shape, obstacle } of this.#holds.values()) {
+      if (told.length === holdsMax) break;
+      told.push({ user, project, queue, shapeKey: shape && shapeKey(shape), obstacle });
     }
     return told;
   }

@@ -74,7 +74,7 @@ t.test('what runs and what the cycle places count together', async (t) => {
   t.same(made.holds, [
     {
       account: queue.accountOf(jobId(4))?.index,
-      shapeId: null,
+      ...{ user: 'bob', project: 'default', queue: null, shape: null },
       obstacle: { code: 'limit-reached', scope: 'user', name: 'bob', limit: 3, running: 3 },
     },
   ]);
