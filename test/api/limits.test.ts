@@ -204,3 +204,25 @@ t.test('why a job waits for a limit', async (t) => {
     'Limit reached: project dna: 3 of at most 3 jobs run',
   );
 });
+
+t.test('the period of quotas is told, with the date of its reset', async (t) => {
+  const month = { 'quotas.period': 'month', 'quotas.time_zone': 'Europe/Paris' };
+  const service = await aService(t, { settings: { ...month, queues: QUEUES } });
+  const at = (text: string) => Date.parse(text) / 1_000;
+  t.match((await service.ask('/api/1.0/config', { token: null })).json(), {
+    queues: ['short', 'dna', 'hers'],
+    quota_period: {
+      kind: 'month',
+      time_zone: 'Europe/Paris',
+      since: at('2016-05-31T22:00:00Z'),
+      resets: at('2016-06-30T22:00:00Z'),
+    },
+  });
+  const window = await aService(t);
+  t.match((await window.ask('/api/1.0/config')).json().quota_period, {
+    kind: 'window',
+    days: 30,
+    since: at('2016-05-16T00:00:00Z'),
+    resets: null,
+  });
+});

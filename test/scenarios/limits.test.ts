@@ -6,6 +6,7 @@ import { NO_LIMITS } from '../../src/daemon/limits.js';
 import { aUser } from '../store/a-job.js';
 import {
   crashAt,
+  directoryFails,
   directoryHangs,
   directoryIsFine,
   expectLaunched,
@@ -99,6 +100,43 @@ t.test(
     kill('j1'),
     offer('a2', 4),
     expectLaunched('j2'),
+  ),
+);
+
+t.test(
+  'a plan that came to nothing makes room',
+  scenario(
+    ONE_A_USER,
+    submit('j1'),
+    directoryFails('j1'),
+    offer('a1'),
+    expectNotLaunched('j1'),
+    submit('j2'),
+    offer('a2'),
+    expectLaunched('j2'),
+    directoryIsFine('j1'),
+    pass(10_000),
+    offer('a3'),
+    expectNotLaunched('j1'),
+    ...runs('j2', 1_000),
+    offer('a4'),
+    expectLaunched('j1'),
+  ),
+);
+
+t.test(
+  'a job that is killed before its intent makes room',
+  scenario(
+    ONE_A_USER,
+    submit('j1'),
+    directoryHangs('j1'),
+    offer('a1'),
+    kill('j1', { isNoticed: false }),
+    directoryIsFine('j1'),
+    submit('j2'),
+    offer('a2'),
+    expectLaunched('j2'),
+    expectNotLaunched('j1'),
   ),
 );
 
