@@ -104,6 +104,22 @@ t.test(
 );
 
 t.test(
+  'who waited for a limit goes on an offer that is held, without a new one',
+  scenario(
+    ONE_A_USER,
+    submit('j1'),
+    offer('a1'),
+    expectLaunched('j1'),
+    submit('j2'),
+    offer('a2'),
+    expectNotLaunched('j2'),
+    report('j1', 'running'),
+    report('j1', 'finished'),
+    expectLaunched('j2'),
+  ),
+);
+
+t.test(
   'a plan that came to nothing makes room',
   scenario(
     ONE_A_USER,
