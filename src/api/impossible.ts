@@ -47,6 +47,7 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'maintenance':
     case 'drained':
     case 'set-aside':
+    case 'reserved-for':
     case 'no-offers':
       return undefined;
     default:

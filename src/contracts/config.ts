@@ -60,6 +60,8 @@ export interface Config {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly usageAdvanceMs: number;
+  /** A job that others overtake has an agent kept for it once it has waited for so long. */
+  readonly reservationAfterMs: number;
   readonly jobs: JobsConfig;
   readonly images: {
     /** Empty: the images present on the machine, see decision 28. */

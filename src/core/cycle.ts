@@ -9,6 +9,12 @@ import { isOpenTo, type Obstacle, reservationOf, type Tenant } from './obstacle.
 import { AccountOrder } from './order.js';
 import { type Head, NO_STANDINGS, type Policy, type Ranking, type Standings } from './policy.js';
 import type { AccountQueue, Line, PendingQueue, Shape } from './queue.js';
+import {
+  type Reservation,
+  Reservations,
+  type Reserving,
+  type TenantDemand,
+} from './reservation.js';
 import type { AgentId, Instant, JobId, OfferId } from './units.js';
 
 /** One job's place. Launches of one bin share its `offerIds`, the very same array, and make one ACCEPT. */
@@ -47,6 +53,8 @@ export interface Plan {
   readonly cursor: CycleCursor | null;
   /** Offers that no launch uses, in order of id. */
   readonly idleOffers: readonly OfferId[];
+  /** Agents whose room is kept for a job: what the next cycle must be told. */
+  readonly reservations: readonly Reservation[];
 }
 
 export interface CycleInput {
@@ -64,6 +72,8 @@ export interface CycleInput {
   /** Runs the jobs that name no executor; null or absent: any may. */
   readonly defaultExecutor?: string | null;
   readonly cursor?: CycleCursor | null;
+  /** Absent: no room is kept for jobs that others overtake. */
+  readonly reserving?: Reserving;
 }
 
 /** Steps over lines without a place that a cycle takes, for each shape it may ask for: accounts share shapes. */
@@ -72,8 +82,9 @@ const STEPS_PER_SHAPE = 20;
 /** The same queue, offers, standings and instant give the same plan, in whatever order they are listed. */
 export function planCycle(input: CycleInput): Plan {
   const bins = binsOf(input.offers);
-  if (bins.length === 0) return IDLE;
-  const matcher = new Matcher(bins, input);
+  if (bins.length === 0) return { ...IDLE, reservations: input.reserving?.made ?? [] };
+  const reservations = reservationsOf(input, bins);
+  const matcher = new Matcher(bins, input, reservations);
   const { walks, order, ranking } = lineUp(input);
   const launches: Launch[] = [];
   let stepsLeft = STEPS_PER_SHAPE * input.limits.shapesMax;
@@ -82,15 +93,17 @@ export function planCycle(input: CycleInput): Plan {
   for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
     const { shape } = walk.line;
     if (launches.length >= input.limits.launchesMax) stoppedBy = 'launches';
-    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk.account)) stoppedBy = 'shapes';
+    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
-    const bin = matcher.binFor(shape, walk.account);
+    const bin = matcher.binFor(shape, walk);
     if (bin === undefined) {
       stepsLeft--;
+      keepRoomFor(walk, shape, { reservations, input });
       walk.passLine();
     } else {
       launches.push(launchOf(walk.head.id, bin, shape));
+      reservations.placed(walk.head.id, bin, shape);
       ranking.charged(walk.index, shape.needs);
       walk.passJob();
     }
@@ -109,6 +122,7 @@ export function planCycle(input: CycleInput): Plan {
       .filter((bin) => !bin.isUsed)
       .flatMap((bin) => bin.offerIds)
       .sort(),
+    reservations: reservations.made(),
   };
 }
 
@@ -118,7 +132,46 @@ const IDLE: Plan = {
   isUnfinished: false,
   cursor: null,
   idleOffers: [],
+  reservations: [],
 };
+
+/** What a job of this shape and account asks for, the executor settled. */
+const demandOf = (
+  shape: Shape,
+  { defaultExecutor = null }: CycleInput,
+  { user, project }: Tenant,
+): TenantDemand => ({
+  ...shape,
+  executor: shape.executor ?? defaultExecutor,
+  tenant: { user, project },
+});
+
+/** A job that found no place has room kept for it, if it has waited long and is the first to ask. */
+function keepRoomFor(
+  { head, account }: Walk,
+  shape: Shape,
+  { reservations, input }: { reservations: Reservations; input: CycleInput },
+): void {
+  if (reservations.mayKeepFor(head, shape.id))
+    reservations.keepFor(head.id, {
+      shapeId: shape.id,
+      demand: demandOf(shape, input, account),
+    });
+}
+
+/** Within a round that goes on no new ones are made: those who stood before have passed. */
+function reservationsOf(input: CycleInput, bins: readonly Bin[]): Reservations {
+  const { queue, reserving, cursor = null, at } = input;
+  const inForce =
+    reserving === undefined || cursor === null ? reserving : { ...reserving, agents: null };
+  return new Reservations(inForce, bins, {
+    at,
+    demandOf: ({ jobId, tenant }) => {
+      const shape = queue.shapeOf(jobId);
+      return shape === undefined ? undefined : demandOf(shape, input, tenant);
+    },
+  });
+}
 
 /** A launch's task will be named after the job; the rest is the bin's. */
 function launchOf(jobId: JobId, bin: Bin, { needs }: Shape): Launch {
@@ -231,33 +284,36 @@ class Matcher {
   readonly #reservations: readonly string[];
   readonly #rights = new Map<AccountQueue, string>();
 
-  constructor(bins: readonly Bin[], input: CycleInput) {
+  readonly #room: Reservations;
+
+  constructor(bins: readonly Bin[], input: CycleInput, room: Reservations) {
     this.#bins = bins;
     this.#input = input;
+    this.#room = room;
     this.#reservations = [...new Set(bins.map(reservationOf))].filter((one) => one !== null);
   }
 
   /** Whether the question is known or there is room for another. */
-  mayAsk(shape: Shape, account: AccountQueue): boolean {
-    const isKnown = this.#searches.has(this.#question(shape, account));
+  mayAsk(shape: Shape, walk: Walk): boolean {
+    const isKnown = this.#searches.has(this.#question(shape, walk));
     return isKnown || this.#searches.size < this.#input.limits.shapesMax;
   }
 
-  binFor(shape: Shape, account: AccountQueue): Bin | undefined {
-    const question = this.#question(shape, account);
+  binFor(shape: Shape, walk: Walk): Bin | undefined {
+    const question = this.#question(shape, walk);
     let known = this.#searches.get(question);
     if (known === undefined) {
-      const executor = shape.executor ?? this.#input.defaultExecutor ?? null;
-      const tenant: Tenant = account;
-      const search = new Search({ ...shape, executor, tenant }, this.#bins, this.#input.at);
-      known = { shapeId: shape.id, search };
+      const own = this.#room.of(walk.head.id);
+      const demand = { ...demandOf(shape, this.#input, walk.account), own };
+      known = { shapeId: shape.id, search: new Search(demand, this.#bins, this.#input.at) };
       this.#searches.set(question, known);
     }
     return known.search.next();
   }
 
-  /** Accounts that may use the same agents share the answers. */
-  #question({ id }: Shape, account: AccountQueue): number | string {
+  /** Accounts that may use the same agents share the answers; a job for which room is kept asks for itself. */
+  #question({ id }: Shape, { account, head }: Walk): number | string {
+    if (this.#room.of(head.id) !== null) return `${id} of ${head.id}`;
     if (this.#reservations.length === 0) return id;
     let rights = this.#rights.get(account);
     if (rights === undefined) {

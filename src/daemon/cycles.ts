@@ -12,6 +12,7 @@ import type { AgentWatch } from './agent-watch.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { ObstacleBook } from './obstacle-book.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import type { Reservations } from './reservations.js';
 import type { SteadyTime } from './steady-time.js';
 
 /** What a cycle looks at; it changes between cycles only. */
@@ -22,6 +23,7 @@ export interface CycleView {
   readonly agents: Pick<AgentWatch, 'offers'>;
   readonly obstacles: ObstacleBook;
   readonly steady: SteadyTime;
+  readonly reservations: Reservations;
 }
 
 export class Cycles {
@@ -72,15 +74,20 @@ export class Cycles {
   }
 
   #run(): void {
-    const { queue, obstacles, accounting, agents, steady } = this.#view;
+    const { queue, obstacles, accounting, agents, steady, reservations } = this.#view;
     const startedMs = this.#ports.clock.monotonicMs();
     this.#lastMs = startedMs;
     queue.due(steady.now());
     this.#watchDue();
-    if (this.#isClosed || queue.size === 0) return;
+    if (this.#isClosed) return;
+    if (queue.size === 0) {
+      reservations.end([]);
+      return;
+    }
     const links = [...this.#view.links.values()];
     const offers = agents.offers(links.flatMap((link) => [...link.book.all()]));
     const at = this.#ports.clock.now();
+    const reserving = reservations.begin(offers, at, startedMs);
     const plan = planCycle({
       queue,
       offers,
@@ -90,7 +97,9 @@ export class Cycles {
       limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
+      ...(reserving === undefined ? {} : { reserving }),
     });
+    reservations.end(plan.reservations);
     const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
     obstacles.note(plan.obstacles, round);
     this.#cursor = plan.cursor;

@@ -30,6 +30,7 @@ import {
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { Reservations } from './reservations.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates, type UpdatesOwner } from './updates.js';
@@ -50,6 +51,7 @@ export class Leader implements LinkOwner {
   readonly #intake: Intake;
   readonly #kills: Kills;
   readonly #cycles: Cycles;
+  readonly #reservations: Reservations;
   readonly #agents: AgentWatch;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
@@ -93,8 +95,17 @@ export class Leader implements LinkOwner {
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
-      withdraw: (id) => this.#queue.remove(id),
+      withdraw: (id) => {
+        this.#queue.remove(id);
+        if (this.#reservations.isFor(id)) this.#cycles.soon();
+      },
       applied: (applied, executor) => this.#afterwards(applied, executor),
+    });
+    this.#reservations = new Reservations({
+      loads: book.loads,
+      links: this.#links,
+      log: ports.log,
+      afterMs: options.reservationAfterMs ?? null,
     });
     this.#cycles = new Cycles(
       ports,
@@ -106,6 +117,7 @@ export class Leader implements LinkOwner {
         agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
+        reservations: this.#reservations,
       },
       (launches) => this.#carryOut(launches),
     );

@@ -56,6 +56,8 @@ export interface SchedulerOptions {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly advanceMs: number;
+  /** Room is kept for a job that others overtake once it has waited for so long; absent: never. */
+  readonly reservationAfterMs?: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
   /** Agents on which jobs of several users fail within seconds are set aside; absent: no. */

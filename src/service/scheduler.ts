@@ -53,6 +53,7 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
+      reservationAfterMs: config.reservationAfterMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,

@@ -66,6 +66,7 @@ class Incarnation {
         advanceMs: ADVANCE_MS,
         skipsFailedNodes: stage.skipsFailedNodes,
         setsAgentsAside: stage.setsAgentsAside,
+        reservationAfterMs: stage.reservationAfterMs,
         orphanPolicy: stage.orphanPolicy,
         modeOf: () => 'process',
       },
@@ -129,6 +130,8 @@ export class Stage {
   skipsFailedNodes = false;
   /** The same. */
   setsAgentsAside = false;
+  /** The same. */
+  reservationAfterMs = 600_000;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
   readonly names = new Map<string, JobId>();
