@@ -3,6 +3,7 @@
 import type { Cluster, ClusterOffer, TaskOrder } from '../src/contracts/cluster.js';
 import { SILENT } from '../src/contracts/log.js';
 import type { LaunchingJob } from '../src/core/job.js';
+import { NEVER_RETRIED } from '../src/core/retry.js';
 import { instant, jobId, taskIdOf } from '../src/core/units.js';
 import { taskOrder, USUAL_CONTAINERS } from '../src/daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../src/host/system.js';
@@ -115,6 +116,7 @@ function anOrder({ agentId, role }: ClusterOffer, n: number): TaskOrder {
     state: 'launching',
     launches: 1,
     faults: [],
+    retried: NEVER_RETRIED,
     directory: `/var/lib/godocker/shared/tasks/pairtree_root/${n}/task`,
     killWanted: null,
     version: 2,

@@ -7,7 +7,7 @@ import { SILENT } from '../src/contracts/log.js';
 import type { NewJob, Store } from '../src/contracts/store.js';
 import type { LaunchingJob, PendingJob } from '../src/core/job.js';
 import { agentId, instant, projectId, taskIdOf, userId } from '../src/core/units.js';
-import { PENDING_COLUMNS, submissionColumns } from '../src/store/embedded/rows.js';
+import { submissionColumns } from '../src/store/embedded/rows.js';
 import { MIGRATIONS } from '../src/store/embedded/schema.js';
 import { openEmbeddedStore } from '../src/store/embedded/store.js';
 
@@ -38,12 +38,14 @@ function aJob(n: number): NewJob {
       image: 'registry.example.org/bio/bowtie2:2.5',
       volumes: [{ name: 'home', path: '/home/user', mount: '/root', acl: 'rw' }],
       hasNetwork: false,
+      network: null,
       isRoot: false,
       needs: { cpuMilli: 2_000, memMb: 4_000, gpus: 0, ports: 0, custom: {} },
       constraints: [],
       ports: [],
       executor: null,
       systemRetriesMax: 2,
+      retries: [],
       lifespanMs: null,
       asked: { label: [], array: { values: null } },
     },
@@ -245,7 +247,8 @@ export async function storePending(
 
     const bare = new Libsql(path);
     const ids = bare.prepare(
-      `SELECT ${PENDING_COLUMNS} FROM jobs WHERE state = 'pending' ORDER BY id`,
+      `SELECT id, submitted_at, not_before, kill_wanted_by, owner, project, executor, shape
+       FROM jobs WHERE state = 'pending' ORDER BY id`,
     );
     const bareBegin = performance.now();
     ids.all();

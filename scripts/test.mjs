@@ -143,7 +143,9 @@ async function main([group = 'all', ...given]) {
     );
     return false;
   }
-  const report = new Report({ isVerbose: group === 'simulate' });
+  // Figures are for those who asked for one group by name.
+  const isVerbose = group === 'simulate' || (group === 'e2e' && names.length > 0);
+  const report = new Report({ isVerbose });
   if (groups.includes('fast') && names.length === 0) checkFormat(report);
   for (const name of groups) {
     const suites = suitesOf(name, names);

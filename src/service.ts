@@ -5,6 +5,7 @@ import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
 import { NO_NOTICES } from './contracts/notices.js';
 import { readShares, SHARES_SETTING } from './contracts/shares.js';
+import { needsOf } from './core/retry.js';
 import { avoidedBy } from './core/suspicion.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
 import { openLog } from './host/log.js';
@@ -103,10 +104,10 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       images: () => imagesOf(config, null),
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
-      obstacles: ({ spec, faults }) => {
+      obstacles: (job) => {
         const { skipsFailedNodes } = config.jobs;
-        const avoid = avoidedBy(faults, { skipsFailedNodes, at: systemClock.now() });
-        return leader.obstacles({ ...spec, avoid });
+        const avoid = avoidedBy(job.faults, { skipsFailedNodes, at: systemClock.now() });
+        return leader.obstacles({ ...job.spec, needs: needsOf(job), avoid });
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),

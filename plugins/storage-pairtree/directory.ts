@@ -15,7 +15,9 @@ import {
 import { dirname, join } from 'node:path';
 import type { JobDirectoryOrder, PlacedFile } from '../../src/contracts/storage.js';
 import type { Identity } from '../../src/core/job.js';
+import { ERROR_FILE, formerOutput, LOG_FILE } from '../../src/core/wrapper.js';
 
+const NOT_KEPT: ReadonlySet<string> = new Set(['ENOENT', 'EISDIR', 'ENOTDIR', 'ENOTEMPTY']);
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** Digits in pieces of two: 72 → 72/task, 123 → 12/3/task. */
@@ -36,6 +38,9 @@ export function prepareDirectory(root: string, order: JobDirectoryOrder): string
     return directory;
   }
   takeOver(directory, order.identity);
+  if (order.launch > 1)
+    for (const name of [LOG_FILE, ERROR_FILE])
+      keepOutput(directory, name, formerOutput(name, order.launch - 1));
   for (const file of order.files) replaceFile(directory, file, order.identity);
   return directory;
 }
@@ -60,6 +65,19 @@ function takeOver(directory: string, identity: Identity): void {
   // A crash before it was given away leaves it with us: that is repaired; anybody else's is refused.
   if (found.uid === process.getuid?.()) chownSync(directory, identity.uid, identity.gid);
   else if (found.uid !== identity.uid) throw new Error(`${directory} belongs to uid ${found.uid}`);
+}
+
+/**
+ * Renames, so that nothing is copied and no link followed. Processes of a lost agent that still live go on writing into
+ * what is theirs.
+ */
+function keepOutput(directory: string, name: string, kept: string): void {
+  try {
+    renameSync(join(directory, name), join(directory, kept));
+  } catch (error) {
+    // Nothing was written; or the job has made a directory of one of these names, and does without.
+    if (!NOT_KEPT.has(codeOf(error) ?? '')) throw error;
+  }
 }
 
 /** Writes beside and renames: a link that the job left under that name is replaced, never followed. */

@@ -31,11 +31,13 @@ export interface ApiDeps {
   /** What runs jobs: a job's image is used unless it is `process`. */
   readonly containerizer: 'docker' | 'mesos' | 'process';
   /** Words such as `kill` and `gpus`, for clients. */
-  readonly executorFeatures: readonly string[];
+  readonly executorFeatures: () => readonly string[];
   /** Kinds of agents; null while the cluster has not told. */
   readonly inventory: () => readonly AgentShape[] | null;
   /** Why a waiting job waits, as the leader sees it; undefined when it is not known here. */
-  readonly obstacles: (job: Pick<Job, 'id' | 'spec' | 'faults'>) => readonly Obstacle[] | undefined;
+  readonly obstacles: (
+    job: Pick<Job, 'id' | 'spec' | 'faults' | 'retried'>,
+  ) => readonly Obstacle[] | undefined;
   /** The order of the queue, for those who ask where they stand. */
   readonly policy: Policy;
   /** How everybody stands, as the leader told last; undefined when nothing is known here. */

@@ -1,7 +1,7 @@
 /** What stands between a job and its start, in words with their age: its image, or a pause after a fault. */
 import type { LaunchingJob, PendingJob } from '../core/job.js';
 import type { Instant } from '../core/units.js';
-import { describeReason } from './reasons.js';
+import { formerLaunches } from './launches.js';
 
 const age = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
@@ -22,9 +22,12 @@ export function describeLaunching(
     : `Starting on ${placement.host} ${since}`;
 }
 
-/** `status.reason` of a job that pauses after a fault; null when it does not. */
-export function describePause({ notBefore, faults }: PendingJob, at: Instant): string | null {
-  const last = faults.at(-1);
+/** `status.reason` of a job that pauses after a launch that came to nothing; null when it does not. */
+export function describePause(job: PendingJob, at: Instant): string | null {
+  const { notBefore } = job;
+  const last = formerLaunches(job).at(-1);
   if (notBefore === null || notBefore <= at || last === undefined) return null;
-  return `Launched again in ${age(notBefore - at)}. ${describeReason(last.because)}`;
+  const code = last.exitcode === null ? '' : `It ended with exit code ${last.exitcode}`;
+  const why = [code, last.reason ?? ''].filter((words) => words !== '').join(': ');
+  return `Launched again in ${age(notBefore - at)}. ${why}`;
 }

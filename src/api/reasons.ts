@@ -5,8 +5,20 @@ import type { Outcome, Reason } from '../core/job.js';
 import { KILLED_EXIT_CODE } from '../core/job.js';
 import { clusterReason } from './cluster-reasons.js';
 
-/** What `status.reason` says: what happened, the cluster's reason where it adds something, its own words. */
-export function describeReason({ code, facts }: Reason): string {
+/**
+ * What `status.reason` says: what happened, the cluster's reason where it adds something, its own words; and after the
+ * last of several launches how many there were.
+ */
+export const describeReason = (reason: Reason): string => sentenceOf(reason) + history(reason);
+
+/** What is added to the reason of the last of several launches. */
+function history({ facts: { launches, memMb } }: Reason): string {
+  if (typeof launches !== 'number') return '';
+  const memory = typeof memMb === 'number' ? `, the last with ${memMb / 1000} GB of memory` : '';
+  return ` (launched ${launches === 1 ? 'once' : `${launches} times`}${memory})`;
+}
+
+function sentenceOf({ code, facts }: Reason): string {
   const sentence = typeof facts.reason === 'string' ? clusterReason(facts.reason) : undefined;
   const words = facts.message === undefined ? '' : `: ${facts.message}`;
   const detail = sentence === undefined ? words : `. ${sentence}${words}`;
@@ -47,6 +59,8 @@ export function describeReason({ code, facts }: Reason): string {
       return 'Not authorized';
     case 'exit-code-unknown':
       return `The exit code could not be found out${detail}`;
+    case 'retries-used-up':
+      return 'The rules of the job grant no further launch';
     case 'cluster-said':
       return `The cluster said${detail === '' ? ' nothing more' : detail}`;
     default:

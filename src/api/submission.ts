@@ -12,6 +12,8 @@ import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
+import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js';
+import { readRetries } from './retries.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
 /** Something the user should know about an accepted job. */
@@ -47,7 +49,9 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   refuseUnsupported(task, deps, person);
 
   const { constraints, custom } = readLabels(task.requirements?.label ?? []);
-  const needs = readNeeds(task, custom, deps);
+  const network = readNetwork(networkWish(task), deps);
+  const ports = hostPorts(task, network, warnings);
+  const needs = { ...readNeeds(task, deps), ports, custom };
   const executor = readExecutor(task.requirements?.executor, deps);
   const image = await readImage(task, deps, warnings);
   const volumes = await readVolumes(task, deps, person, warnings);
@@ -62,7 +66,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     tags: task.meta?.tags ?? [],
     image,
     volumes,
-    hasNetwork: task.container?.network ?? true,
+    ...network,
     isRoot: task.container?.root ?? false,
     needs,
     constraints,
@@ -70,6 +74,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     executor,
     lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
+    retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],
       notifyEmail: task.notify?.email ?? false,
@@ -130,8 +135,8 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   if ((requirements?.uris ?? []).length > 0) refuse('requirements.uris', `this is ${none}`);
   for (const name of ['godflow', 'sge'] as const)
     if (isAsked(requirements?.[name])) refuse(`requirements.${name}`, `this is ${none}`);
-  if (isAsked(requirements?.network) && requirements?.network !== 'public')
-    refuse('requirements.network', `networks other than "public" are ${none}`);
+  if ((requirements?.gpus ?? 0) > 0 && !deps.config.mesos.hasGpus)
+    refuse('requirements.gpus', 'jobs get no GPUs on this site');
   if (command.interactive === true) refuse('command.interactive', `interactive jobs are ${none}`);
   if (container?.root === true && !deps.config.jobs.isRootAllowed)
     refuse('container.root', 'this site does not let jobs run as root');
@@ -169,15 +174,35 @@ function readLabels(labels: readonly string[]): {
   return { constraints, custom: Object.fromEntries([...custom].sort()) };
 }
 
-function readNeeds(task: TaskDocument, custom: Needs['custom'], { config }: ApiDeps): Needs {
-  const { cpu, ram, gpus, ports } = task.requirements ?? {};
+function readNeeds(task: TaskDocument, { config }: ApiDeps): Omit<Needs, 'ports' | 'custom'> {
+  const { cpu, ram, gpus } = task.requirements ?? {};
   return {
     cpuMilli: cpu == null ? config.jobs.cpuMilliDefault : Math.round(cpu * 1000),
     memMb: ram == null ? config.jobs.memMbDefault : Math.max(1, Math.round(ram * MB_PER_GB)),
     gpus: gpus ?? 0,
-    ports: ports?.length ?? 0,
-    custom,
   };
+}
+
+const networkWish = ({ requirements, container }: TaskDocument): NetworkWish => ({
+  kind: requirements?.network,
+  isWanted: container?.network ?? true,
+  hasPorts: (requirements?.ports ?? []).length > 0,
+});
+
+/** How many ports of its agent the job takes: none where it has an address, and so all ports, of its own. */
+function hostPorts(
+  { requirements }: TaskDocument,
+  { network }: GrantedNetwork,
+  warnings: Warning[],
+): number {
+  const count = requirements?.ports?.length ?? 0;
+  if (network === null || count === 0) return count;
+  warnings.push({
+    code: 'not-in-use',
+    field: 'requirements.ports',
+    msg: 'the job gets an address of its own here: its ports are open there, and mapped nowhere',
+  });
+  return 0;
 }
 
 /** `name[:queue[:docker]]`; queues and container-less runs belong to executors that are not here. */
@@ -280,8 +305,10 @@ function notePossible({ config, inventory }: ApiDeps, demand: Demand, warnings: 
 
 /** Tells a repeated submission from another one; both specs come out of the same code, so key order is the same. */
 function digestOf(spec: JobSpec, script: string, project: ProjectId): string {
-  const hash = createHash('sha256').update(JSON.stringify(spec)).update('\0').update(script);
-  // Digests of before there were projects stay what they were.
+  const { retries, ...rest } = spec;
+  // Digests of before there were rules and projects stay what they were.
+  const asked = retries.length === 0 ? rest : spec;
+  const hash = createHash('sha256').update(JSON.stringify(asked)).update('\0').update(script);
   if (!isDefaultProject(project)) hash.update('\0').update(project);
   return hash.digest('hex');
 }

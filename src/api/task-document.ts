@@ -11,6 +11,7 @@ import {
   NAME_CHARS_MAX,
   SCRIPT_BYTES_MAX,
 } from '../contracts/limits.js';
+import { RETRY, RETRY_RULE } from './retries.js';
 
 /** Present, but of no effect: filled by the server, or sent back by clients that send whole documents. */
 const ignored = z.unknown().optional();
@@ -61,6 +62,8 @@ const REQUIREMENTS = {
   ports: list(wholeAmount(1, 65_535)).nullish(),
   executor: line(NAME_CHARS_MAX).nullish(),
   failure_policy: wholeAmount(0, 1_000_000).nullish(),
+  retry: RETRY.nullish(),
+  ram_granted: ignored,
   array: section({ values: ignored, task_id: ignored, tasks: ignored }).nullish(),
   tasks: z.array(ignored, { error: 'must be a list' }).nullish(),
   tmpstorage: ignored,
@@ -215,6 +218,10 @@ export function unknownFields(task: TaskDocument): readonly string[] {
   for (const [index, volume] of (task.container?.volumes ?? []).entries()) {
     for (const key of Object.keys(volume))
       if (!Object.hasOwn(VOLUME, key)) found.push(`container.volumes[${index}].${key}`);
+  }
+  for (const [index, rule] of (task.requirements?.retry ?? []).entries()) {
+    for (const key of Object.keys(rule))
+      if (!Object.hasOwn(RETRY_RULE, key)) found.push(`requirements.retry[${index}].${key}`);
   }
   return found;
 }

@@ -9,10 +9,13 @@ import { unreachable } from '../core/assert.js';
 import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
+import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
+import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
 import { describeOutcome, describeReason } from './reasons.js';
+import { retriesToWire } from './retries.js';
 import { describeWaiting } from './waiting.js';
 
 export type Wire = Record<string, unknown>;
@@ -75,7 +78,7 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
   };
 }
 
-function requirementsToWire({ spec }: Job): Wire {
+function requirementsToWire({ spec, retried: { memMbGranted } }: Job): Wire {
   const noQuota = { time: 0, cpu: 0, ram: 0 };
   return {
     cpu: spec.needs.cpuMilli / 1000,
@@ -87,8 +90,12 @@ function requirementsToWire({ spec }: Job): Wire {
     tmpstorage: null,
     ports: spec.ports,
     uris: [],
+    network: spec.network,
     executor: spec.executor,
     failure_policy: spec.systemRetriesMax,
+    ...(spec.retries.length === 0 ? {} : { retry: retriesToWire(spec.retries) }),
+    // `ram` stays what was asked: clients send documents again.
+    ...(memMbGranted === null ? {} : { ram_granted: memMbGranted / 1000 }),
     maxlifespan: spec.lifespanMs === null ? null : durationText(spec.lifespanMs),
     user_quota_time: noQuota.time,
     user_quota_cpu: noQuota.cpu,
@@ -146,11 +153,11 @@ export function statusToWire(
   job: Job,
   { obstacles, at, isImageUsed }: Omit<WireExtras, 'script'>,
 ): Wire {
-  const rest = failureToWire(job);
+  const rest = { launches: job.launches, ...failureToWire(job) };
   switch (job.state) {
     case 'pending':
       return {
-        ...waiting(job.killWanted === null ? null : 'kill requested'),
+        ...waiting(job.killWanted === null ? rescheduled(job) : 'kill requested'),
         reason: describePause(job, at) ?? describeWaiting(obstacles),
         ...rest,
       };
@@ -204,11 +211,18 @@ const live = (job: { readonly startedAt: Instant | null }, secondary: string | n
   date_over: null,
 });
 
-/** History of launches that ended through no fault of the job. */
-function failureToWire({ faults }: Job): Wire {
+/** The word for a job that ran and waits for its next launch. */
+const rescheduled = (job: Job): string | null => (launchesRun(job) > 1 ? 'rescheduled' : null);
+
+/** Launches that came to nothing. `failure` is the historic part: those that ended through no fault of the job. */
+function failureToWire(job: Job): Wire {
+  const { faults } = job;
+  const former = formerLaunches(job);
   const last = faults.at(-1);
-  if (last === undefined) return {};
+  const known = former.length === 0 ? {} : { former_launches: former };
+  if (last === undefined) return known;
   return {
+    ...known,
     failure: {
       reason: describeReason(last.because),
       nodes: faults.map(({ host }) => host),

@@ -1,9 +1,18 @@
 /** Reads the output files of a job while they grow, by byte offset, until the job is over and nothing is left. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formerOutput } from '../core/wrapper.js';
 import { type Client, fileRoute } from './client.js';
 import { Refused, Unreachable } from './failure.js';
 import { WaitToStart } from './wait-to-start.js';
-import { isEnd, type JobView, readJob, readStatusAndReason, type ViewState } from './wire.js';
+import {
+  type FormerLaunchView,
+  isEnd,
+  type JobView,
+  readJob,
+  readWholeStatus,
+  type StatusView,
+  type ViewState,
+} from './wire.js';
 
 /** Between two looks: quick while something happens, slower while nothing does. */
 const LOOK_MS_MIN = 50;
@@ -34,6 +43,8 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
   /** Hears of each state once. */
   readonly onState?: (state: ViewState) => void;
+  /** Hears of each further launch: its number, and what came of those before it. */
+  readonly onRelaunch?: (launches: number, former: readonly FormerLaunchView[]) => void;
   readonly warn: (sentence: string) => void;
 }
 
@@ -43,10 +54,16 @@ export async function follow(options: FollowOptions): Promise<JobView> {
   let lookMs = LOOK_MS_MIN;
   let known: ViewState | undefined;
   let awaySince: number | null = null;
+  let launches = 0;
   const wait = new WaitToStart();
   for (;;) {
     try {
-      const { state, reason } = await statusOf(options);
+      const { state, reason, ...told } = await statusOf(options);
+      if (launches > 0 && told.launches > launches) {
+        for (const reader of readers) await reader.goOver(launches, told.launches);
+        options.onRelaunch?.(told.launches, told.formerLaunches);
+      }
+      launches = told.launches;
       if (state !== known) options.onState?.(state);
       if (wait.isNews(state, reason, performance.now()))
         options.warn(`job ${options.jobId} is ${state}: ${reason}`);
@@ -74,13 +91,9 @@ export async function readOnce(options: Omit<FollowOptions, 'onState'>): Promise
   return readers.some((reader) => reader.isThere);
 }
 
-async function statusOf({
-  client,
-  jobId,
-  signal,
-}: FollowOptions): Promise<Pick<JobView, 'state' | 'reason'>> {
+async function statusOf({ client, jobId, signal }: FollowOptions): Promise<StatusView> {
   const answer = await client.json('GET', `task/${jobId}/status`, { signal, isRepeatable: false });
-  return readStatusAndReason(answer);
+  return readWholeStatus(answer);
 }
 
 /** True when something new was read. A job that waits has written nothing yet. */
@@ -126,11 +139,24 @@ class LogReader {
     return this.#stream.name;
   }
 
+  /** Reads to its end what launches from number `from` on have left under names of their own; then `to` writes anew. */
+  async goOver(from: number, to: number): Promise<void> {
+    for (let launch = from; launch < to; launch++) {
+      await this.#read(formerOutput(this.#stream.name, launch));
+      this.#offset = 0;
+      this.isThere = false;
+    }
+  }
+
   /** Writes what was appended since the last call; true when that was anything. */
-  async readOn(): Promise<boolean> {
+  readOn(): Promise<boolean> {
+    return this.#read(this.#stream.name);
+  }
+
+  async #read(name: string): Promise<boolean> {
     const { client, jobId, signal } = this.#options;
     const from = this.#offset;
-    const answer = await client.open('GET', fileRoute(jobId, this.#stream.name), {
+    const answer = await client.open('GET', fileRoute(jobId, name), {
       signal,
       accept: [206, 404, 416],
       headers: { range: `bytes=${from}-` },

@@ -11,6 +11,7 @@ import { submit } from './commands/submit.js';
 import { type Context, tell } from './context.js';
 import { EXIT, exitCodeTable } from './exit-codes.js';
 import { Failure } from './failure.js';
+import { type RetryRuleAsked, readRetryMemory, readRetryOn } from './retries.js';
 import { readPorts } from './submission.js';
 import { processTerminal, type Terminal } from './terminal.js';
 
@@ -208,8 +209,20 @@ function withNeeds(command: Command): Command {
     .option('--tag <tag>', 'word to find it by; may be repeated', gather)
     .option('--project <project>', 'project it counts for')
     .option('--ports <list>', 'container ports to open, as in 80,8080', ports)
+    .option('--network <kind>', 'network to join: public, user or project')
+    .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')
-    .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000));
+    .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000))
+    .option(
+      '--retry-on <codes:times[:pause]>',
+      'launch again after these exit codes, as in 75,100-110:3:30s; may be repeated',
+      (text, sofar?: readonly RetryRuleAsked[]) => [...(sofar ?? []), typed(readRetryOn(text))],
+    )
+    .option(
+      '--retry-memory <factor:times[:gb]>',
+      'launch again with more memory when it ran out, as in 2x:3:64',
+      (text) => typed(readRetryMemory(text)),
+    );
 }
 
 function positive(text: string): number {
@@ -234,8 +247,10 @@ function name(text: string): string {
   throw new InvalidArgumentError(`A name has 1 to ${NAME_CHARS_MAX} characters.`);
 }
 
-function ports(text: string): number[] {
-  const found = readPorts(text);
+const ports = (text: string): number[] => typed(readPorts(text));
+
+/** What a reader made of the text, or its complaint. */
+function typed<T>(found: T | string): T {
   if (typeof found === 'string') throw new InvalidArgumentError(`Wrong: ${found}.`);
   return found;
 }

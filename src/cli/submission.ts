@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import { LIST_ITEMS_MAX, NAME_CHARS_MAX, SCRIPT_BYTES_MAX } from '../contracts/limits.js';
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
+import type { RetryRuleAsked } from './retries.js';
 import type { Terminal } from './terminal.js';
 
 /** What the options hold, after commander read them. */
@@ -19,8 +20,12 @@ export interface SubmitOptions {
   readonly tag?: readonly string[];
   readonly project?: string;
   readonly ports?: readonly number[];
+  readonly network?: string;
+  readonly lifespan?: string;
   readonly executor?: string;
   readonly retry?: number;
+  readonly retryOn?: readonly RetryRuleAsked[];
+  readonly retryMemory?: RetryRuleAsked;
 }
 
 export interface Script {
@@ -80,6 +85,7 @@ export async function readScript(path: string, terminal: Terminal): Promise<Scri
 
 /** The document in the historic shape. What is not given is left to the server's defaults. */
 export function submissionOf(script: Script, image: string | undefined, options: SubmitOptions) {
+  const rules = [...(options.retryOn ?? []), ...(options.retryMemory ? [options.retryMemory] : [])];
   return {
     ...(options.project === undefined ? {} : { user: { project: options.project } }),
     meta: {
@@ -92,8 +98,11 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.ram === undefined ? {} : { ram: options.ram }),
       ...(options.gpus === undefined ? {} : { gpus: options.gpus }),
       ...(options.ports === undefined ? {} : { ports: [...options.ports] }),
+      ...(options.network === undefined ? {} : { network: options.network }),
+      ...(options.lifespan === undefined ? {} : { maxlifespan: options.lifespan }),
       ...(options.executor === undefined ? {} : { executor: options.executor }),
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
+      ...(rules.length === 0 ? {} : { retry: rules }),
       array: { values: null },
       label: [...(options.label ?? [])],
       tasks: [],

@@ -5,6 +5,8 @@
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
 
+export type Json = Readonly<Record<string, unknown>>;
+
 export type ViewState =
   | 'created'
   | 'pending'
@@ -41,6 +43,13 @@ export interface JobView {
   readonly endedAt: number | null;
   readonly cpu: number;
   readonly ramGb: number;
+  /** Memory of the next launch, or the last, where rules have made it grow; null: as asked. */
+  readonly ramGrantedGb: number | null;
+  /** Rules of launching again, as sent. */
+  readonly retries: readonly Json[];
+  /** Launches so far, and those of them that came to nothing. */
+  readonly launches: number;
+  readonly formerLaunches: readonly FormerLaunchView[];
   readonly gpus: number;
   readonly image: string;
   /** False where jobs run as plain processes and the image plays no part. */
@@ -55,6 +64,16 @@ export interface JobView {
   readonly script: string;
 }
 
+/** A launch that failed and was followed by another, or by the end. */
+export interface FormerLaunchView {
+  readonly launch: number;
+  readonly host: string;
+  /** Null where the system failed. */
+  readonly exitCode: number | null;
+  readonly reason: string | null;
+  readonly ramGb: number | null;
+}
+
 export interface FileView {
   readonly name: string;
   readonly isDirectory: boolean;
@@ -63,8 +82,6 @@ export interface FileView {
 
 /** Volumes that the server adds by itself. */
 const OWN_VOLUMES = new Set(['go-docker', 'god-ftp']);
-
-type Json = Readonly<Record<string, unknown>>;
 
 export const isRecord = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -77,6 +94,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const textOrNull = (value: unknown): string | null =>
   typeof value === 'string' && value !== '' ? value : null;
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 const secondsOrNull = (value: unknown): number | null =>
   typeof value === 'number' ? value * 1000 : null;
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
@@ -109,6 +127,9 @@ export function readJob(doc: unknown): JobView {
     endedAt: secondsOrNull(status.date_over),
     cpu: number(requirements.cpu),
     ramGb: number(requirements.ram),
+    ramGrantedGb: numberOrNull(requirements.ram_granted),
+    retries: list(requirements.retry).filter(isRecord),
+    ...readLaunches(status),
     gpus: number(requirements.gpus),
     image: text(container.image),
     isImageUsed: container.image_used !== false,
@@ -134,6 +155,31 @@ export function readStatusAndReason(answer: unknown): Pick<JobView, 'state' | 'r
   const state = readState(status, part(answer, 'container'));
   return { state, reason: textOrNull(status.reason) };
 }
+
+/** How often a job was launched, from its whole `status`; 0 where the server does not tell. */
+function readLaunches(status: unknown): Pick<JobView, 'launches' | 'formerLaunches'> {
+  const found = isRecord(status) ? status : {};
+  return {
+    launches: number(found.launches),
+    formerLaunches: list(found.former_launches)
+      .filter(isRecord)
+      .map((one) => ({
+        launch: number(one.launch),
+        host: text(one.node),
+        exitCode: numberOrNull(one.exitcode),
+        reason: textOrNull(one.reason),
+        ramGb: numberOrNull(one.ram),
+      })),
+  };
+}
+
+export type StatusView = Pick<JobView, 'state' | 'reason' | 'launches' | 'formerLaunches'>;
+
+/** All that `GET task/{id}/status` tells. */
+export const readWholeStatus = (answer: unknown): StatusView => ({
+  ...readStatusAndReason(answer),
+  ...readLaunches(part(answer, 'status')),
+});
 
 export function readJobs(answer: unknown): readonly JobView[] {
   if (!Array.isArray(answer))

@@ -1,7 +1,7 @@
 /** Values as people read them, here and on the pages: durations, sizes, outcomes. Needs neither Node nor a browser. */
 import { unreachable } from '../core/assert.js';
 import { EXIT } from './exit-codes.js';
-import type { JobView, ViewOutcome } from './wire.js';
+import type { FormerLaunchView, JobView, ViewOutcome } from './wire.js';
 
 /** Two units at most: `800ms`, `2.1s`, `1m05s`, `3h20m`, `2d04h`. */
 export function duration(ms: number): string {
@@ -67,6 +67,24 @@ export function exitCodeOf(job: JobView): number {
       return unreachable(outcome);
   }
 }
+
+/** Why a launch came to nothing: `exit 75 on node1`, `The agent that ran the job was lost (node2)`. */
+export function formerWords({ exitCode, reason, host, ramGb }: FormerLaunchView): string {
+  const code = exitCode === null ? '' : `exit ${exitCode}`;
+  const why = [code, reason ?? ''].filter((word) => word !== '').join(': ');
+  return `${why} (${[host, ramGb === null ? '' : `${ramGb} GB`].filter(Boolean).join(', ')})`;
+}
+
+/** `3 so far; 1: exit 75 (node1, 2 GB); …`, or nothing for a job that was launched once at most. */
+export function launchesWords({ launches, formerLaunches }: JobView): string {
+  if (formerLaunches.length === 0) return launches > 1 ? `${launches}` : '';
+  const former = formerLaunches.map((one) => `${one.launch}: ${formerWords(one)}`);
+  return `${launches} so far; ${former.join('; ')}`;
+}
+
+/** `2 GB`, or `4 GB (asked: 2)` where rules have made it grow. */
+export const memoryWords = ({ ramGb, ramGrantedGb }: JobView): string =>
+  ramGrantedGb === null ? `${ramGb} GB` : `${ramGrantedGb} GB (asked: ${ramGb})`;
 
 /** How long a job ran, runs, or waits. */
 export function ageOf(job: JobView, now: number): string {

@@ -22,6 +22,7 @@ export function check(values: Values, reader: Reader): void {
   if (values['fairshare.half_life'] < DAY_MS)
     reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
   checkLifespan(values, reader);
+  checkContainers(values, reader);
   checkMesos(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
@@ -44,6 +45,53 @@ function checkLifespan(values: Values, reader: Reader): void {
       durationText(maxlifespan),
       `at most maxlifespan_max, ${durationText(maxlifespan_max)}`,
     );
+}
+
+/** As Docker has it; CNI is not stricter. Placeholders stand for words of the same letters. */
+const NETWORK_NAME = /^([A-Za-z0-9]|\$(USERID|PROJECT))([\w.-]|\$(USERID|PROJECT))*$/;
+
+function checkContainers(values: Values, reader: Reader): void {
+  const registry = values.use_private_registry;
+  if (registry !== null && !/^[\w.-]+(:\d{1,5})?(\/[\w.-]+)*\/*$/.test(registry))
+    reader.problem('use_private_registry', registry, 'a host and path, as in registry.site/team');
+  const names = ['public', 'user', 'project', 'none'] as const;
+  for (const kind of names) {
+    const path = `network.cni_${kind}_network_name` as const;
+    const name = values[path];
+    if (name !== null && !NETWORK_NAME.test(name))
+      reader.problem(path, name, 'a name of letters, digits, dots, dashes and underscores');
+  }
+  const isNamed = values['network.cni_public_network_name'] ?? values['network.cni_plugin'];
+  if (values['network.use_cni'] && isNamed === null)
+    reader.problem(
+      'network.cni_public_network_name',
+      undefined,
+      'the name of a network, because of network.use_cni',
+    );
+  if (values['mesos.unified'] && values['network.disabled'])
+    if (values['network.cni_none_network_name'] === null)
+      reader.problem(
+        'network.cni_none_network_name',
+        undefined,
+        'the name of a network, because of network.disabled with mesos.unified',
+      );
+}
+
+/** What is read but cannot do what it says, in sentences for the log. */
+export function cautions(values: Values): readonly string[] {
+  const said: string[] = [];
+  if (values['mesos.unified']) {
+    if (values.cpu_limit === 'cap')
+      said.push('cpu_limit: under mesos.unified the agents decide, by --cgroups_enable_cfs');
+    return said;
+  }
+  if (values['mesos.native_gpu'])
+    said.push('mesos.native_gpu: off, because agents isolate GPUs only with mesos.unified: true');
+  if (values['mesos.image_credentials'] !== null)
+    said.push(
+      'mesos.image_credentials: not used without mesos.unified; agents pull with their own --docker_config',
+    );
+  return said;
 }
 
 const HOST_PORT = String.raw`(\[[\da-fA-F:.]+\]|[\w.-]+)`;

@@ -85,6 +85,21 @@ export const choice = <const Word extends string>(
   read: (reader, path) => reader.choice(path, words, fallback),
 });
 
+export const optionalChoice = <const Word extends string>(
+  words: readonly Word[],
+  doc: string,
+): Key<Word | null> => ({
+  doc,
+  kind: words.map((word) => `\`${word}\``).join(', '),
+  shown: 'none',
+  read: (reader, path) => {
+    const [first] = words;
+    return first === undefined || reader.raw(path) === undefined
+      ? null
+      : reader.choice(path, words, first);
+  },
+});
+
 export const words = (fallback: readonly string[], doc: string): Key<readonly string[]> => ({
   doc,
   kind: 'list of words, or words with commas',

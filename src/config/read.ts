@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { Config } from '../contracts/config.js';
 import { isRaw, nearest, type Problem, type Raw, Reader } from '../contracts/reader.js';
-import { check } from './check.js';
+import { cautions, check } from './check.js';
 import { NOT_IN_USE, RENAMED, SCHEMA, type Values, variableOf } from './schema.js';
 import { shape } from './shape.js';
 
@@ -38,11 +38,12 @@ const PATHS = [
   'mesos.tls.ca',
   'mesos.tls.cert',
   'mesos.tls.key',
+  'mesos.image_credentials',
 ] as const;
 /** Keys nobody else should read. */
 const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;
 /** Set inside of jobs, where a service may be started too: no settings of ours. */
-const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|CPUS|MEMORY_MB|GPUS|IMAGE)$/;
+const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|PORTS|CPUS|MEMORY_MB|GPUS|IMAGE)$/;
 /** Settings that exist only in the environment. */
 const OTHER_VARIABLES: Readonly<Record<string, string>> = { GOD_LOGLEVEL: 'log_level' };
 
@@ -72,6 +73,7 @@ export function readConfig(input: ReadInput): ReadAnswer {
   if (problems.length > 0) return { kind: 'refused', problems };
   if (file !== null && isOpen(file) && SECRETS.some((path) => !names.has(path) && values[path]))
     warnings.push(`${file}: holds secrets and everybody may read it; chmod 600 it`);
+  warnings.push(...cautions(values));
   const config = shape(values, pluginOptions, input.directory);
   return { kind: 'read', config: freeze(config), file, warnings };
 }

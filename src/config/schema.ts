@@ -1,6 +1,11 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
-import { FAILOVER_TIMEOUT_MS, ORPHAN_KILLS_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
+import {
+  FAILOVER_TIMEOUT_MS,
+  ORPHAN_KILLS_MAX,
+  OWN_RETRIES_MAX,
+  SYSTEM_RETRIES_MAX,
+} from '../contracts/limits.js';
 import type { Reader } from '../contracts/reader.js';
 import {
   choice,
@@ -11,6 +16,7 @@ import {
   type Key,
   number,
   optional,
+  optionalChoice,
   optionalDuration,
   port,
   size,
@@ -133,6 +139,11 @@ const JOBS = {
   maxlifespan_max: optionalDuration(
     'The longest that a job may ask for, and what one that does not say gets at most.',
   ),
+  'retry.max': integer(
+    10,
+    { min: 0, max: OWN_RETRIES_MAX },
+    'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
+  ),
   orphans: choice(
     ['kill', 'keep'],
     'kill',
@@ -194,6 +205,35 @@ const MESOS = {
     FAILOVER_TIMEOUT_MS,
     'How long the master keeps our tasks while we are away.',
   ),
+  'mesos.unified': flag(
+    false,
+    "Agents run images with Mesos' own (unified) containerizer, instead of Docker.",
+  ),
+  'mesos.native_gpu': flag(
+    false,
+    'Jobs may ask for the GPUs of a real cluster. Needs `mesos.unified`: without it, it is off.',
+  ),
+  'mesos.user': text(
+    'root',
+    'Account of the framework; the master keeps the first value for ever.',
+  ),
+  'mesos.task_user': text(
+    '$USERID',
+    'Account that agents run tasks as under `mesos.unified`; `$USERID` stands for the login. Agents must know it, with the same ids.',
+  ),
+  'mesos.checkpoint': flag(
+    true,
+    'Tasks survive a restart of their agent. The master keeps the first value for ever.',
+  ),
+  'mesos.image_credentials': optional(
+    'none',
+    'A `config.json` of Docker with credentials of registries, sent to agents with each task. Needs `mesos.unified`.',
+    'path',
+  ),
+  'mesos.home_credentials': flag(
+    false,
+    'Agents fetch `docker.tar.gz` from the home of users who mount it. See the guide first: they read it as their own user.',
+  ),
   'mesos.name': text('GoDocker', 'Name of the framework in the pages of the master.'),
   'mesos.hostname': optional('none', 'Host name of the framework in the pages of the master.'),
   'mesos.webui_url': optional(
@@ -215,6 +255,38 @@ const MESOS = {
   'mesos.tls.key': optional('none', 'Its private key.', 'path'),
 };
 
+const CONTAINERS = {
+  use_private_registry: optional(
+    'none',
+    'Put before every image that does not begin with it, as in `registry.example.org/team`.',
+  ),
+  'network.disabled': flag(false, 'Containers of jobs have no network.'),
+  'network.use_cni': flag(
+    false,
+    'Containers join networks by name, with an address of their own and without port mapping: CNI networks with `mesos.unified`, else networks of the Docker of each agent.',
+  ),
+  'network.cni_plugin': optionalChoice(
+    ['weave', 'calico'],
+    'Names the public network where `network.cni_public_network_name` does not.',
+  ),
+  'network.cni_public_network_name': optional(
+    '`network.cni_plugin`',
+    'Network of the jobs that ask for `public`, or for none by name.',
+  ),
+  'network.cni_user_network_name': optional(
+    'none: refused',
+    'Network of the jobs that ask for `user`; `$USERID` stands for the login, as in `godocker-user-$USERID`.',
+  ),
+  'network.cni_project_network_name': optional(
+    'none: refused',
+    'Network of the jobs that ask for `project`; `$PROJECT` stands for the project.',
+  ),
+  'network.cni_none_network_name': optional(
+    'none: refused',
+    'CNI network that is none (loopback only), for containers without network under `mesos.unified`.',
+  ),
+};
+
 export const SECTIONS = {
   Service: SERVICE,
   Web: WEB,
@@ -222,6 +294,7 @@ export const SECTIONS = {
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
   'Local node': LOCAL,
+  Containers: CONTAINERS,
   Mesos: MESOS,
 };
 
@@ -232,6 +305,7 @@ export const SCHEMA = {
   ...FAIRSHARE,
   ...JOBS,
   ...LOCAL,
+  ...CONTAINERS,
   ...MESOS,
 };
 
@@ -244,18 +318,16 @@ export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
   allow_user_image: 'allow_user_images',
+  network_disabled: 'network.disabled',
 };
 
 /** Keys of the original GoDocker that are accepted and do nothing yet. */
 export const NOT_IN_USE: readonly string[] = [
   'storage',
-  'network',
-  'network_disabled',
   'share_project_tasks',
   'live_events',
   'live_events_url',
   'shared_secret_passphrase',
-  'use_private_registry',
   'plugin_zfs',
   'port_allocate',
   'port_start',
@@ -277,8 +349,6 @@ export const NOT_IN_USE: readonly string[] = [
   'prometheus_exporter',
   'master_timeout',
   'mesos.reconcile',
-  'mesos.unified',
-  'mesos.native_gpu',
   'kube_server',
   'kube_token',
   'kube_namespace',

@@ -45,6 +45,7 @@ export function shape(
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
+      ownRetriesMax: values['retry.max'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,
@@ -59,6 +60,7 @@ export function shape(
     },
     volumes: values.volumes.map((volume) => ({ ...volume, isChecked: values.volumes_check })),
     constraints: values.constraints,
+    containers: containersOf(values),
     local: {
       containerizer: values.containerizer,
       mesosPort: values['local.mesos_port'],
@@ -71,9 +73,25 @@ export function shape(
   };
 }
 
+function containersOf(values: Values): Config['containers'] {
+  return {
+    registry: values.use_private_registry?.replace(/\/+$/, '') ?? null,
+    network: {
+      isDisabled: values['network.disabled'],
+      isNamed: values['network.use_cni'],
+      names: {
+        public: values['network.cni_public_network_name'] ?? values['network.cni_plugin'],
+        user: values['network.cni_user_network_name'],
+        project: values['network.cni_project_network_name'],
+      },
+    },
+  };
+}
+
 function mesosOf(values: Values): Config['mesos'] {
   const certFile = values['mesos.tls.cert'];
   const keyFile = values['mesos.tls.key'];
+  const isUnified = values['mesos.unified'];
   return {
     master: values['mesos.master'],
     principal: values['mesos.principal'],
@@ -90,6 +108,18 @@ function mesosOf(values: Values): Config['mesos'] {
       ca: values['mesos.tls.ca'],
       client: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
     },
+    user: values['mesos.user'],
+    isCheckpointed: values['mesos.checkpoint'],
+    unified: isUnified
+      ? {
+          taskUser: values['mesos.task_user'],
+          noNetworkName: values['network.cni_none_network_name'],
+          imageCredentialsFile: values['mesos.image_credentials'],
+        }
+      : null,
+    // The local node hands GPUs to Docker by itself; agents of a real cluster isolate them only in their own containers.
+    hasGpus: values['mesos.master'] === null || (isUnified && values['mesos.native_gpu']),
+    usesHomeCredentials: values['mesos.home_credentials'],
   };
 }
 

@@ -39,7 +39,11 @@ export interface TaskOrder {
   readonly isCpuCapped: boolean;
   readonly volumes: readonly Volume[];
   readonly hasNetwork: boolean;
+  /** The network to join, by name; its ports are not mapped. Null: the usual one. */
+  readonly networkName: string | null;
   readonly identity: Identity;
+  /** Of the job's owner, for clusters that know accounts by name only. */
+  readonly login: string;
   readonly isRoot: boolean;
   /** Program and arguments, run without a shell. */
   readonly argv: readonly string[];
@@ -47,6 +51,8 @@ export interface TaskOrder {
   readonly environment: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
+  /** An archive with the user's `.docker/config.json`, on the agents: for the pull of the image. Null: none. */
+  readonly credentialsFile: string | null;
   /** The cluster itself ends a task that has run this long, should nobody else; null: no limit. */
   readonly lifespanMs: number | null;
 }

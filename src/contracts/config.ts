@@ -1,4 +1,5 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+import type { NetworkKind } from '../core/job.js';
 import type { UsageRule } from '../core/usage.js';
 import type { SiteVolume } from './auth.js';
 import type { Raw } from './reader.js';
@@ -71,6 +72,7 @@ export interface Config {
   };
   readonly volumes: readonly SiteVolume[];
   readonly constraints: readonly SiteConstraint[];
+  readonly containers: ContainersConfig;
   readonly local: LocalConfig;
   readonly mesos: MesosConfig;
 }
@@ -101,6 +103,8 @@ export interface JobsConfig {
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;
+  /** Launches that a job's rules on its own ends may grant, together. */
+  readonly ownRetriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
   /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
@@ -114,6 +118,22 @@ export interface JobsConfig {
   readonly lifespanMsMax: number | null;
   /** System account that runs the jobs of `up`; null: whoever started it, or 65534 if that is root. */
   readonly user: string | null;
+}
+
+/** What every container of a job gets from the site, whichever executor runs it. */
+export interface ContainersConfig {
+  /** Put, with a slash, before images that do not begin with it; null: images are used as they are named. */
+  readonly registry: string | null;
+  readonly network: NetworkConfig;
+}
+
+export interface NetworkConfig {
+  /** No container has a network. */
+  readonly isDisabled: boolean;
+  /** Containers join networks by name and have addresses of their own; their ports are not mapped. */
+  readonly isNamed: boolean;
+  /** `$USERID` and `$PROJECT` stand for login and project; null: not offered here. */
+  readonly names: Readonly<Record<NetworkKind, string | null>>;
 }
 
 /** The local node. Null sizes: the machine's. */
@@ -142,6 +162,25 @@ export interface MesosConfig {
   readonly webuiUrl: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly tls: MesosTls;
+  /** Account of the framework. */
+  readonly user: string;
+  readonly isCheckpointed: boolean;
+  /** Null: agents run images with Docker. */
+  readonly unified: UnifiedConfig | null;
+  /** Jobs may ask for GPUs, if there are any. */
+  readonly hasGpus: boolean;
+  /** Agents fetch `docker.tar.gz` out of the homes of users who mount theirs. */
+  readonly usesHomeCredentials: boolean;
+}
+
+/** Mesos' own containerizer. */
+export interface UnifiedConfig {
+  /** Account that tasks run as; `$USERID` stands for the login. */
+  readonly taskUser: string;
+  /** CNI network that is none; null: every container shares a network. */
+  readonly noNetworkName: string | null;
+  /** A `config.json` of Docker, sent along with images; null: none. */
+  readonly imageCredentialsFile: string | null;
 }
 
 export interface MesosTls {

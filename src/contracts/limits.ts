@@ -15,6 +15,9 @@ export const PAGE_ITEMS_MAX = 1_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** A cycle that takes longer is told of: a policy of the site's own is the likely cause. */
+export const POLICY_MS_MAX = 1_000;
+
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;
 /** How long a declined agent is not offered to us again, unless we revive. */
@@ -85,6 +88,14 @@ export const DRAIN_REASON_CHARS_MAX = 200;
 export const STORE_WATCH_EACH_MS = 20;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
+/** Launches that rules on exit codes may grant, whatever a site configures: beyond, something else is wrong. */
+export const OWN_RETRIES_MAX = 100;
+/** Rules of one job: people read them. */
+export const RETRY_RULES_MAX = 16;
+/** Pause that a rule may ask for: a job waits in memory meanwhile. */
+export const RETRY_PAUSE_MS_MAX = 86_400_000;
+/** Growth from one launch to the next: more is a guess, not a rule. */
+export const MEMORY_FACTOR_MAX = 16;
 
 /** Mesos: a SUBSCRIBE whose head, or whose first event, is later than this is given up; the next master is tried. */
 export const SUBSCRIBE_ANSWER_MS_MAX = 15_000;

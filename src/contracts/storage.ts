@@ -13,6 +13,8 @@ export interface PlacedFile {
 
 export interface JobDirectoryOrder {
   readonly id: JobId;
+  /** Which launch it is for, from 1. */
+  readonly launch: number;
   /** Who owns the directory; ignored by a service that may not give files away. */
   readonly identity: Identity;
   readonly files: readonly PlacedFile[];
@@ -21,7 +23,8 @@ export interface JobDirectoryOrder {
 export interface FileStorage {
   /**
    * Makes the job's directory (0700, owned by the job's user) if it is missing, puts the files there anew, and
-   * returns its absolute path. Harmless twice; never follows links that a former launch may have left.
+   * returns its absolute path. What the former launch wrote to `god.log` and `god.err` is kept under the names of
+   * `formerOutput`. Harmless twice; never follows links that a former launch may have left.
    * @throws Error with the system's message when it cannot.
    */
   prepare(order: JobDirectoryOrder): Promise<string>;

@@ -38,10 +38,13 @@ export interface PendingRow {
   readonly owner: UserId;
   readonly project: ProjectId;
   readonly submittedAt: Instant;
+  /** Of the next launch: what was asked, with the memory that was granted since. */
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
   readonly notBefore: Instant | null;
+  /** Length of the pause that ends at `notBefore`; 0 for none. */
+  readonly pauseMs: number;
   readonly isKillWanted: boolean;
   /** Hosts of launches that the system's faults ended. */
   readonly failedOn: readonly string[];
@@ -119,9 +122,10 @@ export interface JobStore {
    */
   live(): Promise<readonly LiveJob[]>;
   /**
-   * Use by account and UTC day of the jobs that started, ran for a while and ended, on the day of `since` or later; in
-   * order of day, user, project. Those that were given up count as nothing: it was the system's fault. The leader
-   * settles by the same rule (`usedMsOf`). The cost grows with days and accounts, not with jobs.
+   * Use by account and UTC day of the launches that started, ran for a while and ended by themselves or were killed, on the
+   * day of `since` or later; in order of day, user, project. Jobs that were given up count as nothing: it was the system's
+   * fault; launches that failed by themselves count, whatever became of their job (`endedLaunch`). The leader settles by
+   * the same rule. The cost grows with days and accounts, not with jobs.
    */
   used(query: UseQuery): Promise<readonly DayUse[]>;
   /** Jobs not over whose kill is wanted. */

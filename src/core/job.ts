@@ -18,6 +18,10 @@ export interface Constraint {
   readonly value: string;
 }
 
+/** A network that a job may ask for: one for all, one of its owner, one of its project. */
+export type NetworkKind = (typeof NETWORK_KINDS)[number];
+export const NETWORK_KINDS = ['public', 'user', 'project'] as const;
+
 /** Who the job runs as. Comes from the directory of users, never from the request. */
 export interface Identity {
   readonly uid: number;
@@ -35,6 +39,8 @@ export interface JobSpec {
   readonly image: string;
   readonly volumes: readonly Volume[];
   readonly hasNetwork: boolean;
+  /** Joined by name, with an address of its own; null: the usual one of the agents, or none. */
+  readonly network: NetworkKind | null;
   readonly isRoot: boolean;
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
@@ -44,10 +50,37 @@ export interface JobSpec {
   readonly executor: string | null;
   /** Launches after a failure of the system that are granted before we give up. */
   readonly systemRetriesMax: number;
+  /** When it is launched again after an end of its own; the first rule that applies decides. */
+  readonly retries: readonly RetryRule[];
   /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
   readonly lifespanMs: number | null;
   /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */
   readonly asked: Readonly<Record<string, unknown>>;
+}
+
+/** After which ends of its own a job is launched again. */
+export interface RetryRule {
+  readonly exitCodes: readonly ExitCodeRange[];
+  /** Also ends that memory explains. */
+  readonly isForMemory: boolean;
+  /** Launches that this rule grants besides the first. */
+  readonly timesMax: number;
+  /** Between such an end and the next launch, in milliseconds. */
+  readonly pauseMs: number;
+  /** Null: the next launch gets as much memory as the last. */
+  readonly growth: MemoryGrowth | null;
+}
+
+/** Both ends are included. */
+export interface ExitCodeRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The next launch gets `factor` times the memory of the last, rounded up, and at most `memMbMax` (null: no bound). */
+export interface MemoryGrowth {
+  readonly factor: number;
+  readonly memMbMax: number | null;
 }
 
 /** Where one launch went. */
@@ -74,6 +107,29 @@ export interface SystemFault {
   readonly host: string;
   readonly because: Reason;
   readonly at: Instant;
+}
+
+/** One launch that ended by itself and that a rule of the job followed by another: its use is charged. */
+export interface OwnFailure {
+  readonly taskId: TaskId;
+  readonly host: string;
+  readonly exitCode: number;
+  readonly because: Reason | null;
+  /** Which of `spec.retries` granted the next launch. */
+  readonly rule: number;
+  /** Memory that this launch had. */
+  readonly memMb: number;
+  readonly startedAt: Instant;
+  readonly at: Instant;
+}
+
+/** What a job's relaunches have come to. */
+export interface Retried {
+  readonly failures: readonly OwnFailure[];
+  /** Memory of the next launch where rules have made it grow; null: as asked. */
+  readonly memMbGranted: number | null;
+  /** Launches in a row of which nothing ran. */
+  readonly refusals: number;
 }
 
 /** Whether a launch never ran because its image could not be had just then: no agent is to blame. */
@@ -117,6 +173,8 @@ export type ReasonCode =
   | 'impossible'
   | 'not-authorized'
   | 'exit-code-unknown'
+  /** An exit code for which the job's rules grant no further launch. */
+  | 'retries-used-up'
   | 'cluster-said';
 
 /** A kill that was asked for. Written by web processes at any time; the leader acts on it. */
@@ -143,6 +201,7 @@ interface Asked {
   /** Counts up for ever: a number once stored is never used again, also after a refused launch. */
   readonly launches: number;
   readonly faults: readonly SystemFault[];
+  readonly retried: Retried;
   /** Absolute path of the job directory; null until it was made. */
   readonly directory: string | null;
   readonly killWanted: KillWanted | null;
@@ -159,8 +218,15 @@ interface Started extends Placed {
   readonly container: ContainerFacts;
 }
 
-/** `notBefore`: earliest instant of the next launch (a former task may still be dying); null for at once. */
-export type PendingJob = Asked & { readonly state: 'pending'; readonly notBefore: Instant | null };
+/**
+ * `notBefore`: earliest instant of the next launch (a former task may still be dying); null for at once. `pauseMs`: how
+ * long the pause was that ends then, whatever clocks do meanwhile; 0 for none.
+ */
+export type PendingJob = Asked & {
+  readonly state: 'pending';
+  readonly notBefore: Instant | null;
+  readonly pauseMs: number;
+};
 /** The intent is stored; the cluster may or may not know of it. */
 export type LaunchingJob = Placed & { readonly state: 'launching' };
 export type RunningJob = Started & { readonly state: 'running' };

@@ -17,8 +17,18 @@ import {
   type PendingJob,
   type Placement,
   type Reason,
+  type Retried,
   type SystemFault,
 } from './job.js';
+import { asked, live } from './job-facts.js';
+import {
+  lastOutcome,
+  needsOf,
+  refusedPauseMs,
+  retryOf,
+  withFailure,
+  withLaunches,
+} from './retry.js';
 import {
   type AgentId,
   type Instant,
@@ -52,6 +62,8 @@ export type JobEvent =
       readonly kind: 'ended';
       readonly taskId: TaskId;
       readonly outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }>;
+      /** Memory of the largest agent that suits the job, as far as its rules ask; absent or null: nobody knows. */
+      readonly memMbMax?: number | null;
     }
   /** The cluster says KILLED, whoever wanted it. */
   | { readonly kind: 'killed'; readonly taskId: TaskId; readonly because: Reason }
@@ -69,6 +81,10 @@ export type JobEvent =
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
   /** It is not launched at all: impossible, not authorized, no job directory. */
   | { readonly kind: 'gaveUp'; readonly because: Reason };
+
+type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
+/** Launching, running or unreachable: nobody has acted on a kill yet. */
+type Unkilled = Exclude<LiveJob, { state: 'killing' }>;
 
 /** What the shell does after it has saved the new job. Each is harmless twice. */
 export type Effect =
@@ -149,15 +165,14 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
   }
 }
 
-/** Launching, running or unreachable: nobody has acted on a kill yet. */
-function fromTask(job: Exclude<LiveJob, { state: 'killing' }>, event: JobEvent, at: Instant): Step {
+function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
   switch (event.kind) {
     case 'neverRan':
-      return again(job, event.graceMs, [], at);
+      return refused(job, event.graceMs, at);
     case 'started':
       return start(job, event.container, at);
     case 'ended':
-      return end(job, event.outcome, at);
+      return ended(job, event, at);
     case 'killed':
       return fault(job, event.because, 0, at);
     case 'systemFault':
@@ -224,47 +239,61 @@ function place(job: PendingJob, placement: Placement, directory: string): Step {
   return moved({ ...asked(job), state: 'launching', launches, directory, placement }, effects);
 }
 
-function start(
-  job: Exclude<LiveJob, { state: 'killing' }>,
-  told: ContainerFacts,
-  at: Instant,
-): Step {
+function start(job: Unkilled, told: ContainerFacts, at: Instant): Step {
   const known = live(job);
   const container = merged(known.container, told);
   if (job.state === 'running' && sameFacts(container, job.container))
     return { kind: 'ignored', because: 'started while running', effects: [] };
-  return moved({ ...known, state: 'running', startedAt: known.startedAt ?? at, container });
+  const retried = { ...known.retried, refusals: 0 };
+  const startedAt = known.startedAt ?? at;
+  return moved({ ...known, retried, state: 'running', startedAt, container });
 }
 
-/** The retry rule: pending again, unless a kill is wanted or the system has failed too often. */
-function fault(
-  job: Exclude<LiveJob, { state: 'killing' }>,
-  because: Reason,
-  graceMs: number,
-  at: Instant,
-): Step {
+/** The cluster has not run it: uncharged, without a bound on how often, but ever more slowly. */
+function refused(job: Unkilled, graceMs: number, at: Instant): Step {
+  const refusals = job.retried.refusals + 1;
+  const pauseMs = refusedPauseMs(refusals, graceMs);
+  return again({ ...job, retried: { ...job.retried, refusals } }, { pauseMs, usedMs: 0 }, at);
+}
+
+/** The retry rule for the system: pending again, unless a kill is wanted or the system has failed too often. */
+function fault(job: Unkilled, because: Reason, graceMs: number, at: Instant): Step {
   const { taskId, host } = job.placement;
   const faults: readonly SystemFault[] = [...job.faults, { taskId, host, because, at }];
   if (job.killWanted === null && isBeyondGranted(faults, job.spec.systemRetriesMax))
-    return end({ ...job, faults }, { kind: 'gaveUp', because }, at);
-  return again(job, graceMs, faults.slice(job.faults.length), at);
+    return end({ ...job, faults }, { kind: 'gaveUp', because: withLaunches(because, job) }, at);
+  return again({ ...job, faults }, { pauseMs: graceMs, usedMs: 0 }, at);
 }
 
+/** An end by itself is the job's own: over, or launched again and charged, if a rule of the job grants it. */
+function ended(job: Unkilled, { outcome, memMbMax = null }: EndedEvent, at: Instant): Step {
+  if (outcome.kind !== 'exited' || job.killWanted !== null) return end(job, outcome, at);
+  const retry = retryOf(job, outcome, memMbMax);
+  if (retry.kind === 'no-rule') return end(job, outcome, at);
+  if (retry.kind === 'used-up') return end(job, lastOutcome(job, outcome), at);
+  const { rule, pauseMs, memMbGranted } = retry;
+  const { taskId, host, placedAt } = job.placement;
+  const { exitCode, because } = outcome;
+  const startedAt = startOf(job, outcome) ?? placedAt;
+  const { memMb } = needsOf(job);
+  const failure = { taskId, host, exitCode, because, rule, memMb, startedAt, at };
+  const retried: Retried = withFailure(job.retried, failure, memMbGranted);
+  return again({ ...job, retried }, { pauseMs, usedMs: usedMs(startedAt, outcome, at) }, at);
+}
+
+/** Pending again, unless a kill is wanted. `usedMs`: what is charged of this launch. */
 function again(
-  job: Exclude<LiveJob, { state: 'killing' }>,
-  graceMs: number,
-  newFaults: readonly SystemFault[],
+  job: Unkilled,
+  { pauseMs, usedMs }: { readonly pauseMs: number; readonly usedMs: number },
   at: Instant,
 ): Step {
-  const faults = [...job.faults, ...newFaults];
-  if (job.killWanted !== null)
-    return end({ ...job, faults }, { kind: 'killed', by: job.killWanted.by }, at);
-  const notBefore = graceMs > 0 ? instant(at + graceMs) : null;
+  if (job.killWanted !== null) return end(job, { kind: 'killed', by: job.killWanted.by }, at);
+  const notBefore = pauseMs > 0 ? instant(at + pauseMs) : null;
   const effects: Effect[] = [
-    { kind: 'settle', taskId: job.placement.taskId, usedMs: 0 },
+    { kind: 'settle', taskId: job.placement.taskId, usedMs },
     { kind: 'enqueue', notBefore },
   ];
-  return moved({ ...asked(job), faults, state: 'pending', notBefore }, effects);
+  return moved({ ...asked(job), state: 'pending', notBefore, pauseMs }, effects);
 }
 
 /** The end of a job that holds a task. */
@@ -341,57 +370,5 @@ const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => 
 
 const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
   a.containerId === b.containerId && a.ipAddress === b.ipAddress;
-
-type AskedFacts = Pick<
-  Job,
-  | 'id'
-  | 'owner'
-  | 'project'
-  | 'identity'
-  | 'spec'
-  | 'submittedAt'
-  | 'launches'
-  | 'faults'
-  | 'directory'
-  | 'killWanted'
-  | 'version'
->;
-
-/** What stays with a job in every state, and nothing else: no state keeps another's data. */
-function asked(job: AskedFacts): AskedFacts {
-  const { id, owner, project, identity, spec, submittedAt } = job;
-  const { launches, faults, directory, killWanted, version } = job;
-  return {
-    id,
-    owner,
-    project,
-    identity,
-    spec,
-    submittedAt,
-    launches,
-    faults,
-    directory,
-    killWanted,
-    version,
-  };
-}
-
-interface LiveFacts extends AskedFacts {
-  readonly placement: Placement;
-  readonly startedAt: Instant | null;
-  readonly container: ContainerFacts;
-}
-
-/** What is known of a job's task, whichever live state holds it. */
-function live(job: LiveJob): LiveFacts {
-  const task =
-    job.state === 'launching' ? { startedAt: null, container: NO_CONTAINER } : pickStart(job);
-  return { ...asked(job), placement: job.placement, ...task };
-}
-
-const pickStart = (job: {
-  readonly startedAt: Instant | null;
-  readonly container: ContainerFacts;
-}) => ({ startedAt: job.startedAt, container: job.container });
 
 export type { KillWanted };

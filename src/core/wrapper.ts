@@ -9,6 +9,11 @@ export const LOG_FILE = 'god.log';
 export const ERROR_FILE = 'god.err';
 export const INFO_FILE = 'god.info';
 export const WRAPPER_FILE = 'wrapper.sh';
+/**
+ * Where the output of a former launch is kept, `god.log-1`: a directory is prepared for each launch in turn, so what lies
+ * there under the plain name is the launch's before it.
+ */
+export const formerOutput = (file: string, launch: number): string => `${file}-${launch}`;
 /** Named after the launch, so that the code of a former launch is never taken for this one's. */
 export const exitFile = (launch: number): string => `god.exit-${launch}`;
 

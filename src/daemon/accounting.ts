@@ -6,9 +6,11 @@ import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { JobStore, ProjectStore } from '../contracts/store.js';
+import { endedLaunch } from '../core/ended-launch.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { AgentShape } from '../core/obstacle.js';
 import { type Capacity, NOTHING } from '../core/resources.js';
+import { needsOf } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
@@ -76,9 +78,10 @@ export class Accounting {
   }
 
   /** What was charged is replaced by what was really used; nothing, if the system failed. */
-  settle({ id, owner, project, spec }: Job, usedMs: number, after: Job): void {
-    const endedAt = after.state === 'over' ? after.endedAt : this.#ports.clock.now();
-    this.#book.settle({ id, owner, project, needs: spec.needs, usedMs, endedAt });
+  settle(job: Job, usedMs: number, after: Job): void {
+    const { id, owner, project } = job;
+    const endedAt = endedLaunch(job.state, after)?.endedAt ?? this.#ports.clock.now();
+    this.#book.settle({ id, owner, project, needs: needsOf(job), usedMs, endedAt });
   }
 
   #readPrioritiesLater(): void {
@@ -99,9 +102,9 @@ export class Accounting {
 }
 
 function chargedJob(job: LiveJob): ChargedJob {
-  const { id, owner, project, spec } = job;
+  const { id, owner, project } = job;
   const startedAt = job.state === 'launching' ? null : job.startedAt;
-  return { id, owner, project, needs: spec.needs, startedAt };
+  return { id, owner, project, needs: needsOf(job), startedAt };
 }
 
 function totalOf(inventory: readonly AgentShape[]): Capacity {

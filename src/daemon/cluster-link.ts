@@ -16,6 +16,7 @@ import { OFFER_HELD_MS_MAX, REFUSE_MS, REVIVE_EACH_MS_MIN } from '../contracts/l
 import type { Log } from '../contracts/log.js';
 import type { AgentId, Instant, OfferId, TaskId } from '../core/units.js';
 import { OfferBook } from './offer-book.js';
+import { Reconciliation } from './reconciliation.js';
 
 export interface TaskRef {
   readonly taskId: TaskId;
@@ -44,17 +45,13 @@ export interface LinkPorts {
 
 /** Without a single offer for a job that waits, we ask again after this. */
 const WANT_AGAIN_MS = 15_000;
-const RECONCILE_AGAIN_MS_MIN = 1_000;
-const RECONCILE_AGAIN_MS_MAX = 15_000;
-/** Everything is asked about again this often: a lost message heals. */
-const RECONCILE_EACH_MS = 15 * 60_000;
 
 export class ClusterLink implements ClusterListener {
   readonly cluster: Cluster;
   readonly book = new OfferBook();
   readonly #owner: LinkOwner;
   readonly #ports: LinkPorts;
-  readonly #unanswered = new Map<TaskId, TaskRef>();
+  readonly #reconciliation: Reconciliation;
   /** When (monotonic) `askIfSilent` last asked about a task. */
   readonly #askedMs = new Map<TaskId, number>();
   #isConnected = false;
@@ -63,8 +60,6 @@ export class ClusterLink implements ClusterListener {
   #suppressedAtMs = Number.NEGATIVE_INFINITY;
   #ageTimer: Timer | undefined;
   #reviveTimer: Timer | undefined;
-  #reconcileTimer: Timer | undefined;
-  #reconcileEachTimer: Timer | undefined;
   /** Why the cluster will not have us, or null. Shown by readiness. */
   refusal: string | null = null;
 
@@ -72,6 +67,7 @@ export class ClusterLink implements ClusterListener {
     this.cluster = cluster;
     this.#owner = owner;
     this.#ports = ports;
+    this.#reconciliation = new Reconciliation(cluster, ports, () => owner.tasksOf(cluster.name));
   }
 
   get isConnected(): boolean {
@@ -95,18 +91,9 @@ export class ClusterLink implements ClusterListener {
   }
 
   #dropTimers(): void {
-    for (const timer of [
-      this.#ageTimer,
-      this.#reviveTimer,
-      this.#reconcileTimer,
-      this.#reconcileEachTimer,
-    ])
-      timer?.cancel();
-    this.#ageTimer =
-      this.#reviveTimer =
-      this.#reconcileTimer =
-      this.#reconcileEachTimer =
-        undefined;
+    for (const timer of [this.#ageTimer, this.#reviveTimer]) timer?.cancel();
+    this.#ageTimer = this.#reviveTimer = undefined;
+    this.#reconciliation.stop();
   }
 
   // ---- what the cluster tells
@@ -118,7 +105,7 @@ export class ClusterLink implements ClusterListener {
     // A new subscription starts unsuppressed, and all offers of before are void.
     this.#isSuppressed = false;
     this.book.clear();
-    this.#reconcileAll();
+    this.#reconciliation.begin();
     this.#owner.connected(this);
   }
 
@@ -152,7 +139,7 @@ export class ClusterLink implements ClusterListener {
   }
 
   updated(update: TaskUpdate): void {
-    this.#unanswered.delete(update.taskId);
+    this.#reconciliation.settle(update.taskId);
     this.#owner.updated(this, update);
   }
 
@@ -241,50 +228,21 @@ export class ClusterLink implements ClusterListener {
 
   /** Asks about one task now, and again until it is answered. */
   ask(task: TaskRef): void {
-    this.#unanswered.set(task.taskId, task);
-    if (!this.#isConnected) return;
-    this.cluster.reconcile([task]);
-    this.#askAgain(RECONCILE_AGAIN_MS_MIN);
+    this.#reconciliation.ask(task, { isConnected: this.#isConnected });
   }
 
   /** Asks about a task of which nothing was heard for long, unless it was asked about within `eachMs`. */
   askIfSilent(task: TaskRef, eachMs: number): void {
     const nowMs = this.#ports.clock.monotonicMs();
     const askedMs = this.#askedMs.get(task.taskId) ?? Number.NEGATIVE_INFINITY;
-    if (this.#unanswered.has(task.taskId) || nowMs - askedMs < eachMs) return;
+    if (this.#reconciliation.isUnanswered(task.taskId) || nowMs - askedMs < eachMs) return;
     this.#askedMs.set(task.taskId, nowMs);
     this.ask(task);
   }
 
   /** Our part of a task is over: nobody waits for an answer any more. */
   forget(taskId: TaskId): void {
-    this.#unanswered.delete(taskId);
+    this.#reconciliation.settle(taskId);
     this.#askedMs.delete(taskId);
-  }
-
-  #reconcileAll(): void {
-    this.#unanswered.clear();
-    const tasks = this.#owner.tasksOf(this.cluster.name);
-    for (const task of tasks) this.#unanswered.set(task.taskId, task);
-    if (tasks.length > 0) this.cluster.reconcile(tasks);
-    // All the cluster knows of: finds tasks that no job holds.
-    this.cluster.reconcile([]);
-    this.#askAgain(RECONCILE_AGAIN_MS_MIN);
-    this.#reconcileEachTimer?.cancel();
-    this.#reconcileEachTimer = this.#ports.timers.after(RECONCILE_EACH_MS, () =>
-      this.#reconcileAll(),
-    );
-  }
-
-  /** Silence is no answer: asked again with back-off, for as long as it takes. */
-  #askAgain(pauseMs: number): void {
-    this.#reconcileTimer?.cancel();
-    this.#reconcileTimer = this.#ports.timers.after(pauseMs, () => {
-      this.#reconcileTimer = undefined;
-      if (this.#unanswered.size === 0) return;
-      this.#ports.log.info('asking again about tasks', { tasks: this.#unanswered.size });
-      this.cluster.reconcile([...this.#unanswered.values()]);
-      this.#askAgain(Math.min(2 * pauseMs, RECONCILE_AGAIN_MS_MAX));
-    });
   }
 }

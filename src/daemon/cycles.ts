@@ -10,6 +10,7 @@ import type { PendingQueue } from '../core/queue.js';
 import type { Accounting } from './accounting.js';
 import type { AgentWatch } from './agent-watch.js';
 import type { ClusterLink } from './cluster-link.js';
+import { GuardedPolicy } from './guarded-policy.js';
 import type { ObstacleBook } from './obstacle-book.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
 import type { Reservations } from './reservations.js';
@@ -31,6 +32,7 @@ export class Cycles {
   readonly #options: Pick<SchedulerOptions, 'defaultExecutor'>;
   readonly #view: CycleView;
   readonly #carryOut: (launches: readonly Launch[]) => void;
+  readonly #policy: GuardedPolicy;
   #timer: Timer | undefined;
   #dueTimer: Timer | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -45,6 +47,7 @@ export class Cycles {
     carryOut: (launches: readonly Launch[]) => void,
   ) {
     this.#ports = ports;
+    this.#policy = new GuardedPolicy(ports.policy, ports);
     this.#options = options;
     this.#view = view;
     this.#carryOut = carryOut;
@@ -54,6 +57,11 @@ export class Cycles {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#dueTimer?.cancel();
+  }
+
+  /** What an administrator should know of the policy, or null. */
+  trouble(): string | null {
+    return this.#policy.trouble();
   }
 
   /** A job waits that did not before: what it needs is asked for. */
@@ -88,17 +96,17 @@ export class Cycles {
     const offers = agents.offers(links.flatMap((link) => [...link.book.all()]));
     const at = this.#ports.clock.now();
     const reserving = reservations.begin(offers, at, startedMs);
-    const plan = planCycle({
+    const input = {
       queue,
       offers,
-      policy: this.#ports.policy,
       standings: accounting.standingsAt(at),
       at,
       limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
       ...(reserving === undefined ? {} : { reserving }),
-    });
+    };
+    const plan = this.#policy.decide((policy) => planCycle({ ...input, policy }));
     reservations.end(plan.reservations);
     const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
     obstacles.note(plan.obstacles, round);

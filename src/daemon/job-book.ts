@@ -8,7 +8,7 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Log } from '../contracts/log.js';
 import { FencedOut, type JobStep, type JobStore, type StepAnswer } from '../contracts/store.js';
 import { assert } from '../core/assert.js';
-import { isLive, type Job, type LiveJob } from '../core/job.js';
+import { isLive, type Job, type LiveJob, type Placement } from '../core/job.js';
 import { type Effect, type JobEvent, step } from '../core/lifecycle.js';
 import type { JobId } from '../core/units.js';
 import { AgentLoads } from './agent-loads.js';
@@ -243,8 +243,9 @@ export class JobBook {
 type Moved = Extract<ReturnType<typeof step>, { kind: 'moved' }>;
 
 /**
- * Whether the write in doubt was stored after all. Only the leader moves records, so a record in the state and launch
- * that we wanted is ours. Where these do not change the step may be taken again, harmlessly.
+ * Whether the write in doubt was stored after all. Only the leader moves records, so a record in the state, launch and
+ * place that we wanted is ours; an intent for another place is an older one of ours that came late. Where these do not
+ * change the step may be taken again, harmlessly.
  */
 function hasHappened(
   { before, taken }: { readonly before: Job; readonly taken: Moved },
@@ -252,8 +253,14 @@ function hasHappened(
 ): now is Job {
   const { state, launches } = taken.job;
   const isChange = state !== before.state || launches !== before.launches;
-  return isChange && now?.state === state && now.launches === launches;
+  const isThere = isChange && now?.state === state && now.launches === launches;
+  return isThere && samePlace(placeOf(taken.job), placeOf(now));
 }
+
+const placeOf = (job: Job): Placement | null => ('placement' in job ? job.placement : null);
+
+const samePlace = (a: Placement | null, b: Placement | null): boolean =>
+  a?.taskId === b?.taskId && a?.agentId === b?.agentId && a?.executor === b?.executor;
 
 /** The world failed, not we: the store cannot be reached. */
 export const isAway = (error: unknown): boolean =>

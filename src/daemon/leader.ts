@@ -77,7 +77,7 @@ export class Leader implements LinkOwner {
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
-        const notBefore = this.#steady.fromRecord(row.notBefore);
+        const notBefore = this.#steady.fromRecord(row);
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },
@@ -177,7 +177,8 @@ export class Leader implements LinkOwner {
 
   status(): Omit<SchedulerStatus, 'isLeading'> {
     const { orphans } = this.#updates;
-    const trouble = [...this.#links.values(), orphans].flatMap((part) => part.trouble() ?? []);
+    const parts = [...this.#links.values(), orphans, this.#cycles];
+    const trouble = parts.flatMap((part) => part.trouble() ?? []);
     const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
     return { isReady: this.#isReady, ...sizes, trouble };
   }

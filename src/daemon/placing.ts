@@ -31,12 +31,14 @@ export interface PlacingPorts {
   readonly storage: FileStorage;
   readonly clock: Clock;
   readonly log: Log;
+  /** Looks for the file with a job's own credentials for registries; absent: none is used. */
+  readonly credentials?: (job: Job) => Promise<string | null>;
 }
 
 export interface PlacingOptions {
   readonly installation: string;
   readonly modeOf: (executor: string) => TaskMode;
-  /** Absent: cpus are shares, and images are pulled where they are missing. */
+  /** Absent: as where a site decides nothing. */
   readonly containers?: ContainerRules;
 }
 
@@ -130,6 +132,7 @@ export class Placing {
     read: { records: ReadonlyMap<JobId, Job>; scripts: ReadonlyMap<JobId, string> },
     tell: (placed: Placed) => void,
   ): Promise<void> {
+    const credentials = new Map<JobId, string>();
     const intents = await Promise.all(
       bin.launches.map(async (launch) => {
         const job = read.records.get(launch.jobId);
@@ -138,6 +141,8 @@ export class Placing {
           tell({ kind: 'moved-on', jobId: launch.jobId, job });
           return undefined;
         }
+        const file = (await this.#ports.credentials?.(job)) ?? null;
+        if (file !== null) credentials.set(job.id, file);
         return this.#intend(launch, job, script, tell);
       }),
     );
@@ -156,7 +161,9 @@ export class Placing {
     const context = { mode, role, installation, containers };
     const batch: LaunchBatch = {
       offerIds: bin.offerIds,
-      orders: stored.map((job) => taskOrder(job, context)),
+      orders: stored.map((job) =>
+        taskOrder(job, { ...context, credentialsFile: credentials.get(job.id) ?? null }),
+      ),
     };
     const [answer = 'doubt'] = await bin.link.cluster.launch([batch]);
     for (const job of stored)

@@ -6,7 +6,7 @@ import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
-import type { LaunchingJob } from '../core/job.js';
+import type { Job, LaunchingJob } from '../core/job.js';
 import type { Policy } from '../core/policy.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
@@ -29,6 +29,8 @@ export interface SchedulerPorts {
   readonly inventory?: () => Promise<ToldAgents | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
+  /** Looks for the file with a job's own credentials for registries, never rejects; absent: none is used. */
+  readonly credentials?: (job: Job) => Promise<string | null>;
   /** A bug of ours: the process stops, its supervisor starts it again, reconciliation repairs. */
   readonly failed: (error: unknown) => void;
 }

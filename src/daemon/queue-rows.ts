@@ -2,6 +2,7 @@
 import type { PendingRow } from '../contracts/store.js';
 import type { PendingJob } from '../core/job.js';
 import type { QueueRow } from '../core/queue.js';
+import { needsOf } from '../core/retry.js';
 import { avoidedBy } from '../core/suspicion.js';
 import type { Instant } from '../core/units.js';
 
@@ -24,7 +25,7 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: Rule
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
-  needs: job.spec.needs,
+  needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,

@@ -1,15 +1,17 @@
 /**
  * Time for pauses before a next launch. The record says by some wall clock until when a job waits, but that clock may have
  * jumped since, and may have been another machine's. Here the clock of the term's start is carried on by the monotonic
- * one, and the grace of a lost task that the record tells of is kept whole: too late costs seconds, too early starts a
- * job beside its former processes. What the record tells beyond that is a pause before a registry is asked again, where
- * the wall clock is good enough: within the longest of them, whatever that clock says.
+ * one, and no pause gets longer than it was meant. The grace of a lost task that the record tells of is kept whole: too
+ * late costs seconds, too early starts a job beside its former processes. Of a longer pause the wall clock may say how
+ * much is left.
  */
 import type { Clock } from '../contracts/clock.js';
 import { LOST_GRACE_MS } from '../contracts/limits.js';
-import { isRegistryFault, type PendingJob } from '../core/job.js';
+import type { PendingJob } from '../core/job.js';
 import { type Instant, instant } from '../core/units.js';
-import { REGISTRY_PAUSE_MS_MAX } from '../core/verdict.js';
+
+/** As a job that waits keeps it. */
+export type Pause = Pick<PendingJob, 'notBefore' | 'pauseMs'>;
 
 export class SteadyTime {
   readonly #clock: Clock;
@@ -25,19 +27,17 @@ export class SteadyTime {
   }
 
   /** The end of a pause that this term has just written. */
-  fromStep({ notBefore, faults }: Pick<PendingJob, 'notBefore' | 'faults'>): Instant | null {
+  fromStep({ notBefore, pauseMs }: Pause): Instant | null {
     if (notBefore === null) return null;
-    const last = faults.at(-1);
-    const isOfRegistry = last !== undefined && isRegistryFault(last);
-    const maxMs = isOfRegistry ? REGISTRY_PAUSE_MS_MAX : LOST_GRACE_MS;
     const leftMs = notBefore - this.#clock.now();
-    return instant(this.now() + Math.min(Math.max(0, leftMs), maxMs));
+    return instant(this.now() + Math.min(Math.max(0, leftMs), pauseMs));
   }
 
   /** The end of a pause that was found in the record: nobody knows how much of it has passed. */
-  fromRecord(notBefore: Instant | null): Instant | null {
+  fromRecord({ notBefore, pauseMs }: Pause): Instant | null {
     if (notBefore === null) return null;
     const leftMs = notBefore - this.#clock.now();
-    return instant(this.now() + Math.min(Math.max(LOST_GRACE_MS, leftMs), REGISTRY_PAUSE_MS_MAX));
+    const leastMs = Math.min(pauseMs, LOST_GRACE_MS);
+    return instant(this.now() + Math.min(Math.max(leastMs, leftMs), pauseMs));
   }
 }

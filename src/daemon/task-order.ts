@@ -1,10 +1,12 @@
 /** From a placed job to the order that its cluster executes: program, environment, mounts. */
 import type { ClusterOffer, TaskOrder } from '../contracts/cluster.js';
+import type { NetworkConfig } from '../contracts/config.js';
 import { KILL_GRACE_MS } from '../contracts/limits.js';
 import type { JobDirectoryOrder } from '../contracts/storage.js';
 import { assert } from '../core/assert.js';
 import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
 import type { Needs } from '../core/resources.js';
+import { needsOf } from '../core/retry.js';
 import { parseTaskId } from '../core/units.js';
 import { SCRIPT_FILE, WRAPPER_FILE, wrapperScript } from '../core/wrapper.js';
 
@@ -17,9 +19,17 @@ export interface ContainerRules {
   readonly isCpuCapped: boolean;
   /** Whether the registry is asked each time for this image, not only when an agent has none. */
   readonly alwaysPull: (image: string) => boolean;
+  /** See `ContainersConfig`. */
+  readonly registry: string | null;
+  readonly networkNames: NetworkConfig['names'];
 }
 
-export const USUAL_CONTAINERS: ContainerRules = { isCpuCapped: false, alwaysPull: () => false };
+export const USUAL_CONTAINERS: ContainerRules = {
+  isCpuCapped: false,
+  alwaysPull: () => false,
+  registry: null,
+  networkNames: { public: null, user: null, project: null },
+};
 
 export const CONTAINER_JOB_DIRECTORY = '/mnt/go-docker';
 const CONTAINER_HOME = '/mnt/home';
@@ -40,7 +50,7 @@ export function directoryOrder(
       content: wrapperScript(launch, job.spec.needs.cpuMilli),
       mode: 0o755,
     });
-  return { id: job.id, identity: job.identity, files };
+  return { id: job.id, launch, identity: job.identity, files };
 }
 
 /** The environment of a job, whole: nothing of the service's reaches it. */
@@ -52,7 +62,7 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
     GODOCKER_PWD: pwd,
     GODOCKER_HOME: home,
     GODOCKER_DATA: CONTAINER_DATA,
-    ...shareOf(job.spec.needs),
+    ...shareOf(needsOf(job)),
     HOME: home,
     USER: job.owner,
     LOGNAME: job.owner,
@@ -79,7 +89,23 @@ const mountsOf = (spec: JobSpec, directory: string): readonly Volume[] => [
   ...spec.volumes,
 ];
 
+/** A network's or account's name with the words of this job in it. */
+const named = (template: string, { owner, project }: Pick<Job, 'owner' | 'project'>): string =>
+  template.replaceAll('$USERID', () => owner).replaceAll('$PROJECT', () => project);
+
+/** The record keeps what the user asked for; only the cluster gets to see the site's registry. */
+export const imageWithin = (registry: string | null, image: string): string =>
+  registry === null || image.startsWith(`${registry}/`) ? image : `${registry}/${image}`;
+
+/** A kind that the site no longer names has no other meaning: the cluster will say that there is no such network. */
+function networkOf(job: Job, names: NetworkConfig['names']): string | null {
+  const kind = job.spec.hasNetwork ? job.spec.network : null;
+  return kind === null ? null : named(names[kind] ?? kind, job);
+}
+
 export interface OrderContext {
+  /** See `TaskOrder.credentialsFile`; absent: none. */
+  readonly credentialsFile?: string | null;
   readonly mode: TaskMode;
   readonly installation: string;
   readonly role: ClusterOffer['role'];
@@ -89,7 +115,7 @@ export interface OrderContext {
 /** What the cluster is asked to run for one stored intent. */
 export function taskOrder(
   job: Job & { placement: Placement },
-  { mode, installation, role, containers }: OrderContext,
+  { mode, installation, role, containers, credentialsFile = null }: OrderContext,
 ): TaskOrder {
   const { placement, directory } = job;
   assert(directory !== null, 'a placed job has its directory');
@@ -102,21 +128,27 @@ export function taskOrder(
     name: job.spec.name,
     agentId: placement.agentId,
     role,
-    needs: job.spec.needs,
+    needs: needsOf(job),
     ports: placement.ports,
     containerPorts: job.spec.ports,
-    image: isContainer ? job.spec.image : null,
+    image: isContainer ? imageWithin(containers.registry, job.spec.image) : null,
     alwaysPull: isContainer && containers.alwaysPull(job.spec.image),
     isCpuCapped: containers.isCpuCapped,
     volumes: isContainer ? mountsOf(job.spec, directory) : [],
     hasNetwork: job.spec.hasNetwork,
+    networkName: isContainer ? networkOf(job, containers.networkNames) : null,
     identity: job.identity,
+    login: job.owner,
     isRoot: job.spec.isRoot,
     // A process needs no file for it: one less to make, and a shell less to start.
     argv: isContainer
       ? ['/bin/sh', `${CONTAINER_JOB_DIRECTORY}/${WRAPPER_FILE}`]
       : ['/bin/sh', '-c', wrapperScript(launch, job.spec.needs.cpuMilli)],
-    environment: environmentOf(job, directory, mode),
+    environment: {
+      ...environmentOf(job, directory, mode),
+      // Where nothing maps ports (processes, unified containers) these are the ones to listen on.
+      ...(placement.ports.length > 0 ? { GODOCKER_PORTS: placement.ports.join(',') } : {}),
+    },
     labels: {
       'godocker.installation': installation,
       'godocker.job': String(job.id),
@@ -126,6 +158,7 @@ export function taskOrder(
       ...(isContainer ? {} : { 'godocker.directory': directory }),
     },
     killGraceMs: KILL_GRACE_MS,
+    credentialsFile: isContainer ? credentialsFile : null,
     lifespanMs: job.spec.lifespanMs,
   };
 }

@@ -27,6 +27,7 @@ import {
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import type { Applied, JobBook } from './job-book.js';
+import { LargestAgent } from './largest-agent.js';
 import { type OrphanPolicy, Orphans } from './orphans.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
@@ -72,6 +73,7 @@ export class Updates {
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
   readonly orphans: Orphans;
+  readonly #largestAgent: LargestAgent;
   readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
@@ -80,6 +82,7 @@ export class Updates {
     this.#book = book;
     this.#owner = owner;
     this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
+    this.#largestAgent = new LargestAgent(ports);
   }
 
   close(): void {
@@ -167,8 +170,14 @@ export class Updates {
   }
 
   async #apply(job: LiveJob, event: JobEvent): Promise<void> {
-    const applied = await this.#book.apply(job.id, event);
+    const applied = await this.#book.apply(job.id, await this.#withRoom(job, event));
     if (!this.#isClosed) this.#owner.applied(applied, job.placement.executor);
+  }
+
+  /** Rules that let memory grow must know how far it can. Other jobs, and other ends, wait for nothing. */
+  async #withRoom(job: LiveJob, event: JobEvent): Promise<JobEvent> {
+    if (event.kind !== 'ended' || job.spec.retries.length === 0) return event;
+    return { ...event, memMbMax: await this.#largestAgent.memMbFor(job) };
   }
 
   /** No uuid, no acknowledgement; a term that is over acknowledges nothing. */

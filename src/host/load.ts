@@ -13,6 +13,7 @@ import {
   type PluginKind,
 } from '../contracts/plugin.js';
 import { describeProblem, isRaw, nearest, type Raw, Reader } from '../contracts/reader.js';
+import { importTypeScript, NoCompiler } from './typescript.js';
 
 /** What is wrong with one plugin, and how to mend it. */
 export interface PluginProblem {
@@ -97,9 +98,13 @@ async function tryLoad<Kind extends PluginKind>(
 
   let loaded: unknown;
   try {
-    const module: Raw = await import(pathToFileURL(file).href);
-    loaded = module.default;
+    loaded = (await moduleOf(file)).default;
   } catch (error) {
+    if (error instanceof NoCompiler)
+      return bad(
+        error.message,
+        `Install the package typescript beside GoDocker, or compile it to ${plugin}.js`,
+      );
     return bad(`it fails to load: ${messageOf(error)}`, 'Mend the file');
   }
   const flaw = flawOf(loaded, kind, name);
@@ -118,10 +123,16 @@ async function tryLoad<Kind extends PluginKind>(
   }
 }
 
+/** @throws whatever the file throws; NoCompiler */
+const moduleOf = (file: string): Promise<Raw> =>
+  file.endsWith('.ts') ? importTypeScript(file) : import(pathToFileURL(file).href);
+
 /** A plugin is one file, or a folder with an index. */
 function findFile(folders: readonly string[], plugin: string): string | null {
   for (const folder of folders) {
-    for (const path of [join(folder, `${plugin}.js`), join(folder, plugin, 'index.js')])
+    for (const path of [`${plugin}.js`, `${plugin}.ts`, `${plugin}/index.js`].map((name) =>
+      join(folder, name),
+    ))
       if (existsSync(path)) return path;
   }
   return null;

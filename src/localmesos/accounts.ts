@@ -27,17 +27,22 @@ const known = new Map<string, Account>();
 export function accountOf(info: TaskInfo, fallback: string | null): Account | null {
   // Only root may become somebody else; a node of a user runs everything as that user.
   if (process.getuid?.() !== 0) return null;
+  const numbered = accountInLabels(info);
+  if (numbered !== undefined) return numbered;
+  const name = info.command?.user ?? fallback;
+  return name === null ? null : accountByName(name);
+}
+
+/** The account that labels tell by its numbers, or undefined. */
+export function accountInLabels(info: TaskInfo): Account | undefined {
   const labels = new Map(info.labels?.labels?.map(({ key, value }) => [key, value ?? '']));
   const uid = wholeNumber(labels.get(UID_LABEL));
   const gid = wholeNumber(labels.get(GID_LABEL));
-  if (uid !== undefined && gid !== undefined) {
-    const groups = (labels.get(SUPPLEMENTARY_GIDS_LABEL) ?? '')
-      .split(',')
-      .flatMap((text) => wholeNumber(text) ?? []);
-    return { uid, gid, groups };
-  }
-  const name = info.command?.user ?? fallback;
-  return name === null ? null : accountByName(name);
+  if (uid === undefined || gid === undefined) return undefined;
+  const groups = (labels.get(SUPPLEMENTARY_GIDS_LABEL) ?? '')
+    .split(',')
+    .flatMap((text) => wholeNumber(text) ?? []);
+  return { uid, gid, groups };
 }
 
 /** A login name, or `uid:gid`. */

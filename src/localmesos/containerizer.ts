@@ -37,6 +37,8 @@ export type ContainerEvent =
       readonly ip: string | null;
       /** Base64 of what the update's `data` says, or null. */
       readonly data: string | null;
+      /** How long it had run already when this node found it; absent: it has just begun. */
+      readonly ranMs?: number;
     }
   | { readonly kind: 'ended'; readonly containerId: string; readonly end: End };
 

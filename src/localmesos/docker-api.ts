@@ -81,13 +81,14 @@ export class DockerApi {
       .sort();
   }
 
-  /** Resolves when the image is there; the daemon reports failures in the stream of its progress. */
-  async pull(image: string): Promise<void> {
+  /** Resolves when the image is there, pulled with `auth` as `X-Registry-Auth` if given; the daemon reports failures in the stream of its progress. */
+  async pull(image: string, auth?: string): Promise<void> {
     const { name, tag } = splitImage(image);
     const query = new URLSearchParams({ fromImage: name, tag });
     const { statusCode, body } = await this.#pulls.request({
       method: 'POST',
       path: `/images/create?${query}`,
+      ...(auth === undefined ? {} : { headers: { 'x-registry-auth': auth } }),
       headersTimeout: PULL_SILENCE_MS_MAX,
       bodyTimeout: PULL_SILENCE_MS_MAX,
     });

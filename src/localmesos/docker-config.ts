@@ -4,11 +4,14 @@ import { sep } from 'node:path';
 import { CONTAINER_PIDS_MAX } from '../contracts/limits.js';
 import type {
   ContainerInfo,
-  ContainerInfoDockerInfo,
+  ContainerInfoDockerInfoPortMapping,
+  Parameter,
   TaskInfo,
   Volume,
 } from '../mesos/messages.js';
+import { accountByName, accountInLabels } from './accounts.js';
 import type { Launch } from './containerizer.js';
+import { imageOf, type TaskImage } from './image.js';
 
 /** By these labels containers are found again. */
 export const NODE_LABEL = 'godocker.node';
@@ -46,18 +49,21 @@ interface Wishes {
 
 /**
  * @param granted host folders that may be mounted, and what is in them
- * @throws NotGranted
+ * @throws NotGranted, NoAccount
  */
 export function containerConfig(
   launch: Launch,
   { nodeId, granted }: { nodeId: string; granted: readonly string[] },
-): { image: string; isPullForced: boolean; config: Record<string, unknown> } {
+): { image: TaskImage; config: Record<string, unknown> } {
   const { info } = launch;
-  const docker = info.container?.docker;
-  if (docker === undefined)
+  const image = imageOf(info.container);
+  if (image === undefined)
     throw new NotGranted('this node runs Docker containers only; the task names no image');
-  if (docker.privileged === true) throw new NotGranted('privileged containers are not allowed');
-  const wishes = wishesOf(docker);
+  const docker = info.container?.docker;
+  if (docker?.privileged === true) throw new NotGranted('privileged containers are not allowed');
+  const isUnified = info.container?.type === 'MESOS';
+  const wishes = isUnified ? wishesOfUnified(info) : wishesOf(docker?.parameters);
+  const { mode, mappings } = isUnified ? unifiedNetwork(info.container) : network(info.container);
   const labels = {
     ...wishes.labels,
     [NODE_LABEL]: nodeId,
@@ -68,17 +74,18 @@ export function containerConfig(
   };
   const variables = info.command?.environment?.variables ?? [];
   const config = {
-    Image: docker.image,
-    ...program(info, wishes),
+    Image: image.name,
+    ...(isUnified ? unifiedProgram(info) : program(info, wishes)),
     Env: [...variables.map(({ name, value }) => `${name}=${value ?? ''}`), ...wishes.env],
     Labels: labels,
     ...(wishes.user === undefined ? {} : { User: wishes.user }),
     ...(wishes.workdir === undefined ? {} : { WorkingDir: wishes.workdir }),
     ...(wishes.hostname === undefined ? {} : { Hostname: wishes.hostname }),
-    ...exposed(docker),
+    ...exposed(mappings),
     HostConfig: {
       ...limits(launch, wishes),
-      ...network(docker),
+      NetworkMode: mode,
+      ...(mappings.length > 0 ? { PortBindings: bindings(mappings) } : {}),
       ...privileges(wishes),
       Mounts: mounts(info.container, wishes, granted),
       GroupAdd: wishes.groups,
@@ -90,7 +97,7 @@ export function containerConfig(
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '1' } },
     },
   };
-  return { image: docker.image, isPullForced: docker.force_pull_image ?? false, config };
+  return { image, config };
 }
 
 /** With a shell, the command line replaces the image's entry point, as a real agent does it. */
@@ -100,6 +107,17 @@ function program({ command }: TaskInfo, wishes: Wishes): Record<string, unknown>
   if (shell && value !== undefined) return { Entrypoint: ['/bin/sh'], Cmd: ['-c', value] };
   const words = value === undefined ? argv : [value, ...argv];
   return words.length === 0 ? entrypoint : { ...entrypoint, Cmd: words };
+}
+
+/** The vector's first word is the program's name for itself; its path stands in `value`. */
+function unifiedProgram({ command }: TaskInfo): Record<string, unknown> {
+  const { shell = true, value, arguments: argv = [] } = command ?? {};
+  if (shell && value !== undefined) return { Entrypoint: ['/bin/sh'], Cmd: ['-c', value] };
+  const rest = argv.slice(1);
+  return {
+    ...(value === undefined ? {} : { Entrypoint: [value] }),
+    ...(rest.length === 0 ? {} : { Cmd: rest }),
+  };
 }
 
 function limits({ memMb, cpuMilli, info }: Launch, wishes: Wishes): Record<string, unknown> {
@@ -123,29 +141,54 @@ function privileges({ user }: Wishes): Record<string, unknown> {
   return { ...(isRoot ? {} : { CapDrop: ['ALL'] }), SecurityOpt: ['no-new-privileges'] };
 }
 
-function network({
-  network: mode = 'HOST',
-  port_mappings = [],
-}: ContainerInfoDockerInfo): Record<string, unknown> {
-  if (mode === 'USER') throw new NotGranted('user-defined Docker networks are not supported');
-  if (mode !== 'BRIDGE') return { NetworkMode: mode.toLowerCase() };
-  const bindings = port_mappings.map(({ host_port, container_port, protocol = 'tcp' }) => [
-    `${container_port}/${protocol}`,
-    [{ HostPort: String(host_port) }],
-  ]);
-  return { NetworkMode: 'bridge', PortBindings: Object.fromEntries(bindings) };
+interface Network {
+  /** As Docker has it: `bridge`, `host`, `none`, or the name of a network. */
+  readonly mode: string;
+  readonly mappings: readonly ContainerInfoDockerInfoPortMapping[];
 }
 
-function exposed({
-  network: mode = 'HOST',
-  port_mappings = [],
-}: ContainerInfoDockerInfo): Record<string, unknown> {
-  if (mode !== 'BRIDGE' || port_mappings.length === 0) return {};
-  const ports = port_mappings.map(({ container_port, protocol = 'tcp' }) => [
-    `${container_port}/${protocol}`,
-    {},
-  ]);
-  return { ExposedPorts: Object.fromEntries(ports) };
+function network(container: ContainerInfo | undefined): Network {
+  const { network: mode = 'HOST', port_mappings = [] } = container?.docker ?? {};
+  if (mode === 'USER') return { mode: networkName(container), mappings: [] };
+  return { mode: mode.toLowerCase(), mappings: mode === 'BRIDGE' ? port_mappings : [] };
+}
+
+/** Without the name of a network it is the agent's own, as on a real agent. */
+const unifiedNetwork = (container: ContainerInfo | undefined): Network => ({
+  mode: (container?.network_infos ?? []).length === 0 ? 'host' : networkName(container),
+  mappings: [],
+});
+
+/** What Docker gives another meaning. */
+const MODES = new Set(['host', 'bridge', 'none', 'default']);
+
+/** A colon would lead into the network of another container. */
+function networkName({ network_infos = [] }: ContainerInfo = { type: 'DOCKER' }): string {
+  const [{ name = '', port_mappings = [] } = {}, ...others] = network_infos;
+  if (others.length > 0 || name === '')
+    throw new NotGranted('a container joins one network, by its name');
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(name) || MODES.has(name))
+    throw new NotGranted(`'${name}' is not the name of a user-defined network`);
+  if (port_mappings.length > 0) throw new NotGranted('this node maps no ports of named networks');
+  return name;
+}
+
+const portOf = ({ container_port, protocol = 'tcp' }: ContainerInfoDockerInfoPortMapping) =>
+  `${container_port}/${protocol}`;
+
+/** Several host ports may lead to one port of the container. */
+function bindings(mappings: Network['mappings']): Record<string, { HostPort: string }[]> {
+  const all: Record<string, { HostPort: string }[]> = {};
+  for (const mapping of mappings) {
+    const port = portOf(mapping);
+    all[port] = [...(all[port] ?? []), { HostPort: String(mapping.host_port) }];
+  }
+  return all;
+}
+
+function exposed(mappings: Network['mappings']): Record<string, unknown> {
+  if (mappings.length === 0) return {};
+  return { ExposedPorts: Object.fromEntries(mappings.map((mapping) => [portOf(mapping), {}])) };
 }
 
 function mounts(
@@ -192,14 +235,29 @@ function realOf(folder: string): string {
   }
 }
 
-function wishesOf({ parameters = [] }: ContainerInfoDockerInfo): Wishes {
-  const wishes: Wishes = {
-    pidsMax: CONTAINER_PIDS_MAX,
-    env: [],
-    groups: [],
-    labels: {},
-    volumes: [],
+const noWishes = (): Wishes => ({
+  pidsMax: CONTAINER_PIDS_MAX,
+  env: [],
+  groups: [],
+  labels: {},
+  volumes: [],
+});
+
+/** Numbers in labels, else the name in the command as this machine knows it. @throws NoAccount */
+function wishesOfUnified(info: TaskInfo): Wishes {
+  const name = info.command?.user;
+  const account = accountInLabels(info) ?? (name === undefined ? undefined : accountByName(name));
+  if (account === undefined) return noWishes();
+  const { uid, gid, groups } = account;
+  return {
+    ...noWishes(),
+    user: `${uid}:${gid}`,
+    groups: groups.filter((group) => group !== gid).map(String),
   };
+}
+
+function wishesOf(parameters: readonly Parameter[] = []): Wishes {
+  const wishes = noWishes();
   for (const { key, value } of parameters) {
     if (!wish(wishes, key, value)) throw new NotGranted(`Docker parameter '${key}' is not allowed`);
   }

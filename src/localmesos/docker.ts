@@ -2,10 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
+import { NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
 import { DockerApi, DockerRefusal, type Inspection } from './docker-api.js';
 import { CONTAINER_LABEL, containerConfig, NODE_LABEL, NotGranted } from './docker-config.js';
+import type { TaskImage } from './image.js';
 import { afterLong } from './long-timer.js';
+import { registryAuth } from './registry-auth.js';
 
 /** Between attempts to reach a daemon that went away while containers run. */
 const RETRY_MS = 1_000;
@@ -129,8 +132,8 @@ export class DockerContainerizer implements Containerizer {
   async #run(launch: Launch, running: Running): Promise<void> {
     const { containerId } = launch;
     const { nodeId, granted } = this.#options;
-    const { image, isPullForced, config } = containerConfig(launch, { nodeId, granted });
-    if (isPullForced || !(await this.#api.hasImage(image))) {
+    const { image, config } = containerConfig(launch, { nodeId, granted });
+    if (image.isPullForced || !(await this.#api.hasImage(image.name))) {
       if (this.#endedBefore(running)) return;
       running.isPulling = true;
       await this.#pull(image);
@@ -181,16 +184,19 @@ export class DockerContainerizer implements Containerizer {
   }
 
   /** Several tasks of one image share a pull. @throws Error that names the image, as the framework reads it */
-  #pull(image: string): Promise<void> {
+  async #pull({ name, credentials }: TaskImage): Promise<void> {
+    const auth = credentials === null ? undefined : registryAuth(credentials, name);
+    // A pull that somebody else's credentials opened says nothing about these.
+    const key = JSON.stringify([name, auth]);
     const under =
-      this.#pulls.get(image) ??
+      this.#pulls.get(key) ??
       this.#api
-        .pull(image)
+        .pull(name, auth)
         .catch((cause: unknown) => {
-          throw new Error(pullFailure(image, cause), { cause });
+          throw new Error(pullFailure(name, cause), { cause });
         })
-        .finally(() => this.#pulls.delete(image));
-    this.#pulls.set(image, under);
+        .finally(() => this.#pulls.delete(key));
+    this.#pulls.set(key, under);
     return under;
   }
 
@@ -225,6 +231,7 @@ export class DockerContainerizer implements Containerizer {
       pid: inspection.State.Pid > 0 ? inspection.State.Pid : null,
       ip: addressOf(inspection),
       data: Buffer.from(JSON.stringify([inspection])).toString('base64'),
+      ranMs: this.#ranMs(inspection),
     });
     if (running.killGraceMs !== null) this.kill(containerId, running.killGraceMs);
     let last = inspection;
@@ -239,6 +246,12 @@ export class DockerContainerizer implements Containerizer {
     }
     const { OOMKilled, ExitCode: code } = last.State;
     this.#end(running, { kind: OOMKilled ? 'out-of-memory' : 'exited', code });
+  }
+
+  /** Both by the clock of this machine. A date that makes no sense counts as now. */
+  #ranMs({ State }: Inspection): number {
+    const ranMs = this.#options.clock.now() - Date.parse(State.StartedAt);
+    return Number.isFinite(ranMs) ? Math.max(0, ranMs) : 0;
   }
 
   /** A daemon that is away comes back, and its containers with it; only its own no is an answer. */
@@ -262,6 +275,10 @@ export class DockerContainerizer implements Containerizer {
       return;
     }
     const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof NoAccount) {
+      this.#end(running, { kind: 'no-account', message });
+      return;
+    }
     const level = error instanceof NotGranted ? 'info' : 'warn';
     this.#options.log[level]('container not launched', {
       containerId: running.containerId,

@@ -12,6 +12,7 @@ import { Books, type Ports } from './books.js';
 import type { Containerizer } from './containerizer.js';
 import { DockerContainerizer, dockerImages, dockerVersion } from './docker.js';
 import { openHome } from './home.js';
+import { imageOf } from './image.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { logged } from './launch-log.js';
 import { Master } from './master.js';
@@ -265,7 +266,7 @@ function dockerSocketOf({ dockerSocket }: LocalNodeOptions): string {
 function formerContainerizer({ tasks }: Kept): 'docker' | 'process' | null {
   const live = [...tasks.values()].find(({ end }) => end === null);
   if (live === undefined) return null;
-  return live.info.container?.docker === undefined ? 'process' : 'docker';
+  return imageOf(live.info.container) === undefined ? 'process' : 'docker';
 }
 
 /**

@@ -24,6 +24,16 @@ export function processFacts(pid: number): ProcessFacts | undefined {
   return { state: fields[0] ?? '', session: Number(fields[3]), startTime: fields[19] ?? '' };
 }
 
+/** The kernel tells times in hundredths of a second to every program, whatever it counts in itself. */
+const TICK_MS = 10;
+
+/** How long a process has run, by its `startTime`. */
+export function ageMs(startTime: string): number {
+  const [upS = ''] = readFileSync('/proc/uptime', 'latin1').split(' ');
+  const ranMs = Number(upS) * 1_000 - Number(startTime) * TICK_MS;
+  return Number.isFinite(ranMs) ? Math.max(0, ranMs) : 0;
+}
+
 /** Processes of a session, also those that changed their process group. */
 export function sessionMembers(session: number): number[] {
   return readdirSync('/proc')

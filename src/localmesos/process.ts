@@ -5,8 +5,9 @@ import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
 import { type Account, accountOf, NoAccount } from './accounts.js';
 import type { Containerizer, ContainerListener, End, Launch } from './containerizer.js';
+import { imageOf } from './image.js';
 import { afterLong } from './long-timer.js';
-import { bootId, processFacts, sessionMembers } from './proc.js';
+import { ageMs, bootId, processFacts, sessionMembers } from './proc.js';
 import { runFile } from './run-file.js';
 import { fetchFiles, ownDirectory } from './sandbox.js';
 import {
@@ -170,7 +171,7 @@ export class ProcessContainerizer implements Containerizer {
   #prepare({ containerId, info, memMb }: Launch, account: Account | null): boolean {
     const { command } = info;
     if (command === undefined) throw new Error('the task has no command');
-    if (info.container?.docker !== undefined) {
+    if (imageOf(info.container) !== undefined) {
       throw new Error('this node runs plain processes; it has no Docker images');
     }
     const own = ownDirectory(info);
@@ -202,10 +203,10 @@ export class ProcessContainerizer implements Containerizer {
     this.#end(running, running.pid === null ? failed : endOf(line.code));
   }
 
-  #started(running: Running, pid: number): void {
+  #started(running: Running, pid: number, ranMs = 0): void {
     const { containerId } = running.launch;
     running.pid = pid;
-    this.#listener({ kind: 'started', containerId, pid, ip: null, data: null });
+    this.#listener({ kind: 'started', containerId, pid, ip: null, data: null, ranMs });
     if (running.killGraceMs !== null) this.kill(containerId, running.killGraceMs);
   }
 
@@ -249,7 +250,7 @@ export class ProcessContainerizer implements Containerizer {
     const life = this.#files.life(running.launch.containerId);
     if (running.pid === null && life.process !== null) {
       running.startTime = life.process.startTime;
-      this.#started(running, life.process.pid);
+      this.#started(running, life.process.pid, ageMs(life.process.startTime));
     }
     if (life.exitCode !== null) {
       this.#end(running, endOf(life.exitCode));

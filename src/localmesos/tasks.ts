@@ -80,11 +80,11 @@ export class Tasks {
         this.updates.push(task, this.#status(task, 'TASK_STARTING', {}));
         break;
       case 'started': {
-        const { pid, ip, data } = event;
+        const { pid, ip, data, ranMs = 0 } = event;
         task.containerStatus = containerStatus(task, ip ?? task.agent.ip, pid);
         const told = data === null ? {} : { data };
         this.updates.push(task, this.#status(task, 'TASK_RUNNING', told));
-        this.#limitTime(task);
+        this.#limitTime(task, ranMs);
         break;
       }
       case 'ended':
@@ -347,10 +347,11 @@ export class Tasks {
     this.#ports.containerizer.forget(task.containerId);
   }
 
-  #limitTime(task: Task): void {
+  #limitTime(task: Task, ranMs: number): void {
     const nanoseconds = task.info.max_completion_time?.nanoseconds;
     if (nanoseconds === undefined) return;
-    afterLong(this.#ports.timers, millisecondsOf(nanoseconds), () => {
+    const leftMs = Math.max(0, millisecondsOf(nanoseconds) - ranMs);
+    afterLong(this.#ports.timers, leftMs, () => {
       if (task.isReleased || task.endWanted !== null) return;
       task.endWanted = 'max-completion-time';
       const graceMs = graceOf(task.info.kill_policy) ?? KILL_GRACE_MS;

@@ -19,9 +19,10 @@ import { assert } from '../core/assert.js';
 import { agentId, type OfferId, offerId } from '../core/units.js';
 import * as calls from './calls.js';
 import { type ConnectionOptions, MasterConnection, type MesosPorts } from './connection.js';
+import type { TaskForm } from './containers.js';
 import { clusterOffer, isReceipt, roleOf, taskUpdate, windowStart } from './events.js';
 import type { Call, Event, InverseOffer, Offer, TaskStatus } from './messages.js';
-import { Stock, type TaskForm, taskInfo } from './orders.js';
+import { Stock, taskInfo } from './orders.js';
 import { soundOffer } from './sound.js';
 
 export type { MesosPorts } from './connection.js';
@@ -34,11 +35,13 @@ const INVERSE_AGAIN_MS = 60_000;
 export interface MesosOptions extends ConnectionOptions {
   readonly tasks: TaskForm;
   readonly memory: ClusterMemory;
+  /** Beyond killing, which every Mesos can. */
+  readonly features?: readonly ClusterFeature[];
 }
 
 export class MesosFramework implements Cluster {
   readonly name = 'mesos';
-  readonly features: readonly ClusterFeature[] = ['kill', 'resources.port', 'gpus'];
+  readonly features: readonly ClusterFeature[];
   readonly #ports: MesosPorts;
   readonly #memory: ClusterMemory;
   readonly #tasks: TaskForm;
@@ -65,6 +68,7 @@ export class MesosFramework implements Cluster {
 
   /** @throws ServiceError when an address of a master is none. */
   constructor(options: MesosOptions) {
+    this.features = ['kill', ...(options.features ?? ['resources.port', 'gpus'])];
     this.#ports = options.ports;
     this.#counters = options.ports.counters ?? UNCOUNTED;
     this.#memory = options.memory;

@@ -7,17 +7,21 @@ import type { Writable } from 'node:stream';
  */
 export function gatherWrites(socket: Writable): void {
   const uncork = socket.uncork.bind(socket);
-  let isDue = false;
+  const end = socket.end.bind(socket) as (...given: unknown[]) => Writable;
+  let due: NodeJS.Immediate | undefined;
+  const letGo = () => {
+    clearImmediate(due);
+    due = undefined;
+    while (socket.writableCorked > 0) uncork();
+  };
   socket.uncork = () => {
-    if (isDue) {
-      // Others let go of their own hold, never of ours.
-      if (socket.writableCorked > 1) uncork();
-      return;
-    }
-    isDue = true;
-    setImmediate(() => {
-      isDue = false;
-      while (socket.writableCorked > 0) uncork();
-    });
+    if (due === undefined) due = setImmediate(letGo);
+    // Others let go of their own hold, never of ours.
+    else if (socket.writableCorked > 1) uncork();
+  };
+  // A stream that ends while it is held may never notice that it has finished.
+  socket.end = (...given: unknown[]) => {
+    letGo();
+    return end(...given);
   };
 }

@@ -15,6 +15,10 @@ export interface FrameworkIdentity {
   readonly hostname: string | null;
   readonly webuiUrl: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Tasks survive a restart of their agent. The master keeps the first value for ever. Absent: yes. */
+  readonly isCheckpointed?: boolean;
+  /** Resources of agents with GPUs are ours to use; without, such agents are offered to others. Absent: yes. */
+  readonly hasGpus?: boolean;
 }
 
 /** Each changes what the master sends; the code above relies on all of them. */
@@ -32,11 +36,13 @@ export function frameworkInfo(identity: FrameworkIdentity): FrameworkInfo {
     user: identity.user,
     name: identity.name,
     failover_timeout: identity.failoverTimeoutMs / 1_000,
-    checkpoint: true,
+    checkpoint: identity.isCheckpointed ?? true,
     ...(identity.hostname === null ? {} : { hostname: identity.hostname }),
     ...(identity.principal === null ? {} : { principal: identity.principal }),
     ...(identity.webuiUrl === null ? {} : { webui_url: identity.webuiUrl }),
-    capabilities: CAPABILITIES.map((type) => ({ type })),
+    capabilities: CAPABILITIES.filter(
+      (type) => type !== 'GPU_RESOURCES' || (identity.hasGpus ?? true),
+    ).map((type) => ({ type })),
     ...(labels.length > 0 ? { labels: { labels } } : {}),
     roles: identity.roles,
   };

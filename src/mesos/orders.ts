@@ -1,43 +1,21 @@
 /** Turns launch orders into TaskInfos, taking each one's resources out of the offers in the form they were offered. */
 import type { TaskOrder } from '../contracts/cluster.js';
-import { CONTAINER_PIDS_MAX, LIFESPAN_SLACK_MS } from '../contracts/limits.js';
+import { LIFESPAN_SLACK_MS } from '../contracts/limits.js';
 import { assert } from '../core/assert.js';
+import { commandOf, containerOf, type TaskForm } from './containers.js';
 import { isOrdinary, milliOf } from './events.js';
-import type {
-  CommandInfo,
-  ContainerInfo,
-  ContainerInfoDockerInfoNetwork,
-  DurationInfo,
-  Labels,
-  Offer,
-  Parameter,
-  Resource,
-  TaskInfo,
-  ValueRange,
-} from './messages.js';
-
-/** What does not stand in the order but in the configuration. */
-export interface TaskForm {
-  /** Of containers with a network and without ports of their own; those with ports are bridged. */
-  readonly network: Extract<ContainerInfoDockerInfoNetwork, 'HOST' | 'BRIDGE'>;
-}
-
-/** Docker's usual period of accounts; the kernel hands out cpu time in shares of it, at least a hundredth. */
-const CPU_PERIOD_US = 100_000;
-const CPU_QUOTA_US_MIN = 1_000;
-const BYTES_PER_MB = 2 ** 20;
-/** Agents give no container less: memory and swap together must not be below it. */
-const AGENT_MEMORY_MB_MIN = 32;
+import type { DurationInfo, Labels, Offer, Resource, TaskInfo, ValueRange } from './messages.js';
 
 /** The task that an order stands for. Its resources leave `stock`. */
 export function taskInfo(order: TaskOrder, stock: Stock, form: TaskForm): TaskInfo {
+  const container = containerOf(order, form);
   return {
     name: order.name,
     task_id: { value: order.taskId },
     agent_id: { value: order.agentId },
     resources: stock.take(order),
-    command: command(order),
-    ...(order.image === null ? {} : { container: container(order, order.image, form) }),
+    command: commandOf(order, form),
+    ...(container === undefined ? {} : { container }),
     kill_policy: { grace_period: durationInfo(order.killGraceMs) },
     // Counted by the executor from the start of the program, so pulls of images do not matter.
     ...(order.lifespanMs === null
@@ -48,80 +26,6 @@ export function taskInfo(order: TaskOrder, stock: Stock, form: TaskForm): TaskIn
 }
 
 const durationInfo = (ms: number): DurationInfo => ({ nanoseconds: ms * 1_000_000 });
-
-/** Agents start Docker's tasks with `value` and `arguments` in a row, others with `arguments` as the whole vector. */
-function command(order: TaskOrder): CommandInfo {
-  const [program, ...rest] = order.argv;
-  assert(program !== undefined, 'an order names a program');
-  const variables = Object.entries(order.environment).map(([name, value]) => ({ name, value }));
-  return {
-    shell: false,
-    ...(order.image === null
-      ? { value: program, arguments: order.argv }
-      : // The program is the container's entry point: the image's own one must not get in between.
-        rest.length > 0
-        ? { arguments: rest }
-        : {}),
-    ...(variables.length > 0 ? { environment: { variables } } : {}),
-  };
-}
-
-function container(order: TaskOrder, image: string, form: TaskForm): ContainerInfo {
-  const mappings = order.ports.map((host_port, index) => {
-    const container_port = order.containerPorts[index];
-    assert(container_port !== undefined, 'each host port has a container port');
-    return { host_port, container_port, protocol: 'tcp' };
-  });
-  const volumes = order.volumes.map(({ mount, path, acl }) => ({
-    container_path: mount,
-    host_path: path,
-    mode: acl === 'rw' ? ('RW' as const) : ('RO' as const),
-  }));
-  const network = !order.hasNetwork ? 'NONE' : mappings.length > 0 ? 'BRIDGE' : form.network;
-  return {
-    type: 'DOCKER',
-    docker: {
-      image,
-      network,
-      ...(network === 'BRIDGE' && mappings.length > 0 ? { port_mappings: mappings } : {}),
-      privileged: false,
-      parameters: parameters(order),
-      force_pull_image: order.alwaysPull,
-    },
-    ...(volumes.length > 0 ? { volumes } : {}),
-  };
-}
-
-function parameters(order: TaskOrder): Parameter[] {
-  const { uid, gid, sgids } = order.identity;
-  const groups = order.isRoot ? [] : sgids.filter((group) => group !== gid);
-  return [
-    { key: 'user', value: order.isRoot ? '0:0' : `${uid}:${gid}` },
-    ...groups.map((group) => ({ key: 'group-add', value: String(group) })),
-    { key: 'entrypoint', value: order.argv[0] ?? '' },
-    // Root, where policy granted it, keeps what Docker gives by default: without, it could not even change an owner.
-    ...(order.isRoot ? [] : [{ key: 'cap-drop', value: 'ALL' }]),
-    { key: 'security-opt', value: 'no-new-privileges' },
-    { key: 'pids-limit', value: String(CONTAINER_PIDS_MAX) },
-    ...limits(order),
-  ];
-}
-
-/** What agents do not limit by themselves: they set the weight of the cpus, and memory without swap. */
-function limits({ needs, isCpuCapped }: TaskOrder): Parameter[] {
-  const memoryBytes = Math.max(needs.memMb, AGENT_MEMORY_MB_MIN) * BYTES_PER_MB;
-  const quotaUs = Math.round((needs.cpuMilli * CPU_PERIOD_US) / 1_000);
-  return [
-    // As much as memory alone: no swap.
-    { key: 'memory-swap', value: String(memoryBytes) },
-    ...(isCpuCapped
-      ? [
-          { key: 'cpu-period', value: String(CPU_PERIOD_US) },
-          { key: 'cpu-quota', value: String(Math.max(quotaUs, CPU_QUOTA_US_MIN)) },
-        ]
-      : []),
-  ];
-}
 
 /** Agents without containers learn from labels whom to run as: Mesos' `user` is a name, and users may have none there. */
 function labels(order: TaskOrder): Labels {

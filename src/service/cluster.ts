@@ -1,15 +1,18 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
 import { readFileSync } from 'node:fs';
 import type { ToldAgents } from '../contracts/agents.js';
+import type { ClusterFeature } from '../contracts/cluster.js';
 import type { CatalogueImage, Config, MesosConfig, MesosTls } from '../contracts/config.js';
 import type { MesosCounters } from '../contracts/counters.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Log } from '../contracts/log.js';
+import type { AgentShape } from '../core/obstacle.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
 import { type LocalNode, startLocalNode } from '../localmesos/index.js';
 import { type AgentsQuestion, askAgents } from '../mesos/agents.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
+import type { UnifiedForm } from '../mesos/containers.js';
 import { MesosFramework } from '../mesos/framework.js';
 import type { MasterFinder } from '../mesos/masters.js';
 import { type TlsMaterial, UndiciTransport } from '../mesos/transport.js';
@@ -65,17 +68,55 @@ const finderOf = (master: string, scheme: 'http' | 'https', log: Log): MasterFin
  */
 export function tlsOf({ ca, client }: MesosTls): TlsMaterial {
   return {
-    ...(ca === null ? {} : { ca: pem('mesos.tls.ca', ca) }),
+    ...(ca === null ? {} : { ca: read('mesos.tls.ca', ca) }),
     ...(client === null
       ? {}
       : {
-          cert: pem('mesos.tls.cert', client.certFile),
-          key: pem('mesos.tls.key', client.keyFile),
+          cert: read('mesos.tls.cert', client.certFile),
+          key: read('mesos.tls.key', client.keyFile),
         }),
   };
 }
 
-function pem(key: string, file: string): Buffer {
+/**
+ * How the unified containerizer is spoken to; for the start of a process, as `tlsOf`.
+ * @throws ServiceError when the file with credentials cannot be read, or is none.
+ */
+export function unifiedFormOf({ unified }: MesosConfig): UnifiedForm | null {
+  if (unified === null) return null;
+  const { taskUser, noNetworkName, imageCredentialsFile: file } = unified;
+  const imageCredentials = file === null ? null : read('mesos.image_credentials', file);
+  // Only whether it is JSON is said: parsers quote what they could not read, and this is secret.
+  if (imageCredentials !== null && !isJson(imageCredentials.toString('utf8')))
+    throw new ServiceError('bad-field', `mesos.image_credentials: not JSON`, {
+      file: String(file),
+    });
+  return { taskUser, noNetworkName, imageCredentials };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What clients may count on now; `agents` null: the cluster has not told of any. */
+export function featuresAt(config: Config, agents: readonly AgentShape[] | null): string[] {
+  const hasGpus = agents?.some(({ total }) => total.gpus > 0) ?? config.mesos.master !== null;
+  return ['kill', ...featuresOf(config)].filter((feature) => feature !== 'gpus' || hasGpus);
+}
+
+/** What the cluster can, beyond what every one can. */
+export const featuresOf = ({ containers, mesos }: Config): readonly ClusterFeature[] => [
+  // Containers with addresses of their own need no ports of their agent.
+  containers.network.isNamed ? 'cni' : 'resources.port',
+  ...(mesos.hasGpus ? (['gpus'] as const) : []),
+];
+
+function read(key: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
@@ -85,6 +126,8 @@ function pem(key: string, file: string): Buffer {
 
 export interface ClusterParts {
   readonly tls: TlsMaterial;
+  /** Null: agents run images with Docker. */
+  readonly unifiedForm: UnifiedForm | null;
   /** Asked before anything is sent: a leader whose lease may be another's says nothing more. */
   readonly mayAct: () => boolean;
   readonly counters: MesosCounters;
@@ -97,7 +140,7 @@ export interface ClusterParts {
 export function mesosCluster(
   { config, localCredential, store, log }: Foundation,
   node: LocalNode | null,
-  { tls, mayAct, counters }: ClusterParts,
+  { tls, unifiedForm, mayAct, counters }: ClusterParts,
 ): MesosFramework {
   const { mesos } = config;
   const { masters, principal, secret } = accessTo(config, localCredential, node);
@@ -108,7 +151,9 @@ export function mesosCluster(
         ? finderOf(mesos.master, schemeOf(mesos), mesosLog)
         : masters,
     framework: {
-      user: 'root',
+      user: mesos.user,
+      isCheckpointed: mesos.isCheckpointed,
+      hasGpus: mesos.hasGpus,
       name: mesos.name,
       roles: mesos.roles,
       principal,
@@ -119,7 +164,8 @@ export function mesosCluster(
       labels: mesos.labels,
     },
     mediaType: mesos.encoding === 'json' ? JSON_TYPE : PROTOBUF_TYPE,
-    tasks: { network: 'BRIDGE' },
+    tasks: { network: 'BRIDGE', unified: unifiedForm },
+    features: featuresOf(config),
     memory: memoryIn(store, FRAMEWORK_ID),
     mayAct,
     ports: {

@@ -6,8 +6,16 @@ import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
-import { askInventory, isPulledAlways, mesosCluster, modeOf, tlsOf } from './cluster.js';
+import {
+  askInventory,
+  isPulledAlways,
+  mesosCluster,
+  modeOf,
+  tlsOf,
+  unifiedFormOf,
+} from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
+import { homeCredentials } from './home-credentials.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
@@ -29,6 +37,7 @@ export async function startDaemon(
   ]);
   const isAlone = home.tenancy === 'alone';
   const tls = tlsOf(config.mesos.tls);
+  const unifiedForm = unifiedFormOf(config.mesos);
   let framework: MesosFramework | undefined;
   const inventory = () =>
     askInventory(foundation, node, { tls, master: framework?.master ?? null });
@@ -43,6 +52,7 @@ export async function startDaemon(
       clock: systemClock,
       timers: systemTimers,
       log: log.with({ part: 'scheduler' }),
+      ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
       inventory,
       ...(isAlone ? {} : { changes: store }),
     },
@@ -61,10 +71,12 @@ export async function startDaemon(
       containers: {
         isCpuCapped: config.jobs.cpuLimit === 'cap',
         alwaysPull: (image) => isPulledAlways(config.images, image),
+        registry: config.containers.registry,
+        networkNames: config.containers.network.names,
       },
     },
     (mayAct) => {
-      framework = mesosCluster(foundation, node, { tls, mayAct, counters });
+      framework = mesosCluster(foundation, node, { tls, unifiedForm, mayAct, counters });
       return [framework];
     },
   );

@@ -10,6 +10,7 @@ import { createTokens } from '../api/tokens.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
 import { systemClock } from '../host/system.js';
+import { featuresAt } from './cluster.js';
 import { ADMIN, ADMIN_FILE, type Foundation, json, loaded } from './foundation.js';
 
 const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
@@ -57,7 +58,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     secret,
     log: log.with({ part: 'web' }),
     files: localJobFiles,
-    executorFeatures: ['kill', 'resources.port'],
+    executorFeatures: () => featuresAt(config, told.inventory()),
     pages: pagesFolder(),
     version: version(),
     onBug: failed,

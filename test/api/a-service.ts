@@ -148,7 +148,7 @@ function dullDeps(
     files: localJobFiles,
     images: async () => CATALOGUE,
     containerizer: 'docker',
-    executorFeatures: ['kill'],
+    executorFeatures: () => ['kill'],
     inventory: () => null,
     obstacles: () => undefined,
     policy: fairshare(),

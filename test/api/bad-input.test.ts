@@ -113,6 +113,60 @@ t.test('fields of a wrong shape', async (t) => {
   t.match(two.json().msg, /meta\.name/);
 });
 
+t.test('rules of launching again that make no sense, or go too far', async (t) => {
+  const service = await aService(t, { settings: { 'retry.max': 4 } });
+  const good = { exit_codes: [75], times: 1 };
+  const first = 'requirements.retry[0]';
+  const cases: Record<string, [unknown, string, RegExp]> = {
+    'not a list': [{ times: 1 }, 'requirements.retry', /list/],
+    'not a rule': [[75], first, /object/],
+    'about nothing': [[{ times: 1 }], first, /neither exit_codes nor out_of_memory/],
+    'no number of times': [[{ exit_codes: [75] }], `${first}.times`, /number/],
+    never: [[{ ...good, times: 0 }], `${first}.times`, /at least 1/],
+    'half a time': [[{ ...good, times: 1.5 }], `${first}.times`, /whole/],
+    'code 0 is no failure': [[{ ...good, exit_codes: [0] }], `${first}.exit_codes[0]`, /1 to 255/],
+    'a code too high': [[{ ...good, exit_codes: [1, 256] }], `${first}.exit_codes[1]`, /255/],
+    'a range backwards': [[{ ...good, exit_codes: ['9-2'] }], `${first}.exit_codes[0]`, /range/],
+    'a word': [[{ ...good, exit_codes: ['any'] }], `${first}.exit_codes[0]`, /range/],
+    'a pause that is none': [[{ ...good, after: 'soon' }], `${first}.after`, /as in "7d"/],
+    'a pause too long': [[{ ...good, after: '2d' }], `${first}.after`, /at most 1d/],
+    'less memory': [[{ ...good, memory_factor: 0.5 }], `${first}.memory_factor`, /at least 1/],
+    'far too much memory': [[{ ...good, memory_factor: 99 }], `${first}.memory_factor`, /at most/],
+    'a bound without growth': [
+      [{ ...good, memory_max: 8 }],
+      `${first}.memory_max`,
+      /memory_factor/,
+    ],
+    'a bound below the beginning': [
+      [good, { out_of_memory: true, times: 1, memory_max: 2 }],
+      'requirements.retry[1].memory_max',
+      /more than the 2 GB/,
+    ],
+    'more rules than anybody reads': [Array(17).fill(good), 'requirements.retry', /at most 16/],
+    'more launches than the site grants': [
+      [good, { ...good, times: 4 }],
+      'requirements.retry',
+      /asks for 5 launches besides the first, this site grants 4/,
+    ],
+  };
+  for (const [name, [retry, where, says]] of Object.entries(cases))
+    await refused(
+      t,
+      service,
+      name,
+      { body: aTask({ requirements: { ram: 2, retry } }) },
+      field(where, says),
+    );
+  const odd = { body: aTask({ requirements: { retry: [{ ...good, often: true }] } }) };
+  await refused(
+    t,
+    service,
+    'a key that means nothing',
+    { ...odd, path: '/api/1.0/task?strict=1' },
+    { status: 400, code: 'unknown-field', field: 'requirements.retry[0].often' },
+  );
+});
+
 t.test('sizes', async (t) => {
   const service = await aService(t);
   const script = aTask({ command: { cmd: 'x'.repeat(1024 * 1024 + 1) } });
@@ -158,6 +212,15 @@ t.test('what would run differently from what was asked', async (t) => {
     ],
     uris: [{ requirements: { uris: ['http://example.org'] } }, unsupported('requirements.uris')],
     network: [{ requirements: { network: 'user' } }, unsupported('requirements.network')],
+    'another network': [{ requirements: { network: 'other' } }, field('requirements.network')],
+    'ports without a network': [
+      { requirements: { ports: [80] }, container: { network: false } },
+      field('requirements.ports'),
+    ],
+    'a network of none': [
+      { requirements: { network: 'project' }, container: { network: false } },
+      field('requirements.network'),
+    ],
     queue: [
       { requirements: { executor: 'mesos:long:docker' } },
       unsupported('requirements.executor'),
@@ -171,6 +234,36 @@ t.test('what would run differently from what was asked', async (t) => {
   };
   for (const [name, [parts, refusal]] of Object.entries(cases))
     await refused(t, service, name, { body: aTask(parts) }, refusal);
+});
+
+t.test('networks and GPUs that this site has not', async (t) => {
+  const network = { use_cni: true, cni_plugin: 'weave', cni_user_network_name: 'u-$USERID' };
+  const named = await aService(t, { settings: { network } });
+  const project = { requirements: { network: 'project' } };
+  await refused(
+    t,
+    named,
+    'no template',
+    { body: aTask(project) },
+    unsupported('requirements.network'),
+  );
+  for (const kind of ['User', 'host', 7, ['user'], { name: 'user' }])
+    await refused(
+      t,
+      named,
+      `network ${kind}`,
+      { body: aTask({ requirements: { network: kind } }) },
+      field('requirements.network', /one of public, user, project/),
+    );
+  const disabled = await aService(t, { settings: { network: { disabled: true } } });
+  const user = { requirements: { network: 'user' } };
+  await refused(t, disabled, 'disabled', { body: aTask(user) }, field('requirements.network'));
+  const mesos = { master: 'm:5050', unified: true };
+  const unified = await aService(t, { settings: { mesos } });
+  const none = { container: { network: false } };
+  await refused(t, unified, 'no CNI', { body: aTask(none) }, unsupported('container.network'));
+  const gpus = { requirements: { gpus: 1 } };
+  await refused(t, unified, 'GPUs', { body: aTask(gpus) }, unsupported('requirements.gpus'));
 });
 
 t.test('unknown image, unknown volume', async (t) => {

@@ -5,6 +5,7 @@ import { ServiceError } from '../../src/contracts/errors.js';
 import type { Raw } from '../../src/contracts/reader.js';
 import type { Store } from '../../src/contracts/store.js';
 import type { Job, Outcome, PendingJob } from '../../src/core/job.js';
+import { NEVER_RETRIED } from '../../src/core/retry.js';
 import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
 import { ALICE, AT, aSpec, BOB, ended, launched, started } from '../store/a-job.js';
 import { aService, aTask, lead } from './a-service.js';
@@ -18,11 +19,13 @@ const PENDING: PendingJob = {
   submittedAt: AT,
   launches: 0,
   faults: [],
+  retried: NEVER_RETRIED,
   directory: null,
   killWanted: null,
   version: 1,
   state: 'pending',
   notBefore: null,
+  pauseMs: 0,
 };
 const LAUNCHING = launched(PENDING);
 const RUNNING = started(LAUNCHING);
@@ -190,6 +193,93 @@ t.test('what a submission becomes', async (t) => {
   t.equal(task.command.cmd, '#!/bin/sh\necho hello\n');
 });
 
+t.test('rules of launching again are kept, shown, and may be sent again', async (t) => {
+  const service = await aService(t, { settings: { 'retry.max': 9 } });
+  const asked = [
+    { exit_codes: [75, '100-110'], times: 2, after: '90s' },
+    { out_of_memory: true, times: 3, memory_max: 64 },
+    { exit_codes: [137], times: 1, memory_factor: 1.5 },
+  ];
+  const id = await service.submit(aTask({ requirements: { ram: 2, retry: asked } }));
+  const rules = (await service.store.job(id))?.spec.retries;
+  t.strictSame(rules, [
+    {
+      exitCodes: [
+        { first: 75, last: 75 },
+        { first: 100, last: 110 },
+      ],
+      isForMemory: false,
+      timesMax: 2,
+      pauseMs: 90_000,
+      growth: null,
+    },
+    {
+      exitCodes: [],
+      isForMemory: true,
+      timesMax: 3,
+      pauseMs: 0,
+      growth: { factor: 2, memMbMax: 64_000 },
+    },
+    {
+      exitCodes: [{ first: 137, last: 137 }],
+      isForMemory: false,
+      timesMax: 1,
+      pauseMs: 0,
+      growth: { factor: 1.5, memMbMax: null },
+    },
+  ]);
+  const task = (await service.ask(`/api/1.0/task/${id}`)).json();
+  const again = await service.submit(task);
+  t.strictSame((await service.store.job(again))?.spec.retries, rules, 'the document, sent again');
+  const none = await service.submit(aTask({}));
+  t.notOk('retry' in (await service.ask(`/api/1.0/task/${none}`)).json().requirements);
+});
+
+t.test('launches that came to nothing are told, with whose fault it was', async (t) => {
+  const fault = { taskId: taskIdOf(PENDING.id, 2), host: 'node-2', because: lost, at: AT };
+  const failure = {
+    taskId: taskIdOf(PENDING.id, 1),
+    host: 'node-1',
+    exitCode: 137,
+    because: { code: 'out-of-memory', facts: {} },
+    rule: 0,
+    memMb: 1_000,
+    startedAt: AT,
+    at: instant(AT + 500),
+  } as const;
+  const retried = { failures: [failure], memMbGranted: 2_000, refusals: 0 };
+  const waiting = wireOf({ ...PENDING, launches: 2, faults: [fault], retried });
+  t.match(waiting.requirements, { ram: 1, ram_granted: 2 });
+  t.match(waiting.status, {
+    primary: 'pending',
+    secondary: 'rescheduled',
+    launches: 2,
+    failure: { reason: 'The agent that ran the job was lost', nodes: ['node-2'], count: 1 },
+    former_launches: [
+      {
+        launch: 1,
+        node: 'node-1',
+        fault: 'job',
+        exitcode: 137,
+        reason: 'The job used more memory than it asked for and was ended',
+        ram: 1,
+        date_over: AT / 1000 + 0.5,
+      },
+      { launch: 2, node: 'node-2', fault: 'system', exitcode: null, ram: null },
+    ],
+  });
+  const wantedToo = wireOf({ ...PENDING, launches: 2, faults: [fault], killWanted: wanted });
+  t.equal(wantedToo.status.secondary, 'kill requested');
+  const refused = wireOf({ ...PENDING, launches: 1, retried: { ...retried, failures: [] } });
+  t.equal(refused.status.secondary, null, 'nothing of it ever ran');
+  t.notOk('former_launches' in refused.status);
+  const because = { code: 'retries-used-up', facts: { launches: 3, memMb: 4_000 } } as const;
+  t.equal(
+    wireOf(over({ kind: 'exited', exitCode: 75, because })).status.reason,
+    'The rules of the job grant no further launch (launched 3 times, the last with 4 GB of memory)',
+  );
+});
+
 t.test('what is left out gets the defaults of the site', async (t) => {
   const settings = { defaults_cpu: 2, defaults_ram: 0.5, 'failure_policy.strategy': 3 };
   const service = await aService(t, { settings });
@@ -223,6 +313,31 @@ t.test(
     }
   },
 );
+
+t.test('which network a job joins, and whether its ports are mapped', async (t) => {
+  const names = { cni_public_network_name: 'weave', cni_user_network_name: 'god-$USERID' };
+  const named = { network: { use_cni: true, ...names } };
+  const cases: [Raw, unknown, boolean, object][] = [
+    [{}, undefined, true, { hasNetwork: true, network: null, needs: { ports: 2 } }],
+    [{}, 'public', true, { hasNetwork: true, network: null, needs: { ports: 2 } }],
+    [named, '', true, { hasNetwork: true, network: 'public', needs: { ports: 0 } }],
+    [named, 'user', true, { hasNetwork: true, network: 'user', ports: [80, 8080] }],
+  ];
+  for (const [settings, network, container, spec] of cases) {
+    const service = await aService(t, { settings });
+    const body = aTask({
+      requirements: { network, ports: [80, 8080] },
+      container: { network: container },
+    });
+    const id = await service.submit(body);
+    t.match((await service.store.job(id))?.spec, spec);
+    const task = (await service.ask(`/api/1.0/task/${id}`)).json();
+    t.match(task.requirements, { ports: [80, 8080] }, 'shown as asked');
+  }
+  const service = await aService(t, { settings: { network: { disabled: true } } });
+  const id = await service.submit(aTask());
+  t.match((await service.store.job(id))?.spec, { hasNetwork: false, network: null });
+});
 
 t.test('the same key makes one job, another body under it none', async (t) => {
   const service = await aService(t);

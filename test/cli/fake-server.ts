@@ -12,6 +12,9 @@ export interface FakeStep {
   readonly err?: string | Buffer;
   readonly exitcode?: number | null;
   readonly reason?: string;
+  /** A number above the former step's is a further launch: output begins anew, the former one's is kept. */
+  readonly launches?: number;
+  readonly formerLaunches?: readonly object[];
 }
 
 interface FakeJob {
@@ -86,6 +89,13 @@ export class FakeServer {
     const job = this.jobs.get(id);
     const step = job?.steps.shift();
     if (job === undefined || step === undefined) return;
+    const former = job.now.launches ?? 0;
+    if (former > 0 && (step.launches ?? 0) > former)
+      for (const name of ['god.log', 'god.err']) {
+        const written = job.files.get(name);
+        if (written !== undefined) job.files.set(`${name}-${former}`, written);
+        job.files.delete(name);
+      }
     job.now = step;
     if (step.primary === 'running') job.startedAt ??= DAWN + 1;
     if (step.primary === 'over') job.endedAt = DAWN + 3.5;
@@ -264,6 +274,8 @@ function docOf(job: FakeJob) {
       secondary: job.now.secondary ?? (job.now.primary === 'over' ? '' : null),
       reason: job.now.reason ?? null,
       exitcode: job.now.exitcode ?? null,
+      ...(job.now.launches === undefined ? {} : { launches: job.now.launches }),
+      ...(job.now.formerLaunches === undefined ? {} : { former_launches: job.now.formerLaunches }),
       date_over: job.endedAt,
       ...(job.startedAt === null ? {} : { date_running: job.startedAt }),
     },

@@ -90,6 +90,77 @@ t.test('a bad network', async (t) => {
   });
 });
 
+t.test('a job that is launched again', async (t) => {
+  const first = { launch: 1, node: 'n1', fault: 'job', exitcode: 75, reason: null, ram: 1 };
+  const last = {
+    launch: 3,
+    node: 'n2',
+    fault: 'system',
+    exitcode: null,
+    reason: 'lost',
+    ram: null,
+  };
+
+  t.test('all that each launch wrote is shown, once, and why there is another', async (t) => {
+    const { server, terminal, god } = await setUp(t);
+    server.plan = [
+      { primary: 'running', launches: 1, log: 'a long first try\n' },
+      { primary: 'pending', launches: 1, log: 'its end\n', formerLaunches: [first] },
+      { primary: 'pending', launches: 2, formerLaunches: [first] },
+      { primary: 'running', launches: 3, log: 'third\n', formerLaunches: [first] },
+      { primary: 'over', launches: 4, log: 'ok\n', exitcode: 0, formerLaunches: [first, last] },
+    ];
+    t.equal(await god('run', '--', 'x'), 0);
+    t.equal(terminal.outText, 'a long first try\nits end\nthird\nok\n');
+    t.match(terminal.errText, /job 1 is launched again after exit 75 \(n1, 1 GB\)/);
+    t.match(terminal.errText, /job 1 is launched again after lost \(n2\)/);
+  });
+
+  t.test('two launches between two looks', async (t) => {
+    const { server, terminal, god } = await setUp(t);
+    const id = server.add([
+      { primary: 'running', launches: 1, log: 'one\n' },
+      { primary: 'over', launches: 3, log: 'three\n', exitcode: 0 },
+    ]);
+    t.equal(id, 1);
+    server.jobs.get(1)?.files.set('god.log-2', Buffer.from('two\n'));
+    t.equal(await god('logs', '-f', '1'), 0);
+    t.equal(terminal.outText, 'one\ntwo\nthree\n');
+  });
+
+  t.test('to machines it is an event', async (t) => {
+    const { server, terminal, god } = await setUp(t);
+    server.plan = [
+      { primary: 'running', launches: 1 },
+      { primary: 'running', launches: 2, formerLaunches: [first] },
+      { primary: 'over', launches: 2, log: 'ok', exitcode: 0, formerLaunches: [first] },
+    ];
+    t.equal(await god('run', '--json', '--', 'x'), 0);
+    t.match(
+      terminal.outText
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      [
+        { event: 'submitted' },
+        { event: 'relaunched', id: 1, launches: 2, former: [{ launch: 1, exitCode: 75 }] },
+        { event: 'output', text: 'ok' },
+        { event: 'over' },
+      ],
+    );
+  });
+
+  t.test('its page says how often, why, and what it got', async (t) => {
+    const { server, terminal, god } = await setUp(t);
+    const asked = { requirements: { ram: 1, ram_granted: 2 } };
+    server.add([{ primary: 'running', launches: 2, formerLaunches: [first] }], asked);
+    server.advance(1);
+    t.equal(await god('show', '1'), 0);
+    t.match(terminal.outText, /Launches: +2 so far; 1: exit 75 \(n1, 1 GB\)/);
+    t.match(terminal.outText, /Needs: +1 cpu, 2 GB \(asked: 1\)/);
+  });
+});
+
 t.test('signals while a job is followed', async (t) => {
   /** Runs a job that goes on until it is killed; `act` is called at its first output. */
   async function interrupted(t: Test, act: (terminal: FakeTerminal) => void, canAsk = false) {

@@ -66,6 +66,30 @@ t.test('god and the real service', async (t) => {
     t.match(err, /^err$/m);
   });
 
+  t.test('a rule launches again; each launch is shown, and its output kept', async (t) => {
+    const script = [
+      'echo "try $(ls god.exit-* 2>/dev/null | wc -l)"',
+      'case $(ls god.exit-* 2>/dev/null | wc -l) in 0) exit 75;; 1) exit 101;; esac',
+      'echo done',
+    ].join('\n');
+    writeFileSync(join(project.cwd, 'flaky.sh'), `#!/bin/sh\n${script}\n`);
+    const rules = ['--retry-on', '75:1', '--retry-on', '100-110:1:1s'];
+    const { code, out, err } = await god(project, ['run', ...rules, 'flaky.sh']);
+    t.same([code, out], [0, 'try 0\ntry 1\ntry 2\ndone\n']);
+    t.match(err, /is launched again after exit 75/);
+    t.match(err, /is launched again after exit 101/);
+    const [, id = ''] = /job (\d+) submitted/.exec(err) ?? [];
+    const shown = await god(project, ['show', id]);
+    t.match(shown.out, /Launches: +3 so far; 1: exit 75 .*; 2: exit 101/);
+    const kept = await god(project, ['get', id, 'god.log-1', '-']);
+    t.equal(kept.out, 'try 0\n');
+
+    const used = await god(project, ['run', '-q', '--retry-on', '7:1', '--', 'sh', '-c', 'exit 7']);
+    t.equal(used.code, 7, 'the last code');
+    const refused = await god(project, ['run', '--retry-on', '7:99', '--', 'true']);
+    t.match(refused.err, /requirements\.retry asks for 99 launches .* this site grants 10/);
+  });
+
   t.test('shows the log while the job writes it', async (t) => {
     const seen: string[] = [];
     const script = 'for i in 1 2 3; do echo $i; sleep 0.4; done';

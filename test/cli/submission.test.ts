@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { EXIT, exitCodePage, exitCodeTable } from '../../src/cli/exit-codes.js';
+import { readRetryMemory, readRetryOn } from '../../src/cli/retries.js';
 import {
   quoteWord,
   readPorts,
@@ -104,6 +105,8 @@ t.test('options become the historic document; defaults are left to the server', 
     tag: ['t'],
     project: 'p',
     ports: [80],
+    network: 'user',
+    lifespan: '12h',
     executor: 'mesos',
     retry: 2,
   });
@@ -116,6 +119,8 @@ t.test('options become the historic document; defaults are left to the server', 
       gpus: 1,
       label: ['a==b'],
       ports: [80],
+      network: 'user',
+      maxlifespan: '12h',
       executor: 'mesos',
       failure_policy: 2,
     },
@@ -127,6 +132,41 @@ t.test('options become the historic document; defaults are left to the server', 
       { name: 'Failure', exitCode: EXIT.usage },
       volume,
     );
+});
+
+t.test('rules of launching again', async (t) => {
+  t.same(readRetryOn('75:2'), { exit_codes: [75], times: 2 });
+  t.same(readRetryOn('75,100-110:3:30s'), { exit_codes: [75, '100-110'], times: 3, after: '30s' });
+  for (const bad of [
+    '',
+    '75',
+    '75:',
+    '75:0',
+    ':2',
+    'x:2',
+    '75:2:soon',
+    '75:2:',
+    '1-2-3:1',
+    '75:2:1s:x',
+  ])
+    t.type(readRetryOn(bad), 'string', bad);
+  t.same(readRetryMemory('2x:3'), { out_of_memory: true, times: 3, memory_factor: 2 });
+  t.same(readRetryMemory('1.5x:3:64'), {
+    out_of_memory: true,
+    times: 3,
+    memory_factor: 1.5,
+    memory_max: 64,
+  });
+  for (const bad of ['', '2', '2:3', '1x:3', '0x:3', '2x:0', '2x', '2x:3:', '2x:3:a', '2x:3:64:1'])
+    t.type(readRetryMemory(bad), 'string', bad);
+  const both = submissionOf({ text: 'true', name: 'n' }, undefined, {
+    retryOn: [{ exit_codes: [1], times: 1 }],
+    retryMemory: { out_of_memory: true, times: 2 },
+  });
+  t.same(both.requirements.retry, [
+    { exit_codes: [1], times: 1 },
+    { out_of_memory: true, times: 2 },
+  ]);
 });
 
 t.test('ports', async (t) => {

@@ -34,6 +34,19 @@ t.test('nothing at all is a working configuration of one machine', async (t) => 
   t.throws(() => Object.assign(config.web, { port: 1 }), 'it is frozen');
 });
 
+t.test('use fades by half-life, unless the site names the window of the original', async (t) => {
+  const usageOf = (yaml: string) => configOf(read(yaml, t)).usage;
+  t.strictSame(usageOf('port: 1'), { kind: 'half-life', halfLifeMs: 7 * 86_400_000 });
+  t.strictSame(usageOf('fairshare: { half_life: 14d }'), {
+    kind: 'half-life',
+    halfLifeMs: 14 * 86_400_000,
+  });
+  t.strictSame(usageOf('user_reset_usage_duration: 10'), { kind: 'window', days: 10 });
+  t.strictSame(usageOf('fairshare: { usage: window }'), { kind: 'window', days: 30 });
+  const both = 'user_reset_usage_duration: 10\nfairshare: { usage: half-life }';
+  t.equal(usageOf(both).kind, 'half-life', 'the newer key decides');
+});
+
 t.test('four mistakes are four problems, and nothing is read', async (t) => {
   const answer = read(
     `port: many
@@ -63,6 +76,13 @@ t.test('each mistake by itself', async (t) => {
     'home: [a]': 'home',
     'behind_proxy: perhaps': 'behind_proxy',
     'session_timeout: soon': 'session_timeout',
+    'fairshare: { half_life: 0 }': 'fairshare.half_life',
+    'fairshare: { half_life: 23h }': 'fairshare.half_life',
+    'fairshare: { half_life: long }': 'fairshare.half_life',
+    'fairshare: { usage: never }': 'fairshare.usage',
+    'fairshare: { advance: -1 }': 'fairshare.advance',
+    'fairshare_user_gpu_weight: -0.1': 'fairshare_user_gpu_weight',
+    'user_reset_usage_duration: 0': 'user_reset_usage_duration',
     'session_timeout: 5': 'session_timeout',
     'log_level: loud': 'log_level',
     'listen: example.org': 'listen',
@@ -87,6 +107,12 @@ t.test('each mistake by itself', async (t) => {
     'maxlifespan: never': 'maxlifespan',
     'maxlifespan: 0': 'maxlifespan',
     '{ maxlifespan: 8d, maxlifespan_max: 7d }': 'maxlifespan',
+    'use_private_registry: "https://registry.site"': 'use_private_registry',
+    'network: { use_cni: true }': 'network.cni_public_network_name',
+    'network: { cni_plugin: flannel }': 'network.cni_plugin',
+    'network: { cni_user_network_name: "a b" }': 'network.cni_user_network_name',
+    '{ network: { disabled: true }, mesos: { unified: true } }': 'network.cni_none_network_name',
+    'network: { use_cnn: true }': 'network.use_cnn',
     'default_images: debian': 'default_images',
     'default_images: [debian]': 'default_images[0]',
     'default_images: [{ name: x }]': 'default_images[0].url',
@@ -116,6 +142,37 @@ function fileOf(t: Test, yaml: string): { file: string; directory: string } {
   writeFileSync(file, yaml);
   return { file, directory };
 }
+
+t.test('containers: registry, networks, the unified containerizer', async (t) => {
+  const plain = configOf(read('', t));
+  t.match(plain.containers, { registry: null, network: { isDisabled: false, isNamed: false } });
+  t.match(plain.mesos, { unified: null, hasGpus: true, user: 'root', isCheckpointed: true });
+  const site = read(
+    `use_private_registry: registry.site:5000/
+network: { use_cni: true, cni_plugin: weave, cni_user_network_name: god-$USERID }
+mesos: { master: 'm:5050', unified: true, native_gpu: true, image_credentials: config.json }
+`,
+    t,
+  );
+  const { containers, mesos } = configOf(site);
+  t.match(containers, {
+    registry: 'registry.site:5000',
+    network: { isNamed: true, names: { public: 'weave', user: 'god-$USERID', project: null } },
+  });
+  t.match(mesos, { hasGpus: true, unified: { taskUser: '$USERID', noNetworkName: null } });
+  t.match(mesos.unified?.imageCredentialsFile, /^\/.*config\.json$/, 'beside the file');
+});
+
+t.test('GPUs of a real cluster need its own containerizer: forced off, and said', async (t) => {
+  const answer = read(
+    "{ network_disabled: true, mesos: { master: 'm:5050', native_gpu: true } }",
+    t,
+  );
+  const config = configOf(answer);
+  t.equal(config.mesos.hasGpus, false);
+  t.equal(config.containers.network.isDisabled, true, 'the older spelling');
+  t.match(answer.kind === 'read' && answer.warnings.join(), /mesos\.native_gpu: off/);
+});
 
 t.test('files that are not YAML, not there, not keys', async (t) => {
   t.equal(read('a: [1', t).kind, 'refused');

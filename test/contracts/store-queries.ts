@@ -126,6 +126,7 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
         constraints: spec.constraints,
         executor: 'swarm',
         notBefore: null,
+        pauseMs: 0,
         isKillWanted: true,
         failedOn: [],
         lifespanMs: null,

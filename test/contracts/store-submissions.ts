@@ -28,10 +28,12 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
       state: 'pending',
       launches: 0,
       faults: [],
+      retried: { failures: [], memMbGranted: null, refusals: 0 },
       directory: null,
       killWanted: null,
       version: 1,
       notBefore: null,
+      pauseMs: 0,
     };
     t.strictSame(await store.job(jobId(Number(answer?.id))), expected);
     const elsewhere = await another();

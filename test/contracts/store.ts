@@ -5,6 +5,7 @@ import { changesContract } from './store-changes.js';
 import { historyContract } from './store-history.js';
 import { leaderContract } from './store-leader.js';
 import { queryContract } from './store-queries.js';
+import { retriesContract } from './store-retries.js';
 import { submissionContract } from './store-submissions.js';
 
 /** One empty database, and handles on it. */
@@ -25,6 +26,7 @@ export function storeContract(name: string, make: MakeStore): void {
     await t.test('submissions', (t) => submissionContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));
+    await t.test('retries', (t) => retriesContract(t, make));
     await t.test('changes', (t) => changesContract(t, make));
     await t.test('histories', (t) => historyContract(t, make));
   });

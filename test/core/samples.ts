@@ -17,6 +17,7 @@ import type { JobEvent } from '../../src/core/lifecycle.js';
 import type { Offer } from '../../src/core/matching.js';
 import type { QueueRow } from '../../src/core/queue.js';
 import { type Capacity, type Needs, NO_NEEDS, NOTHING } from '../../src/core/resources.js';
+import { NEVER_RETRIED } from '../../src/core/retry.js';
 import {
   agentId,
   instant,
@@ -39,12 +40,14 @@ export const aSpec = (part: Partial<JobSpec> = {}): JobSpec => ({
   image: 'debian',
   volumes: [],
   hasNetwork: false,
+  network: null,
   isRoot: false,
   needs: { ...NO_NEEDS, cpuMilli: 1_000, memMb: 1_000 },
   constraints: [],
   ports: [],
   executor: null,
   systemRetriesMax: 2,
+  retries: [],
   lifespanMs: null,
   asked: {},
   ...part,
@@ -59,11 +62,13 @@ export const aPending = (part: Partial<PendingJob> = {}): PendingJob => ({
   submittedAt: T0,
   launches: 0,
   faults: [],
+  retried: NEVER_RETRIED,
   directory: null,
   killWanted: null,
   version: 1,
   state: 'pending',
   notBefore: null,
+  pauseMs: 0,
   ...part,
 });
 
@@ -77,7 +82,7 @@ export const aPlacement = (launch = 1): Placement => ({
 });
 
 const placed = () => {
-  const { state: _state, notBefore: _notBefore, ...asked } = aPending();
+  const { state: _state, notBefore: _notBefore, pauseMs: _pauseMs, ...asked } = aPending();
   return { ...asked, launches: 1, directory: '/jobs/7', placement: aPlacement() };
 };
 const begun = { startedAt: after(2_000), container: NO_CONTAINER };

@@ -2,9 +2,15 @@
 import t from 'tap';
 import type { JobSpec } from '../../src/core/job.js';
 import { NO_NEEDS } from '../../src/core/resources.js';
-import { environmentOf, taskOrder, USUAL_CONTAINERS } from '../../src/daemon/task-order.js';
+import { NEVER_RETRIED } from '../../src/core/retry.js';
+import {
+  environmentOf,
+  type TaskMode,
+  taskOrder,
+  USUAL_CONTAINERS,
+} from '../../src/daemon/task-order.js';
 import { isPulledAlways } from '../../src/service/cluster.js';
-import { aLaunching, aSpec } from '../core/samples.js';
+import { aLaunching, aPlacement, aSpec } from '../core/samples.js';
 
 const jobWith = (spec: Partial<JobSpec>) => aLaunching({ spec: aSpec(spec) });
 const context = {
@@ -24,6 +30,14 @@ t.test('a job sees what it was given', async (t) => {
     );
 });
 
+t.test('memory that rules have granted is ordered, and the job sees it', async (t) => {
+  const retried = { ...NEVER_RETRIED, memMbGranted: 6_000 };
+  const needs = { ...NO_NEEDS, cpuMilli: 1_000, memMb: 2_000 };
+  const { environment, needs: ordered } = taskOrder({ ...jobWith({ needs }), retried }, context);
+  t.equal(ordered.memMb, 6_000);
+  t.match(environment, { GODOCKER_MEMORY_MB: '6000' });
+});
+
 t.test('the number of threads is for the image and the script to choose first', async (t) => {
   const { environment } = taskOrder(jobWith({}), context);
   t.notOk('OMP_NUM_THREADS' in environment, 'it would replace what the image says');
@@ -32,7 +46,8 @@ t.test('the number of threads is for the image and the script to choose first', 
 t.test('what the site decides of containers goes with the order', async (t) => {
   const usual = taskOrder(jobWith({ image: 'debian:12' }), context);
   t.match(usual, { alwaysPull: false, isCpuCapped: false });
-  const containers = { isCpuCapped: true, alwaysPull: (image: string) => image === 'debian:12' };
+  const alwaysPull = (image: string) => image === 'debian:12';
+  const containers = { ...USUAL_CONTAINERS, isCpuCapped: true, alwaysPull };
   const strict = taskOrder(jobWith({ image: 'debian:12' }), { ...context, containers });
   t.match(strict, { alwaysPull: true, isCpuCapped: true });
   const other = taskOrder(jobWith({ image: 'debian:13' }), { ...context, containers });
@@ -68,3 +83,48 @@ t.test(
     }
   },
 );
+
+const order = (spec: Partial<JobSpec>, mode: TaskMode = 'container', ports: number[] = []) =>
+  taskOrder(aLaunching({ spec: aSpec(spec), placement: { ...aPlacement(), ports } }), {
+    ...context,
+    mode,
+    containers: {
+      ...USUAL_CONTAINERS,
+      registry: 'registry.site/team',
+      networkNames: { public: 'weave', user: 'god-$USERID', project: null },
+    },
+    credentialsFile: '/home/bob/c.tar.gz',
+  });
+
+t.test('images come from the registry of the site, also those that name another', async (t) => {
+  const cases: Record<string, string> = {
+    'debian:12': 'registry.site/team/debian:12',
+    'quay.io/bio/bwa': 'registry.site/team/quay.io/bio/bwa',
+    'registry.site/team/debian:12': 'registry.site/team/debian:12',
+    'registry.site/team2/debian': 'registry.site/team/registry.site/team2/debian',
+  };
+  for (const [image, whole] of Object.entries(cases)) t.equal(order({ image }).image, whole);
+  t.equal(order({}, 'process').image, null, 'processes have none');
+});
+
+t.test('networks have the names of the site, with the words of the job in them', async (t) => {
+  const networkName = (spec: Partial<JobSpec>) => order({ hasNetwork: true, ...spec }).networkName;
+  t.equal(networkName({ network: null }), null);
+  t.equal(networkName({ network: 'public' }), 'weave');
+  t.equal(networkName({ network: 'user' }), 'god-bob');
+  t.equal(networkName({ network: 'project' }), 'project', 'gone from the settings: no other one');
+  t.equal(networkName({ network: 'user', hasNetwork: false }), null);
+});
+
+t.test('ports of the agent are told to the job; lifespan and credentials go along', async (t) => {
+  const { environment, credentialsFile, lifespanMs, login } = order(
+    { ports: [80, 22], lifespanMs: 5_000 },
+    'container',
+    [31_005, 31_000],
+  );
+  t.equal(environment.GODOCKER_PORTS, '31005,31000');
+  t.match({ credentialsFile, lifespanMs, login }, { lifespanMs: 5_000, login: 'bob' });
+  t.equal(credentialsFile, '/home/bob/c.tar.gz');
+  t.equal(order({}, 'process').credentialsFile, null);
+  t.notOk('GODOCKER_PORTS' in order({}).environment);
+});

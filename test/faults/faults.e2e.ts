@@ -13,6 +13,7 @@ import {
 import { afterAccept, beforeAccept } from './crash-points.js';
 import { table } from './judge.js';
 import { killsAtEachState } from './kills.js';
+import { badPlugins } from './plugins.js';
 import { burst, pausedLeader, rollingRestart } from './processes.js';
 
 t.setTimeout(590_000);
@@ -35,6 +36,7 @@ const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
   ['F12: kills at each state', killsAtEachState],
   ['F17: poison jobs', poison],
   ['F18: the clock jumps', clockJumps],
+  ['F19: plugins that throw', badPlugins],
   ['F20: rolling restart', rollingRestart],
 ];
 
@@ -53,4 +55,4 @@ await Promise.all(
     .sort(([a], [b]) => slownessOf(b) - slownessOf(a))
     .map(([name, trial]) => t.test(name, { buffered: true, timeout: 580_000 }, trial)),
 );
-for (const line of table().split('\n')) t.comment(line);
+for (const { text, isClean } of table()) t.ok(isClean, text);

@@ -98,23 +98,32 @@ export function judge(t: Test, trial: Trial): Row {
 const isBeside = (before: Launched | undefined, after: Launched): boolean =>
   before !== undefined && (before.endedAt === null || before.endedAt > after.at);
 
-/** The table of all that was judged so far in this process. */
-export function table(): string {
+/** A line of the table; the head is clean. */
+export interface TableLine {
+  readonly text: string;
+  readonly isClean: boolean;
+}
+
+/** All that was judged so far in this process. */
+export function table(): readonly TableLine[] {
   const head = ['fault', 'tried', 'jobs', 'launches', 'losses', 'doubles', ''];
-  const rows = [...ROWS]
-    .sort((a, b) => a.fault.localeCompare(b.fault, 'en', { numeric: true }))
-    .map(({ fault, tried, jobs, launches, losses, doubles, note }) =>
-      [fault, tried, jobs, launches, losses, doubles, note].map(String),
-    );
-  const widths = head.map((_, n) =>
-    Math.max(...[head, ...rows].map((cells) => cells[n]?.length ?? 0)),
+  const sorted = [...ROWS].sort((a, b) => a.fault.localeCompare(b.fault, 'en', { numeric: true }));
+  const cells = sorted.map(({ fault, tried, jobs, launches, losses, doubles, note }) =>
+    [fault, tried, jobs, launches, losses, doubles, note].map(String),
   );
-  return [head, ...rows]
-    .map((cells) =>
-      cells
-        .map((cell, n) => cell.padEnd(widths[n] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const widths = head.map((_, n) =>
+    Math.max(...[head, ...cells].map((line) => line[n]?.length ?? 0)),
+  );
+  const textOf = (line: readonly string[]) =>
+    line
+      .map((cell, n) => cell.padEnd(widths[n] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [
+    { text: textOf(head), isClean: true },
+    ...cells.map((line, n) => {
+      const row = sorted[n];
+      return { text: textOf(line), isClean: row?.losses === 0 && row.doubles === 0 };
+    }),
+  ];
 }

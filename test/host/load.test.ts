@@ -2,10 +2,13 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { planCycle } from '../../src/core/cycle.js';
 import type { RunningJob } from '../../src/core/job.js';
+import { PendingQueue } from '../../src/core/queue.js';
 import { instant } from '../../src/core/units.js';
 import { BadPlugins, type LoadInput, loadPlugin, loadPlugins } from '../../src/host/load.js';
 import { hostOf, NOW } from '../api/a-service.js';
+import { anOffer, aRow, someFree } from '../core/samples.js';
 
 const ZOO = join(dirname(fileURLToPath(import.meta.url)), 'zoo');
 const OURS = join(ZOO, '..', '..', '..', 'plugins');
@@ -74,6 +77,94 @@ t.test('each bad plugin names file, plugin and fix', async (t) => {
       name,
     );
     t.match(message, new RegExp(`watcher-${name}.*${name}\\.js`));
+  }
+});
+
+// ---- a policy of the site's own, in a folder of its own, without a build
+
+const GOOD = `import type { Plugin } from 'godocker/plugin';
+
+interface Options { readonly first: string }
+
+const plugin: Plugin<'scheduler', Options> = {
+  kind: 'scheduler',
+  name: 'FILENAME',
+  options: (raw) => ({ first: raw.text('first', 'anna') }),
+  create: ({ first }: Options) => ({
+    name: 'FILENAME',
+    begin: (accounts) => ({
+      score: (account: number): number => (accounts[account]?.user === first ? 0 : 1),
+      charged: (): void => {},
+    }),
+  }),
+};
+
+export default plugin;
+`;
+const AS_JAVASCRIPT = GOOD.replace(/^import.*\n/, '')
+  .replace(/interface.*\n/, '')
+  .replace(/: Plugin<[^=]*=/, ' =')
+  .replaceAll(': Options', '')
+  .replaceAll(': number', '')
+  .replaceAll(': void', '');
+
+t.test(
+  'a scheduler in plugins_dir, one file of TypeScript or JavaScript, orders the queue',
+  async (t) => {
+    const folder = t.testdir({
+      'scheduler-vip.ts': GOOD.replaceAll('FILENAME', 'vip'),
+      'scheduler-plain.js': AS_JAVASCRIPT.replaceAll('FILENAME', 'plain'),
+    });
+    for (const name of ['vip', 'plain']) {
+      const loading = {
+        ...input({ [`scheduler-${name}`]: { first: 'bob' } }),
+        folders: [OURS, folder],
+      };
+      const policy = await loadPlugin({ kind: 'scheduler', name }, loading);
+      const queue = new PendingQueue();
+      for (const [id, owner] of ['anna', 'bob', 'carl'].entries())
+        queue.add(aRow(id + 1, { owner }));
+      const { launches } = planCycle({
+        queue,
+        offers: [anOffer('o1', { free: someFree({ cpuMilli: 3_000 }) })],
+        policy,
+        at: NOW,
+        limits: { launchesMax: 3, shapesMax: 1 },
+      });
+      t.strictSame(
+        launches.map(({ jobId }) => Number(jobId)),
+        [2, 1, 3],
+        name,
+      );
+    }
+  },
+);
+
+t.test('a broken scheduler is refused by file, name and fix', async (t) => {
+  const folder = t.testdir({
+    'scheduler-syntax.ts': 'const a: = 1;\nexport default a;\n',
+    'scheduler-throws.ts': "throw new Error('no such solver');\n",
+    'scheduler-other.js': GOOD.replace(/^import.*\n/, '').replaceAll('FILENAME', 'other'),
+    'scheduler-lacks.js':
+      "export default { kind: 'scheduler', name: 'lacks', options: () => ({}) };\n",
+  });
+  const cases: Record<string, RegExp> = {
+    syntax: /fails to load: SyntaxError: line 1: Type expected/,
+    throws: /fails to load: Error: no such solver/,
+    other: /fails to load: SyntaxError/,
+    lacks: /no function "create"/,
+  };
+  for (const [name, because] of Object.entries(cases)) {
+    const loading = { ...input(), folders: [OURS, folder] };
+    const failure = await loadPlugin({ kind: 'scheduler', name }, loading).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (!(failure instanceof BadPlugins)) throw new Error(`${name} was taken`);
+    const [problem] = failure.problems;
+    t.match(problem?.because, because, name);
+    t.match(problem, { plugin: `scheduler-${name}`, fix: /./ });
+    t.match(problem?.file, /scheduler-[a-z]+\.[jt]s$/);
   }
 });
 

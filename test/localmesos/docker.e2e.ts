@@ -166,6 +166,23 @@ test('the local node with a Docker daemon', { skip: noDocker(), timeout: 240_000
     t.equal(fat.reason, 'REASON_CONTAINER_LIMITATION_MEMORY');
   });
 
+  await t.test('max_completion_time: SIGTERM, then a failure that says why', async (t) => {
+    const { driver } = await aNode(t);
+    const more = { max_completion_time: { nanoseconds: 500_000_000 } };
+    const image = { type: 'DOCKER', docker: { name: 'busybox:local' } } as const;
+    const wait = "trap 'exit 9' TERM; while :; do sleep 0.1; done";
+    await launch(
+      driver,
+      run('docker', wait, inBusybox(), more),
+      run('unified', wait, { type: 'MESOS', mesos: { image } }, more),
+    );
+    for (const id of ['docker', 'unified'])
+      t.match(await driver.update(id, 'TASK_FAILED', 30_000), {
+        reason: 'REASON_MAX_COMPLETION_TIME_REACHED',
+        message: 'Container exited with status 9',
+      });
+  });
+
   await t.test('kill -9 of the node: containers live on, true exit codes are told', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'godocker-docker-'));
     const log = join(folder, 'log');

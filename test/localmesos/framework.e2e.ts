@@ -133,6 +133,7 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     isCpuCapped: false,
     volumes: [],
     hasNetwork: true,
+    networkName: null,
     identity: {
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
@@ -146,6 +147,8 @@ function anOrder(n: number, agent: string, script: string): TaskOrder {
     labels: {},
     killGraceMs: 1_000,
     lifespanMs: null,
+    credentialsFile: null,
+    login: 'u',
   };
 }
 

@@ -259,3 +259,23 @@ test('a task group ends together', async (t) => {
     failure: { executor_id: { value: 'pod' }, agent_id: { value: 'a1' }, status: 0 },
   });
 });
+
+test('the time that a task may take goes on while the node is away', async (t) => {
+  const world = await new World({ a1: SMALL }).start();
+  const member = new Member(world).subscribe();
+  const more = { cpus: 0.1, memMb: 10, max_completion_time: { nanoseconds: 60e9 } };
+  const tasks = ['new', 'found', 'late'].map((id) => aTask(id, 'a1', 'true', more));
+  member.accept(member.newOffers(), tasks);
+  world.started('new');
+  world.started('found', 50_000);
+  world.started('late', 90_000);
+  const killed = () => world.kills.map(({ taskId }) => taskId);
+  world.pass(1);
+  t.same(killed(), ['late']);
+  world.pass(9_998);
+  t.same(killed(), ['late']);
+  world.pass(1);
+  t.same(killed(), ['late', 'found']);
+  world.pass(50_000);
+  t.same(killed(), ['late', 'found', 'new']);
+});

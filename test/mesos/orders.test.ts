@@ -2,9 +2,16 @@ import t from 'tap';
 import type { TaskOrder } from '../../src/contracts/cluster.js';
 import { agentId, instant, jobId, taskIdOf } from '../../src/core/units.js';
 import { accept, launch } from '../../src/mesos/calls.js';
-import { decodeCall, decodeEvent, encodeCall, JSON_TYPE } from '../../src/mesos/codec.js';
+import {
+  decodeCall,
+  decodeEvent,
+  encodeCall,
+  JSON_TYPE,
+  PROTOBUF_TYPE,
+} from '../../src/mesos/codec.js';
+import type { UnifiedForm } from '../../src/mesos/containers.js';
 import { capacityOf, clusterOffer, isReceipt, taskUpdate } from '../../src/mesos/events.js';
-import type { Offer, Resource } from '../../src/mesos/messages.js';
+import type { Offer, Resource, TaskInfo } from '../../src/mesos/messages.js';
 import { Stock, taskInfo } from '../../src/mesos/orders.js';
 import { records, transcript } from './transcript.js';
 
@@ -44,6 +51,7 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   isCpuCapped: false,
   volumes: [],
   hasNetwork: false,
+  networkName: null,
   identity: { uid: 1001, gid: 1002, sgids: [1002, 2000], home: '/home/u', email: null },
   isRoot: false,
   argv: ['/bin/sh', '-e', '/jobs/7/script'],
@@ -51,6 +59,8 @@ const anOrder = (more: Partial<TaskOrder> = {}): TaskOrder => ({
   labels: { 'godocker.installation': 'i1' },
   killGraceMs: 5_000,
   lifespanMs: null,
+  credentialsFile: null,
+  login: 'u',
   ...more,
 });
 const FORM = { network: 'BRIDGE' } as const;
@@ -180,6 +190,155 @@ t.test('ports are mapped one to one, on a bridge', async (t) => {
     { host_port: 31_000, container_port: 22, protocol: 'tcp' },
   ]);
   t.strictSame(task.resources?.[0], ranges('ports', [31_000, 31_000], [31_005, 31_005]));
+});
+
+t.test('a network by name: no ports are mapped, whatever was asked', async (t) => {
+  const order = anOrder({ image: 'x', hasNetwork: true, networkName: 'lab', containerPorts: [80] });
+  t.match(make(order).container, {
+    docker: { network: 'USER', port_mappings: undefined },
+    network_infos: [{ name: 'lab' }],
+  });
+  const none = make({ ...order, hasNetwork: false }).container;
+  t.match(none, { docker: { network: 'NONE' }, network_infos: undefined });
+});
+
+const UNIFIED = { taskUser: '$USERID', noNetworkName: 'nothing', imageCredentials: null };
+const unified = (order: TaskOrder, more: Partial<UnifiedForm> = {}): TaskInfo => {
+  const offer = anOffer(scalar('cpus', 4), scalar('mem', 4_096));
+  return taskInfo(order, new Stock([offer]), {
+    ...FORM,
+    unified: { ...UNIFIED, ...more },
+  });
+};
+
+t.test(
+  "Mesos' own containerizer: image by the docker provider, bounded, as the user",
+  async (t) => {
+    const volumes = [{ name: 'db', path: '/db', mount: '/mnt/db', acl: 'ro' }] as const;
+    const task = unified(
+      anOrder({
+        image: 'debian:12',
+        alwaysPull: true,
+        hasNetwork: true,
+        login: 'anna',
+        volumes,
+      }),
+    );
+    t.match(task.command, {
+      shell: false,
+      user: 'anna',
+      value: '/bin/sh',
+      arguments: ['/bin/sh', '-e', '/jobs/7/script'],
+    });
+    t.strictSame(task.container, {
+      type: 'MESOS',
+      mesos: { image: { type: 'DOCKER', docker: { name: 'debian:12' }, cached: false } },
+      volumes: [{ container_path: '/mnt/db', host_path: '/db', mode: 'RO' }],
+      linux_info: {
+        bounding_capabilities: {},
+        effective_capabilities: {},
+        share_pid_namespace: false,
+      },
+      rlimit_info: { rlimits: [{ type: 'RLMT_NPROC', hard: 8_192, soft: 8_192 }] },
+    });
+    for (const type of [JSON_TYPE, PROTOBUF_TYPE] as const) {
+      const call = accept('f1', ['o1'], [launch([task])], 0);
+      t.strictSame(
+        decodeCall(encodeCall(call, type), type),
+        call,
+        `empty bounds arrive by ${type}`,
+      );
+    }
+  },
+);
+
+t.test(
+  "Mesos' own containerizer: root is bounded too; accounts and networks by name",
+  async (t) => {
+    const root = unified(anOrder({ image: 'x', hasNetwork: true, isRoot: true }));
+    t.equal(root.command?.user, 'root');
+    const bounds = root.container?.linux_info?.bounding_capabilities?.capabilities ?? [];
+    t.ok(bounds.includes('CHOWN'));
+    t.notOk(bounds.includes('SYS_ADMIN') || bounds.includes('NET_ADMIN'));
+    const order = anOrder({ image: 'x', hasNetwork: true, networkName: 'lab' });
+    t.strictSame(unified(order).container?.network_infos, [{ name: 'lab' }]);
+    t.equal(unified(order, { taskUser: 'jobs' }).command?.user, 'jobs');
+    const none = anOrder({ image: 'x', hasNetwork: false, networkName: 'lab' });
+    t.strictSame(unified(none).container?.network_infos, [{ name: 'nothing' }]);
+    t.strictSame(
+      unified(none, { noNetworkName: null }).container?.network_infos,
+      [{ name: 'none' }],
+      'never the network of the agent instead',
+    );
+    t.equal(unified(anOrder()).container, undefined, 'a plain process stays one');
+    t.equal(unified(anOrder()).command?.user, undefined);
+  },
+);
+
+t.test('credentials for registries', async (t) => {
+  const imageCredentials = Buffer.from('{"auths":{}}');
+  t.strictSame(
+    unified(anOrder({ image: 'x', hasNetwork: true }), { imageCredentials }).container?.mesos?.image
+      ?.docker?.config,
+    { type: 'VALUE', value: { data: imageCredentials.toString('base64') } },
+  );
+  const own = anOrder({ image: 'x', credentialsFile: '/home/anna/docker.tar.gz' });
+  const uri = {
+    value: 'file:///home/anna/docker.tar.gz',
+    extract: true,
+    executable: false,
+    cache: false,
+  };
+  t.strictSame(make(own).command?.uris, [uri]);
+  t.strictSame(unified(own).command?.uris, [uri]);
+});
+
+t.test('GPUs are taken whole, over offers', async (t) => {
+  const needs = { cpuMilli: 500, memMb: 64, gpus: 3, ports: 0, custom: {} };
+  const offers = [
+    anOffer(scalar('cpus', 1), scalar('mem', 64), scalar('gpus', 1)),
+    anOffer(scalar('gpus', 4)),
+  ];
+  const { resources } = taskInfo(anOrder({ needs }), new Stock(offers), FORM);
+  t.strictSame(resources?.slice(2), [scalar('gpus', 1), scalar('gpus', 2)]);
+});
+
+t.test(
+  'refined reservations keep their whole stack; ports and sets are reserved like the rest',
+  async (t) => {
+    const reservations = [
+      { type: 'STATIC', role: 'god' },
+      {
+        type: 'DYNAMIC',
+        role: 'god/night',
+        principal: 'ops',
+        labels: { labels: [{ key: 'why', value: 'course' }] },
+      },
+    ] as const;
+    const slots = { name: 'slots', type: 'SET', reservations, allocation_info } as const;
+    const offer = anOffer(
+      scalar('cpus', 4),
+      scalar('mem', 64, { reservations }),
+      scalar('gpus', 1, { reservations }),
+      ranges('ports', [31_000, 31_001]),
+      { ...ranges('ports', [32_000, 32_001]), reservations },
+      { ...slots, set: { item: ['a', 'b'] } },
+    );
+    const needs = { cpuMilli: 500, memMb: 64, gpus: 1, ports: 2, custom: { slots: 1 } };
+    const order = anOrder({ needs, ports: [32_001, 31_000], containerPorts: [80, 81] });
+    t.strictSame(make(order, offer).resources, [
+      { ...ranges('ports', [32_001, 32_001]), reservations },
+      ranges('ports', [31_000, 31_000]),
+      scalar('cpus', 0.5),
+      scalar('mem', 64, { reservations }),
+      scalar('gpus', 1, { reservations }),
+      { ...slots, set: { item: ['a'] } },
+    ]);
+  },
+);
+
+t.test('an agent needs no attribute named hostname', async (t) => {
+  t.match(clusterOffer(anOffer(scalar('cpus', 1))), { host: 'node1', attributes: {} });
 });
 
 t.test('what is reserved for us goes first, in the form it came', async (t) => {

@@ -254,6 +254,7 @@ export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
     isCpuCapped: false,
     volumes: [],
     hasNetwork: false,
+    networkName: null,
     identity: { uid: 1, gid: 1, sgids: [], home: '/', email: null },
     isRoot: false,
     argv: ['true'],
@@ -261,5 +262,7 @@ export const aBatch = (offers: string[], ...jobs: number[]): LaunchBatch => ({
     labels: {},
     killGraceMs: 1_000,
     lifespanMs: null,
+    credentialsFile: null,
+    login: 'u',
   })),
 });

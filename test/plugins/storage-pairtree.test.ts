@@ -44,7 +44,7 @@ t.test(
   async (t) => {
     const { storage } = open(t);
     const files = [{ name: 'cmd.sh', content: 'echo hi\n', mode: 0o755 }];
-    const directory = await storage.prepare({ id: jobId(12), identity, files });
+    const directory = await storage.prepare({ id: jobId(12), launch: 1, identity, files });
     const stat = statSync(directory);
     t.same([stat.mode & 0o777, stat.uid], [0o700, identity.uid]);
     t.equal(readFileSync(join(directory, 'cmd.sh'), 'utf8'), 'echo hi\n');
@@ -52,12 +52,39 @@ t.test(
   },
 );
 
+t.test('the output of a former launch is kept, whatever the job has put in its way', async (t) => {
+  const { storage, root } = open(t);
+  const order = (launch: number) => ({ id: jobId(8), launch, identity, files: [] });
+  const directory = await storage.prepare(order(1));
+  const path = (name: string) => join(directory, name);
+  writeFileSync(path('god.log'), 'first');
+  writeFileSync(path('god.err'), 'oops');
+  await storage.prepare(order(2));
+  await storage.prepare(order(2));
+  t.equal(readFileSync(path('god.log-1'), 'utf8'), 'first');
+  t.equal(readFileSync(path('god.err-1'), 'utf8'), 'oops');
+  t.notOk(lstatSync(path('god.log'), { throwIfNoEntry: false }), 'the next one writes anew');
+  await storage.prepare(order(3));
+  t.notOk(lstatSync(path('god.log-2'), { throwIfNoEntry: false }), 'nothing of it ever ran');
+
+  const precious = join(root, 'precious');
+  writeFileSync(precious, 'untouched');
+  symlinkSync(precious, path('god.log'));
+  mkdirSync(path('god.err-3'));
+  writeFileSync(path('god.err'), 'third');
+  await storage.prepare(order(4));
+  t.equal(readFileSync(precious, 'utf8'), 'untouched');
+  t.ok(lstatSync(path('god.log-3')).isSymbolicLink(), 'a link is moved, not followed');
+  t.equal(readFileSync(path('god.err'), 'utf8'), 'third', 'a directory in the way stays');
+});
+
 t.test(
   'a second launch gets its files anew; links that a job left are replaced, never followed',
   async (t) => {
     const { storage, root } = open(t);
     const order = {
       id: jobId(7),
+      launch: 1,
       identity,
       files: [{ name: 'cmd.sh', content: 'new\n', mode: 0o755 }],
     };
@@ -79,7 +106,7 @@ t.test(
   'the exit file of a launch is read; links, large files and others’ launches are not',
   async (t) => {
     const { storage } = open(t);
-    const directory = await storage.prepare({ id: jobId(9), identity, files: [] });
+    const directory = await storage.prepare({ id: jobId(9), launch: 1, identity, files: [] });
     t.equal(await storage.exitFile(directory, 1), undefined, 'not there yet');
     writeFileSync(join(directory, 'god.exit-1'), '3\n');
     t.equal(await storage.exitFile(directory, 1), '3\n');
@@ -102,7 +129,7 @@ t.test(
     writeFileSync(join(root, 'tasks', 'pairtree_root', '10', '50'), 'in the way');
     const files = [{ name: 'cmd.sh', content: 'true\n', mode: 0o755 }];
     const made = await Promise.allSettled(
-      many.map((id) => storage.prepare({ id, identity, files })),
+      many.map((id) => storage.prepare({ id, launch: 1, identity, files })),
     );
     const failed = made.flatMap((one, n) => (one.status === 'rejected' ? [many[n]] : []));
     t.same(failed, [1_050]);

@@ -179,6 +179,8 @@ t.test(
     crashAt('before accept'),
     offer('a1'),
     restart(),
+    // Refused twice in a row: the third launch pauses.
+    pass(500),
     crashAt('after accept'),
     offer('a1'),
     expectLaunched('j1'),

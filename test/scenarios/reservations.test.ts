@@ -82,10 +82,10 @@ t.test(
     offer('a1', 3),
     pass(MINUTE),
     kill('small'),
-    expectCalls(/^decline o2 /, 0),
+    expectCalls(/^decline /, 0),
     kill('large'),
     pass(100),
-    expectCalls(/^decline o2 /, 1),
+    expectCalls(/^decline /, 1),
   ),
 );
 

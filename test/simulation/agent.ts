@@ -98,7 +98,7 @@ export class SimAgent {
     const taskId = info.task_id.value;
     if (this.tasks.has(taskId)) return;
     const { fate, lastsMs } = this.#ports.fateOf(taskId);
-    const truth = this.#ports.judge.starts(taskId, fate);
+    const truth = this.#ports.judge.starts(taskId, fate, amount.memMb);
     const task: AgentTask = {
       taskId,
       frameworkId,

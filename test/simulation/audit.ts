@@ -1,7 +1,9 @@
 /** Looks over the policy's shoulder: what it is told of users' use is never negative, and at rest it is what the record says. */
-import type { Job } from '../../src/core/job.js';
+import { isLive, type Job } from '../../src/core/job.js';
 import { usedMsOf } from '../../src/core/lifecycle.js';
 import { ADVANCE_MS, NO_USE, type Policy, type Sums } from '../../src/core/policy.js';
+import type { Needs } from '../../src/core/resources.js';
+import { needsOf } from '../../src/core/retry.js';
 import type { Instant, UserId } from '../../src/core/units.js';
 import { added, DAY_MS, decay, sumsOf, type UsageRule } from '../../src/core/usage.js';
 import type { MemoryRecord } from '../support/memory-store.js';
@@ -52,7 +54,20 @@ export class Audit {
   }
 }
 
-/** Ended jobs by what they used, live ones by the time they have run, at least by their advance. */
+/** What ran and is charged, reckoned from the record alone. */
+function launchesOf(job: Job): { needs: Needs; timeMs: number; endedAt: Instant }[] {
+  const { needs } = job.spec;
+  const launches = job.retried.failures.map(({ memMb, startedAt, at }) => ({
+    needs: { ...needs, memMb },
+    timeMs: at - startedAt,
+    endedAt: at,
+  }));
+  if (job.state === 'over')
+    launches.push({ needs: needsOf(job), timeMs: usedMsOf(job), endedAt: job.endedAt });
+  return launches.filter(({ timeMs }) => timeMs > 0);
+}
+
+/** Ended launches by what they used, live ones by the time they have run, at least by their advance. */
 function usedBy(
   user: UserId,
   jobs: Iterable<Job>,
@@ -60,19 +75,18 @@ function usedBy(
 ): Sums {
   let sum = NO_USE;
   for (const job of jobs) {
-    if (job.owner !== user || job.state === 'pending') continue;
-    if (job.state === 'over') {
-      const used = sumsOf(job.spec.needs, usedMsOf(job));
-      if (used.timeMs <= 0) continue;
-      const asOf = job.endedAt;
+    if (job.owner !== user) continue;
+    for (const { needs, timeMs, endedAt: asOf } of launchesOf(job)) {
+      const used = sumsOf(needs, timeMs);
       sum = added(
         sum,
         usage.kind === 'window' ? used : decay({ sums: used, asOf }, at, usage).sums,
       );
-    } else {
+    }
+    if (isLive(job)) {
       const startedAt = job.state === 'launching' ? null : job.startedAt;
       const ranMs = startedAt === null ? 0 : at - startedAt;
-      sum = added(sum, sumsOf(job.spec.needs, Math.max(ADVANCE_MS, ranMs)));
+      sum = added(sum, sumsOf(needsOf(job), Math.max(ADVANCE_MS, ranMs)));
     }
   }
   return sum;

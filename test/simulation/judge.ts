@@ -2,7 +2,7 @@
  * The judge sees what really happens on the agents and in the record, and writes down each breach of what must always
  * hold. It shares no code with the scheduler but the types of the record.
  */
-import type { Job, OverJob } from '../../src/core/job.js';
+import type { Job, OverJob, RetryRule } from '../../src/core/job.js';
 import { type JobId, parseTaskId } from '../../src/core/units.js';
 import type { MemoryRecord } from '../support/memory-store.js';
 import type { Trace } from './trace.js';
@@ -90,17 +90,20 @@ export class Judge {
 
   // ---- the agents' side
 
-  /** A process starts on an agent. */
-  starts(taskId: string, fate: Fate): Truth {
+  /** A process starts on an agent, with so much memory. */
+  starts(taskId: string, fate: Fate, memMb: number): Truth {
     const ours = parseTaskId(taskId);
     const jobId = ours?.jobId ?? (0 as JobId);
     if (this.truths.has(taskId)) this.breach(`task id ${taskId} used twice`);
     const siblings = this.#byJob.get(jobId) ?? [];
     for (const other of siblings) {
       if (other.isAlive) this.breach(`${taskId} starts while ${other.taskId} lives`);
-      if (other.isDone && other.excuse === null)
+      if (other.isDone && other.excuse === null && !this.#isFollowed(other))
         this.breach(`${taskId} starts although ${other.taskId} did the work`);
     }
+    const job = this.#record.jobs.get(jobId);
+    if (job !== undefined && memMb !== memoryOf(job))
+      this.breach(`${taskId} starts with ${memMb} MB, its job is due ${memoryOf(job)}`);
     const truth: Truth = {
       taskId,
       jobId,
@@ -115,6 +118,12 @@ export class Judge {
     this.#byJob.set(jobId, siblings);
     this.launches += 1;
     return truth;
+  }
+
+  /** A rule of the job lets another launch follow. */
+  #isFollowed({ taskId, jobId }: Truth): boolean {
+    const failures = this.#record.jobs.get(jobId)?.retried.failures ?? [];
+    return failures.some((failure) => failure.taskId === taskId);
   }
 
   /** A kill of ours reaches a living process. */
@@ -150,6 +159,16 @@ export class Judge {
     const claim = wrongEnd(job, truth);
     if (claim !== undefined)
       this.breach(`job ${job.id} ends as ${JSON.stringify(job.outcome)}: ${claim}`);
+    for (const { taskId, exitCode, rule } of job.retried.failures) {
+      const ran = this.truths.get(taskId);
+      if (ran === undefined || !ran.isDone || codeOf(ran.fate) !== exitCode)
+        this.breach(`job ${job.id}: ${taskId} never ended with ${exitCode}`);
+      else if (!isAbout(job.spec.retries[rule], ran.fate))
+        this.breach(`job ${job.id}: rule ${rule} is not about the end of ${taskId}`);
+    }
+    for (const [index, { timesMax }] of job.spec.retries.entries())
+      if (grantedBy(job, index) > timesMax)
+        this.breach(`job ${job.id}: rule ${index} granted ${grantedBy(job, index)} launches`);
     for (const fault of job.faults) {
       const blamed = this.truths.get(fault.taskId);
       if (blamed !== undefined && blamed.excuse === null)
@@ -191,9 +210,11 @@ function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
       return job.killWanted === null ? 'nobody asked for it' : undefined;
     case 'exited':
       if (truth === undefined) return 'nothing of it ever ran';
-      return codeOf(truth.fate) === outcome.exitCode
-        ? undefined
-        : `the task's fate was ${JSON.stringify(truth.fate)}`;
+      if (codeOf(truth.fate) !== outcome.exitCode)
+        return `the task's fate was ${JSON.stringify(truth.fate)}`;
+      return job.killWanted === null && isOwed(job, truth.fate)
+        ? 'a rule grants another launch'
+        : undefined;
     case 'unknown':
       return truth?.fate.kind === 'untold' && !truth.fate.hasFile ? undefined : 'the code is known';
     case 'gaveUp':
@@ -205,6 +226,36 @@ function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
 /** What a registry refuses takes nothing away from what is granted after other faults. */
 const faultsOfAgents = ({ faults }: OverJob): number =>
   faults.filter(({ because }) => because.code !== 'registry-trouble').length;
+
+const grantedBy = (job: Job, index: number): number =>
+  job.retried.failures.filter(({ rule }) => rule === index).length;
+
+function isAbout(rule: RetryRule | undefined, fate: Fate): boolean {
+  const code = codeOf(fate);
+  if (rule === undefined || code === undefined) return false;
+  // Whatever ends with 137 looks like a kill out of nowhere, as one for memory does.
+  const isMemory = code === 137;
+  const isCode = rule.exitCodes.some(({ first, last }) => code >= first && code <= last);
+  return isCode || (rule.isForMemory && isMemory);
+}
+
+/** Some rule is about that end, and grants more. */
+const isOwed = (job: Job, fate: Fate): boolean =>
+  job.spec.retries.some(
+    (rule, index) =>
+      isAbout(rule, fate) &&
+      grantedBy(job, index) < rule.timesMax &&
+      (rule.growth === null || memoryOf(job) < (rule.growth.memMbMax ?? Number.POSITIVE_INFINITY)),
+  );
+
+/** What the job's rules have made of its memory, reckoned from the launches on record. */
+function memoryOf({ spec, retried }: Job): number {
+  return retried.failures.reduce((memMb, { rule }) => {
+    const growth = spec.retries[rule]?.growth ?? null;
+    if (growth === null) return memMb;
+    return Math.min(Math.ceil(memMb * growth.factor), growth.memMbMax ?? Number.POSITIVE_INFINITY);
+  }, spec.needs.memMb);
+}
 
 function codeOf(fate: Fate): number | undefined {
   if (fate.kind === 'exits') return fate.code;

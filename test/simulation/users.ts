@@ -1,4 +1,5 @@
 /** Users of the simulated world: they submit, try again when the answer got lost, and change their minds. */
+import type { RetryRule } from '../../src/core/job.js';
 import { instant, type JobId, projectId, userId } from '../../src/core/units.js';
 import { aNewJob, aSpec } from '../store/a-job.js';
 import { type MemoryRecord, MemoryStore, storeAway } from '../support/memory-store.js';
@@ -17,6 +18,24 @@ export interface UserPorts {
 
 export const OWNERS = ['ann', 'ben', 'cleo', 'dan'].map(userId);
 const EPOCH_MS = 1_800_000_000_000;
+
+/** No more than any agent of the world has for one job. */
+const MEM_MB_MAX = 128 * 12;
+
+/** Mostly none. */
+function drawRules(chance: Chance): readonly RetryRule[] {
+  if (!chance.happens(0.4)) return [];
+  return Array.from({ length: chance.between(1, 2) }, () => {
+    const first = chance.between(1, 200);
+    return {
+      exitCodes: chance.happens(0.8) ? [{ first, last: chance.between(first, 255) }] : [],
+      isForMemory: chance.happens(0.6),
+      timesMax: chance.between(1, 3),
+      pauseMs: chance.pick([0, 0, 1_000, 20_000, 90_000]) ?? 0,
+      growth: chance.happens(0.5) ? { factor: 1.5, memMbMax: MEM_MB_MAX } : null,
+    };
+  });
+}
 
 export class Users {
   readonly #ports: UserPorts;
@@ -57,6 +76,7 @@ export class Users {
           custom: {},
         },
         systemRetriesMax: chance.between(0, 5),
+        retries: drawRules(chance),
       }),
     });
     void this.#try(job, mayKill);

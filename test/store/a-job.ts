@@ -29,12 +29,14 @@ export const aSpec = (over: Partial<JobSpec> = {}): JobSpec => ({
   image: 'debian:12',
   volumes: [],
   hasNetwork: false,
+  network: null,
   isRoot: false,
   needs: { cpuMilli: 1_000, memMb: 1_000, gpus: 0, ports: 0, custom: {} },
   constraints: [],
   ports: [],
   executor: null,
   systemRetriesMax: 2,
+  retries: [],
   lifespanMs: null,
   asked: {},
   ...over,
@@ -88,7 +90,7 @@ export const aPlacement = (id: JobId, launch: number): Placement => ({
 
 /** The intent of the next launch. */
 export function launched(job: PendingJob): LaunchingJob {
-  const { notBefore: _, ...asked } = job;
+  const { notBefore: _, pauseMs: _pauseMs, ...asked } = job;
   const launches = job.launches + 1;
   return {
     ...asked,
@@ -111,7 +113,7 @@ export const ended = (job: RunningJob, exitCode = 0): OverJob => ({
   endedAt: AT,
 });
 export const givenUp = (job: PendingJob): OverJob => {
-  const { notBefore: _, ...asked } = job;
+  const { notBefore: _, pauseMs: _pauseMs, ...asked } = job;
   return {
     ...asked,
     state: 'over',

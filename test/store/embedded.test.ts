@@ -83,8 +83,25 @@ t.test('a job of a former version has what was added since', async (t) => {
   const first = await opened(t, path);
   const job = await submitted(first);
   await first.close();
-  meddle(path, "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs')");
+  meddle(
+    path,
+    "UPDATE submissions SET asked = json_remove(asked, '$.spec.lifespanMs', '$.spec.network', '$.spec.retries')",
+  );
   t.strictSame(await (await opened(t, path)).job(job.id), job);
+});
+
+t.test('a pause of a former version is as long as any was then', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const first = await opened(t, path);
+  const job = await submitted(first);
+  await first.close();
+  // As that version wrote a job that waits for the end of its dying processes.
+  const life = JSON.stringify({ faults: [], directory: '/shared/1' });
+  meddle(path, `UPDATE jobs SET life = '${life}', launches = 1, not_before = ${AT}`);
+  const store = await opened(t, path);
+  const { retried } = job;
+  t.match(await store.job(job.id), { notBefore: AT, pauseMs: 30_000, retried });
+  t.match(await store.pending({ after: null, limit: 1 }), [{ notBefore: AT, pauseMs: 30_000 }]);
 });
 
 t.test('ids are not reused when jobs are deleted', async (t) => {

@@ -1,5 +1,5 @@
 // A Docker daemon for tests: the machine's own if it answers, else one of ours in a temporary folder.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { temporaryFolder } from './places.js';
@@ -48,7 +48,10 @@ async function startDaemon(t: Test): Promise<Docker | undefined> {
   const docker = dockerAt(socket);
   t.teardown(async () => {
     await removeContainers(docker);
+    // A stopped daemon leaves their bridges behind, which stand in the way of the next one's networks.
+    await docker.docker(['network', 'prune', '--force']);
     await daemon.stop();
+    await unmountWithin(folder);
   });
   await waitFor('dockerd answers', DAEMON_START_MS_MAX, async () => {
     if (!daemon.isRunning()) throw new Error(`dockerd ended: ${daemon.lastWords()}`);
@@ -62,6 +65,13 @@ async function removeContainers(docker: Docker): Promise<void> {
   const listed = await docker.docker(['ps', '-aq']);
   const ids = listed.stdout.split('\n').filter(Boolean);
   if (ids.length > 0) await docker.docker(['rm', '-f', ...ids]);
+}
+
+/** Containers on the host's network, or on none, leave a mount behind that would keep the folder. */
+async function unmountWithin(folder: string): Promise<void> {
+  const lines = readFileSync('/proc/mounts', 'utf8').split('\n');
+  for (const path of lines.map((line) => line.split(' ')[1] ?? ''))
+    if (path.startsWith(`${folder}/`)) await run('umount', ['-l', path]);
 }
 
 function dockerAt(socket: string): Docker {

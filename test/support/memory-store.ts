@@ -19,6 +19,7 @@ import {
   type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
+import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
   failedHosts,
   isLive,
@@ -27,8 +28,8 @@ import {
   type KillWanted,
   type LiveJob,
 } from '../../src/core/job.js';
-import { usedMsOf } from '../../src/core/lifecycle.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
+import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
 import {
   type Instant,
   instant,
@@ -372,10 +373,12 @@ function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
     state: 'pending',
     launches: 0,
     faults: [],
+    retried: NEVER_RETRIED,
     directory: null,
     killWanted: null,
     version: 1,
     notBefore: null,
+    pauseMs: 0,
   });
   return { kind: 'stored', id };
 }
@@ -401,10 +404,11 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
-  needs: job.spec.needs,
+  needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   notBefore: job.notBefore,
+  pauseMs: job.pauseMs,
   isKillWanted: job.killWanted !== null,
   failedOn: failedHosts(job.faults),
   lifespanMs: job.spec.lifespanMs,
@@ -416,22 +420,19 @@ function usedBy(jobs: readonly Job[], { since, owner, project }: UseQuery): read
     { readonly day: number; readonly ends: number; readonly use: DayUse }
   >();
   for (const job of jobs) {
-    if (job.state !== 'over' || dayOf(job.endedAt) < dayOf(since)) continue;
     if ((owner ?? job.owner) !== job.owner || (project ?? job.project) !== job.project) continue;
-    const timeMs = usedMsOf(job);
-    if (timeMs <= 0) continue;
-    const day = dayOf(job.endedAt);
-    const key = JSON.stringify([day, job.owner, job.project]);
-    const sums = sumsOf(job.spec.needs, timeMs);
-    const before = days.get(key);
-    const ends = (before?.ends ?? 0) + (job.endedAt - day * DAY_MS) * timeMs;
-    const whole = added(before?.use ?? NO_USE, sums);
-    const endedAt = instant(Math.round(day * DAY_MS + ends / whole.timeMs));
-    days.set(key, {
-      day,
-      ends,
-      use: { owner: job.owner, project: job.project, endedAt, ...whole },
-    });
+    for (const launch of chargedLaunches(job)) {
+      const day = dayOf(launch.endedAt);
+      if (day < dayOf(since)) continue;
+      const key = JSON.stringify([day, job.owner, job.project]);
+      const sums = sumsOf(launch.needs, launch.timeMs);
+      const before = days.get(key);
+      const ends = (before?.ends ?? 0) + (launch.endedAt - day * DAY_MS) * launch.timeMs;
+      const whole = added(before?.use ?? NO_USE, sums);
+      const endedAt = instant(Math.round(day * DAY_MS + ends / whole.timeMs));
+      const use = { owner: job.owner, project: job.project, endedAt, ...whole };
+      days.set(key, { day, ends, use });
+    }
   }
   return [...days.values()]
     .sort(

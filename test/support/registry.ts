@@ -30,6 +30,10 @@ export class Registry {
   host = '';
   /** While set, nobody gets a manifest. */
   refusal: Refusal | null = null;
+  /** While set, nobody gets anything without them. */
+  credentials: { readonly user: string; readonly password: string } | null = null;
+  /** Requests that came without the right credentials. */
+  turnedAway = 0;
   /** Manifests that were asked for, by name and tag or digest; those that were refused too. */
   readonly asked: string[] = [];
   readonly #blobs = new Map<string, Buffer>();
@@ -81,6 +85,11 @@ export class Registry {
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
+    if (!this.#mayEnter(request)) {
+      this.turnedAway++;
+      response.setHeader('www-authenticate', 'Basic realm="test"');
+      return refuse(response, UNAUTHORIZED);
+    }
     const [, repository = '', kind, reference = ''] =
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? [];
     if (kind === undefined) return void response.end('{}');
@@ -105,6 +114,13 @@ export class Registry {
     response.end(request.method === 'HEAD' ? undefined : manifest.bytes);
   }
 
+  #mayEnter({ headers }: IncomingMessage): boolean {
+    if (this.credentials === null) return true;
+    const { user, password } = this.credentials;
+    const word = Buffer.from(`${user}:${password}`).toString('base64');
+    return headers.authorization === `Basic ${word}`;
+  }
+
   #keep(bytes: Buffer): Blob {
     const blob = blobOf(bytes);
     this.#blobs.set(blob.digest, bytes);
@@ -114,6 +130,11 @@ export class Registry {
 
 const NO_MANIFEST = { status: 404, code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' };
 const NO_BLOB = { status: 404, code: 'BLOB_UNKNOWN', message: 'blob unknown' };
+const UNAUTHORIZED = {
+  status: 401,
+  code: 'UNAUTHORIZED',
+  message: 'authentication required',
+};
 export const RATE_LIMIT: Refusal = {
   status: 429,
   code: 'TOOMANYREQUESTS',

@@ -75,6 +75,21 @@ export class RestClient {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<RestAnswer> {
+    const ask = () => this.#ask(method, path, body, headers);
+    // A server closes idle connections, at times just when we use one; a POST may have been carried out.
+    if (method === 'POST') return ask();
+    return ask().catch((error: unknown) => {
+      if ((error as { readonly code?: string }).code !== 'UND_ERR_SOCKET') throw error;
+      return ask();
+    });
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<RestAnswer> {
     const answer = await this.#pool.request({
       method: method as Dispatcher.HttpMethod,
       path,

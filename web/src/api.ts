@@ -7,9 +7,9 @@ import {
   readJob,
   readJobs,
   readRefusal,
-  readStatus,
   readSubmitted,
-  type ViewState,
+  readWholeStatus,
+  type StatusView,
 } from '../../src/cli/wire.js';
 import type { Session, SignInLink } from './session.js';
 
@@ -128,8 +128,8 @@ export class Api {
     return readJob(await this.#json('GET', `task/${id}`, { signal }));
   }
 
-  async state(id: number, signal?: AbortSignal): Promise<ViewState> {
-    return readStatus(await this.#json('GET', `task/${id}/status`, { signal }));
+  async state(id: number, signal?: AbortSignal): Promise<StatusView> {
+    return readWholeStatus(await this.#json('GET', `task/${id}/status`, { signal }));
   }
 
   /** `key` makes a submission that is sent twice one job. */

@@ -13,6 +13,8 @@ export interface Draft {
   readonly description: string;
   readonly tags: string;
   readonly labels: string;
+  /** Rules of launching again, as the copied job has them; the form shows none. */
+  readonly retries: JobView['retries'];
 }
 
 const FIRST_SCRIPT = `#!/bin/sh
@@ -34,6 +36,7 @@ export function freshDraft(site: Site): Draft {
     description: '',
     tags: '',
     labels: '',
+    retries: [],
   };
 }
 
@@ -54,6 +57,7 @@ export function draftFrom(job: JobView, site: Site): Draft {
     description: job.description,
     tags: job.tags.join(', '),
     labels: job.labels.join(', '),
+    retries: job.retries,
   };
 }
 
@@ -68,6 +72,7 @@ export function documentOf(draft: Draft): object {
       label: words(draft.labels),
       array: { values: null },
       tasks: [],
+      ...(draft.retries.length === 0 ? {} : { retry: draft.retries }),
     },
     container: {
       ...(draft.image === '' ? {} : { image: draft.image }),

@@ -19,7 +19,6 @@ export function shareRoutes({ deps, router, signedIn }: Routes): void {
     const user = queryValue(context, 'user');
     const project = queryValue(context, 'project');
     const mine = new Set((await projectsOf(deps, person.id)).map(({ id }): string => id));
-    if (user !== undefined) await personFor(deps, person, user);
     if (project !== undefined)
       await mustSeeProject(deps, projectId(project), person.isAdmin || mine.has(project));
     const facts = await deps.shares();
@@ -28,6 +27,9 @@ export function shareRoutes({ deps, router, signedIn }: Routes): void {
         'cluster-unavailable',
         'no scheduler has told yet how everybody stands',
       );
+    // Administrators may ask about accounts that are gone: their use is still there.
+    const isKnown = person.isAdmin && facts.users.some(([id]) => id === user);
+    if (user !== undefined && !isKnown) await personFor(deps, person, user);
     const maySee: Chosen = (row) =>
       person.isAdmin || row.user === person.id || (row.project !== null && mine.has(row.project));
     const isAskedFor: Chosen = (row) =>

@@ -21,7 +21,7 @@ export function siteRoutes({ deps, router, signedIn }: Routes): void {
         acl,
         mount: mount ?? path ?? '/mnt/home',
       })),
-      executor_features: deps.executorFeatures,
+      executor_features: deps.executorFeatures(),
       executors: config.plugins.executors,
       defaults: {
         cpu: config.jobs.cpuMilliDefault / 1000,

@@ -7,7 +7,14 @@ import { EXIT } from '../exit-codes.js';
 import { Failure, Unreachable } from '../failure.js';
 import { type Column, facts, table } from '../table.js';
 import { isEnd, isRecord, type JobView, readJob, readJobs, readStatus } from '../wire.js';
-import { ageOf, exitCodeOf, localTime, outcomeWords } from '../words.js';
+import {
+  ageOf,
+  exitCodeOf,
+  launchesWords,
+  localTime,
+  memoryWords,
+  outcomeWords,
+} from '../words.js';
 import { endSentence } from './run.js';
 
 export interface ListOptions extends CommonOptions {
@@ -208,7 +215,8 @@ function factsOf(job: JobView, now: number): (readonly [string, string])[] {
     ['Started', localTime(job.startedAt)],
     ['Ended', localTime(job.endedAt)],
     [job.startedAt === null ? 'Waiting' : 'Ran', ageOf(job, now)],
-    ['Needs', `${job.cpu} cpu, ${job.ramGb} GB${job.gpus > 0 ? `, ${job.gpus} gpu` : ''}`],
+    ['Needs', `${job.cpu} cpu, ${memoryWords(job)}${job.gpus > 0 ? `, ${job.gpus} gpu` : ''}`],
+    ['Launches', launchesWords(job)],
     ['Image', job.isImageUsed || job.image === '' ? job.image : `${job.image} (not used here)`],
     ['Volumes', job.volumes.join(', ')],
     ['Labels', job.labels.join(', ')],

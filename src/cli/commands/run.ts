@@ -6,9 +6,14 @@ import { Failure } from '../failure.js';
 import { follow, type LogStream, type StreamName } from '../follow.js';
 import type { SubmitOptions } from '../submission.js';
 import type { SignalName } from '../terminal.js';
-import type { JobView } from '../wire.js';
-import { duration, exitCodeOf, outcomeWords } from '../words.js';
+import type { FormerLaunchView, JobView } from '../wire.js';
+import { duration, exitCodeOf, formerWords, outcomeWords } from '../words.js';
 import { type Asked, scriptFor, sendJob } from './submit.js';
+
+interface Relaunch {
+  readonly launches: number;
+  readonly former: readonly FormerLaunchView[];
+}
 
 export interface RunOptions extends SubmitOptions, CommonOptions {
   readonly quiet?: boolean;
@@ -25,6 +30,13 @@ export async function run(context: Context, asked: Asked, options: RunOptions): 
   if (options.json === true) await printJsonLine(context, { event: 'submitted', id, warnings });
   else say(`job ${id} submitted`);
   const watch = new Interruptions(context, client, id);
+  const tellRelaunch = ({ launches, former }: Relaunch) => {
+    const last = former.at(-1);
+    const why = last === undefined ? '' : ` after ${formerWords(last)}`;
+    if (options.json === true)
+      void printJsonLine(context, { event: 'relaunched', id, launches, former });
+    else say(`job ${id} is launched again${why}`);
+  };
   const streams = outputOf(context, options.json === true, watch);
   try {
     const job = await watch.during((signal) =>
@@ -34,6 +46,7 @@ export async function run(context: Context, asked: Asked, options: RunOptions): 
         streams,
         signal,
         warn: say,
+        onRelaunch: (launches, former) => tellRelaunch({ launches, former }),
         onState: (state) => {
           if (state === 'held' || state === 'unreachable') say(`job ${id} is ${state}`);
         },

@@ -6,7 +6,7 @@ import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
 import type { ReadCall, Reads, Result } from './requests.js';
-import { JOB_COLUMNS, JOB_STATES, PENDING_COLUMNS, USE_COLUMNS } from './rows.js';
+import { JOB_COLUMNS, JOB_STATES, pendingGroups, USE_COLUMNS } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
@@ -18,17 +18,16 @@ const prepareAll = (database: Database) => ({
   // As bytes: libsql cuts texts that it reads at their first NUL.
   scripts: database.prepare(`SELECT id, CAST(script AS BLOB) FROM submissions WHERE id ${AMONG}`),
   pending: database.prepare(
-    `SELECT ${PENDING_COLUMNS} FROM jobs INDEXED BY jobs_state
-     WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?`,
+    pendingGroups(
+      `jobs INDEXED BY jobs_state WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?`,
+    ),
   ),
   // Ids only, straight from the index: a burst of submissions makes this a long list.
   sweep: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_sweep
      WHERE state = 'pending' AND submitted_at >= ? AND id > ? ORDER BY id LIMIT ?`,
   ),
-  pendingAmong: database.prepare(
-    `SELECT ${PENDING_COLUMNS} FROM jobs WHERE id ${AMONG} AND state = 'pending' ORDER BY id`,
-  ),
+  pendingAmong: database.prepare(pendingGroups(`jobs WHERE id ${AMONG} AND state = 'pending'`)),
   live: database.prepare(
     `${WHOLE_JOB} WHERE j.id IN (
        SELECT id FROM jobs INDEXED BY jobs_state

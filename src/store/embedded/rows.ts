@@ -1,39 +1,31 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
-import type {
-  JobStep,
-  NewJob,
-  PendingRow,
-  Priorities,
-  ProjectRecord,
-  UserRecord,
-} from '../../contracts/store.js';
+import { LOST_GRACE_MS } from '../../contracts/limits.js';
+import type { JobStep, NewJob, PendingRow } from '../../contracts/store.js';
+
 import { unreachable } from '../../core/assert.js';
+import { endedLaunch } from '../../core/ended-launch.js';
 import {
   type Constraint,
   type ContainerFacts,
   failedHosts,
   type Identity,
+  isRegistryFault,
   type Job,
   type JobSpec,
   type JobState,
   type KillWanted,
   type Outcome,
-  type OverJob,
   type Placement,
+  type Retried,
   type SystemFault,
 } from '../../core/job.js';
-import { usedMsOf } from '../../core/lifecycle.js';
 import type { Needs } from '../../core/resources.js';
-import {
-  type Instant,
-  instant,
-  jobId,
-  type ProjectId,
-  projectId,
-  type UserId,
-  userId,
-} from '../../core/units.js';
+
+import { grantedNeeds, NEVER_RETRIED } from '../../core/retry.js';
+import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
+import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
+import type { Extent } from './read-ahead.js';
 import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
@@ -61,15 +53,29 @@ export class UnreadableRecord extends Error {
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
   'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked';
-/** Columns of a waiting job, in the order `pendingRowsOf` reads them. */
-export const PENDING_COLUMNS =
-  'id, submitted_at, not_before, kill_wanted_by IS NOT NULL, owner, project, executor, shape, ' +
-  // A job that was never launched has failed nowhere: most documents need not be read.
-  'CASE WHEN launches > 0 THEN life END';
+/**
+ * Waiting jobs out of `rows` (a table with its conditions), in the form `pendingRowsOf` reads: one row for all that agree in owner,
+ * project, executor and shape, its members as JSON. A hundred thousand rows one by one would cost their thread, the way to the
+ * main thread and the main thread three times as much.
+ */
+export const pendingGroups = (rows: string): string =>
+  `SELECT owner, project, executor, shape,
+     json_group_array(json_array(id, submitted_at, not_before, is_kill_wanted, life)), count(*), max(id)
+   FROM (
+     SELECT owner, project, executor, shape, id, submitted_at, not_before,
+       kill_wanted_by IS NOT NULL AS is_kill_wanted,
+       -- A job that was never launched has failed nowhere: most documents need not be read.
+       CASE WHEN launches > 0 THEN life END AS life
+     FROM ${rows})
+   GROUP BY owner, project, executor, shape`;
 
 /** What changes during a job's life and no query asks for. */
 interface LifeDocument {
   readonly faults: readonly SystemFault[];
+  /** Absent: never retried, as in records of former versions. */
+  readonly retried?: Retried;
+  /** Of a job that waits; absent: see `pauseOf`. */
+  readonly pauseMs?: number;
   readonly directory: string | null;
   readonly placement?: Placement | null;
   readonly startedAt?: Instant | null;
@@ -127,16 +133,17 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
     life: JSON.stringify(lifeOf(to)),
-    use: to.state === 'over' ? useOf(to) : null,
+    use: useOf(from.state, to),
   };
 }
 
-function useOf(job: OverJob): UseColumns | null {
-  const timeMs = usedMsOf(job);
-  if (timeMs <= 0) return null;
-  const { cpuMilli, memMb, gpus } = job.spec.needs;
-  const day = dayOf(job.endedAt);
-  return { day, endedMs: job.endedAt - day * DAY_MS, timeMs, cpuMilli, memMb, gpus };
+function useOf(from: JobState, to: Job): UseColumns | null {
+  const ended = endedLaunch(from, to);
+  if (ended === null) return null;
+  const { timeMs, endedAt } = ended;
+  const { cpuMilli, memMb, gpus } = ended.needs;
+  const day = dayOf(endedAt);
+  return { day, endedMs: endedAt - day * DAY_MS, timeMs, cpuMilli, memMb, gpus };
 }
 
 /** Columns of a day's use, in the order `dayUseOf` reads them. */
@@ -162,27 +169,28 @@ export function dayUseOf(row: Row): DayUse {
 }
 
 function lifeOf(job: Job): LifeDocument {
-  const { faults, directory } = job;
+  const { faults, retried, directory } = job;
+  const kept = { faults, directory, ...(isRetried(retried) ? { retried } : {}) };
   switch (job.state) {
     case 'pending':
-      return { faults, directory };
+      return { ...kept, pauseMs: job.pauseMs };
     case 'launching':
-      return { faults, directory, placement: job.placement };
+      return { ...kept, placement: job.placement };
     case 'running': {
       const { placement, startedAt, container } = job;
-      return { faults, directory, placement, startedAt, container };
+      return { ...kept, placement, startedAt, container };
     }
     case 'killing': {
       const { placement, startedAt, container, killWanted } = job;
-      return { faults, directory, placement, startedAt, container, killWanted };
+      return { ...kept, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
-      return { faults, directory, placement, startedAt, container, since };
+      return { ...kept, placement, startedAt, container, since };
     }
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
-      return { faults, directory, placement, startedAt, container, outcome };
+      return { ...kept, placement, startedAt, container, outcome };
     }
     default:
       return unreachable(job);
@@ -213,6 +221,7 @@ function assembled(row: Row): Job {
     submittedAt: instant(Number(submittedAt)),
     launches: Number(launches),
     faults: present(life.faults),
+    retried: life.retried ?? NEVER_RETRIED,
     directory: life.directory,
     killWanted:
       killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
@@ -221,7 +230,12 @@ function assembled(row: Row): Job {
   const known = state as JobState;
   switch (known) {
     case 'pending':
-      return { ...asked, state: known, notBefore: instantOrNull(notBefore) };
+      return {
+        ...asked,
+        state: known,
+        notBefore: instantOrNull(notBefore),
+        pauseMs: pauseOf(life, notBefore),
+      };
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
     case 'running':
@@ -258,7 +272,22 @@ function assembled(row: Row): Job {
 }
 
 /** Records of former versions lack what was added since. */
-const completed = (spec: JobSpec): JobSpec => ({ ...spec, lifespanMs: spec.lifespanMs ?? null });
+const completed = (spec: JobSpec): JobSpec => ({
+  ...spec,
+  lifespanMs: spec.lifespanMs ?? null,
+  retries: spec.retries ?? [],
+  network: spec.network ?? null,
+});
+
+/** Former versions wrote only when a pause ends; none was longer than this. */
+function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
+  if (life?.pauseMs !== undefined || notBefore === null) return life?.pauseMs ?? 0;
+  const last = life?.faults.at(-1);
+  return last !== undefined && isRegistryFault(last) ? REGISTRY_PAUSE_MS_MAX : LOST_GRACE_MS;
+}
+
+const isRetried = ({ failures, memMbGranted, refusals }: Retried): boolean =>
+  failures.length > 0 || memMbGranted !== null || refusals > 0;
 
 const held = (life: LifeDocument) => ({
   placement: present(life.placement),
@@ -269,7 +298,7 @@ const held = (life: LifeDocument) => ({
 const instantOrNull = (value: unknown): Instant | null =>
   value === null ? null : instant(Number(value));
 
-function present<T>(value: T | null | undefined): T {
+export function present<T>(value: T | null | undefined): T {
   if (value === undefined || value === null) throw new Error('a field is missing');
   return value;
 }
@@ -277,52 +306,71 @@ function present<T>(value: T | null | undefined): T {
 /** Shapes met so far in one question, by their text. */
 export type Shapes = Map<string, PendingShape>;
 
+/** How many jobs the groups of one answer have, and the greatest id. */
+export function extentOfGroups(groups: readonly Row[]): Extent {
+  let count = 0;
+  let lastId = 0;
+  for (const group of groups) {
+    count += Number(group[5]);
+    lastId = Math.max(lastId, Number(group[6]));
+  }
+  return { count, lastId };
+}
+
+type Member = readonly [
+  id: number,
+  submittedAt: number,
+  notBefore: number | null,
+  isKillWanted: 0 | 1,
+  life: string | null,
+];
+
 /**
- * Rows as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken` instead.
- * `shapes` is the caller's memory between slices of one question.
+ * Groups as rows in order of id, as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken`
+ * instead. `shapes` is the caller's memory between slices of one question.
  */
 export function pendingRowsOf(
-  rows: readonly Row[],
+  groups: readonly Row[],
   shapes: Shapes,
   broken: (unreadable: UnreadableRecord) => void,
 ): PendingRow[] {
   const answers: PendingRow[] = [];
-  for (const [
-    id,
-    submittedAt,
-    notBefore,
-    isKillWanted,
-    owner,
-    project,
-    executor,
-    text,
-    life,
-  ] of rows) {
-    try {
-      answers.push({
-        id: jobId(Number(id)),
-        owner: userId(String(owner)),
-        project: projectId(String(project)),
-        submittedAt: instant(Number(submittedAt)),
-        ...shapeOf(String(text), shapes),
-        executor: executor === null ? null : String(executor),
-        notBefore: instantOrNull(notBefore),
-        isKillWanted: isKillWanted === 1,
-        failedOn: life === null ? NOWHERE : failedOn(String(life)),
-      });
-    } catch (cause) {
-      broken(new UnreadableRecord(Number(id), { cause }));
+  for (const [owner, project, executor, text, members] of groups) {
+    const account = {
+      owner: userId(String(owner)),
+      project: projectId(String(project)),
+      executor: executor === null ? null : String(executor),
+    };
+    for (const member of JSON.parse(String(members)) as readonly Member[]) {
+      const [id, submittedAt, notBefore, isKillWanted, lifeText] = member;
+      try {
+        const life = lifeText === null ? null : lifeIn(lifeText);
+        const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
+        answers.push({
+          id: jobId(id),
+          ...account,
+          submittedAt: instant(submittedAt),
+          needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
+          constraints,
+          lifespanMs,
+          notBefore: instantOrNull(notBefore),
+          pauseMs: pauseOf(life, notBefore),
+          isKillWanted: isKillWanted === 1,
+          failedOn: life === null ? NOWHERE : failedHosts(present(life.faults)),
+        });
+      } catch (cause) {
+        broken(new UnreadableRecord(id, { cause }));
+      }
     }
   }
-  return answers;
+  return answers.sort((a, b) => a.id - b.id);
 }
 
 type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs'>;
 
 const NOWHERE: readonly string[] = [];
 
-const failedOn = (life: string): readonly string[] =>
-  failedHosts(present((JSON.parse(life) as LifeDocument).faults));
+const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
 
 function shapeOf(text: string, shapes: Shapes): PendingShape {
   const known = shapes.get(text);
@@ -331,37 +379,4 @@ function shapeOf(text: string, shapes: Shapes): PendingShape {
   const shape = { needs: present(needs), constraints: present(constraints), lifespanMs };
   shapes.set(text, shape);
   return shape;
-}
-
-export function prioritiesOf(rows: readonly Row[]): Priorities {
-  const users = new Map<UserId, number>();
-  const projects = new Map<ProjectId, number>();
-  for (const [kind, id, prio] of rows)
-    if (kind === 'user') users.set(userId(String(id)), Number(prio));
-    else projects.set(projectId(String(id)), Number(prio));
-  return { users, projects };
-}
-
-/** @throws UnreadableRecord */
-export function projectOf(id: string, document: string): ProjectRecord {
-  try {
-    const project = JSON.parse(document) as ProjectRecord;
-    present(project.members);
-    present(project.quotas);
-    return project;
-  } catch (cause) {
-    throw new UnreadableRecord(id, { cause });
-  }
-}
-
-/** @throws UnreadableRecord */
-export function userOf(id: string, document: string): UserRecord {
-  try {
-    const user = JSON.parse(document) as UserRecord;
-    present(user.identity);
-    present(user.keys);
-    return user;
-  } catch (cause) {
-    throw new UnreadableRecord(id, { cause });
-  }
 }

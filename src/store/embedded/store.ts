@@ -21,22 +21,22 @@ import {
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
+import { prioritiesOf, projectOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { type PointReader, pointReader } from './point-reader.js';
+import { readAhead } from './read-ahead.js';
 import { textOf } from './reader.js';
 import type { Reads, StepResult, Writes } from './requests.js';
 import {
   dayUseOf,
+  extentOfGroups,
   JOB_STATES,
   jobOf,
   pendingRowsOf,
-  prioritiesOf,
-  projectOf,
   type Shapes,
   stepColumns,
   submissionColumns,
   UnreadableRecord,
-  userOf,
 } from './rows.js';
 import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';
@@ -163,7 +163,7 @@ class EmbeddedStore implements Store {
     readonly limit: number;
     readonly submittedSince?: Instant;
   }): AsyncGenerator<readonly Row[]> {
-    let after: number = query.after ?? 0;
+    const after: number = query.after ?? 0;
     if (query.submittedSince !== undefined) {
       const since = query.submittedSince;
       const ids = await this.#reader.call('sweep', { since, after, limit: query.limit });
@@ -171,23 +171,26 @@ class EmbeddedStore implements Store {
         yield await this.#reader.call('pendingAmong', slice);
       return;
     }
-    for (let left = query.limit; left > 0; left -= PENDING_SLICE) {
-      const limit = Math.min(left, PENDING_SLICE);
-      const rows = await this.#reader.call('pending', { after, limit });
-      yield rows;
-      if (rows.length < limit) return;
-      after = Number(rows.at(-1)?.[0]);
-    }
+    yield* readAhead({
+      ask: (part) => this.#reader.call('pending', part),
+      extentOf: extentOfGroups,
+      after,
+      total: query.limit,
+      slice: PENDING_SLICE,
+    });
   }
 
   async live(): Promise<readonly LiveJob[]> {
     const live: LiveJob[] = [];
-    for (let after = 0; ; ) {
-      const rows = await this.#reader.call('live', { after, limit: RECORDS_SLICE });
-      live.push(...this.#readableJobs(rows).filter(isLive));
-      if (rows.length < RECORDS_SLICE) return live;
-      after = Number(rows.at(-1)?.[0]);
-    }
+    const slices = readAhead({
+      ask: (part) => this.#reader.call('live', part),
+      extentOf: (rows) => ({ count: rows.length, lastId: Number(rows.at(-1)?.[0]) }),
+      after: 0,
+      slice: RECORDS_SLICE,
+    });
+    for await (const rows of slices)
+      for (const job of this.#readableJobs(rows)) if (isLive(job)) live.push(job);
+    return live;
   }
 
   async used(query: UseQuery): Promise<readonly DayUse[]> {

@@ -103,9 +103,9 @@ export class World {
     return new TestStream(`stream-${this.#streams++}`);
   }
 
-  started(taskId: string): void {
+  started(taskId: string, ranMs = 0): void {
     const { containerId } = this.#launchOf(taskId);
-    this.#listener({ kind: 'started', containerId, pid: 42, ip: null, data: null });
+    this.#listener({ kind: 'started', containerId, pid: 42, ip: null, data: null, ranMs });
   }
 
   ended(taskId: string, end: End = { kind: 'exited', code: 0 }): void {

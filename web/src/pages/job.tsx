@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { isEnd, type JobView } from '../../../src/cli/wire.js';
-import { ageOf, localTime } from '../../../src/cli/words.js';
+import { ageOf, launchesWords, localTime, memoryWords } from '../../../src/cli/words.js';
 import type { Api } from '../api.js';
 import { FileList } from '../components/file-list.js';
 import { LogView } from '../components/log-view.js';
@@ -22,10 +22,15 @@ export function JobPage({ api, id }: { api: Api; id: number }) {
     error,
     again,
   } = usePolling(`job ${id}`, LOOK_MS, async (signal) => {
-    const state = await api.state(id, signal);
+    const { state, launches } = await api.state(id, signal);
     // The whole document has the script in it: asked for only when something changed, or reasons may.
     const isWaiting = state === 'pending' || state === 'launching';
-    if (known.current === null || known.current.state !== state || isWaiting)
+    if (
+      known.current === null ||
+      known.current.state !== state ||
+      known.current.launches !== launches ||
+      isWaiting
+    )
       known.current = await api.job(id, signal);
     return { value: known.current, isLast: isEnd(known.current.state) };
   });
@@ -71,9 +76,9 @@ function ViewOf({ api, job, view }: { api: Api; job: JobView; view: View }) {
   const log = { api, jobId: job.id, isOver, hasRun: job.startedAt !== null };
   switch (view) {
     case 'Output':
-      return <LogView {...log} name="god.log" />;
+      return <LogView key={job.launches} {...log} name="god.log" />;
     case 'Errors':
-      return <LogView {...log} name="god.err" />;
+      return <LogView key={job.launches} {...log} name="god.err" />;
     case 'Files':
       return <FileList api={api} jobId={job.id} isOver={isOver} />;
     case 'Script':
@@ -119,7 +124,8 @@ function Facts({ job }: { job: JobView }) {
     ['Ended', localTime(job.endedAt)],
     [job.startedAt === null ? 'Waiting' : 'Run time', ageOf(job, now)],
     ['Exit code', job.outcome?.kind === 'exited' ? String(job.outcome.exitCode) : '-'],
-    ['Needs', `${job.cpu} cpu · ${job.ramGb} GB${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
+    ['Needs', `${job.cpu} cpu · ${memoryWords(job)}${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
+    ['Launches', launchesWords(job)],
     [job.isImageUsed ? 'Image' : 'Image (not used here)', job.image],
     ['Node', job.host ?? '-'],
     ['Project', job.project],

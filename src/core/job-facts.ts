@@ -1,0 +1,63 @@
+/** What a job keeps from state to state: each state holds its own data and no more. */
+import {
+  type ContainerFacts,
+  type Job,
+  type LiveJob,
+  NO_CONTAINER,
+  type Placement,
+} from './job.js';
+import type { Instant } from './units.js';
+
+type AskedFacts = Pick<
+  Job,
+  | 'id'
+  | 'owner'
+  | 'project'
+  | 'identity'
+  | 'spec'
+  | 'submittedAt'
+  | 'launches'
+  | 'faults'
+  | 'retried'
+  | 'directory'
+  | 'killWanted'
+  | 'version'
+>;
+
+/** What stays with a job in every state, and nothing else: no state keeps another's data. */
+export function asked(job: AskedFacts): AskedFacts {
+  const { id, owner, project, identity, spec, submittedAt } = job;
+  const { launches, faults, retried, directory, killWanted, version } = job;
+  return {
+    id,
+    owner,
+    project,
+    identity,
+    spec,
+    submittedAt,
+    launches,
+    faults,
+    retried,
+    directory,
+    killWanted,
+    version,
+  };
+}
+
+interface LiveFacts extends AskedFacts {
+  readonly placement: Placement;
+  readonly startedAt: Instant | null;
+  readonly container: ContainerFacts;
+}
+
+/** What is known of a job's task, whichever live state holds it. */
+export function live(job: LiveJob): LiveFacts {
+  const task =
+    job.state === 'launching' ? { startedAt: null, container: NO_CONTAINER } : pickStart(job);
+  return { ...asked(job), placement: job.placement, ...task };
+}
+
+const pickStart = (job: {
+  readonly startedAt: Instant | null;
+  readonly container: ContainerFacts;
+}) => ({ startedAt: job.startedAt, container: job.container });

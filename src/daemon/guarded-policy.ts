@@ -1,0 +1,94 @@
+/**
+ * A policy may be a site's own plugin. One that throws, or gives scores that are none, must neither stop the scheduler nor
+ * the queue: such a cycle goes by order of submission, and administrators are told until one succeeds. One that takes long is told of, too: nobody
+ * can interrupt it, but who looks for the cause of slow launches finds it.
+ */
+import type { Clock } from '../contracts/clock.js';
+import { POLICY_MS_MAX } from '../contracts/limits.js';
+import type { Log } from '../contracts/log.js';
+import { fifo, type Groups, type Policy, type Ranking } from '../core/policy.js';
+
+/** What the plugin did, not we. */
+class PolicyFailed extends Error {
+  override readonly name = 'PolicyFailed';
+}
+
+export class GuardedPolicy {
+  readonly #policy: Policy;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** The last cycle's. */
+  #failure: string | null = null;
+
+  constructor(policy: Policy, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** What an administrator should know, or null. */
+  trouble(): string | null {
+    const { name } = this.#policy;
+    return this.#failure === null
+      ? null
+      : `scheduler policy ${name} fails, jobs go by order of submission: ${this.#failure}`;
+  }
+
+  /** Decides by the policy; if it fails by order of submission. `decide` must change nothing before it returns. */
+  decide<T>(decide: (policy: Policy) => T): T {
+    const startedMs = this.#clock.monotonicMs();
+    try {
+      const decided = decide(guarded(this.#policy));
+      this.#failure = null;
+      const tookMs = Math.round(this.#clock.monotonicMs() - startedMs);
+      if (tookMs > POLICY_MS_MAX)
+        this.#log.warn('slow cycle', { policy: this.#policy.name, tookMs });
+      return decided;
+    } catch (error) {
+      if (!(error instanceof PolicyFailed)) throw error;
+      if (this.#failure !== error.message)
+        this.#log.error('scheduler policy failed', { policy: this.#policy.name, error });
+      this.#failure = error.message;
+      return decide(fifo);
+    }
+  }
+}
+
+/** The same policy; whatever it throws is `PolicyFailed`. */
+const guarded = (policy: Policy): Policy => ({
+  name: policy.name,
+  begin: (...input) => guardedRanking(tried('begin', () => policy.begin(...input))),
+});
+
+function guardedRanking(ranking: Ranking): Ranking {
+  const { groups, terms } = ranking;
+  return {
+    score: (account, head) => scored('score', () => ranking.score(account, head)),
+    charged: (account, needs) => tried('charged', () => ranking.charged(account, needs)),
+    ...(groups === undefined ? {} : { groups: guardedGroups(groups) }),
+    ...(terms === undefined
+      ? {}
+      : { terms: (account, head) => tried('terms', () => terms.call(ranking, account, head)) }),
+  };
+}
+
+const guardedGroups = (groups: Groups): Groups => ({
+  of: (account) => scored('groups.of', () => groups.of(account)),
+  score: (group) => scored('groups.score', () => groups.score(group)),
+});
+
+function tried<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw new PolicyFailed(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function scored(what: string, call: () => number): number {
+  const score = tried(what, call);
+  if (!Number.isFinite(score)) throw new PolicyFailed(`${what} gave ${score}, no finite number`);
+  return score;
+}
