@@ -4,6 +4,7 @@ import type { Offer } from '../core/matching.js';
 import type { Room, Site } from '../core/obstacle.js';
 import type { AgentLoad, AgentTask } from '../core/reservation.js';
 import { type Capacity, type Needs, NOTHING, plus, portCount } from '../core/resources.js';
+import { grantedNeeds } from '../core/retry.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 
 /** An agent of which nothing was offered for so long and that runs nothing of ours may be gone. */
@@ -31,7 +32,11 @@ export class AgentLoads {
     this.#where.set(id, now);
     const tasks = this.#tasks.get(now) ?? new Map<JobId, AgentTask>();
     this.#tasks.set(now, tasks);
-    tasks.set(id, { jobId: id, needs: job.spec.needs, endsAt: endOf(job) });
+    tasks.set(id, {
+      jobId: id,
+      needs: grantedNeeds(job.spec.needs, job.retried),
+      endsAt: endOf(job),
+    });
   }
 
   /** All that is offered now: with our tasks it makes up the agents. */
