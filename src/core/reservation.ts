@@ -169,7 +169,7 @@ export class Reservations {
   readonly #reserving: Reserving | undefined;
   readonly #at: Instant;
   readonly #bins: readonly Shelf[];
-  readonly #kept: KeptRoom[] = [];
+  #kept: readonly KeptRoom[] = [];
   /** Placed in this cycle, by agent. */
   readonly #placed = new Map<string, AgentTask[]>();
   readonly #looked = new Set<number>();
@@ -227,13 +227,20 @@ export class Reservations {
     const tasks = this.#placed.get(key) ?? [];
     this.#placed.set(key, tasks);
     tasks.push({ jobId: id, needs, endsAt });
-    const index = this.#kept.findIndex(({ jobId }) => jobId === id);
-    const own = this.#kept[index];
-    if (own !== undefined) {
-      this.#kept.splice(index, 1);
-      for (const other of this.#bins) if (other.kept === own) other.kept = null;
-    }
+    this.#drop((kept) => kept.jobId === id);
     if (bin.kept instanceof KeptRoom) bin.kept.placed(demand, this.#at);
+  }
+
+  /** A limit holds jobs of this account: room must not stay empty for one that may not start. */
+  release({ user, project }: Tenant): void {
+    this.#drop(({ tenant }) => tenant.user === user && tenant.project === project);
+  }
+
+  #drop(isOver: (kept: KeptRoom) => boolean): void {
+    if (this.#kept.length === 0) return;
+    const over = this.#kept.filter(isOver);
+    this.#kept = this.#kept.filter((kept) => !isOver(kept));
+    for (const bin of this.#bins) if (over.some((kept) => bin.kept === kept)) bin.kept = null;
   }
 
   /** Those that the next cycle must know of. */
@@ -249,7 +256,7 @@ export class Reservations {
   }
 
   #keep(kept: KeptRoom): void {
-    this.#kept.push(kept);
+    this.#kept = [...this.#kept, kept];
     const key = keyOf(kept.load);
     for (const bin of this.#bins) if (keyOf(bin) === key) bin.kept = kept;
   }

@@ -1,4 +1,4 @@
-/** Why jobs wait, by shape, as the last cycles saw it. */
+/** Why jobs wait, by shape and, where limits hold, by account, as the last cycles saw it. */
 import type { Plan } from '../core/cycle.js';
 import type { Obstacle } from '../core/obstacle.js';
 import type { PendingQueue, Shape } from '../core/queue.js';
@@ -10,21 +10,41 @@ const NO_OFFERS: readonly Obstacle[] = [{ code: 'no-offers' }];
 export class ObstacleBook {
   readonly #queue: PendingQueue;
   #obstacles = new Map<number, readonly Obstacle[]>();
+  /** By account and shape, or by account alone. */
+  #holds = new Map<string, Obstacle>();
 
   constructor(queue: PendingQueue) {
     this.#queue = queue;
   }
 
   /** A round that goes on adds to what it found before; a new one begins anew. Without offers nothing was asked. */
-  note(found: Plan['obstacles'], round: { isNew: boolean; hasOffers: boolean }): void {
-    if (round.isNew && round.hasOffers) this.#obstacles.clear();
-    for (const [shape, obstacles] of found) this.#obstacles.set(shape, obstacles);
+  note(
+    { obstacles, holds }: Pick<Plan, 'obstacles' | 'holds'>,
+    round: { isNew: boolean; hasOffers: boolean },
+  ): void {
+    if (round.isNew && round.hasOffers) {
+      this.#obstacles.clear();
+      this.#holds.clear();
+    }
+    for (const [shape, found] of obstacles) this.#obstacles.set(shape, found);
+    for (const { account, shapeId, obstacle } of holds)
+      this.#holds.set(holdKey(account, shapeId), obstacle);
+  }
+
+  /** Whether a limit or quota keeps anybody waiting. */
+  get hasHolds(): boolean {
+    return this.#holds.size > 0;
   }
 
   /** Undefined when the job does not wait here. */
   of(id: JobId): readonly Obstacle[] | undefined {
     const shape = this.#queue.shapeOf(id);
-    return shape === undefined ? undefined : this.#ofShape(shape);
+    const account = this.#queue.accountOf(id);
+    if (shape === undefined || account === undefined) return undefined;
+    const hold =
+      this.#holds.get(holdKey(account.index, null)) ??
+      this.#holds.get(holdKey(account.index, shape.id));
+    return hold === undefined ? this.#ofShape(shape) : [hold];
   }
 
   /** At most so many shapes, by key, of those that wait. */
@@ -41,3 +61,5 @@ export class ObstacleBook {
     return this.#obstacles.get(id) ?? NO_OFFERS;
   }
 }
+
+const holdKey = (account: number, shapeId: number | null): string => `${account} ${shapeId ?? '*'}`;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { Allowance } from '../../src/core/allowance.js';
 import { type CycleInput, type Plan, planCycle } from '../../src/core/cycle.js';
 import { fairshare } from '../../src/core/fairshare.js';
 import type { Offer } from '../../src/core/matching.js';
@@ -51,6 +52,7 @@ interface Given {
   readonly made?: readonly Reservation[];
   readonly policy?: Policy;
   readonly at?: Instant;
+  readonly allowance?: Allowance;
   /** Those of which something is offered; absent: all with something free. */
   readonly offers?: readonly Offer[];
 }
@@ -58,7 +60,7 @@ interface Given {
 function plan(
   rows: readonly QueueRow[],
   loads: readonly AgentLoad[],
-  { made = [], policy = fifo, at = NOW, offers }: Given = {},
+  { made = [], policy = fifo, at = NOW, offers, allowance }: Given = {},
 ): Plan {
   const queue = new PendingQueue();
   for (const row of rows) queue.add(row);
@@ -68,6 +70,7 @@ function plan(
     policy,
     at,
     limits: LIMITS,
+    allowance,
     reserving: {
       afterMs: AFTER_MS,
       made,
@@ -224,6 +227,23 @@ t.test('each executor keeps room for one job at most', async (t) => {
   t.match(made.reservations, [{ jobId: 1 }]);
   t.equal(made.reservations.length, 1);
   t.same(idsOf(made), [3]);
+});
+
+t.test('a job that a limit holds keeps no room from others', async (t) => {
+  const loads = [aLoad('a1', 8, [aTask(90, 7)])];
+  const rows = [aRow(1, { needs: cpus(8) }), aRow(2, { owner: 'anna' })];
+  const before = plan(rows, loads);
+  t.same(idsOf(before), []);
+  const held = plan(rows, loads, {
+    made: before.reservations,
+    allowance: {
+      denial: ({ user }) =>
+        user === 'bob' ? { kind: 'wait', obstacle: { code: 'no-offers' }, isForAll: true } : null,
+      taken: () => {},
+    },
+  });
+  t.same(idsOf(held), [2]);
+  t.same(held.reservations, []);
 });
 
 // ---- no starvation
