@@ -49,6 +49,7 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'quota':
     case 'drained':
     case 'set-aside':
+    case 'reserved-for':
     case 'no-offers':
       return undefined;
     default:

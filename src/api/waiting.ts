@@ -46,6 +46,8 @@ function describe(obstacle: Obstacle): string {
       return describeDrain(obstacle);
     case 'set-aside':
       return `${agents(obstacle.agents)} set aside because jobs of several users failed there`;
+    case 'reserved-for':
+      return `${agents(obstacle.agents)} with room kept for a large job that has waited longer${startOf(obstacle.until)}`;
     case 'no-offers':
       return 'no agent has anything free now';
     case 'limit-reached':
@@ -58,6 +60,10 @@ function describe(obstacle: Obstacle): string {
 
 /** In UTC, to the second. */
 const time = (at: Instant): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** When the job for which room is kept starts. */
+const startOf = (until: Instant | null): string =>
+  until === null ? '' : ` and starts by ${time(until)}`;
 
 function describeDrain({ agents: count, from, until, reason }: Drained): string {
   const end = until === null ? '' : ` until ${time(until)}`;

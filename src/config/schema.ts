@@ -86,6 +86,10 @@ const FAIRSHARE = {
     600_000,
     'A job that runs counts for this time at least, so that a burst cannot slip through.',
   ),
+  reservation_after: duration(
+    600_000,
+    'A job that has waited for so long, and that others would overtake, gets an agent kept free for it; `3650d`: never.',
+  ),
   fairshare_waiting_time_weight: weight(0.1, 'Weight of the time a job has waited.'),
   fairshare_user_time_weight: weight(1, "Weight of the user's used time."),
   fairshare_user_cpu_weight: weight(0.2, "Weight of the user's used cpus."),

@@ -38,6 +38,7 @@ export function shape(
     fairshare: weightsOf(values),
     usage: usageOf(values),
     usageAdvanceMs: values['fairshare.advance'],
+    reservationAfterMs: values.reservation_after,
     jobs: {
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),

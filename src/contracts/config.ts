@@ -64,6 +64,8 @@ export interface Config {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly usageAdvanceMs: number;
+  /** A job that others overtake has an agent kept for it once it has waited for so long. */
+  readonly reservationAfterMs: number;
   readonly jobs: JobsConfig;
   readonly limits: LimitsConfig;
   readonly images: {

@@ -35,6 +35,8 @@ export const SHARES_EACH_MS = 10_000;
 export const SHARE_ACCOUNTS_MAX = 1_000;
 /** Priorities that an administrator sets take effect within this time. */
 export const PRIORITIES_EACH_MS = 30_000;
+/** An agent for a job that others overtake is looked for, over all agents, at most this often. */
+export const RESERVATION_EACH_MS = 1_000;
 /** Cycles run on events, at most this often. */
 export const CYCLE_EACH_MS_MIN = 5;
 /** Job directories made side by side: enough to hide a file server's latency. */

@@ -6,10 +6,12 @@ import type { Allowance, Hold, Refusal } from './allowance.js';
 import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
-import { isOpenTo, type Obstacle, reservationOf, type Tenant } from './obstacle.js';
+import { isOpenTo, type Obstacle, reservationOf } from './obstacle.js';
 import { AccountOrder } from './order.js';
 import { type Head, NO_STANDINGS, type Policy, type Ranking, type Standings } from './policy.js';
 import type { AccountQueue, Line, PendingQueue, Shape } from './queue.js';
+import type { Reservation, Reservations, Reserving } from './reservation.js';
+import { demandOf, keepRoomFor, reservationsOf } from './room-keeping.js';
 import type { AgentId, Instant, JobId, OfferId } from './units.js';
 
 /** One job's place. Launches of one bin share its `offerIds`, the very same array, and make one ACCEPT. */
@@ -52,6 +54,8 @@ export interface Plan {
   readonly cursor: CycleCursor | null;
   /** Offers that no launch uses, in order of id. */
   readonly idleOffers: readonly OfferId[];
+  /** Agents whose room is kept for a job: what the next cycle must be told. */
+  readonly reservations: readonly Reservation[];
 }
 
 export interface CycleInput {
@@ -69,6 +73,8 @@ export interface CycleInput {
   /** Runs the jobs that name no executor; null or absent: any may. */
   readonly defaultExecutor?: string | null;
   readonly cursor?: CycleCursor | null;
+  /** Absent: no room is kept for jobs that others overtake. */
+  readonly reserving?: Reserving;
   /** Limits and quotas; absent: there are none. */
   readonly allowance?: Allowance | undefined;
   /** The priority of a queue of the site, or of none (null); absent: all are alike. */
@@ -81,8 +87,9 @@ const STEPS_PER_SHAPE = 20;
 /** The same queue, offers, standings and instant give the same plan, in whatever order they are listed. */
 export function planCycle(input: CycleInput): Plan {
   const bins = binsOf(input.offers);
-  if (bins.length === 0) return IDLE;
-  const matcher = new Matcher(bins, input);
+  if (bins.length === 0) return { ...IDLE, reservations: input.reserving?.made ?? [] };
+  const reservations = reservationsOf(input, bins);
+  const matcher = new Matcher(bins, input, reservations);
   const { walks, order, ranking } = lineUp(input);
   const launches: Launch[] = [];
   const gate = new Gate(input);
@@ -92,18 +99,21 @@ export function planCycle(input: CycleInput): Plan {
   for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
     const { shape } = walk.line;
     if (launches.length + gate.refusals.length >= input.limits.launchesMax) stoppedBy = 'launches';
-    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk.account)) stoppedBy = 'shapes';
+    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
     const verdict = gate.admits(walk);
-    const bin = verdict === 'go' ? matcher.binFor(shape, walk.account) : undefined;
+    const bin = verdict === 'go' ? matcher.binFor(shape, walk) : undefined;
+    if (verdict !== 'go') reservations.release(walk.account);
     if (verdict === 'refused') walk.passJob();
     else if (verdict === 'account-held') walk.passAll();
     else if (bin === undefined) {
       stepsLeft--;
+      if (verdict === 'go') keepRoomFor(walk, shape, { reservations, input });
       walk.passLine();
     } else {
       launches.push(launchOf(walk.head.id, bin, shape));
+      reservations.placed(walk.head.id, bin, shape);
       gate.placed(walk);
       ranking.charged(walk.index, shape.needs);
       walk.passJob();
@@ -125,6 +135,7 @@ export function planCycle(input: CycleInput): Plan {
       .filter((bin) => !bin.isUsed)
       .flatMap((bin) => bin.offerIds)
       .sort(),
+    reservations: reservations.made(),
   };
 }
 
@@ -136,6 +147,7 @@ const IDLE: Plan = {
   isUnfinished: false,
   cursor: null,
   idleOffers: [],
+  reservations: [],
 };
 
 /** A launch's task will be named after the job; the rest is the bin's. */
@@ -302,33 +314,36 @@ class Matcher {
   readonly #reservations: readonly string[];
   readonly #rights = new Map<AccountQueue, string>();
 
-  constructor(bins: readonly Bin[], input: CycleInput) {
+  readonly #room: Reservations;
+
+  constructor(bins: readonly Bin[], input: CycleInput, room: Reservations) {
     this.#bins = bins;
     this.#input = input;
+    this.#room = room;
     this.#reservations = [...new Set(bins.map(reservationOf))].filter((one) => one !== null);
   }
 
   /** Whether the question is known or there is room for another. */
-  mayAsk(shape: Shape, account: AccountQueue): boolean {
-    const isKnown = this.#searches.has(this.#question(shape, account));
+  mayAsk(shape: Shape, walk: Walk): boolean {
+    const isKnown = this.#searches.has(this.#question(shape, walk));
     return isKnown || this.#searches.size < this.#input.limits.shapesMax;
   }
 
-  binFor(shape: Shape, account: AccountQueue): Bin | undefined {
-    const question = this.#question(shape, account);
+  binFor(shape: Shape, walk: Walk): Bin | undefined {
+    const question = this.#question(shape, walk);
     let known = this.#searches.get(question);
     if (known === undefined) {
-      const executor = shape.executor ?? this.#input.defaultExecutor ?? null;
-      const tenant: Tenant = account;
-      const search = new Search({ ...shape, executor, tenant }, this.#bins, this.#input.at);
-      known = { shapeId: shape.id, search };
+      const own = this.#room.of(walk.head.id);
+      const demand = { ...demandOf(shape, this.#input, walk.account), own };
+      known = { shapeId: shape.id, search: new Search(demand, this.#bins, this.#input.at) };
       this.#searches.set(question, known);
     }
     return known.search.next();
   }
 
-  /** Accounts that may use the same agents share the answers. */
-  #question({ id }: Shape, account: AccountQueue): number | string {
+  /** Accounts that may use the same agents share the answers; a job for which room is kept asks for itself. */
+  #question({ id }: Shape, { account, head }: Walk): number | string {
+    if (this.#room.of(head.id) !== null) return `${id} of ${head.id}`;
     if (this.#reservations.length === 0) return id;
     let rights = this.#rights.get(account);
     if (rights === undefined) {

@@ -95,7 +95,7 @@ export class Leader implements LinkOwner {
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
-      withdraw: (id) => this.#queue.remove(id),
+      withdraw: (id) => this.#cycles.withdraw(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
     this.#refusals = new Refusals(ports, book, {
@@ -119,6 +119,7 @@ export class Leader implements LinkOwner {
         agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
+        loads: book.loads,
       },
       (plan) => this.#carryOut(plan),
     );

@@ -59,6 +59,8 @@ export interface SchedulerOptions {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly advanceMs: number;
+  /** Room is kept for a job that others overtake once it has waited for so long; absent: never. */
+  readonly reservationAfterMs?: number;
   /** Limits of the site and its queues; absent: none. */
   readonly limits?: Omit<LimitRules, 'advanceMs'>;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */

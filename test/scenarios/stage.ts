@@ -68,6 +68,7 @@ class Incarnation {
         skipsFailedNodes: stage.skipsFailedNodes,
         ...(stage.limits === undefined ? {} : { limits: stage.limits }),
         setsAgentsAside: stage.setsAgentsAside,
+        reservationAfterMs: stage.reservationAfterMs,
         orphanPolicy: stage.orphanPolicy,
         modeOf: () => 'process',
       },
@@ -131,6 +132,8 @@ export class Stage {
   skipsFailedNodes = false;
   /** The same. */
   setsAgentsAside = false;
+  /** The same. */
+  reservationAfterMs = 600_000;
   /** Read when a daemon starts; undefined: none. */
   limits: Omit<LimitRules, 'advanceMs'> | undefined;
   /** Read when a daemon starts. */
