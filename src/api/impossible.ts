@@ -45,6 +45,8 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
       return { field: 'requirements.executor', msg: `none belongs to ${obstacle.executor}` };
     case 'failed-before':
     case 'maintenance':
+    case 'limit-reached':
+    case 'quota':
     case 'drained':
     case 'set-aside':
     case 'no-offers':

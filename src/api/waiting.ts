@@ -2,6 +2,7 @@
 import { unreachable } from '../core/assert.js';
 import type { Obstacle, ResourceName } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
+import { describeLimit, isLimit } from './limit-words.js';
 
 type Drained = Extract<Obstacle, { code: 'drained' }>;
 
@@ -15,6 +16,8 @@ const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
 /** `status.reason` of a waiting job; null when nothing is known against it. */
 export function describeWaiting(obstacles: readonly Obstacle[] | undefined): string | null {
   if (obstacles === undefined || obstacles.length === 0) return null;
+  const limits = obstacles.filter(isLimit);
+  if (limits.length > 0) return `Limit reached: ${limits.map(describeLimit).join('; ')}`;
   return `Not enough resources available: ${obstacles.map(describe).join('; ')}`;
 }
 
@@ -45,6 +48,9 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} set aside because jobs of several users failed there`;
     case 'no-offers':
       return 'no agent has anything free now';
+    case 'limit-reached':
+    case 'quota':
+      return describeLimit(obstacle);
     default:
       return unreachable(obstacle);
   }

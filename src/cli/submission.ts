@@ -23,6 +23,7 @@ export interface SubmitOptions {
   readonly network?: string;
   readonly lifespan?: string;
   readonly executor?: string;
+  readonly queue?: string;
   readonly retry?: number;
   readonly retryOn?: readonly RetryRuleAsked[];
   readonly retryMemory?: RetryRuleAsked;
@@ -104,7 +105,10 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
       ...(rules.length === 0 ? {} : { retry: rules }),
       array: { values: null },
-      label: [...(options.label ?? [])],
+      label: [
+        ...(options.label ?? []),
+        ...(options.queue === undefined ? [] : [`queue==${options.queue}`]),
+      ],
       tasks: [],
     },
     container: {

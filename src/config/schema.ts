@@ -23,6 +23,7 @@ import {
   text,
   words,
 } from './keys.js';
+import { LIMITS } from './limit-keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 
 const SERVICE = {
@@ -289,6 +290,7 @@ export const SECTIONS = {
   Plugins: PLUGINS,
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
+  'Limits and queues': LIMITS,
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
@@ -300,6 +302,7 @@ export const SCHEMA = {
   ...PLUGINS,
   ...FAIRSHARE,
   ...JOBS,
+  ...LIMITS,
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,
@@ -372,8 +375,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_port',
   'clean_old',
   'disk_default_quota',
-  'rate_limit',
-  'rate_limit_all',
   'status_policy',
   'etcd_prefix',
   'etcd_host',

@@ -12,6 +12,8 @@ export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */
 export const LIST_ITEMS_MAX = 64;
 export const PAGE_ITEMS_MAX = 1_000;
+/** The greatest rate or running limit that may be configured: beyond it a count is no bound. */
+export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 

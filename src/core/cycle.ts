@@ -2,6 +2,7 @@
  * One round: which waiting job goes where. A heap over accounts yields the global order lazily, so a cycle costs
  * what it places and the shapes it meets, not what waits. Nothing is changed: the queue moves when intents are stored.
  */
+import type { Allowance, Hold, Refusal } from './allowance.js';
 import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
@@ -42,6 +43,10 @@ export interface Plan {
    * missing was not asked for in this cycle; without any offer none is.
    */
   readonly obstacles: ReadonlyMap<number, readonly Obstacle[]>;
+  /** Jobs that end here, because a quota is used up. */
+  readonly refusals: readonly Refusal[];
+  /** Why jobs of some accounts wait whatever is free. */
+  readonly holds: readonly Hold[];
   /** A limit stopped the cycle: plan again at once, with `cursor`. */
   readonly isUnfinished: boolean;
   readonly cursor: CycleCursor | null;
@@ -64,6 +69,10 @@ export interface CycleInput {
   /** Runs the jobs that name no executor; null or absent: any may. */
   readonly defaultExecutor?: string | null;
   readonly cursor?: CycleCursor | null;
+  /** Limits and quotas; absent: there are none. */
+  readonly allowance?: Allowance | undefined;
+  /** The priority of a queue of the site, or of none (null); absent: all are alike. */
+  readonly priorityOf?: (queue: string | null) => number;
 }
 
 /** Steps over lines without a place that a cycle takes, for each shape it may ask for: accounts share shapes. */
@@ -76,21 +85,26 @@ export function planCycle(input: CycleInput): Plan {
   const matcher = new Matcher(bins, input);
   const { walks, order, ranking } = lineUp(input);
   const launches: Launch[] = [];
+  const gate = new Gate(input);
   let stepsLeft = STEPS_PER_SHAPE * input.limits.shapesMax;
   let stoppedBy: 'launches' | 'shapes' | null = null;
 
   for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
     const { shape } = walk.line;
-    if (launches.length >= input.limits.launchesMax) stoppedBy = 'launches';
+    if (launches.length + gate.refusals.length >= input.limits.launchesMax) stoppedBy = 'launches';
     else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk.account)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
-    const bin = matcher.binFor(shape, walk.account);
-    if (bin === undefined) {
+    const verdict = gate.admits(walk);
+    const bin = verdict === 'go' ? matcher.binFor(shape, walk.account) : undefined;
+    if (verdict === 'refused') walk.passJob();
+    else if (verdict === 'account-held') walk.passAll();
+    else if (bin === undefined) {
       stepsLeft--;
       walk.passLine();
     } else {
       launches.push(launchOf(walk.head.id, bin, shape));
+      gate.placed(walk);
       ranking.charged(walk.index, shape.needs);
       walk.passJob();
     }
@@ -103,6 +117,8 @@ export function planCycle(input: CycleInput): Plan {
   return {
     launches,
     obstacles: matcher.obstacles(),
+    refusals: gate.refusals,
+    holds: gate.holds,
     isUnfinished: stoppedBy !== null || hasNewOffers(input),
     cursor: stoppedBy === 'shapes' ? cursorOf(walks, input) : null,
     idleOffers: bins
@@ -115,6 +131,8 @@ export function planCycle(input: CycleInput): Plan {
 const IDLE: Plan = {
   launches: [],
   obstacles: new Map(),
+  refusals: [],
+  holds: [],
   isUnfinished: false,
   cursor: null,
   idleOffers: [],
@@ -130,6 +148,7 @@ function launchOf(jobId: JobId, bin: Bin, { needs }: Shape): Launch {
 class Walk {
   readonly account: AccountQueue;
   readonly index: number;
+  readonly priority: number;
   readonly #queue: PendingQueue;
   /** Heads of lines from here on were not looked at. */
   #from: JobId;
@@ -139,9 +158,15 @@ class Walk {
   head: Head = { id: 0 as JobId, submittedAt: 0 as Instant };
   score = 0;
 
-  constructor(account: AccountQueue, index: number, queue: PendingQueue, from: JobId) {
+  constructor(
+    account: AccountQueue,
+    place: { readonly index: number; readonly priority: number },
+    queue: PendingQueue,
+    from: JobId,
+  ) {
     this.account = account;
-    this.index = index;
+    this.index = place.index;
+    this.priority = place.priority;
     this.#queue = queue;
     this.#from = from;
     this.#next();
@@ -175,6 +200,11 @@ class Walk {
     this.#next();
   }
 
+  /** Nothing of this account gets a place in this cycle. */
+  passAll(): void {
+    this.#line = undefined;
+  }
+
   #next(): void {
     const fresh = this.account.headAtLeast(this.#from);
     const begun = this.#begun.peek();
@@ -193,7 +223,7 @@ class Walk {
 }
 
 /** Stands the accounts in line. */
-function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
+function lineUp({ queue, policy, standings, at, cursor, priorityOf }: CycleInput): {
   readonly walks: readonly Walk[];
   readonly order: AccountOrder<Walk>;
   readonly ranking: Ranking;
@@ -201,7 +231,8 @@ function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
   const walks: Walk[] = [];
   for (const account of queue.accounts()) {
     const from = cursor?.from.get(account.index) ?? (0 as JobId);
-    const walk = new Walk(account, walks.length, queue, from);
+    const place = { index: walks.length, priority: priorityOf?.(account.queue) ?? 0 };
+    const walk = new Walk(account, place, queue, from);
     if (!walk.isOver) walks.push(walk);
   }
   const views = walks.map(({ account: { user, project, newestAt }, head }) => ({
@@ -219,6 +250,46 @@ function scoreOf(ranking: Ranking, { index, head }: Walk): number {
   const score = ranking.score(index, head);
   assert(Number.isFinite(score), 'a policy gives finite scores');
   return score;
+}
+
+/** Holds the cycle to limits and quotas, and remembers what it said. */
+class Gate {
+  readonly refusals: Refusal[] = [];
+  readonly holds: Hold[] = [];
+  readonly #allowance: Allowance | undefined;
+  readonly #defaultExecutor: string | null;
+
+  constructor({ allowance, defaultExecutor }: CycleInput) {
+    this.#allowance = allowance;
+    this.#defaultExecutor = defaultExecutor ?? null;
+  }
+
+  /** Whether the head may have a place; if not, whether it ends, or who else need not be asked. */
+  admits({
+    account,
+    line: { shape },
+    head,
+  }: Walk): 'go' | 'refused' | 'line-held' | 'account-held' {
+    const no = this.#allowance?.denial(account, this.#claim(shape));
+    if (no == null) return 'go';
+    if (no.kind === 'refuse') {
+      this.refusals.push({ jobId: head.id, because: no.because });
+      return 'refused';
+    }
+    const { obstacle, isForAll } = no;
+    const { index, user, project, queue } = account;
+    const held = isForAll ? null : shape;
+    this.holds.push({ account: index, user, project, queue, shape: held, obstacle });
+    return isForAll ? 'account-held' : 'line-held';
+  }
+
+  placed({ account, line: { shape } }: Walk): void {
+    this.#allowance?.taken(account, this.#claim(shape));
+  }
+
+  #claim({ needs, executor }: Shape) {
+    return { needs, executor: executor ?? this.#defaultExecutor };
+  }
 }
 
 /** Asks the bins for each shape, and remembers the answers for the cycle. */

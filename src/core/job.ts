@@ -48,6 +48,8 @@ export interface JobSpec {
   readonly ports: readonly number[];
   /** Executor asked for, or null for the first that is configured. */
   readonly executor: string | null;
+  /** A queue of the site; absent: none. Its constraints and lifespan are in the spec. */
+  readonly queue?: string;
   /** Launches after a failure of the system that are granted before we give up. */
   readonly systemRetriesMax: number;
   /** When it is launched again after an end of its own; the first rule that applies decides. */
@@ -172,6 +174,8 @@ export type ReasonCode =
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'
+  /** What has ended fills a quota. Facts: scope, name, quota, limit, used, held, asked, freesUpAt (an instant). */
+  | 'quota-exceeded'
   | 'exit-code-unknown'
   /** An exit code for which the job's rules grant no further launch. */
   | 'retries-used-up'

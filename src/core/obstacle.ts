@@ -1,5 +1,6 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
 import type { Constraint } from './job.js';
+import type { QuotaName } from './quota.js';
 import { type Capacity, type Needs, portCount, unitsOf } from './resources.js';
 import type { Instant, ProjectId, UserId } from './units.js';
 
@@ -35,6 +36,25 @@ export type Obstacle =
   | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
   /** `from`: the earliest of their maintenance windows. */
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
+  /** So many run at once: of the user, the project, the executor, the queue, or the user in the queue. */
+  | {
+      readonly code: 'limit-reached';
+      readonly scope: 'user' | 'project' | 'executor' | 'queue' | 'queue-user';
+      readonly name: string;
+      readonly limit: number;
+      readonly running: number;
+    }
+  /** What runs now is charged against a quota and leaves too little of it. Amounts in the quota's own unit. */
+  | {
+      readonly code: 'quota';
+      readonly scope: 'user' | 'project';
+      readonly name: string;
+      readonly quota: QuotaName;
+      readonly limit: number;
+      readonly used: number;
+      readonly held: number;
+      readonly asked: number;
+    }
   /** An administrator lets no new jobs onto them: from when, until when (null: until told), and why. */
   | {
       readonly code: 'drained';

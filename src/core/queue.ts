@@ -18,6 +18,8 @@ export interface QueueRow {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
+  /** A queue of the site; absent: none. */
+  readonly queue?: string;
   /** Until then the job is set aside; null: ready. */
   readonly notBefore: Instant | null;
   /** Hosts to pass over; absent: none. */
@@ -44,12 +46,14 @@ export interface Line {
   atLeast(from: JobId): JobId | undefined;
 }
 
-/** A user in a project, as planning sees it. */
+/** A user in a project, and in a queue of the site or in none, as planning sees it. */
 export interface AccountQueue {
   /** Stable while the queue lives. */
   readonly index: number;
   readonly user: UserId;
   readonly project: ProjectId;
+  /** A queue of the site; null: none. */
+  readonly queue: string | null;
   /** Ready jobs. */
   readonly size: number;
   /** Latest submission among them, or later if that one has left. */
@@ -79,16 +83,18 @@ class Account implements AccountQueue {
   readonly index: number;
   readonly user: UserId;
   readonly project: ProjectId;
+  readonly queue: string | null;
   readonly lines = new Map<number, AccountLine>();
   /** The first job of each line. */
   readonly heads = new SortedIds();
   size = 0;
   newestAt = 0 as Instant;
 
-  constructor(index: number, user: UserId, project: ProjectId) {
+  constructor(index: number, user: UserId, project: ProjectId, queue: string | null) {
     this.index = index;
     this.user = user;
     this.project = project;
+    this.queue = queue;
   }
 
   headAtLeast(from: JobId): JobId | undefined {
@@ -113,7 +119,8 @@ export class PendingQueue {
   readonly #lineOf: (AccountLine | undefined)[] = [];
   #submittedAt = new Float64Array(1024);
 
-  readonly #accounts = new Map<UserId, Map<ProjectId, Account>>();
+  /** By user, then by project and queue. */
+  readonly #accounts = new Map<UserId, Map<string, Account>>();
   #accountCount = 0;
   readonly #active = new Set<Account>();
 
@@ -148,7 +155,7 @@ export class PendingQueue {
   /** False when the job is known already: what it was added with stays. */
   add(row: QueueRow): boolean {
     if (this.#slots.has(row.id)) return false;
-    const line = this.#line(this.#account(row.owner, row.project), row);
+    const line = this.#line(this.#account(row.owner, row.project, row.queue ?? null), row);
     const slot = this.#freeSlots.pop() ?? this.#slots.size;
     this.#keep(slot, row.submittedAt);
     this.#slots.set(row.id, slot);
@@ -182,6 +189,12 @@ export class PendingQueue {
 
   shapeOf(id: JobId): Shape | undefined {
     return this.lineOf(id)?.shape;
+  }
+
+  /** Whose the job is. */
+  accountOf(id: JobId): AccountQueue | undefined {
+    const slot = this.#slots.get(id);
+    return slot === undefined ? undefined : this.#lineOf[slot]?.account;
   }
 
   /** The line a job stands in, or will when its `notBefore` has come. */
@@ -265,16 +278,17 @@ export class PendingQueue {
     if (shape.jobs === 0) this.#shapes.delete(shape.key);
   }
 
-  #account(user: UserId, project: ProjectId): Account {
+  #account(user: UserId, project: ProjectId, queue: string | null): Account {
     let ofUser = this.#accounts.get(user);
     if (ofUser === undefined) {
       ofUser = new Map();
       this.#accounts.set(user, ofUser);
     }
-    let account = ofUser.get(project);
+    const key = queue === null ? project : JSON.stringify([project, queue]);
+    let account = ofUser.get(key);
     if (account === undefined) {
-      account = new Account(this.#accountCount++, user, project);
-      ofUser.set(project, account);
+      account = new Account(this.#accountCount++, user, project, queue);
+      ofUser.set(key, account);
     }
     return account;
   }

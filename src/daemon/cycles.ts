@@ -5,7 +5,7 @@ import {
   LAUNCHES_PER_CYCLE_MAX,
   SHAPES_PER_CYCLE_MAX,
 } from '../contracts/limits.js';
-import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
+import { type CycleCursor, type Plan, planCycle } from '../core/cycle.js';
 import type { PendingQueue } from '../core/queue.js';
 import type { Accounting } from './accounting.js';
 import type { AgentWatch } from './agent-watch.js';
@@ -29,7 +29,7 @@ export class Cycles {
   readonly #ports: SchedulerPorts;
   readonly #options: Pick<SchedulerOptions, 'defaultExecutor'>;
   readonly #view: CycleView;
-  readonly #carryOut: (launches: readonly Launch[]) => void;
+  readonly #carryOut: (plan: Plan) => void;
   readonly #policy: GuardedPolicy;
   #timer: Timer | undefined;
   #dueTimer: Timer | undefined;
@@ -42,7 +42,7 @@ export class Cycles {
     ports: SchedulerPorts,
     options: Pick<SchedulerOptions, 'defaultExecutor'>,
     view: CycleView,
-    carryOut: (launches: readonly Launch[]) => void,
+    carryOut: (plan: Plan) => void,
   ) {
     this.#ports = ports;
     this.#policy = new GuardedPolicy(ports.policy, ports);
@@ -97,12 +97,16 @@ export class Cycles {
       limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
+      priorityOf: accounting.limits.priorityOf,
     };
-    const plan = this.#policy.decide((policy) => planCycle({ ...input, policy }));
+    const plan = this.#policy.decide((policy) =>
+      // Counts what a plan places, so each attempt gets its own.
+      planCycle({ ...input, policy, allowance: accounting.limits.allowanceAt(at) }),
+    );
     const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
-    obstacles.note(plan.obstacles, round);
+    obstacles.note(plan, round);
     this.#cursor = plan.cursor;
-    this.#carryOut(plan.launches);
+    this.#carryOut(plan);
     const tookMs = this.#ports.clock.monotonicMs() - startedMs;
     const launched = plan.launches.length;
     this.#ports.events.emit('cycle:finished', { pending: queue.size, launched, tookMs });

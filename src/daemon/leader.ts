@@ -7,7 +7,7 @@ import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
-import type { Launch } from '../core/cycle.js';
+import type { Plan } from '../core/cycle.js';
 import { isLive, isTakenBack, type Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
@@ -30,6 +30,7 @@ import {
   worldFailed,
 } from './ports.js';
 import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { Refusals } from './refusals.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Updates, type UpdatesOwner } from './updates.js';
@@ -49,6 +50,7 @@ export class Leader implements LinkOwner {
   readonly #updates: Updates;
   readonly #intake: Intake;
   readonly #kills: Kills;
+  readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
   readonly #links = new Map<string, ClusterLink>();
@@ -96,6 +98,17 @@ export class Leader implements LinkOwner {
       withdraw: (id) => this.#queue.remove(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
+    this.#refusals = new Refusals(ports, book, {
+      withdraw: (id) => {
+        this.#queue.remove(id);
+        this.#inHand.add(id);
+      },
+      settled: (id, applied) => {
+        this.#inHand.delete(id);
+        this.#afterwards(applied, null);
+        if (applied.kind === 'refused') void this.#kills.act(id);
+      },
+    });
     this.#cycles = new Cycles(
       ports,
       options,
@@ -107,7 +120,7 @@ export class Leader implements LinkOwner {
         obstacles: this.#obstacles,
         steady: this.#steady,
       },
-      (launches) => this.#carryOut(launches),
+      (plan) => this.#carryOut(plan),
     );
   }
 
@@ -188,13 +201,14 @@ export class Leader implements LinkOwner {
       standings: this.#accounting.standingsAt(this.#ports.clock.now()),
       policy: this.#ports.policy.name,
       usage: this.#options.usage,
+      limits: this.#accounting.limits,
     });
   }
 
   /** What web processes elsewhere are told. */
   bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
     const { isReady, trouble } = this.status();
-    return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
+    return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits: at takeover, and each hour. */
@@ -275,8 +289,10 @@ export class Leader implements LinkOwner {
     return this.#agents.staysBeyond(executor, agentId, from);
   }
 
-  #carryOut(launches: readonly Launch[]): void {
+  #carryOut({ launches, refusals }: Plan): void {
+    this.#refusals.carryOut(refusals);
     if (launches.length === 0) return;
+    this.#accounting.limits.planned(launches, this.#queue);
     for (const launch of launches) {
       this.#queue.remove(launch.jobId);
       this.#inHand.add(launch.jobId);
@@ -307,6 +323,7 @@ export class Leader implements LinkOwner {
         return;
       case 'moved-on':
         this.#inHand.delete(placed.jobId);
+        this.#accounting.limits.dropped(placed.jobId);
         // A kill came before the intent, or another process changed the record: take it as it is now.
         if (placed.job?.state === 'pending' && placed.job.killWanted === null)
           this.#requeue(placed.job);
@@ -314,6 +331,7 @@ export class Leader implements LinkOwner {
         return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
+        this.#accounting.limits.dropped(placed.jobId);
         this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(placed.jobId));
         return;
     }
@@ -341,8 +359,11 @@ export class Leader implements LinkOwner {
     if (applied.kind === 'refused' || this.#isClosed) return;
     for (const effect of applied.effects) {
       if (effect.kind === 'killTask' && executor !== null) this.#updates.kill(executor, effect);
-      if (effect.kind === 'settle' && applied.kind === 'moved')
+      if (effect.kind === 'settle' && applied.kind === 'moved') {
         this.#accounting.settle(applied.before, effect.usedMs, applied.job);
+        // Others of the same user, project or queue may have waited for that.
+        if (this.#obstacles.hasHolds) this.#cycles.newWork();
+      }
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;

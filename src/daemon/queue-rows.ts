@@ -28,6 +28,7 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: Rule
   needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
+  ...(job.spec.queue === undefined ? {} : { queue: job.spec.queue }),
   notBefore: job.notBefore,
   lifespanMs: job.spec.lifespanMs,
   avoid: avoidedBy(job.faults, { skipsFailedNodes, at }),

@@ -63,6 +63,7 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
+      limits: config.limits,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,

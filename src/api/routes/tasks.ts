@@ -1,5 +1,6 @@
 /** One job: submit, show, kill. */
 import { ServiceError } from '../../contracts/errors.js';
+import type { Limited } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import { readJson } from '../body.js';
 import { type Context, queryFlag } from '../context.js';
@@ -38,8 +39,9 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     isStrict: queryFlag(context, 'strict'),
     idempotencyKey: readIdempotencyKey(context.get('Idempotency-Key')),
   });
-  const [answer] = await store.submit([job]);
+  const [answer] = await store.submit([job], deps.config.limits.rate);
   if (answer === undefined) throw new ServiceError('internal', 'the store gave no answer');
+  if (answer.kind === 'limited') throw rateLimited(answer);
   if (answer.kind === 'key-reused')
     throw new ServiceError('key-reused', 'this Idempotency-Key belongs to another submission', {
       field: 'Idempotency-Key',
@@ -55,6 +57,17 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     image_used: deps.containerizer !== 'process',
     ...(warnings.length === 0 ? {} : { warnings }),
   };
+}
+
+/** Both numbers: what is there, and what is allowed. */
+function rateLimited({ scope, limit, now, asked }: Limited): ServiceError {
+  const whose = scope === 'user' ? 'you have' : 'all users together have';
+  const what = scope === 'user' ? 'waiting and running' : 'waiting';
+  return new ServiceError(
+    'rate-limited',
+    `rate limit reached: ${whose} ${now} jobs ${what}, and at most ${limit} are allowed`,
+    { limit: scope === 'user' ? 'rate_limit' : 'rate_limit_all', max: limit, now, asked },
+  );
 }
 
 async function kill(

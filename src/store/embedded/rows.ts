@@ -92,6 +92,7 @@ interface AskedDocument {
 interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
+  readonly queue?: string;
   /** Absent: none. */
   readonly lifespanMs?: number;
 }
@@ -114,6 +115,7 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     shape: JSON.stringify({
       needs: spec.needs,
       constraints: spec.constraints,
+      ...(spec.queue === undefined ? {} : { queue: spec.queue }),
       ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
     } satisfies ShapeDocument),
     life: FIRST_LIFE,
@@ -345,14 +347,13 @@ export function pendingRowsOf(
       const [id, submittedAt, notBefore, isKillWanted, lifeText] = member;
       try {
         const life = lifeText === null ? null : lifeIn(lifeText);
-        const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
+        const { needs, ...shape } = shapeOf(String(text), shapes);
         answers.push({
           id: jobId(id),
           ...account,
           submittedAt: instant(submittedAt),
           needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
-          constraints,
-          lifespanMs,
+          ...shape,
           notBefore: instantOrNull(notBefore),
           pauseMs: pauseOf(life, notBefore),
           isKillWanted: isKillWanted === 1,
@@ -366,7 +367,7 @@ export function pendingRowsOf(
   return answers.sort((a, b) => a.id - b.id);
 }
 
-type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs'>;
+type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs' | 'queue'>;
 
 const NOWHERE: readonly string[] = [];
 
@@ -375,8 +376,13 @@ const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
 function shapeOf(text: string, shapes: Shapes): PendingShape {
   const known = shapes.get(text);
   if (known !== undefined) return known;
-  const { needs, constraints, lifespanMs = null } = JSON.parse(text) as ShapeDocument;
-  const shape = { needs: present(needs), constraints: present(constraints), lifespanMs };
+  const { needs, constraints, lifespanMs = null, queue } = JSON.parse(text) as ShapeDocument;
+  const shape = {
+    needs: present(needs),
+    constraints: present(constraints),
+    lifespanMs,
+    ...(queue === undefined ? {} : { queue }),
+  };
   shapes.set(text, shape);
   return shape;
 }

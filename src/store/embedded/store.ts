@@ -8,10 +8,12 @@ import {
   type JobQuery,
   type JobStep,
   type Lease,
+  type Limited,
   type NewJob,
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type RateLimits,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
@@ -19,9 +21,10 @@ import {
   type UserRecord,
 } from '../../contracts/store.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
+import type { QuotaRecords } from '../../core/limit-book.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
-import { prioritiesOf, projectOf, userOf } from './account-rows.js';
+import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { readAhead } from './read-ahead.js';
@@ -103,10 +106,18 @@ class EmbeddedStore implements Store {
     this.#log = log;
   }
 
-  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]> {
+  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits?: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]> {
     if (jobs.length === 0) return [];
     const columns = await inPortions(jobs, submissionColumns);
-    return this.#writer.call('submit', columns);
+    return this.#writer.call('submit', { jobs: columns, limits: limits ?? null });
   }
 
   async job(id: JobId): Promise<Job | undefined> {
@@ -296,6 +307,10 @@ class EmbeddedStore implements Store {
 
   async priorities(): Promise<Priorities> {
     return prioritiesOf(await this.#reader.call('priorities', null));
+  }
+
+  async quotas(): Promise<QuotaRecords> {
+    return quotasOf(await this.#reader.call('quotas', null));
   }
 
   watch(changed: () => void): () => void {
