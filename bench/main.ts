@@ -1,18 +1,20 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
 import { array1m } from './array.js';
 import { dispatch } from './dispatch.js';
+import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
 import { recovery } from './recovery.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figure[]>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
   recovery,
+  fairness,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,
@@ -29,8 +31,8 @@ async function main(names: readonly string[]): Promise<number> {
   }
   for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
     console.error(`${name} …`);
-    const figure = await BENCHMARKS[name]?.();
-    console.log(JSON.stringify(figure));
+    const figures = await BENCHMARKS[name]?.();
+    for (const figure of [figures].flat()) console.log(JSON.stringify(figure));
   }
   return 0;
 }

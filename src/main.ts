@@ -7,6 +7,7 @@ import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
+import { simulateCommand } from './service/simulate.js';
 import {
   type Process,
   startScheduler,
@@ -47,6 +48,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   program
     .command('local-mesos')
     .description('the embedded Mesos-compatible master and agents, alone: see local-mesos --help');
+  program.addCommand(
+    simulateCommand((answer) => {
+      code = answer;
+    })
+      .exitOverride()
+      .showHelpAfterError(),
+  );
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

@@ -107,7 +107,9 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       obstacles: (job) => {
         const { skipsFailedNodes } = config.jobs;
         const avoid = avoidedBy(job.faults, { skipsFailedNodes, at: systemClock.now() });
-        return leader.obstacles({ ...job.spec, needs: needsOf(job), avoid });
+        const { owner: user, project, spec } = job;
+        const claimant = { user, project, queue: spec.queue ?? null };
+        return leader.obstacles({ ...spec, needs: needsOf(job), avoid }, claimant);
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),

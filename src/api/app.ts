@@ -16,6 +16,7 @@ import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
+import { queueRoutes } from './routes/queues.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
@@ -40,6 +41,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   nodeRoutes(routes);
   projectRoutes(routes);
   shareRoutes(routes);
+  queueRoutes(routes);
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);

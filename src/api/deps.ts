@@ -36,7 +36,7 @@ export interface ApiDeps {
   readonly inventory: () => readonly AgentShape[] | null;
   /** Why a waiting job waits, as the leader sees it; undefined when it is not known here. */
   readonly obstacles: (
-    job: Pick<Job, 'id' | 'spec' | 'faults' | 'retried'>,
+    job: Pick<Job, 'id' | 'owner' | 'project' | 'spec' | 'faults' | 'retried'>,
   ) => readonly Obstacle[] | undefined;
   /** The order of the queue, for those who ask where they stand. */
   readonly policy: Policy;

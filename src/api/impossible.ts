@@ -46,8 +46,11 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'failed-before':
     case 'array-limit':
     case 'maintenance':
+    case 'limit-reached':
+    case 'quota':
     case 'drained':
     case 'set-aside':
+    case 'reserved-for':
     case 'no-offers':
       return undefined;
     default:

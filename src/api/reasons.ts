@@ -4,6 +4,7 @@ import { unreachable } from '../core/assert.js';
 import type { Outcome, Reason } from '../core/job.js';
 import { codeOf } from '../core/job.js';
 import { clusterReason } from './cluster-reasons.js';
+import { describeQuotaReached } from './limit-words.js';
 
 /**
  * What `status.reason` says: what happened, the cluster's reason where it adds something, its own words; and after the
@@ -57,6 +58,8 @@ function sentenceOf({ code, facts }: Reason): string {
       return `No agent could ever run this${detail}`;
     case 'not-authorized':
       return 'Not authorized';
+    case 'quota-exceeded':
+      return describeQuotaReached({ code, facts });
     case 'exit-code-unknown':
       return `The exit code could not be found out${detail}`;
     case 'members-failed':
@@ -84,9 +87,8 @@ export function describeOutcome(outcome: Outcome): {
     case 'killed':
       return { secondary: 'killed', exitCode: codeOf(outcome), reason: null };
     case 'gaveUp': {
-      const isRefusal = ['not-authorized', 'impossible'].includes(outcome.because.code);
       return {
-        secondary: isRefusal ? 'rejected by scheduler' : '',
+        secondary: secondaryOf(outcome.because),
         exitCode: codeOf(outcome),
         reason: describeReason(outcome.because),
       };
@@ -96,4 +98,9 @@ export function describeOutcome(outcome: Outcome): {
     default:
       return unreachable(outcome);
   }
+}
+
+function secondaryOf({ code }: Reason): string {
+  if (code === 'quota-exceeded') return 'quota reached';
+  return code === 'not-authorized' || code === 'impossible' ? 'rejected by scheduler' : '';
 }

@@ -11,6 +11,7 @@ import type { Job } from '../core/job.js';
 import type { Instant, JobId } from '../core/units.js';
 import type { Context } from './context.js';
 import { mustBeArray } from './members.js';
+import { rateLimited } from './rate-limited.js';
 import type { Routes } from './routes.js';
 import { readIdempotencyKey, readSubmission } from './submission.js';
 import { jobToWire } from './wire.js';
@@ -40,17 +41,19 @@ export async function retryFailed(
     const { job } = await readSubmission(deps, { body, person, isStrict: false, idempotencyKey });
     jobs.push(toldAsBefore(job, array));
   }
-  const answers = await deps.store.submit(jobs);
+  const answers = await deps.store.submit(jobs, deps.config.limits.rate);
+  const ids: JobId[] = [];
   for (const answer of answers) {
+    if (answer.kind === 'limited') throw rateLimited(answer);
     if (answer.kind === 'key-reused')
       throw new ServiceError('key-reused', 'this Idempotency-Key belongs to another submission', {
         field: 'Idempotency-Key',
         id: answer.id,
       });
+    ids.push(answer.id);
     if (answer.kind !== 'stored') continue;
     deps.events.emit('job:submitted', { jobId: answer.id, owner: array.owner });
   }
-  const ids = answers.map(({ id }) => id);
   deps.notices.submitted(ids);
   context.body = { msg: 'Task added', id: ids[0] ?? null, ids, members: failed.length };
 }

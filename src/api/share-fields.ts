@@ -1,15 +1,16 @@
 /** Priority and quotas of a user or project, as old command lines send them: numbers, or numbers in texts. */
 import { ServiceError } from '../contracts/errors.js';
 import { PRIO_MAX } from '../core/policy.js';
+import type { Quotas } from '../core/quota.js';
 
 /** What users and projects have alike. */
 export interface ShareFields {
   readonly prio: number;
-  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+  readonly quotas: Quotas;
 }
 
 /**
- * `prio`, `quota_time`, `quota_cpu`, `quota_ram` of a body; what is absent stays as it was.
+ * `prio` and the quotas (`quota_time`, `quota_cpu`, `quota_ram`, `quota_cpu_hours` …) of a body; what is absent stays as it was.
  * @param prefix of the fields' names in refusals
  * @throws ServiceError bad-field
  */
@@ -26,9 +27,22 @@ export function readShare(
       time: read('quota_time', before.quotas.time),
       cpu: read('quota_cpu', before.quotas.cpu),
       ram: read('quota_ram', before.quotas.ram),
+      cpuHours: read('quota_cpu_hours', before.quotas.cpuHours ?? 0),
+      gpuHours: read('quota_gpu_hours', before.quotas.gpuHours ?? 0),
+      memoryHours: read('quota_memory_hours', before.quotas.memoryHours ?? 0),
     },
   };
 }
+
+/** The same names, on the way back. */
+export const quotasToWire = (quotas: Quotas) => ({
+  quota_time: quotas.time,
+  quota_cpu: quotas.cpu,
+  quota_ram: quotas.ram,
+  quota_cpu_hours: quotas.cpuHours ?? 0,
+  quota_gpu_hours: quotas.gpuHours ?? 0,
+  quota_memory_hours: quotas.memoryHours ?? 0,
+});
 
 function readAmount(
   found: unknown,

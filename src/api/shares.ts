@@ -117,6 +117,7 @@ function inOrder(
 ): readonly Scored[] {
   const ranked = scored.map((one, index) => ({
     index,
+    priority: 0,
     head: headOf(one.account, facts),
     score: one.score ?? 0,
     one,

@@ -14,6 +14,7 @@ import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
 import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js';
+import { mustBeOpen, readRoute } from './queue-request.js';
 import { readRetries } from './retries.js';
 import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
 
@@ -49,14 +50,16 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   noteUnknown(task, input.isStrict, warnings);
   refuseUnsupported(task, deps, person);
 
-  const { constraints, custom } = readLabels(task.requirements?.label ?? []);
+  const { constraints: labelled, custom } = readLabels(task.requirements?.label ?? []);
   const network = readNetwork(networkWish(task), deps);
   const ports = hostPorts(task, network, warnings);
   const needs = { ...readNeeds(task, deps), ports, custom };
-  const executor = readExecutor(task.requirements?.executor, deps);
+  const asked = task.requirements?.executor;
+  const { executor, queue, constraints } = readRoute(asked, labelled, deps.config);
   const image = await readImage(task, deps, warnings);
   const volumes = await readVolumes(task, deps, person, warnings);
   const project = await projectFor(deps, person, task.user?.project);
+  mustBeOpen(queue, person, project, asked);
   const tenant = { user: person.id, project };
   notePossible(deps, { needs, constraints, executor, tenant }, warnings);
 
@@ -74,7 +77,8 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     constraints,
     ports: task.requirements?.ports ?? [],
     executor,
-    lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config),
+    ...(queue === null ? {} : { queue: queue.name }),
+    lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config, queue),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
     ...(array === null ? {} : { array }),
     retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
@@ -204,24 +208,6 @@ function hostPorts(
     msg: 'the job gets an address of its own here: its ports are open there, and mapped nowhere',
   });
   return 0;
-}
-
-/** `name[:queue[:docker]]`; queues and container-less runs belong to executors that are not here. */
-function readExecutor(asked: string | null | undefined, { config }: ApiDeps): string | null {
-  if (asked === undefined || asked === null || asked === '') return null;
-  const field = 'requirements.executor';
-  const [name = '', queue = '', mode = ''] = asked.split(':');
-  if (!config.plugins.executors.includes(name))
-    throw new ServiceError(
-      'bad-field',
-      `${field}: no executor "${name}"; there is ${config.plugins.executors.join(', ')}`,
-      { field },
-    );
-  if (!['', 'default'].includes(queue) || !['', 'docker'].includes(mode))
-    throw new ServiceError('not-supported', `${field}: "${asked}" asks for a queue or mode`, {
-      field,
-    });
-  return name;
 }
 
 async function readImage(

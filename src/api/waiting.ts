@@ -2,6 +2,7 @@
 import { unreachable } from '../core/assert.js';
 import type { Obstacle, ResourceName } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
+import { describeLimit, isLimit } from './limit-words.js';
 
 type Drained = Extract<Obstacle, { code: 'drained' }>;
 
@@ -17,6 +18,8 @@ export function describeWaiting(obstacles: readonly Obstacle[] | undefined): str
   if (obstacles === undefined || obstacles.length === 0) return null;
   const [first] = obstacles;
   if (first?.code === 'array-limit') return `Its array is at its limit: ${describe(first)}`;
+  const limits = obstacles.filter(isLimit);
+  if (limits.length > 0) return `Limit reached: ${limits.map(describeLimit).join('; ')}`;
   return `Not enough resources available: ${obstacles.map(describe).join('; ')}`;
 }
 
@@ -47,8 +50,13 @@ function describe(obstacle: Obstacle): string {
       return describeDrain(obstacle);
     case 'set-aside':
       return `${agents(obstacle.agents)} set aside because jobs of several users failed there`;
+    case 'reserved-for':
+      return `${agents(obstacle.agents)} with room kept for a large job that has waited longer${startOf(obstacle.until)}`;
     case 'no-offers':
       return 'no agent has anything free now';
+    case 'limit-reached':
+    case 'quota':
+      return describeLimit(obstacle);
     default:
       return unreachable(obstacle);
   }
@@ -56,6 +64,10 @@ function describe(obstacle: Obstacle): string {
 
 /** In UTC, to the second. */
 const time = (at: Instant): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** When the job for which room is kept starts. */
+const startOf = (until: Instant | null): string =>
+  until === null ? '' : ` and starts by ${time(until)}`;
 
 function describeDrain({ agents: count, from, until, reason }: Drained): string {
   const end = until === null ? '' : ` until ${time(until)}`;

@@ -18,6 +18,7 @@ import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
 import { describeOutcome, describeReason } from './reasons.js';
 import { retriesToWire } from './retries.js';
+import { quotasToWire } from './share-fields.js';
 import { describeWaiting } from './waiting.js';
 
 export type Wire = Record<string, unknown>;
@@ -99,7 +100,10 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     ports: spec.ports,
     uris: [],
     network: spec.network,
-    executor: spec.executor,
+    executor:
+      spec.executor !== null && spec.queue !== undefined
+        ? `${spec.executor}:${spec.queue}`
+        : spec.executor,
     failure_policy: spec.systemRetriesMax,
     ...(spec.retries.length === 0 ? {} : { retry: retriesToWire(spec.retries) }),
     // `ram` stays what was asked: clients send documents again.
@@ -258,9 +262,7 @@ export function personToWire(person: Person): Wire {
     credentials: { apikey: '', public: person.sshPublicKey },
     usage: {
       prio: person.prio,
-      quota_time: quotas.time,
-      quota_cpu: quotas.cpu,
-      quota_ram: quotas.ram,
+      ...quotasToWire(quotas),
     },
   };
 }
@@ -274,9 +276,7 @@ export function projectToWire(project: ProjectRecord): Wire {
     members,
     // Old command lines append to it.
     volumes: [],
-    quota_time: quotas.time,
-    quota_cpu: quotas.cpu,
-    quota_ram: quotas.ram,
+    ...quotasToWire(quotas),
   };
 }
 
@@ -287,7 +287,5 @@ export const DEFAULT_PROJECT = {
   prio: 50,
   members: [],
   volumes: [],
-  quota_time: 0,
-  quota_cpu: 0,
-  quota_ram: 0,
+  ...quotasToWire({ time: 0, cpu: 0, ram: 0 }),
 } as const;

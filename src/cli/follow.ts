@@ -43,8 +43,14 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
   /** Hears of each state once. */
   readonly onState?: (state: ViewState) => void;
-  /** Hears of each further launch: its number, and what came of those before it. */
-  readonly onRelaunch?: (launches: number, former: readonly FormerLaunchView[]) => void;
+  /** The job is new: what launches wrote that ended before the first look is shown too. */
+  readonly isFromFirst?: boolean;
+  /** Hears of further launches: how many there were now and at the last look, and what came of the former ones. */
+  readonly onRelaunch?: (
+    launches: number,
+    before: number,
+    former: readonly FormerLaunchView[],
+  ) => void;
   readonly warn: (sentence: string) => void;
 }
 
@@ -54,16 +60,17 @@ export async function follow(options: FollowOptions): Promise<JobView> {
   let lookMs = LOOK_MS_MIN;
   let known: ViewState | undefined;
   let awaySince: number | null = null;
-  let launches = 0;
+  let launches = options.isFromFirst === true ? 1 : 0;
   const wait = new WaitToStart();
   for (;;) {
     try {
       const { state, reason, ...told } = await statusOf(options);
       if (launches > 0 && told.launches > launches) {
         for (const reader of readers) await reader.goOver(launches, told.launches);
-        options.onRelaunch?.(told.launches, told.formerLaunches);
+        options.onRelaunch?.(told.launches, launches, told.formerLaunches);
       }
-      launches = told.launches;
+      // A job that waits will have a first launch.
+      launches = Math.max(1, told.launches);
       if (state !== known) options.onState?.(state);
       if (wait.isNews(state, reason, performance.now()))
         options.warn(`job ${options.jobId} is ${state}: ${reason}`);

@@ -6,6 +6,7 @@ import { files, get, logs } from './commands/files.js';
 import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
 import { login, logout } from './commands/login.js';
 import { drain, nodes, resume } from './commands/nodes.js';
+import { queues } from './commands/queues.js';
 import { run } from './commands/run.js';
 import { share } from './commands/share.js';
 import { submit } from './commands/submit.js';
@@ -148,6 +149,9 @@ function addShareCommands(god: Command, context: Context, done: Done): void {
     .description('who goes next and why: use, weights and scores')
     .argument('[name]', 'a user or a project, with every term of the score')
     .action(async (name, options) => done(await share(context, name, options)));
+  common(god.command('queues'))
+    .description('the queues of the site, who may use them and how full they are')
+    .action(async (options) => done(await queues(context, options)));
 }
 
 function addFileCommands(god: Command, context: Context, done: Done): void {
@@ -229,6 +233,7 @@ function withNeeds(command: Command): Command {
     .option('--network <kind>', 'network to join: public, user or project')
     .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')
+    .option('--queue <name>', 'queue of the site, as "god queues" lists them')
     .option('--retry <times>', 'launch again after failures of the system', whole(0, 1_000))
     .option(
       '--retry-on <codes:times[:pause]>',

@@ -23,6 +23,7 @@ export interface SubmitOptions {
   readonly network?: string;
   readonly lifespan?: string;
   readonly executor?: string;
+  readonly queue?: string;
   readonly retry?: number;
   readonly array?: string;
   readonly retryOn?: readonly RetryRuleAsked[];
@@ -105,7 +106,10 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
       ...(rules.length === 0 ? {} : { retry: rules }),
       array: { values: options.array ?? null },
-      label: [...(options.label ?? [])],
+      label: [
+        ...(options.label ?? []),
+        ...(options.queue === undefined ? [] : [`queue==${options.queue}`]),
+      ],
       tasks: [],
     },
     container: {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Reader } from '../contracts/reader.js';
 import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
+import { checkLimits } from './limit-shape.js';
 import type { Values } from './schema.js';
 
 export function check(values: Values, reader: Reader): void {
@@ -24,10 +25,12 @@ export function check(values: Values, reader: Reader): void {
   checkLifespan(values, reader);
   checkContainers(values, reader);
   checkMesos(values, reader);
+  checkLimits(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);
   unique(reader, 'constraints', values.constraints);
+  unique(reader, 'queues', values.queues);
   unique(reader, 'default_images', values.default_images);
   const defaults = values.default_images.filter(({ isDefault }) => isDefault);
   if (defaults.length > 1)

@@ -23,6 +23,7 @@ import {
   text,
   words,
 } from './keys.js';
+import { LIMITS } from './limit-keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 
 const SERVICE = {
@@ -84,6 +85,10 @@ const FAIRSHARE = {
   'fairshare.advance': duration(
     600_000,
     'A job that runs counts for this time at least, so that a burst cannot slip through.',
+  ),
+  reservation_after: duration(
+    600_000,
+    'A job that has waited for so long, and that others would overtake, gets an agent kept free for it; `3650d`: never.',
   ),
   fairshare_waiting_time_weight: weight(0.1, 'Weight of the time a job has waited.'),
   fairshare_user_time_weight: weight(1, "Weight of the user's used time."),
@@ -290,6 +295,7 @@ export const SECTIONS = {
   Plugins: PLUGINS,
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
+  'Limits and queues': LIMITS,
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
@@ -301,6 +307,7 @@ export const SCHEMA = {
   ...PLUGINS,
   ...FAIRSHARE,
   ...JOBS,
+  ...LIMITS,
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,
@@ -373,8 +380,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_port',
   'clean_old',
   'disk_default_quota',
-  'rate_limit',
-  'rate_limit_all',
   'status_policy',
   'etcd_prefix',
   'etcd_host',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { limitsOf } from './limit-shape.js';
 import { type Values, WINDOW_DAYS } from './schema.js';
 
 /** Names of the original's plugins, and of ours. */
@@ -37,6 +38,7 @@ export function shape(
     fairshare: weightsOf(values),
     usage: usageOf(values),
     usageAdvanceMs: values['fairshare.advance'],
+    reservationAfterMs: values.reservation_after,
     jobs: {
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),
@@ -53,6 +55,7 @@ export function shape(
       lifespanMsMax: values.maxlifespan_max,
       user: values['up.job_user'],
     },
+    limits: limitsOf(values),
     images: {
       catalogue: values.default_images,
       isAnyAllowed: values.allow_user_images,

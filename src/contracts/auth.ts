@@ -1,5 +1,6 @@
 /** What an authentication plugin is to the API: it says who somebody is and which directories they may mount. */
 import type { Identity, Volume } from '../core/job.js';
+import type { Quotas } from '../core/quota.js';
 import type { UserId } from '../core/units.js';
 
 /** An account as the API sees it. Holds no secret. */
@@ -11,8 +12,7 @@ export interface Person {
   readonly sshPublicKey: string;
   /** 0–100, 50 for most. */
   readonly prio: number;
-  /** 0: unlimited. */
-  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+  readonly quotas: Quotas;
   /** Ids of the API keys in force. A token obtained with a key is valid as long as its id stands here. */
   readonly keyIds: readonly string[];
 }

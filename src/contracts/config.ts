@@ -1,8 +1,11 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
-import type { NetworkKind } from '../core/job.js';
+import type { Constraint, NetworkKind } from '../core/job.js';
+import type { QueueRule, RunningLimits } from '../core/limit-book.js';
+import type { QuotaPeriod } from '../core/quota-period.js';
 import type { UsageRule } from '../core/usage.js';
 import type { SiteVolume } from './auth.js';
 import type { Raw } from './reader.js';
+import type { RateLimits } from './store.js';
 
 /** An image of the site's catalogue. */
 export interface CatalogueImage {
@@ -61,7 +64,10 @@ export interface Config {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly usageAdvanceMs: number;
+  /** A job that others overtake has an agent kept for it once it has waited for so long. */
+  readonly reservationAfterMs: number;
   readonly jobs: JobsConfig;
+  readonly limits: LimitsConfig;
   readonly images: {
     /** Empty: the images present on the machine, see decision 28. */
     readonly catalogue: readonly CatalogueImage[];
@@ -73,6 +79,29 @@ export interface Config {
   readonly containers: ContainersConfig;
   readonly local: LocalConfig;
   readonly mesos: MesosConfig;
+}
+
+export interface LimitsConfig {
+  /** At submission. */
+  readonly rate: RateLimits;
+  readonly running: RunningLimits;
+  /** Over what quotas are summed. */
+  readonly period: QuotaPeriod;
+  readonly queues: readonly SiteQueue[];
+}
+
+/** A queue of the site: jobs that name it get its constraints and lifespan, and stand in line by its priority. */
+export interface SiteQueue extends QueueRule {
+  readonly description: string;
+  /** Null: whichever the job names. */
+  readonly executor: string | null;
+  readonly constraints: readonly Constraint[];
+  /** Who may use it, besides members of `projects`; both empty: everybody. */
+  readonly users: readonly string[];
+  readonly projects: readonly string[];
+  /** Null: the site's. */
+  readonly lifespanMsDefault: number | null;
+  readonly lifespanMsMax: number | null;
 }
 
 export interface WebConfig {

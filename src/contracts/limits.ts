@@ -20,6 +20,8 @@ export const MADE_MEMBERS_READ_MAX = 20_000;
 export const RETRY_ARRAYS_MAX = 100;
 /** The core holds them, because it reads arrays. */
 export { ARRAY_MEMBERS_MAX, ARRAY_RANGES_MAX } from '../core/array.js';
+/** The greatest rate or running limit that may be configured: beyond it a count is no bound. */
+export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
@@ -41,6 +43,8 @@ export const SHARES_EACH_MS = 10_000;
 export const SHARE_ACCOUNTS_MAX = 1_000;
 /** Priorities that an administrator sets take effect within this time. */
 export const PRIORITIES_EACH_MS = 30_000;
+/** An agent for a job that others overtake is looked for, over all agents, at most this often. */
+export const RESERVATION_EACH_MS = 1_000;
 /** Cycles run on events, at most this often. */
 export const CYCLE_EACH_MS_MIN = 5;
 /** Job directories made side by side: enough to hide a file server's latency. */

@@ -26,6 +26,13 @@ export interface StandingFacts {
   readonly prio: number;
 }
 
+/** What waits and runs in a queue of the site. */
+export interface QueueLoad {
+  readonly name: string;
+  readonly waiting: number;
+  readonly running: number;
+}
+
 export interface ShareFacts {
   readonly at: Instant;
   /** Name of the policy in force. */
@@ -40,6 +47,8 @@ export interface ShareFacts {
   } | null;
   /** Those that wait first; at most `SHARE_ACCOUNTS_MAX`. */
   readonly accounts: readonly AccountFacts[];
+  /** Absent: told by a version that knew none. */
+  readonly queues?: readonly QueueLoad[];
   readonly users: readonly (readonly [UserId, StandingFacts])[];
   readonly projects: readonly (readonly [ProjectId, StandingFacts])[];
 }

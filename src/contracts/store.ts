@@ -7,6 +7,8 @@
  * throw `ServiceError('internal')` with `facts.id`.
  */
 import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
+import type { QuotaRecords } from '../core/limit-book.js';
+import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
@@ -32,6 +34,26 @@ export type SubmitAnswer =
   /** The key belongs to another submission. */
   | { readonly kind: 'key-reused'; readonly id: JobId };
 
+/** A rate limit that a call would pass: nothing of the call was stored. */
+export interface Limited {
+  readonly kind: 'limited';
+  /** Of one user's jobs, waiting and running together; or of all that wait. */
+  readonly scope: 'user' | 'all';
+  readonly limit: number;
+  /** Counted in the same transaction: no other process can slip in between. */
+  readonly now: number;
+  /** New jobs of the call that count for this limit. */
+  readonly asked: number;
+}
+
+/** Rate limits; null: none. */
+export interface RateLimits {
+  /** Jobs of one user, waiting and running together. */
+  readonly user: number | null;
+  /** Waiting jobs of all users. */
+  readonly all: number | null;
+}
+
 /**
  * All the scheduler keeps of a waiting job; script, volumes and the rest are read at its launch. An array that is open
  * is one row: `made` tells which of its members have records, and those that wait have rows of their own.
@@ -47,6 +69,8 @@ export interface PendingRow {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
+  /** A queue of the site; absent: none. */
+  readonly queue?: string;
   readonly notBefore: Instant | null;
   /** Length of the pause that ends at `notBefore`; 0 for none. */
   readonly pauseMs: number;
@@ -129,6 +153,11 @@ export interface JobStore {
    * of arrays as `open`: one record, and the ids behind its own are its members'.
    */
   submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  /**
+   * The same; if the new ones among them would pass a limit, each of these is answered `limited` and none is
+   * stored. Members of arrays count, each as a job, their parents do not.
+   */
+  submit(jobs: readonly NewJob[], limits: RateLimits): Promise<readonly (SubmitAnswer | Limited)[]>;
   /** A member that has no record is made up from its array (`unmadeMember`), here and in `jobs` and `scripts`. */
   job(id: JobId): Promise<Job | undefined>;
   jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>>;
@@ -214,8 +243,7 @@ export interface UserRecord {
   readonly sshPublicKey: string;
   /** 0–100, 50 for most. */
   readonly prio: number;
-  /** 0: unlimited. */
-  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+  readonly quotas: Quotas;
   readonly createdAt: Instant;
 }
 
@@ -227,8 +255,7 @@ export interface ProjectRecord {
   readonly prio: number;
   /** Never empty: nobody could submit to it. */
   readonly members: readonly UserId[];
-  /** 0: unlimited. As the original counts them: seconds, cpus and GB over the period. */
-  readonly quotas: { readonly time: number; readonly cpu: number; readonly ram: number };
+  readonly quotas: Quotas;
   readonly createdAt: Instant;
 }
 
@@ -247,6 +274,8 @@ export interface ProjectStore {
   deleteProject(id: ProjectId): Promise<boolean>;
   /** Small, however many accounts there are: the leader asks often. */
   priorities(): Promise<Priorities>;
+  /** Of users and projects that have any: asked as often. */
+  quotas(): Promise<QuotaRecords>;
 }
 
 export interface UserStore {

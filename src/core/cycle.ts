@@ -2,14 +2,17 @@
  * One round: which waiting job goes where. A heap over accounts yields the global order lazily, so a cycle costs
  * what it places and the shapes it meets, not what waits. Nothing is changed: the queue moves when intents are stored.
  */
-import { type QueuedArray, roomOf } from './array-block.js';
+import type { Allowance, Hold, Refusal } from './allowance.js';
+import { ArrayRooms } from './array-rooms.js';
 import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
-import { isOpenTo, type Obstacle, reservationOf, type Tenant } from './obstacle.js';
+import { isOpenTo, type Obstacle, reservationOf } from './obstacle.js';
 import { AccountOrder } from './order.js';
 import { type Head, NO_STANDINGS, type Policy, type Ranking, type Standings } from './policy.js';
 import type { AccountQueue, Line, PendingQueue, Shape } from './queue.js';
+import type { Reservation, Reservations, Reserving } from './reservation.js';
+import { demandOf, keepRoomFor, reservationsOf } from './room-keeping.js';
 import type { AgentId, Instant, JobId, OfferId } from './units.js';
 
 /** One job's place. Launches of one bin share its `offerIds`, the very same array, and make one ACCEPT. */
@@ -43,11 +46,17 @@ export interface Plan {
    * missing was not asked for in this cycle; without any offer none is.
    */
   readonly obstacles: ReadonlyMap<number, readonly Obstacle[]>;
+  /** Jobs that end here, because a quota is used up. */
+  readonly refusals: readonly Refusal[];
+  /** Why jobs of some accounts wait whatever is free. */
+  readonly holds: readonly Hold[];
   /** A limit stopped the cycle: plan again at once, with `cursor`. */
   readonly isUnfinished: boolean;
   readonly cursor: CycleCursor | null;
   /** Offers that no launch uses, in order of id. */
   readonly idleOffers: readonly OfferId[];
+  /** Agents whose room is kept for a job: what the next cycle must be told. */
+  readonly reservations: readonly Reservation[];
 }
 
 export interface CycleInput {
@@ -65,6 +74,12 @@ export interface CycleInput {
   /** Runs the jobs that name no executor; null or absent: any may. */
   readonly defaultExecutor?: string | null;
   readonly cursor?: CycleCursor | null;
+  /** Absent: no room is kept for jobs that others overtake. */
+  readonly reserving?: Reserving;
+  /** Limits and quotas; absent: there are none. */
+  readonly allowance?: Allowance | undefined;
+  /** The priority of a queue of the site, or of none (null); absent: all are alike. */
+  readonly priorityOf?: (queue: string | null) => number;
 }
 
 /** Steps over lines without a place that a cycle takes, for each shape it may ask for: accounts share shapes. */
@@ -73,32 +88,44 @@ const STEPS_PER_SHAPE = 20;
 /** The same queue, offers, standings and instant give the same plan, in whatever order they are listed. */
 export function planCycle(input: CycleInput): Plan {
   const bins = binsOf(input.offers);
-  if (bins.length === 0) return IDLE;
-  const matcher = new Matcher(bins, input);
+  if (bins.length === 0) return { ...IDLE, reservations: input.reserving?.made ?? [] };
+  const reservations = reservationsOf(input, bins);
+  const matcher = new Matcher(bins, input, reservations);
   const { walks, order, ranking } = lineUp(input);
-  const rooms = new Rooms(input.queue);
+  const rooms = new ArrayRooms(input.queue);
   const launches: Launch[] = [];
+  const gate = new Gate(input);
   let stepsLeft = STEPS_PER_SHAPE * input.limits.shapesMax;
   let stoppedBy: 'launches' | 'shapes' | null = null;
 
   for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
     const { shape } = walk.line;
-    if (launches.length >= input.limits.launchesMax) stoppedBy = 'launches';
-    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk.account)) stoppedBy = 'shapes';
+    if (launches.length + gate.refusals.length >= input.limits.launchesMax) stoppedBy = 'launches';
+    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
     const { id } = walk.head;
     const fullTo = rooms.fullTo(id);
-    const bin = fullTo === undefined ? matcher.binFor(shape, walk.account) : undefined;
-    if (bin !== undefined) {
+    const verdict = fullTo === undefined ? gate.admits(walk) : 'array-held';
+    const bin = verdict === 'go' ? matcher.binFor(shape, walk) : undefined;
+    if (verdict === 'array-held') reservations.releaseJob(id);
+    else if (verdict !== 'go') reservations.release(walk.account);
+    if (verdict === 'refused') walk.passTo(id);
+    else if (verdict === 'account-held') walk.passAll();
+    else if (fullTo !== undefined) {
+      stepsLeft--;
+      walk.passTo(fullTo);
+    } else if (bin === undefined) {
+      stepsLeft--;
+      if (verdict === 'go') keepRoomFor(walk, shape, { reservations, input });
+      walk.passLine();
+    } else {
       launches.push(launchOf(id, bin, shape));
+      reservations.placed(id, bin, shape);
       rooms.placed(id);
+      gate.placed(walk);
       ranking.charged(walk.index, shape.needs);
       walk.passTo(id);
-    } else {
-      stepsLeft--;
-      if (fullTo === undefined) walk.passLine();
-      else walk.passTo(fullTo);
     }
     if (walk.isOver) order.pop();
     else {
@@ -109,21 +136,27 @@ export function planCycle(input: CycleInput): Plan {
   return {
     launches,
     obstacles: matcher.obstacles(),
+    refusals: gate.refusals,
+    holds: gate.holds,
     isUnfinished: stoppedBy !== null || hasNewOffers(input),
     cursor: stoppedBy === 'shapes' ? cursorOf(walks, input) : null,
     idleOffers: bins
       .filter((bin) => !bin.isUsed)
       .flatMap((bin) => bin.offerIds)
       .sort(),
+    reservations: reservations.made(),
   };
 }
 
 const IDLE: Plan = {
   launches: [],
   obstacles: new Map(),
+  refusals: [],
+  holds: [],
   isUnfinished: false,
   cursor: null,
   idleOffers: [],
+  reservations: [],
 };
 
 /** A launch's task will be named after the job; the rest is the bin's. */
@@ -136,6 +169,7 @@ function launchOf(jobId: JobId, bin: Bin, { needs }: Shape): Launch {
 class Walk {
   readonly account: AccountQueue;
   readonly index: number;
+  readonly priority: number;
   readonly #queue: PendingQueue;
   /** Heads of lines from here on were not looked at. */
   #from: JobId;
@@ -145,9 +179,15 @@ class Walk {
   head: Head = { id: 0 as JobId, submittedAt: 0 as Instant };
   score = 0;
 
-  constructor(account: AccountQueue, index: number, queue: PendingQueue, from: JobId) {
+  constructor(
+    account: AccountQueue,
+    place: { readonly index: number; readonly priority: number },
+    queue: PendingQueue,
+    from: JobId,
+  ) {
     this.account = account;
-    this.index = index;
+    this.index = place.index;
+    this.priority = place.priority;
     this.#queue = queue;
     this.#from = from;
     this.#next();
@@ -181,6 +221,11 @@ class Walk {
     this.#next();
   }
 
+  /** Nothing of this account gets a place in this cycle. */
+  passAll(): void {
+    this.#line = undefined;
+  }
+
   #next(): void {
     const fresh = this.account.headAtLeast(this.#from);
     const begun = this.#begun.peek();
@@ -199,7 +244,7 @@ class Walk {
 }
 
 /** Stands the accounts in line. */
-function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
+function lineUp({ queue, policy, standings, at, cursor, priorityOf }: CycleInput): {
   readonly walks: readonly Walk[];
   readonly order: AccountOrder<Walk>;
   readonly ranking: Ranking;
@@ -207,7 +252,8 @@ function lineUp({ queue, policy, standings, at, cursor }: CycleInput): {
   const walks: Walk[] = [];
   for (const account of queue.accounts()) {
     const from = cursor?.from.get(account.index) ?? (0 as JobId);
-    const walk = new Walk(account, walks.length, queue, from);
+    const place = { index: walks.length, priority: priorityOf?.(account.queue) ?? 0 };
+    const walk = new Walk(account, place, queue, from);
     if (!walk.isOver) walks.push(walk);
   }
   const views = walks.map(({ account: { user, project, newestAt }, head }) => ({
@@ -227,26 +273,43 @@ function scoreOf(ranking: Ranking, { index, head }: Walk): number {
   return score;
 }
 
-/** Holds arrays to their limits within one cycle. */
-class Rooms {
-  readonly #queue: PendingQueue;
-  readonly #placed = new Map<QueuedArray, number>();
+/** Holds the cycle to limits and quotas, and remembers what it said. */
+class Gate {
+  readonly refusals: Refusal[] = [];
+  readonly holds: Hold[] = [];
+  readonly #allowance: Allowance | undefined;
+  readonly #defaultExecutor: string | null;
 
-  constructor(queue: PendingQueue) {
-    this.#queue = queue;
+  constructor({ allowance, defaultExecutor }: CycleInput) {
+    this.#allowance = allowance;
+    this.#defaultExecutor = defaultExecutor ?? null;
   }
 
-  /** The id up to which nothing may be placed, because the array of this job is at its limit; undefined: it may. */
-  fullTo(id: JobId): JobId | undefined {
-    const array = this.#queue.arrayOf(id);
-    if (array === undefined || array.limit === null) return undefined;
-    return roomOf(array) > (this.#placed.get(array) ?? 0) ? undefined : array.lastId;
+  /** Whether the head may have a place; if not, whether it ends, or who else need not be asked. */
+  admits({
+    account,
+    line: { shape },
+    head,
+  }: Walk): 'go' | 'refused' | 'line-held' | 'account-held' {
+    const no = this.#allowance?.denial(account, this.#claim(shape));
+    if (no == null) return 'go';
+    if (no.kind === 'refuse') {
+      this.refusals.push({ jobId: head.id, because: no.because });
+      return 'refused';
+    }
+    const { obstacle, isForAll } = no;
+    const { index, user, project, queue } = account;
+    const held = isForAll ? null : shape;
+    this.holds.push({ account: index, user, project, queue, shape: held, obstacle });
+    return isForAll ? 'account-held' : 'line-held';
   }
 
-  placed(id: JobId): void {
-    const array = this.#queue.arrayOf(id);
-    if (array !== undefined && array.limit !== null)
-      this.#placed.set(array, (this.#placed.get(array) ?? 0) + 1);
+  placed({ account, line: { shape } }: Walk): void {
+    this.#allowance?.taken(account, this.#claim(shape));
+  }
+
+  #claim({ needs, executor }: Shape) {
+    return { needs, executor: executor ?? this.#defaultExecutor };
   }
 }
 
@@ -260,33 +323,36 @@ class Matcher {
   readonly #reservations: readonly string[];
   readonly #rights = new Map<AccountQueue, string>();
 
-  constructor(bins: readonly Bin[], input: CycleInput) {
+  readonly #room: Reservations;
+
+  constructor(bins: readonly Bin[], input: CycleInput, room: Reservations) {
     this.#bins = bins;
     this.#input = input;
+    this.#room = room;
     this.#reservations = [...new Set(bins.map(reservationOf))].filter((one) => one !== null);
   }
 
   /** Whether the question is known or there is room for another. */
-  mayAsk(shape: Shape, account: AccountQueue): boolean {
-    const isKnown = this.#searches.has(this.#question(shape, account));
+  mayAsk(shape: Shape, walk: Walk): boolean {
+    const isKnown = this.#searches.has(this.#question(shape, walk));
     return isKnown || this.#searches.size < this.#input.limits.shapesMax;
   }
 
-  binFor(shape: Shape, account: AccountQueue): Bin | undefined {
-    const question = this.#question(shape, account);
+  binFor(shape: Shape, walk: Walk): Bin | undefined {
+    const question = this.#question(shape, walk);
     let known = this.#searches.get(question);
     if (known === undefined) {
-      const executor = shape.executor ?? this.#input.defaultExecutor ?? null;
-      const tenant: Tenant = account;
-      const search = new Search({ ...shape, executor, tenant }, this.#bins, this.#input.at);
-      known = { shapeId: shape.id, search };
+      const own = this.#room.of(walk.head.id);
+      const demand = { ...demandOf(shape, this.#input, walk.account), own };
+      known = { shapeId: shape.id, search: new Search(demand, this.#bins, this.#input.at) };
       this.#searches.set(question, known);
     }
     return known.search.next();
   }
 
-  /** Accounts that may use the same agents share the answers. */
-  #question({ id }: Shape, account: AccountQueue): number | string {
+  /** Accounts that may use the same agents share the answers; a job for which room is kept asks for itself. */
+  #question({ id }: Shape, { account, head }: Walk): number | string {
+    if (this.#room.of(head.id) !== null) return `${id} of ${head.id}`;
     if (this.#reservations.length === 0) return id;
     let rights = this.#rights.get(account);
     if (rights === undefined) {

@@ -49,6 +49,8 @@ export interface JobSpec {
   readonly ports: readonly number[];
   /** Executor asked for, or null for the first that is configured. */
   readonly executor: string | null;
+  /** A queue of the site; absent: none. Its constraints and lifespan are in the spec. */
+  readonly queue?: string;
   /** Launches after a failure of the system that are granted before we give up. */
   readonly systemRetriesMax: number;
   /** Of a job array, its parent and its members alike; absent: an ordinary job. */
@@ -175,6 +177,8 @@ export type ReasonCode =
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'
+  /** What has ended fills a quota. Facts: scope, name, quota, limit, used, held, asked, freesUpAt (an instant). */
+  | 'quota-exceeded'
   | 'exit-code-unknown'
   /** Of the parent of an array: some of its members ended with another code than 0. */
   | 'members-failed'

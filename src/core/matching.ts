@@ -3,7 +3,7 @@
  * shrink within a cycle; so each shape keeps a finger on the first bin that may still take it, and never looks back.
  */
 import { assert } from './assert.js';
-import { type Demand, type Obstacle, type Shut, Tally } from './obstacle.js';
+import { type Demand, type Kept, type Obstacle, type Shut, Tally } from './obstacle.js';
 import {
   type Capacity,
   mergedRanges,
@@ -40,6 +40,8 @@ export class Bin {
   readonly unavailableFrom: Instant | null;
   readonly shut: Shut | null;
   launchesLeft: number;
+  /** Room here that is kept for a job. */
+  kept: Kept | null = null;
   /** In order of id: what one ACCEPT names. */
   readonly offerIds: readonly OfferId[];
   cpuMilli = 0;

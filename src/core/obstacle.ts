@@ -1,5 +1,6 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
 import type { Constraint } from './job.js';
+import type { QuotaName } from './quota.js';
 import { type Capacity, type Needs, portCount, unitsOf } from './resources.js';
 import type { Instant, ProjectId, UserId } from './units.js';
 
@@ -37,6 +38,25 @@ export type Obstacle =
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
   /** So many members of its array run, and no more may. */
   | { readonly code: 'array-limit'; readonly running: number; readonly limit: number }
+  /** So many run at once: of the user, the project, the executor, the queue, or the user in the queue. */
+  | {
+      readonly code: 'limit-reached';
+      readonly scope: 'user' | 'project' | 'executor' | 'queue' | 'queue-user';
+      readonly name: string;
+      readonly limit: number;
+      readonly running: number;
+    }
+  /** What runs now is charged against a quota and leaves too little of it. Amounts in the quota's own unit. */
+  | {
+      readonly code: 'quota';
+      readonly scope: 'user' | 'project';
+      readonly name: string;
+      readonly quota: QuotaName;
+      readonly limit: number;
+      readonly used: number;
+      readonly held: number;
+      readonly asked: number;
+    }
   /** An administrator lets no new jobs onto them: from when, until when (null: until told), and why. */
   | {
       readonly code: 'drained';
@@ -47,6 +67,8 @@ export type Obstacle =
     }
   /** Jobs of several users ended badly there within seconds; they are tried again, or an administrator lets them back. */
   | { readonly code: 'set-aside'; readonly agents: number }
+  /** Their room is kept for a job that has waited long: when that starts; null: not known. */
+  | { readonly code: 'reserved-for'; readonly agents: number; readonly until: Instant | null }
   | { readonly code: 'no-offers' };
 
 /** Who runs the job, as reservations of agents name them. */
@@ -67,6 +89,16 @@ export interface Demand {
   readonly avoid?: readonly string[];
   /** How long a launch may run at most; null or absent: any time, so that it overlaps every window that comes. */
   readonly lifespanMs?: number | null;
+  /** The room that is kept for this very job; null or absent: none. */
+  readonly own?: Kept | null;
+}
+
+/** Room of an agent that is kept for one job, as the others meet it. */
+export interface Kept {
+  /** When that job starts at the latest; null: not known. */
+  readonly until: Instant | null;
+  /** Whether another job leaves it its room, because it is over by then or fits beside. `at`: when it would begin. */
+  leavesRoom(demand: Demand, at: Instant | null): boolean;
 }
 
 /** An agent as the checks see it. */
@@ -80,6 +112,8 @@ export interface Site {
   readonly shut?: Shut | null;
   /** Launches that it may get in this cycle; absent: any number. */
   readonly launchesLeft?: number;
+  /** Room there that is kept for a job; null or absent: none. */
+  readonly kept?: Kept | null;
 }
 
 /** What is free there, with ports counted: `free.ports` is not walked again and again. */
@@ -140,6 +174,7 @@ export class Tally {
   #maintenanceFrom = Number.POSITIVE_INFINITY as Instant;
   readonly #drained = new Map<string, Drained>();
   #setAside = 0;
+  #kept: { agents: number; until: Instant | null } | null = null;
   readonly #at: Instant | null;
 
   /** @param at when the launch would begin; null: not known, so that it may overlap any window. */
@@ -151,7 +186,9 @@ export class Tally {
 
   /** True when a launch fits there; a refusal is counted for `agents` agents alike. */
   admits(site: Site, room: Room, agents = 1): boolean {
-    return this.#suits(site, agents) && this.#hasRoom(room, agents);
+    return (
+      this.#suits(site, agents) && this.#hasRoom(room, agents) && this.#leavesRoom(site, agents)
+    );
   }
 
   /** What stood in the way, in the order of the checks. */
@@ -179,6 +216,7 @@ export class Tally {
       if (lack !== undefined)
         found.push({ code: 'too-small', resource, wanted: needs[resource], ...lack });
     }
+    if (this.#kept !== null) found.push({ code: 'reserved-for', ...this.#kept });
     return found.length === 0 ? [{ code: 'no-offers' }] : found;
   }
 
@@ -231,6 +269,18 @@ export class Tally {
     return false;
   }
 
+  #leavesRoom({ kept = null }: Site, agents: number): boolean {
+    if (kept === null || kept === this.#demand.own || kept.leavesRoom(this.#demand, this.#at))
+      return true;
+    const known = this.#kept;
+    if (known === null) this.#kept = { agents, until: kept.until };
+    else {
+      known.agents += agents;
+      known.until = earlier(known.until, kept.until);
+    }
+    return false;
+  }
+
   #hasRoom(room: Room, agents: number): boolean {
     const { needs } = this.#demand;
     for (const [name, units] of this.#custom) {
@@ -244,6 +294,9 @@ export class Tally {
     return true;
   }
 }
+
+const earlier = (a: Instant | null, b: Instant | null): Instant | null =>
+  a === null || (b !== null && b < a) ? b : a;
 
 function note<Name>(lacks: Map<Name, Lack>, name: Name, best: number, agents: number): false {
   const lack = lacks.get(name);

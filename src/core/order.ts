@@ -1,15 +1,18 @@
-/** Accounts in the order of a policy: the least group first, in it the least account; ties end with the job id. */
+/** Accounts in order: the highest priority of queues first, then as the policy says: the least group, in it the least account; ties end with the job id. */
 import { Heap } from './heap.js';
 import type { Groups, Head } from './policy.js';
 
 /** An account's place in line; `score` and `head` move while it stands there. */
 export interface Ranked {
   readonly index: number;
+  /** Of its queue: those with a higher one go first, whatever the policy says. */
+  readonly priority: number;
   readonly head: Head;
   readonly score: number;
 }
 
 interface Group<T> {
+  readonly priority: number;
   score: number;
   readonly line: Heap<T>;
 }
@@ -25,7 +28,7 @@ export class AccountOrder<T extends Ranked> {
     if (groups === undefined) {
       this.#rescore = () => {};
       this.#groups = new Heap<Group<T>>(
-        () => false,
+        (a, b) => a.priority > b.priority,
         lined(accounts, () => 0),
       );
       return;
@@ -66,23 +69,26 @@ export class AccountOrder<T extends Ranked> {
 }
 
 function isGroupBefore<T extends Ranked>(a: Group<T>, b: Group<T>): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
   if (a.score !== b.score) return a.score < b.score;
   const [one, other] = [a.line.peek(), b.line.peek()];
   return one !== undefined && (other === undefined || one.head.id < other.head.id);
 }
 
+/** Accounts of one group whose queues have different priorities stand in different lines. */
 function lined<T extends Ranked>(
   accounts: readonly T[],
   of: (index: number) => number,
 ): Group<T>[] {
-  const groups = new Map<number, T[]>();
+  const groups = new Map<string, T[]>();
   for (const account of accounts) {
-    const key = of(account.index);
+    const key = `${account.priority} ${of(account.index)}`;
     const known = groups.get(key);
     if (known === undefined) groups.set(key, [account]);
     else known.push(account);
   }
   return [...groups.values()].map((members) => ({
+    priority: members[0]?.priority ?? 0,
     score: 0,
     line: new Heap<T>(isBefore, members),
   }));

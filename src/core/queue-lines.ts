@@ -14,6 +14,8 @@ export interface QueueRow {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly executor: string | null;
+  /** A queue of the site; absent: none. */
+  readonly queue?: string;
   /** Until then the job is set aside; null: ready. */
   readonly notBefore: Instant | null;
   /** Hosts to pass over; absent: none. */
@@ -52,12 +54,14 @@ export interface Line {
   atLeast(from: JobId): JobId | undefined;
 }
 
-/** A user in a project, as planning sees it. */
+/** A user in a project, and in a queue of the site or in none, as planning sees it. */
 export interface AccountQueue {
   /** Stable while the queue lives. */
   readonly index: number;
   readonly user: UserId;
   readonly project: ProjectId;
+  /** A queue of the site; null: none. */
+  readonly queue: string | null;
   /** Ready jobs. */
   readonly size: number;
   /** Latest submission among them, or later if that one has left. */
@@ -96,16 +100,18 @@ export class Account implements AccountQueue {
   readonly index: number;
   readonly user: UserId;
   readonly project: ProjectId;
+  readonly queue: string | null;
   readonly lines = new Map<number, AccountLine>();
   /** The first job of each line. */
   readonly heads = new SortedIds();
   size = 0;
   newestAt = 0 as Instant;
 
-  constructor(index: number, user: UserId, project: ProjectId) {
+  constructor(index: number, user: UserId, project: ProjectId, queue: string | null) {
     this.index = index;
     this.user = user;
     this.project = project;
+    this.queue = queue;
   }
 
   headAtLeast(from: JobId): JobId | undefined {

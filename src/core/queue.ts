@@ -18,7 +18,7 @@ import {
   type Shape,
   shapeKey,
 } from './queue-lines.js';
-import type { Instant, JobId, ProjectId, UserId } from './units.js';
+import type { Instant, JobId, UserId } from './units.js';
 
 export {
   type AccountQueue,
@@ -50,7 +50,8 @@ export class PendingQueue {
   readonly #blocks = new BlockList<AccountLine>();
   #membersWaiting = 0;
 
-  readonly #accounts = new Map<UserId, Map<ProjectId, Account>>();
+  /** By user, then by project and queue. */
+  readonly #accounts = new Map<UserId, Map<string, Account>>();
   #accountCount = 0;
   readonly #active = new Set<Account>();
 
@@ -85,7 +86,7 @@ export class PendingQueue {
   /** False when the job is known already: what it was added with stays. */
   add(row: QueueRow): boolean {
     if (this.has(row.id)) return false;
-    const line = this.#line(this.#account(row.owner, row.project), row);
+    const line = this.#line(this.#accountFor(row), row);
     const slot = this.#freeSlots.pop() ?? this.#slots.size;
     this.#keep(slot, row.submittedAt);
     this.#slots.set(row.id, slot);
@@ -115,7 +116,7 @@ export class PendingQueue {
   /** `waiting`: the members that wait, by place; the queue owns it from now on. False when the array is known already. */
   addArray(row: ArrayRow, waiting: Bits): boolean {
     if (this.#blocks.get(row.id) !== undefined) return false;
-    const line = this.#line(this.#account(row.owner, row.project), row);
+    const line = this.#line(this.#accountFor(row), row);
     const block = new ArrayBlock(row, waiting, line);
     line.jobs++;
     this.#blocks.add(block);
@@ -157,6 +158,13 @@ export class PendingQueue {
 
   shapeOf(id: JobId): Shape | undefined {
     return this.lineOf(id)?.shape;
+  }
+
+  /** Whose the job is. */
+  accountOf(id: JobId): AccountQueue | undefined {
+    const slot = this.#slots.get(id);
+    const line = slot === undefined ? this.#blocks.of(id)?.line : this.#lineOf[slot];
+    return line?.account;
   }
 
   /** The line a job stands in, or will when its `notBefore` has come; of an array's parent, where its members stand. */
@@ -298,16 +306,18 @@ export class PendingQueue {
     if (shape.jobs === 0) this.#shapes.delete(shape.key);
   }
 
-  #account(user: UserId, project: ProjectId): Account {
+  #accountFor({ owner: user, project, queue: named }: ArrayRow | QueueRow): Account {
+    const queue = named ?? null;
     let ofUser = this.#accounts.get(user);
     if (ofUser === undefined) {
       ofUser = new Map();
       this.#accounts.set(user, ofUser);
     }
-    let account = ofUser.get(project);
+    const key = queue === null ? project : JSON.stringify([project, queue]);
+    let account = ofUser.get(key);
     if (account === undefined) {
-      account = new Account(this.#accountCount++, user, project);
-      ofUser.set(project, account);
+      account = new Account(this.#accountCount++, user, project, queue);
+      ofUser.set(key, account);
     }
     return account;
   }

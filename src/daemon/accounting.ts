@@ -8,15 +8,17 @@ import type { Log } from '../contracts/log.js';
 import type { JobStore, ProjectStore } from '../contracts/store.js';
 import { endedLaunch } from '../core/ended-launch.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
+import type { LimitRules } from '../core/limit-book.js';
 import type { AgentShape } from '../core/obstacle.js';
 import { type Capacity, NOTHING } from '../core/resources.js';
 import { needsOf } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
+import { Limits, NO_LIMITS } from './limits.js';
 
 export interface AccountingPorts {
-  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'priorities'>;
+  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'priorities' | 'quotas'>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -26,33 +28,41 @@ export interface AccountingOptions {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly advanceMs: number;
+  /** Absent: nothing but the quotas of the record is bounded. */
+  readonly limits?: Omit<LimitRules, 'advanceMs'>;
 }
 
 export class Accounting {
   readonly #ports: AccountingPorts;
   readonly #options: AccountingOptions;
   readonly #book: UsageBook;
+  readonly limits: Limits;
   #timer: Timer | undefined;
   #isClosed = false;
 
   constructor(ports: AccountingPorts, options: AccountingOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#book = new UsageBook(options.usage, options.advanceMs);
+    const { usage, advanceMs, limits = NO_LIMITS } = options;
+    this.#book = new UsageBook(usage, advanceMs);
+    this.limits = new Limits(ports, { ...limits, advanceMs });
   }
 
   /** Begins anew from the record, before anything happens to any job. @throws ServiceError when the store is away */
   async read(live: Iterable<LiveJob>): Promise<void> {
     const { store, clock } = this.#ports;
     const at = clock.now();
+    const jobs = [...live];
     const ended = await store.used({ since: countsSince(this.#options.usage, at) });
     this.#book.setDues(await store.priorities());
-    this.#book.load(ended, [...live].map(chargedJob), at);
+    this.#book.load(ended, jobs.map(chargedJob), at);
+    await this.limits.read(jobs);
     this.#readPrioritiesLater();
   }
 
   close(): void {
     this.#isClosed = true;
+    this.limits.close();
     this.#timer?.cancel();
   }
 
@@ -70,6 +80,7 @@ export class Accounting {
   /** A job was placed, or found to hold a task: counted at once. */
   charge(job: LiveJob): void {
     this.#book.charge(chargedJob(job));
+    this.limits.hold(job);
   }
 
   /** A record was stored: a start is noted, so that use grows from there. */
@@ -81,7 +92,9 @@ export class Accounting {
   settle(job: Job, usedMs: number, after: Job): void {
     const { id, owner, project } = job;
     const endedAt = endedLaunch(job.state, after)?.endedAt ?? this.#ports.clock.now();
-    this.#book.settle({ id, owner, project, needs: needsOf(job), usedMs, endedAt });
+    const used = { project, needs: needsOf(job), usedMs, endedAt };
+    this.#book.settle({ id, owner, ...used });
+    this.limits.settle(id, { user: owner, ...used });
   }
 
   #readPrioritiesLater(): void {

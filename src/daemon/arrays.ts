@@ -3,7 +3,7 @@
  * memory holds is counted from the record when a term begins; members that merely wait are a bit in the queue.
  */
 import { MADE_MEMBERS_READ_MAX } from '../contracts/limits.js';
-import type { JobStore } from '../contracts/store.js';
+import type { JobStore, PendingRow } from '../contracts/store.js';
 import { memberId, placeOf } from '../core/array.js';
 import type { ArrayEvent } from '../core/array-life.js';
 import { Bits } from '../core/bits.js';
@@ -16,10 +16,11 @@ import {
   type LiveJob,
   type OpenJob,
 } from '../core/job.js';
-import type { ArrayRow, PendingQueue } from '../core/queue.js';
+import type { PendingQueue } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 import type { Applied, JobBook } from './job-book.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
+import { type ArrayEntry, arrayOfJob, arrayOfPending } from './queue-rows.js';
 
 export interface ArraysPorts extends Pick<SchedulerPorts, 'log' | 'failed'> {
   readonly store: Pick<JobStore, 'made' | 'job'>;
@@ -30,14 +31,10 @@ export interface ArraysOwner {
   applied(applied: Applied): void;
   /** A member that has, or may soon have, a record or a task must not run. */
   killMember(id: JobId, wanted: KillWanted): Promise<void>;
+  /** The kill of an array is to be carried out, if the record wants it. Not waited for: the write may never settle. */
+  killWanted(id: JobId): void;
   /** A member may be placed that could not before. */
   newWork(): void;
-}
-
-/** An array to take in. */
-export interface ArrayEntry {
-  readonly row: ArrayRow;
-  readonly size: number;
 }
 
 class OpenArray {
@@ -99,13 +96,21 @@ export class Arrays {
     return this.#arrays.has(id) || this.#reading.has(id);
   }
 
-  /** Whether a member must not be placed again. */
-  isKilled(array: JobId): boolean {
-    return this.#arrays.get(array)?.isKilled === true;
+  /** Whether a member must not be placed again, because its array is killed; then the kill is carried out. */
+  forbids({ parent }: Job): boolean {
+    if (parent === undefined || this.#arrays.get(parent)?.isKilled !== true) return false;
+    this.#owner.killWanted(parent);
+    return true;
+  }
+
+  /** An array that the store listed. @throws ServiceError when the store is away */
+  async takeIn(row: PendingRow): Promise<void> {
+    if (row.array !== undefined) await this.#add(arrayOfPending({ ...row, array: row.array }));
+    if (row.isKillWanted) this.#owner.killWanted(row.id);
   }
 
   /** Lets the members of an array wait, but for those that have records. @throws ServiceError when the store is away. */
-  async add(entry: ArrayEntry): Promise<void> {
+  async #add(entry: ArrayEntry): Promise<void> {
     const { id } = entry.row;
     if (this.#arrays.has(id)) return;
     const known = this.#reading.get(id);
@@ -235,13 +240,15 @@ export class Arrays {
   // ---- kills
 
   /** What waits ends with the array, without records; what has a record or a task ends by itself. */
-  async kill(job: OpenJob, wanted: KillWanted, entry: ArrayEntry): Promise<void> {
-    await this.add(entry);
+  async kill(job: OpenJob, wanted: KillWanted): Promise<void> {
+    await this.#add(arrayOfJob(job));
     const array = this.#arrays.get(job.id);
     if (array === undefined) return;
     array.isKilled = true;
     array.open.clearThoseOf(array.waiting);
     this.#queue.removeArray(array.id);
+    // Room may have been kept for one of them.
+    this.#owner.newWork();
     const members = [...array.open.places()].map((place) => memberId(array.id, place));
     await Promise.all(
       members

@@ -165,6 +165,12 @@ export class ClusterLink implements ClusterListener {
 
   // ---- offers
 
+  /** Offers of these agents, and of no others, are held for as long as the master lets us. */
+  keep(agents: ReadonlySet<AgentId>): void {
+    this.book.keep(agents);
+    this.#watchAge();
+  }
+
   /** A job waits and no held offer fits it: ask for all there is. */
   want(): void {
     if (!this.#isConnected || this.#reviveTimer !== undefined) return;

@@ -5,14 +5,17 @@ import {
   LAUNCHES_PER_CYCLE_MAX,
   SHAPES_PER_CYCLE_MAX,
 } from '../contracts/limits.js';
-import { type CycleCursor, type Launch, planCycle } from '../core/cycle.js';
+import { type CycleCursor, type Plan, planCycle } from '../core/cycle.js';
 import type { PendingQueue } from '../core/queue.js';
+import type { JobId } from '../core/units.js';
 import type { Accounting } from './accounting.js';
+import type { AgentLoads } from './agent-loads.js';
 import type { AgentWatch } from './agent-watch.js';
 import type { ClusterLink } from './cluster-link.js';
 import { GuardedPolicy } from './guarded-policy.js';
 import type { ObstacleBook } from './obstacle-book.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import { Reservations } from './reservations.js';
 import type { SteadyTime } from './steady-time.js';
 
 /** What a cycle looks at; it changes between cycles only. */
@@ -23,14 +26,18 @@ export interface CycleView {
   readonly agents: Pick<AgentWatch, 'offers'>;
   readonly obstacles: ObstacleBook;
   readonly steady: SteadyTime;
+  readonly loads: AgentLoads;
 }
+
+type Options = Pick<SchedulerOptions, 'defaultExecutor' | 'reservationAfterMs'>;
 
 export class Cycles {
   readonly #ports: SchedulerPorts;
-  readonly #options: Pick<SchedulerOptions, 'defaultExecutor'>;
+  readonly #options: Options;
   readonly #view: CycleView;
-  readonly #carryOut: (launches: readonly Launch[]) => void;
+  readonly #carryOut: (plan: Plan) => void;
   readonly #policy: GuardedPolicy;
+  readonly #reservations: Reservations;
   #timer: Timer | undefined;
   #dueTimer: Timer | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -40,14 +47,17 @@ export class Cycles {
 
   constructor(
     ports: SchedulerPorts,
-    options: Pick<SchedulerOptions, 'defaultExecutor'>,
+    options: Options,
     view: CycleView,
-    carryOut: (launches: readonly Launch[]) => void,
+    carryOut: (plan: Plan) => void,
   ) {
     this.#ports = ports;
     this.#policy = new GuardedPolicy(ports.policy, ports);
     this.#options = options;
     this.#view = view;
+    const { loads, links } = view;
+    const afterMs = options.reservationAfterMs ?? null;
+    this.#reservations = new Reservations({ loads, links, log: ports.log, afterMs });
     this.#carryOut = carryOut;
   }
 
@@ -68,6 +78,12 @@ export class Cycles {
     this.soon();
   }
 
+  /** A job waits no more: the room that was kept for it is others'. */
+  withdraw(id: JobId): void {
+    this.#view.queue.remove(id);
+    if (this.#reservations.isFor(id)) this.soon();
+  }
+
   /** Something changed that a cycle may act on. */
   soon(): void {
     if (this.#timer !== undefined || this.#isClosed) return;
@@ -81,14 +97,20 @@ export class Cycles {
 
   #run(): void {
     const { queue, obstacles, accounting, agents, steady } = this.#view;
+    const reservations = this.#reservations;
     const startedMs = this.#ports.clock.monotonicMs();
     this.#lastMs = startedMs;
     queue.due(steady.now());
     this.#watchDue();
-    if (this.#isClosed || queue.size === 0) return;
+    if (this.#isClosed) return;
+    if (queue.size === 0) {
+      reservations.end([]);
+      return;
+    }
     const links = [...this.#view.links.values()];
     const offers = agents.offers(links.flatMap((link) => [...link.book.all()]));
     const at = this.#ports.clock.now();
+    const reserving = reservations.begin(offers, at, startedMs);
     const input = {
       queue,
       offers,
@@ -97,12 +119,18 @@ export class Cycles {
       limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
       defaultExecutor: this.#options.defaultExecutor,
       cursor: this.#cursor,
+      ...(reserving === undefined ? {} : { reserving }),
+      priorityOf: accounting.limits.priorityOf,
     };
-    const plan = this.#policy.decide((policy) => planCycle({ ...input, policy }));
+    const plan = this.#policy.decide((policy) =>
+      // Counts what a plan places, so each attempt gets its own.
+      planCycle({ ...input, policy, allowance: accounting.limits.allowanceAt(at) }),
+    );
+    reservations.end(plan.reservations);
     const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
-    obstacles.note(plan.obstacles, round);
+    obstacles.note(plan, round);
     this.#cursor = plan.cursor;
-    this.#carryOut(plan.launches);
+    this.#carryOut(plan);
     const tookMs = this.#ports.clock.monotonicMs() - startedMs;
     const launched = plan.launches.length;
     this.#ports.events.emit('cycle:finished', { pending: queue.size, launched, tookMs });

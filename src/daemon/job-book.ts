@@ -11,6 +11,7 @@ import { assert } from '../core/assert.js';
 import { isLive, type Job, type LiveJob, type Placement } from '../core/job.js';
 import { type Effect, type JobEvent, step } from '../core/lifecycle.js';
 import type { JobId } from '../core/units.js';
+import { AgentLoads } from './agent-loads.js';
 import type { TaskRef } from './cluster-link.js';
 
 export type Applied =
@@ -49,6 +50,8 @@ export class JobBook {
   readonly #ports: JobBookPorts;
   readonly #epoch: number;
   readonly #live = new Map<JobId, LiveJob>();
+  /** The same jobs by agent. */
+  readonly loads = new AgentLoads();
   /** The end of each busy job's chain. */
   readonly #chains = new Map<JobId, Promise<unknown>>();
   #gathered: Write[] = [];
@@ -60,7 +63,7 @@ export class JobBook {
   constructor(ports: JobBookPorts, epoch: number, live: readonly LiveJob[]) {
     this.#ports = ports;
     this.#epoch = epoch;
-    for (const job of live) this.#live.set(job.id, job);
+    for (const job of live) this.adopt(job);
   }
 
   get(id: JobId): LiveJob | undefined {
@@ -154,6 +157,7 @@ export class JobBook {
   /** A job that the book did not hold is found to have a task. */
   adopt(job: LiveJob): void {
     this.#live.set(job.id, job);
+    this.loads.note(job.id, job);
   }
 
   /** Whether anything is under way for the job. */
@@ -162,6 +166,7 @@ export class JobBook {
   }
 
   #remember(id: JobId, job: Job | undefined): void {
+    this.loads.note(id, job);
     if (job !== undefined && isLive(job)) this.#live.set(id, job);
     else this.#live.delete(id);
   }

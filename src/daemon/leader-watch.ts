@@ -7,6 +7,7 @@ import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { LEASE_BEAT_MS, LEASE_STALE_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { JobStore, Lease } from '../contracts/store.js';
+import type { Claimant } from '../core/allowance.js';
 import type { AgentShape, Demand, Obstacle } from '../core/obstacle.js';
 import { shapeKey } from '../core/queue.js';
 
@@ -58,10 +59,19 @@ export class LeaderWatch {
     return this.#bulletin?.inventory ?? null;
   }
 
-  /** Why jobs of that demand wait; undefined when the leader has not told. */
-  obstacles(demand: Omit<Demand, 'tenant'>): readonly Obstacle[] | undefined {
-    if (this.#current() === undefined) return undefined;
-    return this.#waiting.get(shapeKey(demand));
+  /** Why jobs of that demand wait, of that claimant if it is told; undefined when the leader has not told. */
+  obstacles(demand: Omit<Demand, 'tenant'>, claimant?: Claimant): readonly Obstacle[] | undefined {
+    const bulletin = this.#current();
+    if (bulletin === undefined) return undefined;
+    const key = shapeKey(demand);
+    const hold = bulletin.holds?.find(
+      ({ user, project, queue, shapeKey: held }) =>
+        user === claimant?.user &&
+        project === claimant.project &&
+        queue === claimant.queue &&
+        (held === null || held === key),
+    );
+    return hold === undefined ? this.#waiting.get(key) : [hold.obstacle];
   }
 
   #isBeating(): boolean {

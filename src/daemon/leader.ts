@@ -7,17 +7,14 @@ import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
-import type { Launch } from '../core/cycle.js';
+import type { Plan } from '../core/cycle.js';
 import { isLive } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
-
 import { AgentWatch } from './agent-watch.js';
-
 import { Arrays } from './arrays.js';
-
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
@@ -32,8 +29,8 @@ import {
   type SchedulerStatus,
   worldFailed,
 } from './ports.js';
-
-import { arrayOfJob, arrayOfPending, rowOfPending } from './queue-rows.js';
+import { rowOfPending } from './queue-rows.js';
+import { Refusals } from './refusals.js';
 import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
@@ -54,6 +51,7 @@ export class Leader implements LinkOwner {
   readonly #kills: Kills;
   readonly #arrays: Arrays;
   readonly #returns: Returns;
+  readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
   readonly #links = new Map<string, ClusterLink>();
@@ -84,36 +82,22 @@ export class Leader implements LinkOwner {
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },
-      addArray: async (row) => {
-        if (row.array !== undefined)
-          await this.#arrays.add(arrayOfPending({ ...row, array: row.array }));
-        if (row.isKillWanted) await this.#kills.act(row.id);
-      },
+      addArray: (row) => this.#arrays.takeIn(row),
       killWanted: (id) => void this.#kills.act(id),
     });
-    this.#returns = new Returns(
-      ports,
-      options,
-      { queue: this.#queue, steady: this.#steady },
-      {
-        isKnown: (id) => this.#isKnown(id),
-        isKilled: ({ parent }) => {
-          if (parent === undefined || !this.#arrays.isKilled(parent)) return false;
-          void this.#kills.act(parent);
-          return true;
-        },
-        newWork: () => this.#cycles.newWork(),
-      },
-    );
-    this.#arrays = new Arrays(
-      ports,
-      { book, queue: this.#queue },
-      {
-        applied: (applied) => this.#afterwards(applied, null),
-        killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
-        newWork: () => this.#cycles.newWork(),
-      },
-    );
+    const newWork = () => this.#cycles.newWork();
+    const parts = { book, queue: this.#queue, steady: this.#steady };
+    this.#returns = new Returns(ports, options, parts, {
+      isKnown: (id) => this.#isKnown(id),
+      isKilled: (job) => this.#arrays.forbids(job),
+      newWork,
+    });
+    this.#arrays = new Arrays(ports, parts, {
+      applied: (applied) => this.#afterwards(applied, null),
+      killWanted: (id) => void this.#kills.act(id),
+      killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
+      newWork,
+    });
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
@@ -127,9 +111,20 @@ export class Leader implements LinkOwner {
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
-      withdraw: (id) => this.#queue.remove(id),
-      killArray: (array, wanted) => this.#arrays.kill(array, wanted, arrayOfJob(array)),
+      withdraw: (id) => this.#cycles.withdraw(id),
+      killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
+    });
+    this.#refusals = new Refusals(ports, book, {
+      withdraw: (id) => {
+        this.#queue.remove(id);
+        this.#inHand.add(id);
+      },
+      settled: (id, applied) => {
+        this.#inHand.delete(id);
+        this.#afterwards(applied, null);
+        if (applied.kind === 'refused') void this.#kills.act(id);
+      },
     });
     this.#cycles = new Cycles(
       ports,
@@ -141,8 +136,9 @@ export class Leader implements LinkOwner {
         agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
+        loads: book.loads,
       },
-      (launches) => this.#carryOut(launches),
+      (plan) => this.#carryOut(plan),
     );
   }
 
@@ -224,13 +220,14 @@ export class Leader implements LinkOwner {
       standings: this.#accounting.standingsAt(this.#ports.clock.now()),
       policy: this.#ports.policy.name,
       usage: this.#options.usage,
+      limits: this.#accounting.limits,
     });
   }
 
   /** What web processes elsewhere are told. */
   bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
     const { isReady, trouble } = this.status();
-    return { isReady, trouble, waiting: this.#obstacles.all(BULLETIN_SHAPES_MAX) };
+    return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits: at takeover, and each hour. */
@@ -268,12 +265,8 @@ export class Leader implements LinkOwner {
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
   #isKnown(id: JobId): boolean {
-    return (
-      this.#queue.has(id) ||
-      this.#inHand.has(id) ||
-      this.#book.get(id) !== undefined ||
-      this.#arrays.has(id)
-    );
+    const isHeld = this.#inHand.has(id) || this.#book.get(id) !== undefined;
+    return isHeld || this.#queue.has(id) || this.#arrays.has(id);
   }
 
   #sweepLater(): void {
@@ -316,8 +309,10 @@ export class Leader implements LinkOwner {
     return this.#agents.staysBeyond(executor, agentId, from);
   }
 
-  #carryOut(launches: readonly Launch[]): void {
+  #carryOut({ launches, refusals }: Plan): void {
+    this.#refusals.carryOut(refusals);
     if (launches.length === 0) return;
+    this.#accounting.limits.planned(launches, this.#queue);
     for (const launch of launches) {
       this.#queue.remove(launch.jobId);
       this.#inHand.add(launch.jobId);
@@ -350,6 +345,7 @@ export class Leader implements LinkOwner {
       case 'moved-on':
         this.#inHand.delete(placed.jobId);
         this.#arrays.left(placed.jobId);
+        this.#accounting.limits.dropped(placed.jobId);
         // The kill of its array may be the reason.
         if (placed.job?.parent !== undefined) void this.#kills.act(placed.job.parent);
         // A kill came before the intent, or another process changed the record: take it as it is now.
@@ -359,6 +355,7 @@ export class Leader implements LinkOwner {
         return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
+        this.#accounting.limits.dropped(placed.jobId);
         this.#arrays.left(placed.jobId);
         this.#returns.later(placed.jobId);
         return;
@@ -376,8 +373,11 @@ export class Leader implements LinkOwner {
     if (applied.kind === 'refused' || this.#isClosed) return;
     for (const effect of applied.effects) {
       if (effect.kind === 'killTask' && executor !== null) this.#updates.kill(executor, effect);
-      if (effect.kind === 'settle' && applied.kind === 'moved')
+      if (effect.kind === 'settle' && applied.kind === 'moved') {
         this.#accounting.settle(applied.before, effect.usedMs, applied.job);
+        // Others of the same user, project or queue may have waited for that.
+        if (this.#obstacles.hasHolds) this.#cycles.newWork();
+      }
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;

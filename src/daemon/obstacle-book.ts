@@ -1,8 +1,10 @@
-/** Why jobs wait, by shape, as the last cycles saw it. */
+/** Why jobs wait, by shape and, where limits hold, by account, as the last cycles saw it. */
+import type { Bulletin, HoldNote } from '../contracts/bulletin.js';
+import type { Hold } from '../core/allowance.js';
 import { roomOf } from '../core/array-block.js';
 import type { Plan } from '../core/cycle.js';
 import type { Obstacle } from '../core/obstacle.js';
-import type { PendingQueue, Shape } from '../core/queue.js';
+import { type PendingQueue, type Shape, shapeKey } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 
 /** Nothing was asked of any offer yet. */
@@ -11,15 +13,29 @@ const NO_OFFERS: readonly Obstacle[] = [{ code: 'no-offers' }];
 export class ObstacleBook {
   readonly #queue: PendingQueue;
   #obstacles = new Map<number, readonly Obstacle[]>();
+  /** By account and shape, or by account alone. */
+  readonly #holds = new Map<string, Hold>();
 
   constructor(queue: PendingQueue) {
     this.#queue = queue;
   }
 
   /** A round that goes on adds to what it found before; a new one begins anew. Without offers nothing was asked. */
-  note(found: Plan['obstacles'], round: { isNew: boolean; hasOffers: boolean }): void {
-    if (round.isNew && round.hasOffers) this.#obstacles.clear();
-    for (const [shape, obstacles] of found) this.#obstacles.set(shape, obstacles);
+  note(
+    { obstacles, holds }: Pick<Plan, 'obstacles' | 'holds'>,
+    round: { isNew: boolean; hasOffers: boolean },
+  ): void {
+    if (round.isNew && round.hasOffers) {
+      this.#obstacles.clear();
+      this.#holds.clear();
+    }
+    for (const [shape, found] of obstacles) this.#obstacles.set(shape, found);
+    for (const hold of holds) this.#holds.set(holdKey(hold.account, hold.shape?.id ?? null), hold);
+  }
+
+  /** Whether a limit or quota keeps anybody waiting. */
+  get hasHolds(): boolean {
+    return this.#holds.size > 0;
   }
 
   /** Undefined when the job does not wait here. */
@@ -28,11 +44,23 @@ export class ObstacleBook {
     if (array !== undefined && array.limit !== null && roomOf(array) === 0)
       return [{ code: 'array-limit', running: array.running, limit: array.limit }];
     const shape = this.#queue.shapeOf(id);
-    return shape === undefined ? undefined : this.#ofShape(shape);
+    const account = this.#queue.accountOf(id);
+    if (shape === undefined || account === undefined) return undefined;
+    const hold =
+      this.#holds.get(holdKey(account.index, null)) ??
+      this.#holds.get(holdKey(account.index, shape.id));
+    return hold === undefined ? this.#ofShape(shape) : [hold.obstacle];
   }
 
-  /** At most so many shapes, by key, of those that wait. */
-  all(shapesMax: number): readonly (readonly [shapeKey: string, obstacles: readonly Obstacle[]])[] {
+  /** At most so many of each, for web processes elsewhere. */
+  told(countMax: number): Required<Pick<Bulletin, 'waiting' | 'holds'>> {
+    return { waiting: this.#waiting(countMax), holds: this.#notes(countMax) };
+  }
+
+  /** By the key of their shape. */
+  #waiting(
+    shapesMax: number,
+  ): readonly (readonly [shapeKey: string, obstacles: readonly Obstacle[]])[] {
     const told: [string, readonly Obstacle[]][] = [];
     for (const shape of this.#queue.waitingShapes()) {
       if (told.length === shapesMax) break;
@@ -41,7 +69,18 @@ export class ObstacleBook {
     return told;
   }
 
+  #notes(holdsMax: number): readonly HoldNote[] {
+    const told: HoldNote[] = [];
+    for (const { user, project, queue, shape, obstacle } of this.#holds.values()) {
+      if (told.length === holdsMax) break;
+      told.push({ user, project, queue, shapeKey: shape && shapeKey(shape), obstacle });
+    }
+    return told;
+  }
+
   #ofShape({ id }: Shape): readonly Obstacle[] {
     return this.#obstacles.get(id) ?? NO_OFFERS;
   }
 }
+
+const holdKey = (account: number, shapeId: number | null): string => `${account} ${shapeId ?? '*'}`;

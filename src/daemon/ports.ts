@@ -7,13 +7,14 @@ import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
+import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
 
 /** What of the record the scheduler needs. */
-export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities'>;
+export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities' | 'quotas'>;
 
 export interface SchedulerPorts {
   readonly store: SchedulerStore;
@@ -58,6 +59,10 @@ export interface SchedulerOptions {
   readonly usage: UsageRule;
   /** For how long a job counts at least while it runs. */
   readonly advanceMs: number;
+  /** Room is kept for a job that others overtake once it has waited for so long; absent: never. */
+  readonly reservationAfterMs?: number;
+  /** Limits of the site and its queues; absent: none. */
+  readonly limits?: Omit<LimitRules, 'advanceMs'>;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
   /** Agents on which jobs of several users fail within seconds are set aside; absent: no. */

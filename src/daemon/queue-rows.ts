@@ -3,11 +3,16 @@ import type { PendingRow } from '../contracts/store.js';
 
 import { arraySize } from '../core/array.js';
 import type { OpenJob, PendingJob } from '../core/job.js';
-import type { QueueRow } from '../core/queue.js';
+import type { ArrayRow, QueueRow } from '../core/queue.js';
 import { needsOf } from '../core/retry.js';
 import { avoidedBy } from '../core/suspicion.js';
 import type { Instant } from '../core/units.js';
-import type { ArrayEntry } from './arrays.js';
+
+/** An array to take in. */
+export interface ArrayEntry {
+  readonly row: ArrayRow;
+  readonly size: number;
+}
 
 interface Rule {
   /** Launches pass over hosts on which the job has failed before; absent: no. */
@@ -31,6 +36,7 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: Rule
   needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
+  ...(job.spec.queue === undefined ? {} : { queue: job.spec.queue }),
   notBefore: job.notBefore,
   lifespanMs: job.spec.lifespanMs,
   avoid: avoidedBy(job.faults, { skipsFailedNodes, at }),
@@ -43,10 +49,21 @@ export const arrayOfPending = (
 
 /** Of the record of an array. */
 export function arrayOfJob({ id, owner, project, submittedAt, spec }: OpenJob): ArrayEntry {
-  const { needs, constraints, executor, lifespanMs, array } = spec;
+  const { needs, constraints, executor, queue, lifespanMs, array } = spec;
   const limit = array?.concurrencyMax ?? null;
   return {
-    row: { id, owner, project, submittedAt, needs, constraints, executor, lifespanMs, limit },
+    row: {
+      id,
+      owner,
+      project,
+      submittedAt,
+      needs,
+      constraints,
+      executor,
+      lifespanMs,
+      limit,
+      ...(queue === undefined ? {} : { queue }),
+    },
     size: array === undefined ? 0 : arraySize(array),
   };
 }

@@ -63,6 +63,8 @@ export async function startDaemon(
       defaultExecutor: 'mesos',
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
+      reservationAfterMs: config.reservationAfterMs,
+      limits: config.limits,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,

@@ -237,10 +237,7 @@ t.test('what would run differently from what was asked', async (t) => {
       { requirements: { network: 'project' }, container: { network: false } },
       field('requirements.network'),
     ],
-    queue: [
-      { requirements: { executor: 'mesos:long:docker' } },
-      unsupported('requirements.executor'),
-    ],
+    queue: [{ requirements: { executor: 'mesos:long:docker' } }, field('requirements.executor')],
     interactive: [{ command: { interactive: true } }, unsupported('command.interactive')],
     root: [{ container: { root: true } }, unsupported('container.root')],
     'somebody else': [

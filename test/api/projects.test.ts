@@ -20,7 +20,9 @@ t.test(
   'an administrator makes, changes and deletes a project, in the historic shapes',
   async (t) => {
     const service = await withProject(t);
-    const document = { ...BODY, volumes: [], quota_cpu: 0, quota_ram: 0 };
+    const none = { quota_cpu: 0, quota_ram: 0 };
+    const hours = { quota_cpu_hours: 0, quota_gpu_hours: 0, quota_memory_hours: 0 };
+    const document = { ...BODY, volumes: [], ...none, ...hours };
     t.strictSame((await asRoot(service, '/project/dna')).json(), document);
     const [first, second] = (await asRoot(service, '/project')).json();
     t.match(first, { id: 'default', prio: 50 });

@@ -108,7 +108,11 @@ t.test('users: oneself, or anybody for administrators', async (t) => {
     admin: false,
     homeDirectory: `${service.directory}/home`,
     credentials: { apikey: '', public: '' },
-    usage: { prio: 50, quota_time: 0, quota_cpu: 0, quota_ram: 0 },
+    usage: {
+      prio: 50,
+      ...{ quota_time: 0, quota_cpu: 0, quota_ram: 0 },
+      ...{ quota_cpu_hours: 0, quota_gpu_hours: 0, quota_memory_hours: 0 },
+    },
   });
   const others = await service.ask('/api/1.0/user/bob');
   t.equal(others.statusCode, 404);

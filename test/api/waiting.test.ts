@@ -21,6 +21,8 @@ t.test('a waiting job says what it waits for, in numbers', async (t) => {
       { code: 'set-aside', agents: 1 },
       { code: 'reserved', agents: 4 },
       { code: 'failed-before', agents: 1 },
+      { code: 'reserved-for', agents: 1, until: instant(1_795_223_460_000) },
+      { code: 'reserved-for', agents: 2, until: null },
     ]),
     'Not enough resources available: 3 agents with less than 4 cpus free (at most 2.5 cpus); ' +
       '1 agent with less than 2 GB of memory free (at most 0.5 GB of memory); ' +
@@ -29,7 +31,9 @@ t.test('a waiting job says what it waits for, in numbers', async (t) => {
       '2 agents drained from 2026-11-21T01:11:00Z on until 2026-11-22T01:11:00Z (new disks); ' +
       '1 agent set aside because jobs of several users failed there; ' +
       '4 agents reserved for other users or projects; ' +
-      '1 agent on which the job has failed before',
+      '1 agent on which the job has failed before; ' +
+      '1 agent with room kept for a large job that has waited longer and starts by 2026-11-21T01:11:00Z; ' +
+      '2 agents with room kept for a large job that has waited longer',
   );
 });
 

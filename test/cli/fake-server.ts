@@ -15,6 +15,8 @@ export interface FakeStep {
   /** A number above the former step's is a further launch: output begins anew, the former one's is kept. */
   readonly launches?: number;
   readonly formerLaunches?: readonly object[];
+  /** What launches wrote that nobody looked at, from the first on. */
+  readonly formerLogs?: readonly string[];
 }
 
 interface FakeJob {
@@ -96,6 +98,9 @@ export class FakeServer {
         if (written !== undefined) job.files.set(`${name}-${former}`, written);
         job.files.delete(name);
       }
+    step.formerLogs?.forEach((text, index) => {
+      job.files.set(`god.log-${index + 1}`, Buffer.from(text));
+    });
     job.now = step;
     if (step.primary === 'running') job.startedAt ??= DAWN + 1;
     if (step.primary === 'over') job.endedAt = DAWN + 3.5;

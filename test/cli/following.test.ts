@@ -116,6 +116,27 @@ t.test('a job that is launched again', async (t) => {
     t.match(terminal.errText, /job 1 is launched again after lost \(n2\)/);
   });
 
+  t.test('two launches before the first look', async (t) => {
+    const { server, terminal, god } = await setUp(t);
+    const second = { ...first, launch: 2, exitcode: 101 };
+    server.plan = [
+      {
+        primary: 'over',
+        launches: 3,
+        log: 'three\n',
+        exitcode: 0,
+        formerLaunches: [first, second],
+        formerLogs: ['one\n', 'two\n'],
+      },
+    ];
+    t.equal(await god('run', '--', 'x'), 0);
+    t.equal(terminal.outText, 'one\ntwo\nthree\n');
+    t.match(
+      terminal.errText,
+      /is launched again after exit 75 .*is launched again after exit 101 /s,
+    );
+  });
+
   t.test('two launches between two looks', async (t) => {
     const { server, terminal, god } = await setUp(t);
     const id = server.add([

@@ -44,7 +44,7 @@ async function anArray(store: Store, values: string, script = 'echo member'): Pr
   return job;
 }
 
-const member = (store: Store, array: Job, place: number): Promise<PendingJob> =>
+const member = (store: Store, array: Pick<Job, 'id'>, place: number): Promise<PendingJob> =>
   pendingJob(store, jobId(array.id + 1 + place));
 
 const over = (array: OpenJob): Job => ({
@@ -313,6 +313,33 @@ export async function arrayContract(t: Test, make: MakeStore): Promise<void> {
     t.match(await store.used({ since: AT }), [{ timeMs: 4_000, cpuMilli: 1_000 }]);
     t.strictSame(await store.job(array.id), { ...end, version: 3 });
     t.strictSame(await store.pending({ after: null, limit: 9 }), []);
+  });
+
+  await t.test('rate limits count members, made or not', async (t) => {
+    const { store } = await make(t);
+    const epoch = await leader(store);
+    const array = arrayOf('1:6');
+    const sent = aNewJob({ spec: aSpec(array === undefined ? {} : { array }) });
+    const limits = { user: 10, all: null };
+    const [first] = await store.submit([sent], limits);
+    if (first?.kind !== 'stored') return t.fail('the first is below the limit');
+    const job = await member(store, first, 2);
+    const running = started(launched(job));
+    await store.advance(epoch, [stepTo(job, launched(job)), stepTo(launched(job), running)]);
+    t.strictSame(await store.submit([sent], limits), [
+      { kind: 'limited', scope: 'user', limit: 10, now: 6, asked: 6 },
+    ]);
+    t.strictSame(await store.submit([sent], { user: null, all: 10 }), [
+      { kind: 'limited', scope: 'all', limit: 10, now: 5, asked: 6 },
+    ]);
+    await store.advance(epoch, [stepTo(running, ended(running))]);
+    t.match(await store.submit([sent], limits), [{ kind: 'limited', now: 5 }]);
+    t.match(await store.submit([sent], { user: 11, all: 11 }), [{ kind: 'stored' }]);
+    t.match(await store.submit([sent, sent], { user: 100, all: 20 }), [
+      { kind: 'limited', scope: 'all', now: 11, asked: 12 },
+      { kind: 'limited' },
+    ]);
+    return undefined;
   });
 
   await t.test('a million members are stored as fast as one job', async (t) => {

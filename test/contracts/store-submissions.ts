@@ -259,6 +259,7 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
       putProject: () => store.putProject(aProject()),
       deleteProject: () => store.deleteProject(DNA),
       priorities: () => store.priorities(),
+      quotas: () => store.quotas(),
     };
     for (const [method, call] of Object.entries(refused)) {
       const failure = await call().then(

@@ -5,6 +5,7 @@ import { arrayContract } from './store-arrays.js';
 import { changesContract } from './store-changes.js';
 import { historyContract } from './store-history.js';
 import { leaderContract } from './store-leader.js';
+import { limitContract } from './store-limits.js';
 import { queryContract } from './store-queries.js';
 import { retriesContract } from './store-retries.js';
 import { submissionContract } from './store-submissions.js';
@@ -25,6 +26,7 @@ export function storeContract(name: string, make: MakeStore): void {
   t.setTimeout(SUITE_MS_MAX);
   t.test(`${name} store`, { timeout: SUITE_MS_MAX }, async (t) => {
     await t.test('submissions', (t) => submissionContract(t, make));
+    await t.test('limits', (t) => limitContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));
     await t.test('arrays', (t) => arrayContract(t, make));

@@ -1,6 +1,8 @@
 import t from 'tap';
 import { BULLETIN_SETTING, type Bulletin, readBulletin } from '../../src/contracts/bulletin.js';
 import { SILENT } from '../../src/contracts/log.js';
+import { shapeKey } from '../../src/core/queue.js';
+import { projectId, userId } from '../../src/core/units.js';
 import { Bulletins } from '../../src/daemon/bulletins.js';
 import { LeaderWatch } from '../../src/daemon/leader-watch.js';
 import { FakeTime } from '../support/fake-time.js';
@@ -84,6 +86,34 @@ t.test('why a job waits, by its shape', async (t) => {
   t.same(watch.obstacles({ needs: NEEDS, constraints: [], executor: null }), WAITS);
   const other = { ...NEEDS, memMb: 101 };
   t.equal(watch.obstacles({ needs: other, constraints: [], executor: null }), undefined);
+  watch.stop();
+});
+
+t.test('why jobs of an account wait, whatever is free', async (t) => {
+  const { store, watch, seconds } = await stage();
+  const limit = { code: 'limit-reached', scope: 'user', name: 'bob', limit: 1, running: 1 };
+  const full = { ...limit, scope: 'executor', name: 'mesos' };
+  const note = { user: 'bob', project: 'default', queue: null };
+  const demand = { needs: NEEDS, constraints: [], executor: null };
+  const told = {
+    ...JSON.parse(bulletin()),
+    holds: [
+      { ...note, shapeKey: null, obstacle: limit },
+      { ...note, user: 'eve', shapeKey: shapeKey(demand), obstacle: full },
+    ],
+  };
+  await store.putSetting(BULLETIN_SETTING, JSON.stringify(told));
+  watch.start();
+  await seconds(2);
+  const of = (user: string, queue: string | null = null) =>
+    watch.obstacles(demand, { user: userId(user), project: projectId('default'), queue });
+  t.same(of('bob'), [limit]);
+  t.same(of('bob', 'short'), WAITS, 'another queue is another account');
+  t.same(of('eve'), [full]);
+  t.same(of('anna'), WAITS);
+  const other = { ...demand, needs: { ...NEEDS, memMb: 101 } };
+  const eve = { user: userId('eve'), project: projectId('default'), queue: null };
+  t.equal(watch.obstacles(other, eve), undefined, 'another shape');
   watch.stop();
 });
 

@@ -5,6 +5,7 @@
 import { Events } from '../../src/contracts/events.js';
 import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
+import type { LimitRules } from '../../src/core/limit-book.js';
 import { ADVANCE_MS, fifo } from '../../src/core/policy.js';
 import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
 import type { OrphanPolicy } from '../../src/daemon/orphans.js';
@@ -65,7 +66,9 @@ class Incarnation {
         usage: { kind: 'window', days: 1 },
         advanceMs: ADVANCE_MS,
         skipsFailedNodes: stage.skipsFailedNodes,
+        ...(stage.limits === undefined ? {} : { limits: stage.limits }),
         setsAgentsAside: stage.setsAgentsAside,
+        reservationAfterMs: stage.reservationAfterMs,
         orphanPolicy: stage.orphanPolicy,
         modeOf: () => 'process',
       },
@@ -129,6 +132,10 @@ export class Stage {
   skipsFailedNodes = false;
   /** The same. */
   setsAgentsAside = false;
+  /** The same. */
+  reservationAfterMs = 600_000;
+  /** Read when a daemon starts; undefined: none. */
+  limits: Omit<LimitRules, 'advanceMs'> | undefined;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
   readonly names = new Map<string, JobId>();

@@ -22,15 +22,18 @@ function aDatabase(t: Test) {
 
 const submit = (...jobs: Parameters<typeof aNewJob>): WriteCall => ({
   kind: 'submit',
-  ask: [submissionColumns(aNewJob(...jobs))],
+  ask: { jobs: [submissionColumns(aNewJob(...jobs))], limits: null },
 });
 /** Breaks a rule of the tables, as only a bug of ours could. */
 const broken: WriteCall = {
   kind: 'submit',
-  ask: [
-    submissionColumns(aNewJob()),
-    { ...submissionColumns(aNewJob()), digest: null as unknown as string },
-  ],
+  ask: {
+    jobs: [
+      submissionColumns(aNewJob()),
+      { ...submissionColumns(aNewJob()), digest: null as unknown as string },
+    ],
+    limits: null,
+  },
 };
 
 t.test('a call that fails by itself does not take the others along', async (t) => {

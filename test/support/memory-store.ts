@@ -9,19 +9,21 @@ import {
   type JobQuery,
   type JobStep,
   type Lease,
+  type Limited,
   type MadeCount,
   type MadeMember,
   type NewJob,
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type RateLimits,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
   type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
-import { arraySize, holdsMember } from '../../src/core/array.js';
+import { arraySize, holdsMember, memberId } from '../../src/core/array.js';
 import { unmadeMember } from '../../src/core/array-life.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
@@ -33,7 +35,9 @@ import {
   type KillWanted,
   type LiveJob,
 } from '../../src/core/job.js';
+import type { QuotaRecords } from '../../src/core/limit-book.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
+import { isUnlimited, type Quotas } from '../../src/core/quota.js';
 import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
 import {
   type Instant,
@@ -117,8 +121,18 @@ export class MemoryStore implements Store {
     return answer;
   }
 
-  submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]> {
-    return this.#do('submit', (record) => jobs.map((job) => submitOne(record, job)));
+  submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  submit(jobs: readonly NewJob[], limits: RateLimits): Promise<readonly (SubmitAnswer | Limited)[]>;
+  submit(
+    jobs: readonly NewJob[],
+    limits: RateLimits = { user: null, all: null },
+  ): Promise<readonly (SubmitAnswer | Limited)[]> {
+    return this.#do('submit', (record) => {
+      const limited = rateLimited(record, jobs, limits);
+      return limited === null
+        ? jobs.map((job) => submitOne(record, job))
+        : jobs.map((job) => knownOf(record, job) ?? limited);
+    });
   }
 
   job(id: JobId): Promise<Job | undefined> {
@@ -359,6 +373,13 @@ export class MemoryStore implements Store {
     }));
   }
 
+  quotas(): Promise<QuotaRecords> {
+    return this.#do('quotas', ({ users, projects }) => ({
+      users: limited(users),
+      projects: limited(projects),
+    }));
+  }
+
   watch(changed: () => void): () => void {
     // Handles of several processes share the record: each has watches of its own.
     const mine = () => {
@@ -376,6 +397,13 @@ export class MemoryStore implements Store {
 const unusual = <Id>(records: ReadonlyMap<Id, { readonly prio: number }>): Map<Id, number> =>
   new Map(
     [...records].flatMap(([id, { prio }]) => (prio === PRIO_USUAL ? [] : [[id, prio] as const])),
+  );
+
+const limited = <Id>(records: ReadonlyMap<Id, { readonly quotas: Quotas }>): Map<Id, Quotas> =>
+  new Map(
+    [...records].flatMap(([id, { quotas }]) =>
+      isUnlimited(quotas) ? [] : [[id, quotas] as const],
+    ),
   );
 
 /** Callers may share it: nobody can change it. */
@@ -410,12 +438,64 @@ const madeMember = (job: Job): MadeMember => ({
 const all = (record: MemoryRecord): Job[] =>
   [...record.jobs.keys()].sort((a, b) => a - b).flatMap((id) => readable(record, id) ?? []);
 
-function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
-  const { script, idempotencyKey, digest, ...asked } = job;
-  const key = idempotencyKey === null ? null : JSON.stringify([job.owner, idempotencyKey]);
+const keyOf = ({ owner, idempotencyKey }: NewJob): string | null =>
+  idempotencyKey === null ? null : JSON.stringify([owner, idempotencyKey]);
+
+function knownOf(record: MemoryRecord, job: NewJob): SubmitAnswer | undefined {
+  const key = keyOf(job);
   const known = key === null ? undefined : record.keys.get(key);
-  if (known !== undefined)
-    return { kind: known.digest === digest ? 'known' : 'key-reused', id: known.id };
+  if (known === undefined) return undefined;
+  return { kind: known.digest === job.digest ? 'known' : 'key-reused', id: known.id };
+}
+
+/** An array counts as its members, its parent as nothing. */
+const membersOf = (jobs: readonly NewJob[]): number =>
+  jobs.reduce((sum, { spec }) => sum + (spec.array === undefined ? 1 : arraySize(spec.array)), 0);
+
+/** Members of open arrays that wait without a record of their own. */
+function unmadeIn(record: MemoryRecord, isCounted: (array: Job) => boolean): number {
+  let unmade = 0;
+  for (const { id, size } of record.arrays) {
+    const array = record.jobs.get(id);
+    if (array?.state !== 'open' || !isCounted(array)) continue;
+    for (let place = 0; place < size; place++) if (!record.jobs.has(memberId(id, place))) unmade++;
+  }
+  return unmade;
+}
+
+function rateLimited(
+  record: MemoryRecord,
+  jobs: readonly NewJob[],
+  { user, all }: RateLimits,
+): Limited | null {
+  const keys = new Set<string>();
+  const fresh = jobs.filter((job) => {
+    const key = keyOf(job);
+    const isRepeat = key !== null && keys.has(key);
+    if (key !== null) keys.add(key);
+    return !isRepeat && knownOf(record, job) === undefined;
+  });
+  const stored = [...record.jobs.values()];
+  if (user !== null)
+    for (const owner of new Set(fresh.map((job) => job.owner))) {
+      const isHis = (job: { readonly owner: UserId }) => job.owner === owner;
+      const own = stored.filter((job) => isHis(job) && !['over', 'open'].includes(job.state));
+      const now = own.length + unmadeIn(record, isHis);
+      const asked = membersOf(fresh.filter(isHis));
+      if (now + asked > user) return { kind: 'limited', scope: 'user', limit: user, now, asked };
+    }
+  const waiting = stored.filter(({ state }) => state === 'pending').length;
+  const now = waiting + unmadeIn(record, () => true);
+  const asked = membersOf(fresh);
+  if (all === null || asked === 0 || now + asked <= all) return null;
+  return { kind: 'limited', scope: 'all', limit: all, now, asked };
+}
+
+function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
+  const { script, idempotencyKey: _, digest, ...asked } = job;
+  const known = knownOf(record, job);
+  if (known !== undefined) return known;
+  const key = keyOf(job);
   record.lastId += 1;
   const id = jobId(record.lastId);
   if (key !== null) record.keys.set(key, { id, digest });
@@ -471,6 +551,7 @@ const rowOf = (job: Job & { state: 'pending' | 'open' }): PendingRow => ({
   needs: needsOf(job),
   constraints: job.spec.constraints,
   executor: job.spec.executor,
+  ...(job.spec.queue === undefined ? {} : { queue: job.spec.queue }),
   notBefore: job.state === 'pending' ? job.notBefore : null,
   pauseMs: job.state === 'pending' ? job.pauseMs : 0,
   isKillWanted: job.killWanted !== null,

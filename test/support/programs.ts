@@ -40,6 +40,8 @@ export async function run(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
+  // A program may end without reading what it is given (EPIPE); how it ended says the rest.
+  child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   return { code, signal, stdout, stderr };

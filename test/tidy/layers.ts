@@ -13,6 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['contracts', 'core'],
   cli: ['contracts', 'core'],
   host: ['contracts', 'core'],
+  whatif: ['contracts', 'core'],
   plugins: ['contracts', 'core'],
 };
 

@@ -1,4 +1,6 @@
 /** What the site offers: read by clients before they submit, without signing in. */
+import { bucketOf, endOf, periodStart, type QuotaPeriod } from '../../core/quota-period.js';
+import type { Instant } from '../../core/units.js';
 import type { Routes } from '../routes.js';
 
 export function siteRoutes({ deps, router, signedIn }: Routes): void {
@@ -27,6 +29,8 @@ export function siteRoutes({ deps, router, signedIn }: Routes): void {
         cpu: config.jobs.cpuMilliDefault / 1000,
         ram: config.jobs.memMbDefault / 1000,
       },
+      queues: config.limits.queues.map(({ name }) => name),
+      quota_period: periodToWire(config.limits.period, deps.clock.now()),
       allow_root: config.jobs.isRootAllowed,
       containerizer: deps.containerizer,
       image_used: deps.containerizer !== 'process',
@@ -39,3 +43,12 @@ export function siteRoutes({ deps, router, signedIn }: Routes): void {
     context.body = (await deps.images()).map(({ url }) => url);
   });
 }
+
+/** What counts for quotas now, in seconds since 1970; of a window each day leaves by itself, so it has no end. */
+const periodToWire = (period: QuotaPeriod, at: Instant) => ({
+  ...(period.kind === 'window'
+    ? { kind: period.kind, days: period.days }
+    : { kind: period.kind, time_zone: period.timeZone }),
+  since: periodStart(period, at) / 1_000,
+  resets: period.kind === 'window' ? null : endOf(period, bucketOf(period, at)) / 1_000,
+});

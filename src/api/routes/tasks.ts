@@ -5,6 +5,7 @@ import { readJson } from '../body.js';
 import { type Context, queryFlag } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { censusOfJob, limitOf } from '../members.js';
+import { rateLimited } from '../rate-limited.js';
 import type { Routes } from '../routes.js';
 import { readIdempotencyKey, readSubmission } from '../submission.js';
 import { extrasOf, jobToWire, statusToWire } from '../wire.js';
@@ -42,8 +43,9 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     isStrict: queryFlag(context, 'strict'),
     idempotencyKey: readIdempotencyKey(context.get('Idempotency-Key')),
   });
-  const [answer] = await store.submit([job]);
+  const [answer] = await store.submit([job], deps.config.limits.rate);
   if (answer === undefined) throw new ServiceError('internal', 'the store gave no answer');
+  if (answer.kind === 'limited') throw rateLimited(answer);
   if (answer.kind === 'key-reused')
     throw new ServiceError('key-reused', 'this Idempotency-Key belongs to another submission', {
       field: 'Idempotency-Key',

@@ -12,6 +12,8 @@ import { type Asked, scriptFor, sendJob } from './submit.js';
 
 interface Relaunch {
   readonly launches: number;
+  /** Launches at the last look. */
+  readonly before: number;
   readonly former: readonly FormerLaunchView[];
 }
 
@@ -30,12 +32,14 @@ export async function run(context: Context, asked: Asked, options: RunOptions): 
   if (options.json === true) await printJsonLine(context, { event: 'submitted', id, warnings });
   else say(`job ${id} submitted`);
   const watch = new Interruptions(context, client, id);
-  const tellRelaunch = ({ launches, former }: Relaunch) => {
-    const last = former.at(-1);
-    const why = last === undefined ? '' : ` after ${formerWords(last)}`;
-    if (options.json === true)
+  const tellRelaunch = ({ launches, before, former }: Relaunch) => {
+    if (options.json === true) {
       void printJsonLine(context, { event: 'relaunched', id, launches, former });
-    else say(`job ${id} is launched again${why}`);
+      return;
+    }
+    const news = former.filter(({ launch }) => launch >= before);
+    for (const one of news) say(`job ${id} is launched again after ${formerWords(one)}`);
+    if (news.length === 0) say(`job ${id} is launched again`);
   };
   // The members of an array have output of their own.
   const streams =
@@ -48,7 +52,8 @@ export async function run(context: Context, asked: Asked, options: RunOptions): 
         streams,
         signal,
         warn: say,
-        onRelaunch: (launches, former) => tellRelaunch({ launches, former }),
+        isFromFirst: true,
+        onRelaunch: (launches, before, former) => tellRelaunch({ launches, before, former }),
         onState: (state) => {
           if (state === 'held' || state === 'unreachable') say(`job ${id} is ${state}`);
         },

@@ -1,5 +1,7 @@
 /** Users and projects: from rows of the tables to records. */
 import type { Priorities, ProjectRecord, UserRecord } from '../../contracts/store.js';
+import type { QuotaRecords } from '../../core/limit-book.js';
+import type { Quotas } from '../../core/quota.js';
 import { type ProjectId, projectId, type UserId, userId } from '../../core/units.js';
 import { present, UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
@@ -10,6 +12,17 @@ export function prioritiesOf(rows: readonly Row[]): Priorities {
   for (const [kind, id, prio] of rows)
     if (kind === 'user') users.set(userId(String(id)), Number(prio));
     else projects.set(projectId(String(id)), Number(prio));
+  return { users, projects };
+}
+
+export function quotasOf(rows: readonly Row[]): QuotaRecords {
+  const users = new Map<UserId, Quotas>();
+  const projects = new Map<ProjectId, Quotas>();
+  for (const [kind, id, text] of rows) {
+    const quotas = JSON.parse(String(text)) as Quotas;
+    if (kind === 'user') users.set(userId(String(id)), quotas);
+    else projects.set(projectId(String(id)), quotas);
+  }
   return { users, projects };
 }
 

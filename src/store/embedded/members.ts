@@ -1,9 +1,10 @@
 // Members of arrays: those with records of their own, and those that are made up from their array.
-import type { MadeCount, MadeMember } from '../../contracts/store.js';
+import type { MadeCount, MadeMember, StepAnswer } from '../../contracts/store.js';
 import { arraySize, holdsMember } from '../../core/array.js';
+import { unmadeMember } from '../../core/array-life.js';
 import type { Job, JobState } from '../../core/job.js';
 import { type JobId, jobId } from '../../core/units.js';
-import type { Reads } from './requests.js';
+import type { Reads, StepResult } from './requests.js';
 import type { Row } from './sqlite.js';
 
 /** Rows of one question to the reading thread, so that others need not wait for an array of a million. */
@@ -40,6 +41,20 @@ export async function madeIn(
     if (rows.length < slice) break;
   }
   return found;
+}
+
+/** The answer to a step; refused for a member that has no record, it is made up from its array. */
+export function stepAnswerOf(
+  result: StepResult,
+  id: JobId,
+  read: (rows: readonly Row[]) => readonly Job[],
+): StepAnswer {
+  if (result.kind === 'stored') return result;
+  const { record, array } = result;
+  const row = record ?? array;
+  const job = row === undefined ? undefined : read([row])[0];
+  const isUnmade = job !== undefined && record === undefined;
+  return { kind: 'refused', job: isUnmade ? unmadeMember(job, id) : job };
 }
 
 export function madeCountsOf(rows: readonly Row[]): ReadonlyMap<JobId, readonly MadeCount[]> {

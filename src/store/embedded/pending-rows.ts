@@ -78,15 +78,14 @@ export function pendingRowsOf(
       const [id, submittedAt, notBefore, isKillWanted, lifeText, size, concurrencyMax] = member;
       try {
         const life = lifeText === null ? null : lifeIn(lifeText);
-        const { needs, constraints, lifespanMs } = shapeOf(String(text), shapes);
+        const { needs, ...shape } = shapeOf(String(text), shapes);
         answers.push({
           id: jobId(id),
           ...(size === null ? {} : { array: { size, concurrencyMax } }),
           ...account,
           submittedAt: instant(submittedAt),
           needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
-          constraints,
-          lifespanMs,
+          ...shape,
           notBefore: instantOrNull(notBefore),
           pauseMs: pauseOf(life, notBefore),
           isKillWanted: isKillWanted === 1,
@@ -100,15 +99,20 @@ export function pendingRowsOf(
   return answers.sort((a, b) => a.id - b.id);
 }
 
-type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs'>;
+type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs' | 'queue'>;
 
 const NOWHERE: readonly string[] = [];
 
 function shapeOf(text: string, shapes: Shapes): PendingShape {
   const known = shapes.get(text);
   if (known !== undefined) return known;
-  const { needs, constraints, lifespanMs = null } = JSON.parse(text) as ShapeDocument;
-  const shape = { needs: present(needs), constraints: present(constraints), lifespanMs };
+  const { needs, constraints, lifespanMs = null, queue } = JSON.parse(text) as ShapeDocument;
+  const shape = {
+    needs: present(needs),
+    constraints: present(constraints),
+    lifespanMs,
+    ...(queue === undefined ? {} : { queue }),
+  };
   shapes.set(text, shape);
   return shape;
 }

@@ -68,6 +68,7 @@ const prepareAll = (database: Database) => ({
   users: database.prepare('SELECT id, document FROM users ORDER BY id'),
   projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
   priorities: database.prepare(['user', 'project'].map(unusualPriorities).join(' UNION ALL ')),
+  quotas: database.prepare(['user', 'project'].map(givenQuotas).join(' UNION ALL ')),
 });
 
 /** A damaged document has the usual priority. */
@@ -76,6 +77,14 @@ function unusualPriorities(kind: string): string {
       SELECT id, CASE WHEN json_valid(document) THEN json_extract(document, '$.prio') END AS prio
       FROM ${kind}s)
     WHERE prio <> ${PRIO_USUAL}`;
+}
+
+/** A damaged document has none. */
+function givenQuotas(kind: string): string {
+  return `SELECT '${kind}', id, quotas FROM (
+      SELECT id, CASE WHEN json_valid(document) THEN json_extract(document, '$.quotas') END AS quotas
+      FROM ${kind}s)
+    WHERE EXISTS (SELECT 1 FROM json_each(quotas) WHERE value > 0)`;
 }
 
 export class Reader {
@@ -143,6 +152,8 @@ export class Reader {
         return statements.projects.all();
       case 'priorities':
         return statements.priorities.all();
+      case 'quotas':
+        return statements.quotas.all();
       default:
         return unreachable(call);
     }

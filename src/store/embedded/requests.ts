@@ -1,5 +1,12 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
-import type { JobQuery, Lease, SubmitAnswer, UseQuery } from '../../contracts/store.js';
+import type {
+  JobQuery,
+  Lease,
+  Limited,
+  RateLimits,
+  SubmitAnswer,
+  UseQuery,
+} from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { Row, Trouble } from './sqlite.js';
@@ -55,7 +62,10 @@ export type StepResult =
 
 /** What the writing thread does, by name: question and answer. */
 export interface Writes {
-  submit: { ask: readonly SubmissionColumns[]; answer: readonly SubmitAnswer[] };
+  submit: {
+    ask: { readonly jobs: readonly SubmissionColumns[]; readonly limits: RateLimits | null };
+    answer: readonly (SubmitAnswer | Limited)[];
+  };
   advance: {
     ask: { readonly epoch: number; readonly steps: readonly StepColumns[] };
     answer: readonly StepResult[] | 'fenced';
@@ -106,6 +116,8 @@ export interface Reads {
   projects: { ask: null; answer: readonly Row[] };
   /** Kind (`user`, `project`), id and priority of those whose priority is not the usual one. */
   priorities: { ask: null; answer: readonly Row[] };
+  /** Kind, id and quotas as JSON of those who have any. */
+  quotas: { ask: null; answer: readonly Row[] };
 }
 
 /** A set of questions and answers that a thread serves. */

@@ -83,6 +83,7 @@ interface AskedDocument {
 export interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
+  readonly queue?: string;
   /** Absent: none. */
   readonly lifespanMs?: number;
 }
@@ -105,6 +106,7 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     shape: JSON.stringify({
       needs: spec.needs,
       constraints: spec.constraints,
+      ...(spec.queue === undefined ? {} : { queue: spec.queue }),
       ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
     } satisfies ShapeDocument),
     life: FIRST_LIFE,

@@ -8,12 +8,14 @@ import {
   type JobQuery,
   type JobStep,
   type Lease,
+  type Limited,
   type MadeCount,
   type MadeMember,
   type NewJob,
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type RateLimits,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
@@ -22,17 +24,18 @@ import {
 } from '../../contracts/store.js';
 import { unmadeMember } from '../../core/array-life.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
+import type { QuotaRecords } from '../../core/limit-book.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
-import { prioritiesOf, projectOf, userOf } from './account-rows.js';
+import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
-import { madeCountsOf, madeIn, membersAmong } from './members.js';
+import { madeCountsOf, madeIn, membersAmong, stepAnswerOf } from './members.js';
 import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { inPortions, slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
 import { textOf } from './reader.js';
-import type { Reads, StepResult, Writes } from './requests.js';
+import type { Reads, Writes } from './requests.js';
 import { dayUseOf, jobOf, stepColumns, submissionColumns, UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';
@@ -97,10 +100,18 @@ class EmbeddedStore implements Store {
     this.#log = log;
   }
 
-  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]> {
+  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits?: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]> {
     if (jobs.length === 0) return [];
     const columns = await inPortions(jobs, submissionColumns);
-    return this.#writer.call('submit', columns);
+    return this.#writer.call('submit', { jobs: columns, limits: limits ?? null });
   }
 
   async job(id: JobId): Promise<Job | undefined> {
@@ -233,16 +244,8 @@ class EmbeddedStore implements Store {
     const columns = await inPortions(steps, stepColumns);
     const answer = await this.#writer.call('advance', { epoch, steps: columns });
     if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
-    return answer.map((result, at) => this.#stepAnswer(result, steps[at]?.to.id ?? jobId(0)));
-  }
-
-  #stepAnswer(result: StepResult, id: JobId): StepAnswer {
-    if (result.kind === 'stored') return result;
-    const { record, array } = result;
-    const row = record ?? array;
-    const job = row === undefined ? undefined : this.#readableJobs([row])[0];
-    const isUnmade = job !== undefined && record === undefined;
-    return { kind: 'refused', job: isUnmade ? unmadeMember(job, id) : job };
+    const read = (rows: readonly Row[]) => this.#readableJobs(rows);
+    return answer.map((result, at) => stepAnswerOf(result, steps[at]?.to.id ?? jobId(0), read));
   }
 
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
@@ -324,6 +327,10 @@ class EmbeddedStore implements Store {
 
   async priorities(): Promise<Priorities> {
     return prioritiesOf(await this.#reader.call('priorities', null));
+  }
+
+  async quotas(): Promise<QuotaRecords> {
+    return quotasOf(await this.#reader.call('quotas', null));
   }
 
   watch(changed: () => void): () => void {

@@ -2,6 +2,7 @@
 import type { Lease, SubmitAnswer } from '../../contracts/store.js';
 import { assert, unreachable } from '../../core/assert.js';
 import { jobId } from '../../core/units.js';
+import { RateGate } from './rate-gate.js';
 import type {
   Failure,
   Result,
@@ -86,7 +87,7 @@ const prepareAll = (database: Database) => ({
 
 /** How many rows a call writes, about: what a commit is bounded by. */
 export function weightOf(call: WriteCall): number {
-  if (call.kind === 'submit') return call.ask.length;
+  if (call.kind === 'submit') return call.ask.jobs.length;
   if (call.kind === 'advance') return call.ask.steps.length;
   return 1;
 }
@@ -96,10 +97,12 @@ export class Writer {
   readonly #statements: ReturnType<typeof prepareAll>;
   /** The counter as this transaction sees it; undefined until it was read. */
   #lastId: number | undefined;
+  readonly #rateGate: RateGate;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
+    this.#rateGate = new RateGate(database);
   }
 
   /**
@@ -119,6 +122,7 @@ export class Writer {
 
   #transaction<T>(work: () => T): T {
     this.#lastId = undefined;
+    this.#rateGate.forget();
     return this.#database.write(() => {
       const answer = work();
       if (this.#lastId !== undefined) this.#statements.putLastId.run(this.#lastId);
@@ -130,8 +134,9 @@ export class Writer {
     const statements = this.#statements;
     switch (call.kind) {
       case 'submit':
-        return call.ask.map((job) => this.#submit(job));
+        return this.#submitAll(call.ask);
       case 'advance':
+        this.#rateGate.forget();
         return this.#advance(call.ask);
       case 'wantKill':
         return this.#wantKill(call.ask);
@@ -166,17 +171,38 @@ export class Writer {
     }
   }
 
+  #submitAll({ jobs, limits }: Writes['submit']['ask']): Writes['submit']['answer'] {
+    if (limits === null) return jobs.map((job) => this.#submit(job));
+    const limited = this.#rateGate.refusal(this.#newAmong(jobs), limits);
+    if (limited !== null) return jobs.map((job) => this.#known(job) ?? limited);
+    return jobs.map((job) => {
+      const answer = this.#submit(job);
+      if (answer.kind === 'stored') this.#rateGate.stored(job);
+      return answer;
+    });
+  }
+
+  /** Jobs that are not stored under their keys yet, each key once. */
+  #newAmong(jobs: readonly SubmissionColumns[]): readonly SubmissionColumns[] {
+    const keys = new Set<string>();
+    return jobs.filter((job) => {
+      if (job.idemKey !== null && keys.has(job.idemKey)) return false;
+      if (job.idemKey !== null) keys.add(job.idemKey);
+      return this.#known(job) === undefined;
+    });
+  }
+
+  /** The job of the same key. No race: the write lock is ours from the transaction's start. */
+  #known({ idemKey, digest }: SubmissionColumns): SubmitAnswer | undefined {
+    const known = idemKey === null ? undefined : this.#statements.known.get(idemKey);
+    if (known === undefined) return undefined;
+    return { kind: known[1] === digest ? 'known' : 'key-reused', id: jobId(Number(known[0])) };
+  }
+
   #submit(job: SubmissionColumns): SubmitAnswer {
     const statements = this.#statements;
-    if (job.idemKey !== null) {
-      // No race: the write lock is ours from the transaction's start.
-      const known = statements.known.get(job.idemKey);
-      if (known !== undefined)
-        return {
-          kind: known[1] === job.digest ? 'known' : 'key-reused',
-          id: jobId(Number(known[0])),
-        };
-    }
+    const known = this.#known(job);
+    if (known !== undefined) return known;
     const { arraySize } = job;
     const id = this.#nextId(1 + (arraySize ?? 0));
     statements.putJob.run(

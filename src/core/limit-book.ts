@@ -1,0 +1,347 @@
+/**
+ * Counts what limits and quotas bound: jobs that run, by user, project, executor and queue; and what was used in the
+ * period. A job counts from the moment a cycle has planned it, so that no burst slips through between two cycles.
+ */
+import type { Allowance, Claim, Claimant, Denial } from './allowance.js';
+import type { Reason } from './job.js';
+import type { Obstacle } from './obstacle.js';
+import { PROJECT_OF_ALL } from './policy.js';
+import { isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
+import { bucketOf, endOf, firstBucket, type QuotaPeriod } from './quota-period.js';
+import type { Needs } from './resources.js';
+import type { Instant, JobId, ProjectId, UserId } from './units.js';
+import { added, type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
+
+/** Most jobs that may run at once; null: any number. The project of all has no limit. */
+export interface RunningLimits {
+  readonly user: number | null;
+  readonly project: number | null;
+  /** Of each executor. */
+  readonly executor: number | null;
+}
+
+/** A queue of the site, as far as the scheduler must know it. */
+export interface QueueRule {
+  readonly name: string;
+  /** Jobs of queues with a higher one go first. */
+  readonly priority: number;
+  readonly maxRunning: number | null;
+  readonly maxRunningPerUser: number | null;
+}
+
+/** Of jobs that are in no queue, and the usual one of queues. */
+export const QUEUE_PRIORITY_USUAL = 50;
+
+export interface LimitRules {
+  readonly running: RunningLimits;
+  readonly queues: readonly QueueRule[];
+  readonly period: QuotaPeriod;
+  /** A job that runs is charged for this time at least, in milliseconds. */
+  readonly advanceMs: number;
+}
+
+/** Those who have any. */
+export interface QuotaRecords {
+  readonly users: ReadonlyMap<UserId, Quotas>;
+  readonly projects: ReadonlyMap<ProjectId, Quotas>;
+}
+
+export const NO_QUOTAS: QuotaRecords = { users: new Map(), projects: new Map() };
+
+/** A job that holds a task, or is about to. */
+export interface Holder extends Claimant {
+  readonly id: JobId;
+  readonly executor: string;
+  readonly needs: Needs;
+  /** Null: not yet. */
+  readonly startedAt: Instant | null;
+}
+
+export type LimitScope = 'user' | 'project' | 'executor' | 'queue' | 'queue-user';
+
+interface Bound {
+  readonly scope: LimitScope;
+  /** Who or what reached it. */
+  readonly name: string;
+  readonly key: string;
+  readonly limit: number;
+}
+
+/** Whoever quotas are kept for. */
+interface Payer {
+  readonly scope: 'user' | 'project';
+  readonly name: string;
+  readonly key: string;
+}
+
+const payersOf = ({ user, project }: Pick<Claimant, 'user' | 'project'>): readonly Payer[] => {
+  const payer: Payer = { scope: 'user', name: user, key: `user ${user}` };
+  return project === PROJECT_OF_ALL
+    ? [payer]
+    : [payer, { scope: 'project', name: project, key: `project ${project}` }];
+};
+
+/** Everything a job counts for. */
+function countersOf({ user, project, queue }: Claimant, executor: string | null): string[] {
+  const keys = payersOf({ user, project }).map(({ key }) => key);
+  if (executor !== null) keys.push(`executor ${executor}`);
+  if (queue !== null) keys.push(`queue ${queue}`, queueUser(queue, user));
+  return keys;
+}
+
+const queueUser = (queue: string, user: UserId): string => JSON.stringify([queue, user]);
+
+export class LimitBook {
+  readonly #rules: LimitRules;
+  readonly #queues: ReadonlyMap<string, QueueRule>;
+  #quotas = NO_QUOTAS;
+  readonly #holders = new Map<JobId, Holder>();
+  readonly #running = new Map<string, number>();
+  /** By payer, then by bucket of the period. */
+  readonly #settled = new Map<string, Map<number, Sums>>();
+  readonly #holdersOf = new Map<string, Set<Holder>>();
+
+  constructor(rules: LimitRules) {
+    this.#rules = rules;
+    this.#queues = new Map(rules.queues.map((queue) => [queue.name, queue]));
+  }
+
+  /** Begins anew: what ended in the period, and what is alive. */
+  load(ended: readonly DayUse[], live: Iterable<Holder>): void {
+    for (const part of [this.#holders, this.#running, this.#settled, this.#holdersOf]) part.clear();
+    for (const { owner, project, endedAt, ...sums } of ended)
+      this.#end({ user: owner, project }, sums, endedAt);
+    for (const holder of live) this.hold(holder);
+  }
+
+  setQuotas(quotas: QuotaRecords): void {
+    this.#quotas = quotas;
+  }
+
+  /** A job was planned, placed, found alive or started; what was known of it before is replaced. */
+  hold(holder: Holder): void {
+    this.release(holder.id);
+    this.#holders.set(holder.id, holder);
+    for (const key of countersOf(holder, holder.executor))
+      this.#running.set(key, this.running(key) + 1);
+    for (const { key } of payersOf(holder)) {
+      const holders = this.#holdersOf.get(key);
+      if (holders === undefined) this.#holdersOf.set(key, new Set([holder]));
+      else holders.add(holder);
+    }
+  }
+
+  /** The job holds no task, nor is it about to. */
+  release(id: JobId): void {
+    const holder = this.#holders.get(id);
+    if (holder === undefined) return;
+    this.#holders.delete(id);
+    for (const key of countersOf(holder, holder.executor)) {
+      const left = this.running(key) - 1;
+      if (left === 0) this.#running.delete(key);
+      else this.#running.set(key, left);
+    }
+    for (const { key } of payersOf(holder)) {
+      const holders = this.#holdersOf.get(key);
+      holders?.delete(holder);
+      if (holders?.size === 0) this.#holdersOf.delete(key);
+    }
+  }
+
+  /** A launch has ended; `usedMs` 0 when nothing ran or the system failed. */
+  settle(
+    id: JobId,
+    of: {
+      readonly user: UserId;
+      readonly project: ProjectId;
+      readonly needs: Needs;
+      readonly usedMs: number;
+      readonly endedAt: Instant;
+    },
+  ): void {
+    this.release(id);
+    if (of.usedMs > 0) this.#end(of, sumsOf(of.needs, of.usedMs), of.endedAt);
+  }
+
+  /** Jobs that run in a queue of the site. */
+  runningIn(queue: string): number {
+    return this.running(`queue ${queue}`);
+  }
+
+  /** Higher goes first. */
+  priorityOf(queue: string | null): number {
+    const rule = queue === null ? undefined : this.#queues.get(queue);
+    return rule?.priority ?? QUEUE_PRIORITY_USUAL;
+  }
+
+  /** Undefined: nothing is bounded, so nothing need be asked. */
+  allowanceAt(at: Instant): Allowance | undefined {
+    const { user, project, executor } = this.#rules.running;
+    const isBounded =
+      [user, project, executor].some((limit) => limit !== null) ||
+      this.#rules.queues.some(
+        ({ maxRunning, maxRunningPerUser }) => maxRunning !== null || maxRunningPerUser !== null,
+      ) ||
+      this.#quotas.users.size > 0 ||
+      this.#quotas.projects.size > 0;
+    return isBounded ? new CycleAllowance(this, at) : undefined;
+  }
+
+  // ---- for the cycle's allowance
+
+  running(key: string): number {
+    return this.#running.get(key) ?? 0;
+  }
+
+  get advanceMs(): number {
+    return this.#rules.advanceMs;
+  }
+
+  quotasOf({ scope, name }: Payer): Quotas | undefined {
+    return scope === 'user'
+      ? this.#quotas.users.get(name as UserId)
+      : this.#quotas.projects.get(name as ProjectId);
+  }
+
+  /** Every limit that a job is under, the widest last. */
+  boundsOf({ user, project, queue }: Claimant, executor: string | null): Bound[] {
+    const { running } = this.#rules;
+    const rule = queue === null ? undefined : this.#queues.get(queue);
+    const bounds: Bound[] = [];
+    const add = (
+      scope: LimitScope,
+      name: string,
+      key: string,
+      limit: number | null | undefined,
+    ) => {
+      if (limit != null) bounds.push({ scope, name, key, limit });
+    };
+    add('user', user, `user ${user}`, running.user);
+    if (project !== PROJECT_OF_ALL) add('project', project, `project ${project}`, running.project);
+    if (queue !== null) {
+      add('queue-user', queue, queueUser(queue, user), rule?.maxRunningPerUser);
+      add('queue', queue, `queue ${queue}`, rule?.maxRunning);
+    }
+    if (executor !== null) add('executor', executor, `executor ${executor}`, running.executor);
+    return bounds;
+  }
+
+  settledOf({ key }: Payer, at: Instant): Sums {
+    const { period } = this.#rules;
+    const buckets = this.#settled.get(key);
+    const first = firstBucket(period, at);
+    let sum = NO_USE;
+    for (const [bucket, sums] of buckets ?? [])
+      if (bucket < first) buckets?.delete(bucket);
+      else sum = added(sum, sums);
+    return sum;
+  }
+
+  heldOf({ key }: Payer, at: Instant): Sums {
+    let sum = NO_USE;
+    for (const { needs, startedAt } of this.#holdersOf.get(key) ?? []) {
+      const ranMs = startedAt === null ? 0 : at - startedAt;
+      sum = added(sum, sumsOf(needs, Math.max(this.advanceMs, ranMs)));
+    }
+    return sum;
+  }
+
+  /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
+  freesUpAt({ key }: Payer, reached: QuotaReached, needs: Needs, at: Instant): Instant | null {
+    const { period } = this.#rules;
+    const { quota, limit } = reached;
+    let left = this.settledOf({ key } as Payer, at);
+    const buckets = [...(this.#settled.get(key) ?? [])].sort(([a], [b]) => a - b);
+    for (const [bucket, sums] of buckets) {
+      left = added(left, negative(sums));
+      if (!isPassed(quota, limit, left, needs)) return endOf(period, bucket);
+    }
+    return null;
+  }
+
+  #end(of: Pick<Claimant, 'user' | 'project'>, sums: Sums, endedAt: Instant): void {
+    const bucket = bucketOf(this.#rules.period, endedAt);
+    for (const { key } of payersOf(of)) {
+      let buckets = this.#settled.get(key);
+      if (buckets === undefined) {
+        buckets = new Map();
+        this.#settled.set(key, buckets);
+      }
+      buckets.set(bucket, added(buckets.get(bucket) ?? NO_USE, sums));
+    }
+  }
+}
+
+const negative = (sums: Sums): Sums =>
+  Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, -sum])) as unknown as Sums;
+
+/** One cycle's view: the book, and what the cycle has placed so far. */
+class CycleAllowance implements Allowance {
+  readonly #book: LimitBook;
+  readonly #at: Instant;
+  readonly #placed = new Map<string, number>();
+  readonly #use = new Map<string, { readonly settled: Sums; held: Sums }>();
+
+  constructor(book: LimitBook, at: Instant) {
+    this.#book = book;
+    this.#at = at;
+  }
+
+  denial(claimant: Claimant, { needs, executor }: Claim): Denial | null {
+    let waits: Denial | null = null;
+    for (const payer of payersOf(claimant)) {
+      const quotas = this.#book.quotasOf(payer);
+      const reached = quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs);
+      if (reached === null) continue;
+      if (reached.isCertain)
+        return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
+      waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
+    }
+    return waits ?? this.#limitDenial(claimant, executor);
+  }
+
+  taken(claimant: Claimant, { needs, executor }: Claim): void {
+    for (const key of countersOf(claimant, executor))
+      this.#placed.set(key, (this.#placed.get(key) ?? 0) + 1);
+    for (const payer of payersOf(claimant)) {
+      const use = this.#use.get(payer.key);
+      if (use !== undefined) use.held = added(use.held, sumsOf(needs, this.#book.advanceMs));
+    }
+  }
+
+  #limitDenial(claimant: Claimant, executor: string | null): Denial | null {
+    for (const { scope, name, key, limit } of this.#book.boundsOf(claimant, executor)) {
+      const running = this.#book.running(key) + (this.#placed.get(key) ?? 0);
+      if (running < limit) continue;
+      const obstacle: Obstacle = { code: 'limit-reached', scope, name, limit, running };
+      return { kind: 'wait', obstacle, isForAll: scope !== 'executor' };
+    }
+    return null;
+  }
+
+  #useOf(payer: Payer): { readonly settled: Sums; held: Sums } {
+    let use = this.#use.get(payer.key);
+    if (use === undefined) {
+      const settled = this.#book.settledOf(payer, this.#at);
+      // What the cycle placed before it was first asked about this payer was placed under its eyes: `denial` comes first.
+      use = { settled, held: this.#book.heldOf(payer, this.#at) };
+      this.#use.set(payer.key, use);
+    }
+    return use;
+  }
+
+  #reason({ scope, name, key }: Payer, reached: QuotaReached, needs: Needs): Reason {
+    const { quota, limit, used, held, asked } = reached;
+    const freesUpAt = this.#book.freesUpAt({ scope, name, key }, reached, needs, this.#at);
+    const facts = { scope, name, quota, limit, used, held, asked };
+    return {
+      code: 'quota-exceeded',
+      facts: freesUpAt === null ? facts : { ...facts, freesUpAt },
+    };
+  }
+}
+
+const quotaObstacle = (
+  { scope, name }: Payer,
+  { quota, limit, used, held, asked }: QuotaReached,
+): Obstacle => ({ code: 'quota', scope, name, quota, limit, used, held, asked });

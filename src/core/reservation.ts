@@ -1,0 +1,325 @@
+/**
+ * Room for large jobs. A job that has waited long, and that others would overtake, gets the agent where it can start
+ * first: from then on others may start there only if they are surely over by then, or fit beside it. So the tasks that
+ * ran there when it was chosen are the last it has to wait for.
+ */
+import {
+  type Demand,
+  endsBefore,
+  type Kept,
+  type Room,
+  type Site,
+  Tally,
+  type Tenant,
+} from './obstacle.js';
+import { type Needs, unitsOf } from './resources.js';
+import type { AgentId, Instant, JobId } from './units.js';
+
+/** An agent whose room is kept for a job. */
+export interface Reservation {
+  readonly jobId: JobId;
+  readonly tenant: Tenant;
+  readonly executor: string;
+  readonly agentId: AgentId;
+  /** When the job starts there at the latest, as lifespans tell; null: a task without a lifespan stands in the way. */
+  readonly startsAt: Instant | null;
+  /** Another job was refused for its sake. Until then it is not settled: the next look may find another job, or agent. */
+  readonly hasRefused: boolean;
+}
+
+/** A task as far as it takes up room. */
+export interface AgentTask {
+  readonly jobId: JobId;
+  readonly needs: Needs;
+  /** When it is over at the latest; null: nobody knows. */
+  readonly endsAt: Instant | null;
+}
+
+/** An agent and its tasks, whether or not anything of it is offered now. */
+export interface AgentLoad extends Site {
+  readonly agentId: AgentId;
+  /** Free and taken by our tasks together. */
+  readonly total: Room;
+  readonly tasks: readonly AgentTask[];
+}
+
+/** What a cycle needs to keep room. */
+export interface Reserving {
+  /** A job that has waited for so long may get a reservation. */
+  readonly afterMs: number;
+  /** Those of earlier cycles. */
+  readonly made: readonly Reservation[];
+  agent(executor: string, agentId: AgentId): AgentLoad | undefined;
+  /** All agents; null: no new reservation is made in this cycle. */
+  readonly agents: (() => Iterable<AgentLoad>) | null;
+}
+
+/** When a job can start on an agent. */
+export interface Forecast {
+  /** Null: after a task of which nobody knows when it ends. */
+  readonly startsAt: Instant | null;
+  /** What is free beside it then, if nothing more is started. */
+  readonly beside: Room;
+  /** Of what it needs, the largest part that is not free now: 0 to 1. */
+  readonly lacking: number;
+}
+
+/**
+ * When a job can start on an agent if nothing else is started there; undefined: never. Tasks leave in the order of their
+ * ends; those without one last, the oldest job first.
+ */
+export function forecast(load: AgentLoad, needs: Needs, at: Instant): Forecast | undefined {
+  if (!holds(load.total, needs)) return undefined;
+  const tasks = [...load.tasks].sort(
+    (a, b) => (a.endsAt ?? Infinity) - (b.endsAt ?? Infinity) || a.jobId - b.jobId,
+  );
+  let free = tasks.reduce((room, task) => changed(room, task.needs, -1), load.total);
+  const lacking = lackOf(free, needs);
+  let startsAt: Instant | null = at;
+  for (const task of tasks) {
+    if (holds(free, needs)) break;
+    free = changed(free, task.needs, 1);
+    if (task.endsAt === null) startsAt = null;
+    else if (startsAt !== null && task.endsAt > startsAt) startsAt = task.endsAt;
+  }
+  return { startsAt, beside: changed(free, needs, -1), lacking };
+}
+
+/** An agent, and when the job can start there. */
+export interface Choice {
+  readonly load: AgentLoad;
+  readonly forecast: Forecast;
+}
+
+/**
+ * The agent where a job can start first. Where no end is known, the one that lacks least; ties end with the names.
+ * Undefined: no agent could ever run it.
+ */
+export function earliest(
+  demand: Demand,
+  loads: Iterable<AgentLoad>,
+  at: Instant,
+): Choice | undefined {
+  let best: Choice | undefined;
+  for (const load of loads) {
+    const found = forecast(load, demand.needs, at);
+    // Without an end no window is surely missed.
+    if (found === undefined || !new Tally(demand, found.startsAt).admits(load, load.total))
+      continue;
+    const one = { load, forecast: found };
+    if (best === undefined || isSooner(one, best)) best = one;
+  }
+  return best;
+}
+
+function isSooner(a: Choice, b: Choice): boolean {
+  const [one, other] = [a.forecast.startsAt ?? Infinity, b.forecast.startsAt ?? Infinity];
+  if (one !== other) return one < other;
+  if (a.forecast.lacking !== b.forecast.lacking) return a.forecast.lacking < b.forecast.lacking;
+  if (a.load.agentId !== b.load.agentId) return a.load.agentId < b.load.agentId;
+  return a.load.executor < b.load.executor;
+}
+
+type Waiting = Pick<Reservation, 'jobId' | 'tenant'>;
+
+/** Holds the launches of one cycle to one reservation. */
+class KeptRoom implements Kept {
+  readonly jobId: JobId;
+  readonly tenant: Tenant;
+  readonly load: AgentLoad;
+  readonly until: Instant | null;
+  #beside: Room;
+  hasRefused: boolean;
+
+  constructor(job: Waiting, { load, forecast: { startsAt, beside } }: Choice, hasRefused: boolean) {
+    this.jobId = job.jobId;
+    this.tenant = job.tenant;
+    this.load = load;
+    this.until = startsAt;
+    this.#beside = beside;
+    this.hasRefused = hasRefused;
+  }
+
+  leavesRoom({ needs, lifespanMs = null }: Demand, at: Instant | null): boolean {
+    if (this.#isOverBefore(at, lifespanMs) || holds(this.#beside, needs)) return true;
+    this.hasRefused = true;
+    return false;
+  }
+
+  placed({ needs, lifespanMs = null }: Demand, at: Instant): void {
+    if (!this.#isOverBefore(at, lifespanMs)) this.#beside = changed(this.#beside, needs, -1);
+  }
+
+  #isOverBefore(at: Instant | null, lifespanMs: number | null): boolean {
+    return at !== null && this.until !== null && endsBefore(this.until, at, lifespanMs);
+  }
+}
+
+/** A bin, as far as reservations are concerned. */
+interface Shelf extends Pick<Site, 'executor'> {
+  readonly agentId: AgentId;
+  kept: Kept | null;
+}
+
+/** Looking for an agent walks over all of them: jobs that no agent could run must not make a cycle long. */
+const LOOKS_MAX = 3;
+
+/** The reservations of one cycle: those of before, as far as they still hold, and at most one more for each executor. */
+export class Reservations {
+  readonly #reserving: Reserving | undefined;
+  readonly #at: Instant;
+  readonly #bins: readonly Shelf[];
+  #kept: readonly KeptRoom[] = [];
+  /** Placed in this cycle, by agent. */
+  readonly #placed = new Map<string, AgentTask[]>();
+  readonly #looked = new Set<number>();
+
+  /** @param demandOf what a job asks for; undefined: it waits no more */
+  constructor(
+    reserving: Reserving | undefined,
+    bins: readonly Shelf[],
+    { at, demandOf }: { at: Instant; demandOf: (job: Waiting) => Demand | undefined },
+  ) {
+    this.#reserving = reserving;
+    this.#bins = bins;
+    this.#at = at;
+    for (const made of reserving?.made ?? []) {
+      if (!made.hasRefused && reserving?.agents !== null) continue;
+      const demand = demandOf(made);
+      const load = reserving?.agent(made.executor, made.agentId);
+      // The agent may have shrunk, gone, or been drained since: then the job gets another one.
+      const choice =
+        demand !== undefined && load !== undefined ? earliest(demand, [load], at) : undefined;
+      if (choice !== undefined) this.#keep(new KeptRoom(made, choice, made.hasRefused));
+    }
+  }
+
+  /** What is kept for this very job. */
+  of(id: JobId): Kept | null {
+    return this.#kept.find(({ jobId }) => jobId === id) ?? null;
+  }
+
+  /** Whether a job that found no place has waited long enough; those first in the order of the policy ask first. */
+  mayKeepFor({ submittedAt }: { readonly submittedAt: Instant }, shapeId: number): boolean {
+    const { afterMs = 0, agents = null } = this.#reserving ?? {};
+    if (agents === null || this.#at - submittedAt < afterMs) return false;
+    return this.#looked.size < LOOKS_MAX && !this.#looked.has(shapeId);
+  }
+
+  /** Keeps room for the job, unless its executor keeps some for another or no agent could ever run it. */
+  keepFor(id: JobId, { shapeId, demand }: ShapeDemand): void {
+    const isTaken = (executor: string): boolean =>
+      this.#kept.some(({ load }) => load.executor === executor);
+    if (demand.executor !== null && isTaken(demand.executor)) return;
+    this.#looked.add(shapeId);
+    const all = [...(this.#reserving?.agents?.() ?? [])];
+    const loads = all.filter(({ executor }) => !isTaken(executor));
+    const choice = earliest(demand, this.#withPlaced(loads), this.#at);
+    if (choice !== undefined)
+      this.#keep(new KeptRoom({ jobId: id, tenant: demand.tenant }, choice, false));
+  }
+
+  placed(id: JobId, bin: Shelf, demand: Demand): void {
+    if (this.#reserving === undefined) return;
+    const key = keyOf(bin);
+    const { needs, lifespanMs = null } = demand;
+    const endsAt = lifespanMs === null ? null : ((this.#at + lifespanMs) as Instant);
+    const tasks = this.#placed.get(key) ?? [];
+    this.#placed.set(key, tasks);
+    tasks.push({ jobId: id, needs, endsAt });
+    this.#drop((kept) => kept.jobId === id);
+    if (bin.kept instanceof KeptRoom) bin.kept.placed(demand, this.#at);
+  }
+
+  /** A limit holds jobs of this account: room must not stay empty for one that may not start. */
+  release({ user, project }: Tenant): void {
+    this.#drop(({ tenant }) => tenant.user === user && tenant.project === project);
+  }
+
+  /** The limit of its array holds this job. */
+  releaseJob(id: JobId): void {
+    this.#drop(({ jobId }) => jobId === id);
+  }
+
+  #drop(isOver: (kept: KeptRoom) => boolean): void {
+    if (this.#kept.length === 0) return;
+    const over = this.#kept.filter(isOver);
+    this.#kept = this.#kept.filter((kept) => !isOver(kept));
+    for (const bin of this.#bins) if (over.some((kept) => bin.kept === kept)) bin.kept = null;
+  }
+
+  /** Those that the next cycle must know of. */
+  made(): readonly Reservation[] {
+    return this.#kept.map(({ jobId, tenant, load: { executor, agentId }, until, hasRefused }) => ({
+      jobId,
+      tenant,
+      executor,
+      agentId,
+      startsAt: until,
+      hasRefused,
+    }));
+  }
+
+  #keep(kept: KeptRoom): void {
+    this.#kept = [...this.#kept, kept];
+    const key = keyOf(kept.load);
+    for (const bin of this.#bins) if (keyOf(bin) === key) bin.kept = kept;
+  }
+
+  *#withPlaced(loads: readonly AgentLoad[]): Generator<AgentLoad> {
+    for (const load of loads) {
+      const more = this.#placed.get(keyOf(load));
+      yield more === undefined ? load : { ...load, tasks: [...load.tasks, ...more] };
+    }
+  }
+}
+
+/** What a job of somebody's asks for, the executor settled. */
+export type TenantDemand = Demand & { readonly tenant: Tenant };
+
+export interface ShapeDemand {
+  readonly shapeId: number;
+  readonly demand: TenantDemand;
+}
+
+const keyOf = ({ executor, agentId }: Pick<Shelf, 'executor' | 'agentId'>): string =>
+  JSON.stringify([executor, agentId]);
+
+const holds = (room: Room, needs: Needs): boolean => lackOf(room, needs) === 0;
+
+/** The largest part of what is needed that is not there: 0 if all is. */
+function lackOf(room: Room, needs: Needs): number {
+  const lack = (need: number, has: number): number =>
+    need <= 0 ? 0 : Math.max(0, (need - Math.max(0, has)) / need);
+  let most = Math.max(
+    lack(needs.cpuMilli, room.cpuMilli),
+    lack(needs.memMb, room.memMb),
+    lack(needs.gpus, room.gpus),
+    lack(needs.ports, room.portsFree),
+  );
+  for (const [name, units] of Object.entries(needs.custom))
+    most = Math.max(most, lack(units, unitsOf(room.custom, name)));
+  return most;
+}
+
+function changed(room: Room, needs: Needs, sign: 1 | -1): Room {
+  const names = Object.entries(needs.custom);
+  return {
+    cpuMilli: room.cpuMilli + sign * needs.cpuMilli,
+    memMb: room.memMb + sign * needs.memMb,
+    gpus: room.gpus + sign * needs.gpus,
+    portsFree: room.portsFree + sign * needs.ports,
+    custom: names.length === 0 ? room.custom : customOf(room, names, sign),
+  };
+}
+
+/** Without a prototype: names of resources are anybody's, `__proto__` among them. */
+function customOf(
+  { custom }: Room,
+  names: readonly (readonly [string, number])[],
+  sign: 1 | -1,
+): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = Object.assign(Object.create(null), custom);
+  for (const [name, units] of names) sums[name] = unitsOf(custom, name) + sign * units;
+  return sums;
+}
