@@ -141,6 +141,11 @@ export class Arrays {
   /** As the record has it. */
   async #counted(entry: ArrayEntry): Promise<OpenArray> {
     const array = new OpenArray(entry);
+    await this.#count(array);
+    return array;
+  }
+
+  async #count(array: OpenArray): Promise<void> {
     for (let after: JobId | null = null; ; ) {
       const page = await this.#ports.store.made(array.id, { after, limit: MADE_MEMBERS_READ_MAX });
       for (const { id, state, exitCode } of page) {
@@ -148,7 +153,7 @@ export class Arrays {
         if (state === 'over') array.ended(id, exitCode ?? 0);
         if (state === 'over' && exitCode !== KILLED_EXIT_CODE) array.witness ??= id;
       }
-      if (page.length < MADE_MEMBERS_READ_MAX) return array;
+      if (page.length < MADE_MEMBERS_READ_MAX) return;
       after = page.at(-1)?.id ?? after;
     }
   }
@@ -245,8 +250,10 @@ export class Arrays {
     const array = this.#arrays.get(job.id);
     if (array === undefined) return;
     array.isKilled = true;
-    array.open.clearThoseOf(array.waiting);
     this.#queue.removeArray(array.id);
+    // A kill of one member makes its record, and may not have been heard of here; after the array's kill none is made.
+    await this.#count(array);
+    array.open.clearThoseOf(array.waiting);
     // Room may have been kept for one of them.
     this.#owner.newWork();
     const members = [...array.open.places()].map((place) => memberId(array.id, place));

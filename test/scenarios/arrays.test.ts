@@ -380,6 +380,18 @@ t.test(
 );
 
 t.test(
+  'the kill of a member that was not heard of before that of its array: both end',
+  scenario(
+    submitArray('a', '1:3'),
+    kill('a.1', { isNoticed: false }),
+    kill('a'),
+    expectOutcome('a.1', KILLED),
+    expectOutcome('a', KILLED),
+    expectEnds('a', 1),
+  ),
+);
+
+t.test(
   'the kill of one running member',
   scenario(
     submitArray('a', '1:2'),
