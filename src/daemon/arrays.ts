@@ -141,15 +141,16 @@ export class Arrays {
   /** As the record has it. */
   async #counted(entry: ArrayEntry): Promise<OpenArray> {
     const array = new OpenArray(entry);
-    await this.#count(array);
+    await this.#count(array, (id) => array.waiting.clear(placeOf(array.id, id)));
     return array;
   }
 
-  async #count(array: OpenArray): Promise<void> {
+  /** @param waitsNot told of each member that has a record */
+  async #count(array: OpenArray, waitsNot: (id: JobId) => unknown): Promise<void> {
     for (let after: JobId | null = null; ; ) {
       const page = await this.#ports.store.made(array.id, { after, limit: MADE_MEMBERS_READ_MAX });
       for (const { id, state, exitCode } of page) {
-        array.waiting.clear(placeOf(array.id, id));
+        waitsNot(id);
         if (state === 'over') array.ended(id, exitCode ?? 0);
         if (state === 'over' && exitCode !== KILLED_EXIT_CODE) array.witness ??= id;
       }
@@ -250,10 +251,10 @@ export class Arrays {
     const array = this.#arrays.get(job.id);
     if (array === undefined) return;
     array.isKilled = true;
-    this.#queue.removeArray(array.id);
     // A kill of one member makes its record, and may not have been heard of here; after the array's kill none is made.
-    await this.#count(array);
+    await this.#count(array, (id) => this.#queue.remove(id));
     array.open.clearThoseOf(array.waiting);
+    this.#queue.removeArray(array.id);
     // Room may have been kept for one of them.
     this.#owner.newWork();
     const members = [...array.open.places()].map((place) => memberId(array.id, place));
