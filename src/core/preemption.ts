@@ -19,6 +19,14 @@ export interface PreemptionRules {
   readonly stopsMax: number;
 }
 
+/** How a site lets jobs be stopped for others. */
+export interface PreemptionOptions extends PreemptionRules {
+  /** Between two looks. */
+  readonly eachMs: number;
+  /** A job must have waited for so long before others are stopped for it. */
+  readonly afterMs: number;
+}
+
 /** A job is not stopped for others more often than this. */
 export const PREEMPTIONS_PER_JOB_MAX = 3;
 
