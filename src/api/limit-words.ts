@@ -10,7 +10,9 @@ export const isLimit = (obstacle: Obstacle): obstacle is LimitObstacle =>
   obstacle.code === 'limit-reached' || obstacle.code === 'quota';
 
 /** Name of a quota on the wire, as old command lines set it, and its unit. */
-const QUOTAS: Readonly<Record<QuotaName, { readonly field: string; readonly unit: string }>> = {
+export const QUOTA_WORDS: Readonly<
+  Record<QuotaName, { readonly field: string; readonly unit: string }>
+> = {
   time: { field: 'quota_time', unit: 's' },
   cpu: { field: 'quota_cpu', unit: 'cpus' },
   ram: { field: 'quota_ram', unit: 'GB' },
@@ -20,7 +22,7 @@ const QUOTAS: Readonly<Record<QuotaName, { readonly field: string; readonly unit
 };
 
 const isQuota = (name: unknown): name is QuotaName =>
-  typeof name === 'string' && Object.hasOwn(QUOTAS, name);
+  typeof name === 'string' && Object.hasOwn(QUOTA_WORDS, name);
 
 /** Three decimals at most, as requests have. */
 const shown = (amount: number): string => String(Math.round(amount * 1_000) / 1_000);
@@ -29,7 +31,7 @@ const shown = (amount: number): string => String(Math.round(amount * 1_000) / 1_
 export function describeQuotaReached({ facts }: Reason): string {
   const { scope, name, quota, limit, used, asked, freesUpAt } = facts;
   if (!isQuota(quota)) return 'quota exceeded';
-  const { field, unit } = QUOTAS[quota];
+  const { field, unit } = QUOTA_WORDS[quota];
   const request = Number(asked) > 0 ? `, ${shown(Number(asked))} asked` : '';
   const again =
     typeof freesUpAt === 'number'
@@ -43,7 +45,7 @@ export function describeQuotaReached({ facts }: Reason): string {
 export function describeLimit(obstacle: LimitObstacle): string {
   if (obstacle.code === 'quota') {
     const { scope, name, quota, limit, used, held, asked } = obstacle;
-    const { field, unit } = QUOTAS[quota];
+    const { field, unit } = QUOTA_WORDS[quota];
     const request = asked > 0 ? `, ${shown(asked)} asked` : '';
     return `${field} of ${scope} ${name}: ${shown(used)} of ${shown(limit)} ${unit} used, ${shown(held)} held by running jobs${request}`;
   }

@@ -224,6 +224,9 @@ export interface Priorities {
   readonly projects: ReadonlyMap<ProjectId, number>;
 }
 
+/** Whose quotas. */
+export type QuotaOwner = { readonly user: UserId } | { readonly project: ProjectId };
+
 export interface ProjectStore {
   project(id: ProjectId): Promise<ProjectRecord | undefined>;
   /** In order of id. */
@@ -233,8 +236,13 @@ export interface ProjectStore {
   deleteProject(id: ProjectId): Promise<boolean>;
   /** Small, however many accounts there are: the leader asks often. */
   priorities(): Promise<Priorities>;
-  /** Of users and projects that have any: asked as often. */
+  /** Of users and projects that have any, with the resets of them: asked as often. */
   quotas(): Promise<QuotaRecords>;
+  /**
+   * From now on nothing that has ended so far counts for the quotas of a user or project; its use for fair share, and by day,
+   * stays. Exact: of its own UTC day what is stored before it is gone, and what is stored after it counts.
+   */
+  resetQuota(whose: QuotaOwner, at: Instant): Promise<void>;
 }
 
 export interface UserStore {

@@ -7,7 +7,8 @@ import type { Reason } from './job.js';
 import type { Obstacle } from './obstacle.js';
 import { PROJECT_OF_ALL } from './policy.js';
 import { isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
-import { bucketOf, endOf, firstBucket, type QuotaPeriod } from './quota-period.js';
+import { QuotaLedger } from './quota-ledger.js';
+import type { QuotaPeriod } from './quota-period.js';
 import type { Needs } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
 import { added, type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
@@ -44,6 +45,20 @@ export interface LimitRules {
 export interface QuotaRecords {
   readonly users: ReadonlyMap<UserId, Quotas>;
   readonly projects: ReadonlyMap<ProjectId, Quotas>;
+  /** Absent: nobody's was reset. */
+  readonly resets?: QuotaResets;
+}
+
+/** What counted for somebody's quotas counts no longer: the days before `day`, and of that day `used`. */
+export interface QuotaReset {
+  /** UTC. */
+  readonly day: number;
+  readonly used: Sums;
+}
+
+export interface QuotaResets {
+  readonly users: ReadonlyMap<UserId, QuotaReset>;
+  readonly projects: ReadonlyMap<ProjectId, QuotaReset>;
 }
 
 export const NO_QUOTAS: QuotaRecords = { users: new Map(), projects: new Map() };
@@ -74,12 +89,16 @@ interface Payer {
   readonly key: string;
 }
 
-const payersOf = ({ user, project }: Pick<Claimant, 'user' | 'project'>): readonly Payer[] => {
-  const payer: Payer = { scope: 'user', name: user, key: `user ${user}` };
-  return project === PROJECT_OF_ALL
-    ? [payer]
-    : [payer, { scope: 'project', name: project, key: `project ${project}` }];
-};
+const payer = (scope: Payer['scope'], name: string): Payer => ({
+  scope,
+  name,
+  key: `${scope} ${name}`,
+});
+
+const payersOf = ({ user, project }: Pick<Claimant, 'user' | 'project'>): readonly Payer[] =>
+  project === PROJECT_OF_ALL
+    ? [payer('user', user)]
+    : [payer('user', user), payer('project', project)];
 
 /** Everything a job counts for. */
 function countersOf({ user, project, queue }: Claimant, executor: string | null): string[] {
@@ -97,12 +116,12 @@ export class LimitBook {
   #quotas = NO_QUOTAS;
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
-  /** By payer, then by bucket of the period. */
-  readonly #settled = new Map<string, Map<number, Sums>>();
+  readonly #settled: QuotaLedger;
   readonly #holdersOf = new Map<string, Set<Holder>>();
 
   constructor(rules: LimitRules) {
     this.#rules = rules;
+    this.#settled = new QuotaLedger(rules.period);
     this.#queues = new Map(rules.queues.map((queue) => [queue.name, queue]));
   }
 
@@ -116,6 +135,11 @@ export class LimitBook {
 
   setQuotas(quotas: QuotaRecords): void {
     this.#quotas = quotas;
+    const resets = new Map<string, QuotaReset>();
+    for (const [id, reset] of quotas.resets?.users ?? []) resets.set(payer('user', id).key, reset);
+    for (const [id, reset] of quotas.resets?.projects ?? [])
+      resets.set(payer('project', id).key, reset);
+    this.#settled.setResets(resets);
   }
 
   /** A job was planned, placed, found alive or started; what was known of it before is replaced. */
@@ -227,14 +251,7 @@ export class LimitBook {
   }
 
   settledOf({ key }: Payer, at: Instant): Sums {
-    const { period } = this.#rules;
-    const buckets = this.#settled.get(key);
-    const first = firstBucket(period, at);
-    let sum = NO_USE;
-    for (const [bucket, sums] of buckets ?? [])
-      if (bucket < first) buckets?.delete(bucket);
-      else sum = added(sum, sums);
-    return sum;
+    return this.#settled.total(key, at);
   }
 
   heldOf({ key }: Payer, at: Instant): Sums {
@@ -248,32 +265,14 @@ export class LimitBook {
 
   /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
   freesUpAt({ key }: Payer, reached: QuotaReached, needs: Needs, at: Instant): Instant | null {
-    const { period } = this.#rules;
     const { quota, limit } = reached;
-    let left = this.settledOf({ key } as Payer, at);
-    const buckets = [...(this.#settled.get(key) ?? [])].sort(([a], [b]) => a - b);
-    for (const [bucket, sums] of buckets) {
-      left = added(left, negative(sums));
-      if (!isPassed(quota, limit, left, needs)) return endOf(period, bucket);
-    }
-    return null;
+    return this.#settled.freesUpAt(key, at, (left) => isPassed(quota, limit, left, needs));
   }
 
   #end(of: Pick<Claimant, 'user' | 'project'>, sums: Sums, endedAt: Instant): void {
-    const bucket = bucketOf(this.#rules.period, endedAt);
-    for (const { key } of payersOf(of)) {
-      let buckets = this.#settled.get(key);
-      if (buckets === undefined) {
-        buckets = new Map();
-        this.#settled.set(key, buckets);
-      }
-      buckets.set(bucket, added(buckets.get(bucket) ?? NO_USE, sums));
-    }
+    for (const { key } of payersOf(of)) this.#settled.add(key, sums, endedAt);
   }
 }
-
-const negative = (sums: Sums): Sums =>
-  Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, -sum])) as unknown as Sums;
 
 /** One cycle's view: the book, and what the cycle has placed so far. */
 class CycleAllowance implements Allowance {

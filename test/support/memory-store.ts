@@ -14,6 +14,7 @@ import {
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type QuotaOwner,
   type RateLimits,
   type StepAnswer,
   type Store,
@@ -30,7 +31,7 @@ import {
   type KillWanted,
   type LiveJob,
 } from '../../src/core/job.js';
-import type { QuotaRecords } from '../../src/core/limit-book.js';
+import type { QuotaRecords, QuotaReset } from '../../src/core/limit-book.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
 import { isUnlimited, type Quotas } from '../../src/core/quota.js';
 import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
@@ -56,6 +57,10 @@ export class MemoryRecord {
   readonly users = new Map<UserId, UserRecord>();
   readonly projects = new Map<ProjectId, ProjectRecord>();
   readonly settings = new Map<string, string>();
+  readonly resets = {
+    users: new Map<UserId, QuotaReset>(),
+    projects: new Map<ProjectId, QuotaReset>(),
+  };
   /** Records that cannot be read, as after damage on the disk. */
   readonly damaged = new Set<JobId>();
   readonly watches = new Set<() => void>();
@@ -74,7 +79,7 @@ export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
 const WRITES = new Set<StoreMethod>([
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
   ...(['putSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
-  ...(['putProject', 'deleteProject'] as const),
+  ...(['putProject', 'deleteProject', 'resetQuota'] as const),
 ]);
 
 /** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
@@ -339,10 +344,23 @@ export class MemoryStore implements Store {
   }
 
   quotas(): Promise<QuotaRecords> {
-    return this.#do('quotas', ({ users, projects }) => ({
+    return this.#do('quotas', ({ users, projects, resets }) => ({
       users: limited(users),
       projects: limited(projects),
+      resets: { users: new Map(resets.users), projects: new Map(resets.projects) },
     }));
+  }
+
+  resetQuota(whose: QuotaOwner, at: Instant): Promise<void> {
+    return this.#do('resetQuota', (record) => {
+      const day = dayOf(at);
+      const asked = 'user' in whose ? { owner: whose.user } : { project: whose.project };
+      let used = NO_USE;
+      for (const use of usedBy(all(record), { ...asked, since: instant(day * DAY_MS) }))
+        if (dayOf(use.endedAt) === day) used = added(used, use);
+      if ('user' in whose) record.resets.users.set(whose.user, { day, used });
+      else record.resets.projects.set(whose.project, { day, used });
+    });
   }
 
   watch(changed: () => void): () => void {

@@ -10,6 +10,8 @@ import type { RouteContext } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { isDefaultProject } from '../membership.js';
 import { mustBeAdmin } from '../people.js';
+import { quotaReport } from '../quota-report.js';
+import { resetQuota } from '../quota-reset.js';
 import type { Routes } from '../routes.js';
 import { readShare } from '../share-fields.js';
 import { DEFAULT_PROJECT, projectToWire } from '../wire.js';
@@ -73,6 +75,22 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
       throw new ServiceError('wrong-state', `project "${id}" has jobs that wait or run`, { id });
     await store.deleteProject(id);
     context.body = { msg: 'Project deleted', id };
+  });
+
+  router.get('/project/:id/quota', async (context) => {
+    const person = await signedIn(context);
+    const { id, members, quotas } = await projectAt(context);
+    if (!person.isAdmin && !members.includes(person.id)) throw notFound(id);
+    context.body = await quotaReport(deps, { project: id }, quotas);
+  });
+
+  // The old command line's `quota_reset`.
+  router.delete('/project/:id/quota', async (context) => {
+    const person = await signedIn(context);
+    mustBeAdmin(person, 'reset quotas');
+    const { id } = await projectAt(context);
+    await resetQuota(deps, { project: id }, person);
+    context.body = { msg: 'Quota reset', id };
   });
 
   /** @throws ServiceError project-not-found; forbidden: `default` is nobody's to change */

@@ -6,6 +6,8 @@ import { isRaw } from '../../contracts/reader.js';
 import { readObject } from '../body.js';
 import { projectsOf } from '../membership.js';
 import { mustBeAdmin, personFor } from '../people.js';
+import { quotaReport } from '../quota-report.js';
+import { resetQuota } from '../quota-reset.js';
 import type { Routes } from '../routes.js';
 import { readShare } from '../share-fields.js';
 import { DEFAULT_PROJECT, personToWire, projectToWire } from '../wire.js';
@@ -60,8 +62,9 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
 
   // The old command line sends the whole document back, with other values under `usage`.
   router.put('/user/:id', async (context) => {
-    mustBeAdmin(await signedIn(context), 'change users');
-    const { id } = await personOf(await signedIn(context), context.params.id);
+    const person = await signedIn(context);
+    mustBeAdmin(person, 'change users');
+    const { id } = await personOf(person, context.params.id);
     const record = await deps.store.user(id);
     if (record === undefined)
       throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
@@ -71,6 +74,19 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     const changed = readShare(usage, record, 'usage.');
     await deps.store.putUser({ ...record, ...changed });
     context.body = { msg: 'User updated', id };
+  });
+
+  router.get('/user/:id/quota', async (context) => {
+    const { id, quotas } = await personOf(await signedIn(context), context.params.id);
+    context.body = await quotaReport(deps, { user: id }, quotas);
+  });
+
+  router.delete('/user/:id/quota', async (context) => {
+    const person = await signedIn(context);
+    mustBeAdmin(person, 'reset quotas');
+    const { id } = await personOf(person, context.params.id);
+    await resetQuota(deps, { user: id }, person);
+    context.body = { msg: 'Quota reset', id };
   });
 
   const personOf = (asker: Person, login: string | undefined) => personFor(deps, asker, login);

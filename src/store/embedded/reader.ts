@@ -5,6 +5,7 @@ import type { JobState } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
+import { QUOTA_RESETS } from './account-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { JOB_COLUMNS, JOB_STATES, pendingGroups, USE_COLUMNS } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
@@ -50,6 +51,7 @@ const prepareAll = (database: Database) => ({
   projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
   priorities: database.prepare(['user', 'project'].map(unusualPriorities).join(' UNION ALL ')),
   quotas: database.prepare(['user', 'project'].map(givenQuotas).join(' UNION ALL ')),
+  quotaResets: database.prepare(QUOTA_RESETS),
 });
 
 /** A damaged document has the usual priority. */
@@ -127,6 +129,8 @@ export class Reader {
         return statements.priorities.all();
       case 'quotas':
         return statements.quotas.all();
+      case 'quotaResets':
+        return statements.quotaResets.all();
       default:
         return unreachable(call);
     }

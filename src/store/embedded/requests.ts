@@ -40,6 +40,13 @@ export interface StepColumns {
   readonly use: UseColumns | null;
 }
 
+export interface QuotaResetColumns {
+  readonly kind: 'user' | 'project';
+  readonly id: string;
+  /** UTC. */
+  readonly day: number;
+}
+
 export interface UseColumns {
   readonly day: number;
   /** Milliseconds from the start of the day to the end of the job. */
@@ -80,6 +87,7 @@ export interface Writes {
   deleteUser: { ask: string; answer: boolean };
   putProject: { ask: { readonly id: string; readonly document: string }; answer: undefined };
   deleteProject: { ask: string; answer: boolean };
+  resetQuota: { ask: QuotaResetColumns; answer: undefined };
 }
 
 /** What the reading thread does. Each question is small work, so that none waits long behind another. */
@@ -105,6 +113,8 @@ export interface Reads {
   priorities: { ask: null; answer: readonly Row[] };
   /** Kind, id and quotas as JSON of those who have any. */
   quotas: { ask: null; answer: readonly Row[] };
+  /** Kind, id, day and what was used on it by then. */
+  quotaResets: { ask: null; answer: readonly Row[] };
 }
 
 /** A set of questions and answers that a thread serves. */

@@ -83,6 +83,22 @@ export const MIGRATIONS: readonly string[] = [
     WHERE time_ms > 0 AND outcome <> 'gaveUp' AND cpu_milli IS NOT NULL
     GROUP BY day, owner, project;
   `,
+  // The day of a reset, and what its owner had used on that day by then.
+  `
+  CREATE TABLE quota_resets (
+    kind TEXT NOT NULL CHECK (kind IN ('user', 'project')),
+    id TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    time_ms REAL NOT NULL,
+    cpu_milli REAL NOT NULL,
+    mem_mb REAL NOT NULL,
+    gpus REAL NOT NULL,
+    cpu_milli_ms REAL NOT NULL,
+    mem_mb_ms REAL NOT NULL,
+    gpu_ms REAL NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

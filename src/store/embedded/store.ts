@@ -13,6 +13,7 @@ import {
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type QuotaOwner,
   type RateLimits,
   type StepAnswer,
   type Store,
@@ -24,7 +25,7 @@ import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js
 import type { QuotaRecords } from '../../core/limit-book.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
-import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
+import { prioritiesOf, projectOf, readQuotas, resetColumns, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { readAhead } from './read-ahead.js';
@@ -309,8 +310,12 @@ class EmbeddedStore implements Store {
     return prioritiesOf(await this.#reader.call('priorities', null));
   }
 
-  async quotas(): Promise<QuotaRecords> {
-    return quotasOf(await this.#reader.call('quotas', null));
+  quotas(): Promise<QuotaRecords> {
+    return readQuotas(this.#reader);
+  }
+
+  resetQuota(whose: QuotaOwner, at: Instant): Promise<void> {
+    return this.#writer.call('resetQuota', resetColumns(whose, at));
   }
 
   watch(changed: () => void): () => void {

@@ -2,6 +2,7 @@
 import type { Lease, SubmitAnswer } from '../../contracts/store.js';
 import { assert, unreachable } from '../../core/assert.js';
 import { jobId } from '../../core/units.js';
+import { quotaReset } from './account-rows.js';
 import { RateGate } from './rate-gate.js';
 import type {
   Failure,
@@ -69,6 +70,10 @@ const prepareAll = (database: Database) => ({
   deleteUser: database.prepare('DELETE FROM users WHERE id = ?'),
   putProject: database.prepare('INSERT OR REPLACE INTO projects VALUES (?, ?)'),
   deleteProject: database.prepare('DELETE FROM projects WHERE id = ?'),
+  resetQuota: {
+    user: database.prepare(quotaReset('user', 'owner')),
+    project: database.prepare(quotaReset('project', 'project')),
+  },
 });
 
 /** How many rows a call writes, about: what a commit is bounded by. */
@@ -152,6 +157,11 @@ export class Writer {
         return undefined;
       case 'deleteProject':
         return statements.deleteProject.run(call.ask) > 0;
+      case 'resetQuota': {
+        const { kind, id, day } = call.ask;
+        statements.resetQuota[kind].run(id, day);
+        return undefined;
+      }
       default:
         return unreachable(call);
     }

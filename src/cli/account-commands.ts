@@ -1,0 +1,87 @@
+/** The words and options of `god project` and `god user`. */
+import type { Command } from 'commander';
+import { withShare } from './account-options.js';
+import {
+  createProject,
+  deleteProject,
+  editProject,
+  listProjects,
+  projectQuota,
+  showProject,
+} from './commands/project.js';
+import { editUser, listUsers, showUser, userQuota } from './commands/user.js';
+import type { Context } from './context.js';
+
+type Done = (exitCode: number) => void;
+
+const RESET = 'begin anew: what has ended so far counts no longer (administrators)';
+const json = (command: Command): Command => command.option('--json', 'for machines');
+const gather = (text: string, sofar: readonly string[] = []): string[] => [...sofar, text];
+
+export function addAccountCommands(god: Command, context: Context, done: Done): void {
+  addProjectCommands(god.command('project').description('projects, and what they are due'), {
+    context,
+    done,
+  });
+  addUserCommands(god.command('user').description('users, and what they are due'), {
+    context,
+    done,
+  });
+}
+
+interface Parts {
+  readonly context: Context;
+  readonly done: Done;
+}
+
+function addProjectCommands(project: Command, { context, done }: Parts): void {
+  json(project.command('list'))
+    .description('yours; all, for administrators')
+    .action(async (options) => done(await listProjects(context, options)));
+  json(project.command('show'))
+    .description('members, priority and quotas')
+    .argument('<name>', 'project')
+    .action(async (name, options) => done(await showProject(context, name, options)));
+  withShare(json(project.command('create')))
+    .description('make one (administrators)')
+    .argument('<name>', 'project')
+    .requiredOption('--member <login>', 'who may submit to it; may be repeated', gather)
+    .option('--description <text>', 'what it is for')
+    .action(async (name, options) => done(await createProject(context, name, options)));
+  withShare(json(project.command('edit')))
+    .description('change one; what is not named stays (administrators)')
+    .argument('<name>', 'project')
+    .option('--description <text>', 'what it is for')
+    .option('--member <login>', 'these are all its members; may be repeated', gather)
+    .option('--add-member <login>', 'besides those it has; may be repeated', gather)
+    .option('--remove-member <login>', 'no longer; may be repeated', gather)
+    .action(async (name, options) => done(await editProject(context, name, options)));
+  json(project.command('delete'))
+    .description('delete one that has no jobs that wait or run (administrators)')
+    .argument('<name>', 'project')
+    .action(async (name, options) => done(await deleteProject(context, name, options)));
+  json(project.command('quota'))
+    .description('how much of each quota is used')
+    .argument('<name>', 'project')
+    .option('--reset', RESET)
+    .action(async (name, options) => done(await projectQuota(context, name, options)));
+}
+
+function addUserCommands(user: Command, { context, done }: Parts): void {
+  json(user.command('list'))
+    .description('all users (administrators)')
+    .action(async (options) => done(await listUsers(context, options)));
+  json(user.command('show'))
+    .description('account, priority and quotas')
+    .argument('[login]', 'default: yourself')
+    .action(async (login, options) => done(await showUser(context, login, options)));
+  withShare(json(user.command('edit')))
+    .description('change what a user is due; what is not named stays (administrators)')
+    .argument('<login>', 'user')
+    .action(async (login, options) => done(await editUser(context, login, options)));
+  json(user.command('quota'))
+    .description('how much of each quota is used')
+    .argument('[login]', 'default: yourself')
+    .option('--reset', RESET)
+    .action(async (login, options) => done(await userQuota(context, login, options)));
+}
