@@ -2,6 +2,7 @@
  * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
  * repeats itself, and updates of former launches come late.
  */
+import { type ArrayEvent, isArray, openStep } from './array-life.js';
 import { assert, unreachable } from './assert.js';
 import { isBeyondGranted } from './granted-retries.js';
 import {
@@ -79,6 +80,7 @@ export type JobEvent =
   /** The agent is cut off; the task may still run. */
   | { readonly kind: 'unreachable'; readonly taskId: TaskId }
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
+  | ArrayEvent
   /** It is not launched at all: impossible, not authorized, no job directory. */
   | { readonly kind: 'gaveUp'; readonly because: Reason };
 
@@ -128,6 +130,8 @@ export const LIFE = {
   ],
   killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
+  /** An array; what is wanted of it is done to its members. */
+  open: ['memberStarted', 'membersOver'],
   over: [],
 } as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
 
@@ -136,6 +140,10 @@ export function step(job: Job, event: JobEvent, at: Instant): Step {
   const legal: readonly JobEvent['kind'][] = LIFE[job.state];
   if (!legal.includes(event.kind)) return ignore(job, event);
   if (job.state === 'pending') return fromPending(job, event, at);
+  if (job.state === 'open') {
+    const next = openStep(job, event, at);
+    return next === undefined ? ignore(job, event) : moved(next);
+  }
   if (!isLive(job) || !isAbout(job, event)) return ignore(job, event);
   return job.state === 'killing' ? fromKilling(job, event, at) : fromTask(job, event, at);
 }
@@ -159,6 +167,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
     case 'systemFault':
     case 'launchFailed':
     case 'unreachable':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -192,6 +202,8 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
       );
     case 'placed':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -226,6 +238,8 @@ function fromKilling(
     case 'unreachable':
     case 'killWanted':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -330,8 +344,9 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
 
 /** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
 /** How long a job ran that is over, as far as it is charged. */
-export const usedMsOf = ({ startedAt, outcome, endedAt }: OverJob): number =>
-  usedMs(startedAt, outcome, endedAt);
+export const usedMsOf = (job: OverJob): number =>
+  // The members of an array are charged one by one, their parent never.
+  isArray(job) ? 0 : usedMs(job.startedAt, job.outcome, job.endedAt);
 
 const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
   outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);
