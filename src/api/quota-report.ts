@@ -5,6 +5,7 @@ import { amountOf, QUOTA_NAMES, type Quotas } from '../core/quota.js';
 import { QuotaLedger } from '../core/quota-ledger.js';
 import { endOf, firstBucket, periodStart } from '../core/quota-period.js';
 import type { ApiDeps } from './deps.js';
+import { diskQuotaToWire, takenBy } from './disk.js';
 import { QUOTA_WORDS } from './limit-words.js';
 
 export async function quotaReport(
@@ -16,7 +17,11 @@ export async function quotaReport(
   const { period } = config.limits;
   const since = periodStart(period, at);
   const asked = 'user' in whose ? { owner: whose.user } : { project: whose.project };
-  const [ended, { resets }] = await Promise.all([store.used({ since, ...asked }), store.quotas()]);
+  const [ended, { resets }, taken] = await Promise.all([
+    store.used({ since, ...asked }),
+    store.quotas(),
+    takenBy(store),
+  ]);
   const reset =
     'user' in whose ? resets?.users.get(whose.user) : resets?.projects.get(whose.project);
   const ledger = new QuotaLedger(period);
@@ -29,10 +34,15 @@ export async function quotaReport(
     since: since / 1_000,
     // A window moves on day by day; a month begins anew.
     begins_anew: period.kind === 'month' ? endOf(period, firstBucket(period, at)) / 1_000 : null,
-    quotas: QUOTA_NAMES.map((name) => {
-      const { field, unit } = QUOTA_WORDS[name];
-      return { name: field, unit, limit: quotas[name] ?? 0, used: amountOf(name, used) };
-    }),
+    quotas: [
+      ...QUOTA_NAMES.map((name) => {
+        const { field, unit } = QUOTA_WORDS[name];
+        return { name: field, unit, limit: quotas[name] ?? 0, used: amountOf(name, used) };
+      }),
+      'user' in whose
+        ? diskQuotaToWire(taken.user(whose.user), quotas, config.limits.diskGbUsual)
+        : diskQuotaToWire(taken.project(whose.project), quotas, null),
+    ],
   };
 }
 

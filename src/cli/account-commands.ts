@@ -1,6 +1,7 @@
-/** The words and options of `god project` and `god user`. */
+/** The words and options of `god project`, `god user` and `god archive`. */
 import type { Command } from 'commander';
 import { withShare } from './account-options.js';
+import { archive } from './commands/archive.js';
 import {
   createProject,
   deleteProject,
@@ -23,6 +24,10 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     context,
     done,
   });
+  json(god.command('archive'))
+    .description('remove the directories of jobs that are over, for ever; their records stay')
+    .argument('<id...>', 'jobs; an array with all its members')
+    .action(async (ids, options) => done(await archive(context, ids, options)));
   addUserCommands(god.command('user').description('users, and what they are due'), {
     context,
     done,

@@ -11,6 +11,7 @@ export interface ShareOptions {
   readonly quotaCpuHours?: number;
   readonly quotaGpuHours?: number;
   readonly quotaMemoryHours?: number;
+  readonly quotaDisk?: number;
 }
 
 const FIELDS = {
@@ -21,6 +22,7 @@ const FIELDS = {
   quotaCpuHours: 'quota_cpu_hours',
   quotaGpuHours: 'quota_gpu_hours',
   quotaMemoryHours: 'quota_memory_hours',
+  quotaDisk: 'quota_disk',
 } as const satisfies Readonly<Record<keyof ShareOptions, string>>;
 
 export const withShare = (command: Command): Command =>
@@ -31,7 +33,8 @@ export const withShare = (command: Command): Command =>
     .option('--quota-ram <gigabytes>', 'memory of all jobs, added up; 0: none', amount)
     .option('--quota-cpu-hours <hours>', 'cpus × hours; 0: none', amount)
     .option('--quota-gpu-hours <hours>', 'GPUs × hours; 0: none', amount)
-    .option('--quota-memory-hours <hours>', 'GB × hours; 0: none', amount);
+    .option('--quota-memory-hours <hours>', 'GB × hours; 0: none', amount)
+    .option('--quota-disk <gigabytes>', "job directories; 0: the site's usual one", amount);
 
 /** The fields that were given, by their names on the wire. */
 export function shareFields(options: ShareOptions): Readonly<Record<string, number>> {

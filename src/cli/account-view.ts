@@ -34,6 +34,7 @@ const QUOTAS = [
   ['quota_cpu_hours', 'cpu-hours'],
   ['quota_gpu_hours', 'GPU-hours'],
   ['quota_memory_hours', 'GB-hours'],
+  ['quota_disk', 'GB'],
 ] as const;
 
 /** Quotas in one line, `none` where nothing is bounded. */
@@ -44,6 +45,13 @@ export function quotaLine(found: Doc): string {
     return typeof value === 'number' && value > 0 ? [`${label} ${value} ${unit}`] : [];
   });
   return set.length === 0 ? 'none' : set.join(', ');
+}
+
+/** What job directories take, and may take. */
+export function diskLine({ disk, quota_disk_in_force: quota }: Doc): string {
+  if (typeof disk !== 'number') return '-';
+  const limit = amount(quota) > 0 ? ` of ${rounded(amount(quota))} GB` : '';
+  return `${rounded(disk / 1e9)}${limit === '' ? ' GB' : limit}`;
 }
 
 /** The answer of `/user/{id}/quota` and `/project/{id}/quota`. */
@@ -58,6 +66,7 @@ export async function showQuotas(
     ['Quotas of', whose],
     ['Period', periodOf(report)],
     ['Counted', 'jobs that have ended in it; those that run count besides when one starts'],
+    ['Disk', 'what directories of jobs that have ended take now, whatever the period'],
   ]);
   await terminal.out(`${head}\n${table(quotas, ROWS, terminal.columns)}`);
 }

@@ -286,6 +286,49 @@ export interface ProjectStore {
   resetQuota(whose: QuotaOwner, at: Instant): Promise<void>;
 }
 
+/** What the directory of a job takes on the disk, as it was measured. */
+export interface DirectorySize {
+  readonly id: JobId;
+  readonly bytes: number;
+  /** The job was over when the measuring began. Otherwise what it takes may still go with its end. */
+  readonly isOver: boolean;
+  /** When the measuring began: what was measured earlier never replaces what was measured later. */
+  readonly measuredAt: Instant;
+}
+
+/** What the job directories of an account take; exact sums of the last measurements, in bytes. */
+export interface DiskUse {
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  /** Of jobs that are over. */
+  readonly endedBytes: number;
+  /** Of jobs that are not. */
+  readonly heldBytes: number;
+  /** How many directories that is. */
+  readonly jobs: number;
+}
+
+export interface DiskStore {
+  /**
+   * Jobs whose directories are to be measured, in order of id above `after`: each that ends with a directory, from the
+   * step that ends it, until a size of then is put; and those that `recountDisk` named.
+   */
+  diskDue(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+  }): Promise<readonly JobId[]>;
+  /** Replaces what was known of these jobs; sums follow in the same transaction. Unknown and archived jobs are passed over. */
+  putDisk(sizes: readonly DirectorySize[]): Promise<void>;
+  /** By account, those with anything; the cost grows with accounts, not with jobs. */
+  diskUse(): Promise<readonly DiskUse[]>;
+  /** Of one job, in bytes; undefined: not measured. */
+  diskOf(id: JobId): Promise<number | undefined>;
+  /** Every job that is over and not archived is to be measured anew, and the sums are added up again; how many jobs. */
+  recountDisk(): Promise<number>;
+  /** The directory of a job that is over is gone: it takes nothing any more. */
+  archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'>;
+}
+
 export interface UserStore {
   user(id: UserId): Promise<UserRecord | undefined>;
   users(): Promise<readonly UserRecord[]>;
@@ -303,4 +346,4 @@ export interface ChangeFeed {
   watch(changed: () => void): () => void;
 }
 
-export type Store = JobStore & UserStore & ProjectStore & ChangeFeed;
+export type Store = JobStore & UserStore & ProjectStore & DiskStore & ChangeFeed;

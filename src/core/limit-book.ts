@@ -3,10 +3,12 @@
  * period. A job counts from the moment a cycle has planned it, so that no burst slips through between two cycles.
  */
 import type { Allowance, Claim, Claimant, Denial } from './allowance.js';
+import { type AccountDisk, DiskBook } from './disk-book.js';
 import type { Reason } from './job.js';
 import type { Obstacle } from './obstacle.js';
+import { type Payer, payer, payersOf } from './payer.js';
 import { PROJECT_OF_ALL } from './policy.js';
-import { isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
+import { DISK_QUOTA, isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
 import { QuotaLedger } from './quota-ledger.js';
 import type { QuotaPeriod } from './quota-period.js';
 import type { Needs } from './resources.js';
@@ -39,6 +41,8 @@ export interface LimitRules {
   readonly period: QuotaPeriod;
   /** A job that runs is charged for this time at least, in milliseconds. */
   readonly advanceMs: number;
+  /** GB that the job directories of a user without a quota of disk of his own may take; absent or null: any. */
+  readonly diskGbUsual?: number | null;
 }
 
 /** Those who have any. */
@@ -82,24 +86,6 @@ interface Bound {
   readonly limit: number;
 }
 
-/** Whoever quotas are kept for. */
-interface Payer {
-  readonly scope: 'user' | 'project';
-  readonly name: string;
-  readonly key: string;
-}
-
-const payer = (scope: Payer['scope'], name: string): Payer => ({
-  scope,
-  name,
-  key: `${scope} ${name}`,
-});
-
-const payersOf = ({ user, project }: Pick<Claimant, 'user' | 'project'>): readonly Payer[] =>
-  project === PROJECT_OF_ALL
-    ? [payer('user', user)]
-    : [payer('user', user), payer('project', project)];
-
 /** Everything a job counts for. */
 function countersOf({ user, project, queue }: Claimant, executor: string | null): string[] {
   const keys = payersOf({ user, project }).map(({ key }) => key);
@@ -117,11 +103,13 @@ export class LimitBook {
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
   readonly #settled: QuotaLedger;
+  readonly #disk: DiskBook;
   readonly #holdersOf = new Map<string, Set<Holder>>();
 
   constructor(rules: LimitRules) {
     this.#rules = rules;
     this.#settled = new QuotaLedger(rules.period);
+    this.#disk = new DiskBook(rules.diskGbUsual ?? null);
     this.#queues = new Map(rules.queues.map((queue) => [queue.name, queue]));
   }
 
@@ -140,6 +128,10 @@ export class LimitBook {
     for (const [id, reset] of quotas.resets?.projects ?? [])
       resets.set(payer('project', id).key, reset);
     this.#settled.setResets(resets);
+  }
+
+  setDisk(accounts: readonly AccountDisk[]): void {
+    this.#disk.set(accounts);
   }
 
   /** A job was planned, placed, found alive or started; what was known of it before is replaced. */
@@ -187,6 +179,10 @@ export class LimitBook {
     if (of.usedMs > 0) this.#end(of, sumsOf(of.needs, of.usedMs), of.endedAt);
   }
 
+  holders(): Iterable<JobId> {
+    return this.#holders.keys();
+  }
+
   /** Jobs that run in a queue of the site. */
   runningIn(queue: string): number {
     return this.running(`queue ${queue}`);
@@ -206,6 +202,7 @@ export class LimitBook {
       this.#rules.queues.some(
         ({ maxRunning, maxRunningPerUser }) => maxRunning !== null || maxRunningPerUser !== null,
       ) ||
+      this.#rules.diskGbUsual != null ||
       this.#quotas.users.size > 0 ||
       this.#quotas.projects.size > 0;
     return isBounded ? new CycleAllowance(this, at) : undefined;
@@ -254,6 +251,10 @@ export class LimitBook {
     return this.#settled.total(key, at);
   }
 
+  diskReached(payer: Payer): QuotaReached | null {
+    return this.#disk.reached(payer, this.quotasOf(payer));
+  }
+
   heldOf({ key }: Payer, at: Instant): Sums {
     let sum = NO_USE;
     for (const { needs, startedAt } of this.#holdersOf.get(key) ?? []) {
@@ -266,6 +267,8 @@ export class LimitBook {
   /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
   freesUpAt({ key }: Payer, reached: QuotaReached, needs: Needs, at: Instant): Instant | null {
     const { quota, limit } = reached;
+    // Directories go when somebody removes them.
+    if (quota === DISK_QUOTA) return null;
     return this.#settled.freesUpAt(key, at, (left) => isPassed(quota, limit, left, needs));
   }
 
@@ -290,11 +293,16 @@ class CycleAllowance implements Allowance {
     let waits: Denial | null = null;
     for (const payer of payersOf(claimant)) {
       const quotas = this.#book.quotasOf(payer);
-      const reached = quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs);
-      if (reached === null) continue;
-      if (reached.isCertain)
-        return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
-      waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
+      const all = [
+        this.#book.diskReached(payer),
+        quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs),
+      ];
+      for (const reached of all) {
+        if (reached === null) continue;
+        if (reached.isCertain)
+          return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
+        waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
+      }
     }
     return waits ?? this.#limitDenial(claimant, executor);
   }

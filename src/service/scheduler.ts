@@ -65,6 +65,7 @@ export async function startDaemon(
       advanceMs: config.usageAdvanceMs,
       reservationAfterMs: config.reservationAfterMs,
       limits: config.limits,
+      diskRunningEachMs: config.limits.diskRunningEachMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,

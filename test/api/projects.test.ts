@@ -24,7 +24,8 @@ t.test(
     const service = await withProject(t);
     const none = { quota_cpu: 0, quota_ram: 0 };
     const hours = { quota_cpu_hours: 0, quota_gpu_hours: 0, quota_memory_hours: 0 };
-    const document = { ...BODY, volumes: [], ...none, ...hours };
+    const disk = { quota_disk: 0, quota_disk_in_force: 0, disk: 0 };
+    const document = { ...BODY, volumes: [], ...none, ...hours, ...disk };
     t.strictSame((await asRoot(service, '/project/dna')).json(), document);
     const [first, second] = (await asRoot(service, '/project')).json();
     t.match(first, { id: 'default', prio: 50 });

@@ -126,7 +126,7 @@ t.test('users: oneself for everybody, all for administrators', async (t) => {
   t.equal((await god('alice', 'user', 'edit', 'alice', '--prio', '99')).code, EXIT.notAllowed);
   t.equal((await god('alice', 'user', 'quota', '--reset')).code, EXIT.notAllowed);
   const list = await god('root', 'user', 'list');
-  t.match(list.out, /\nalice +1001 +- +50 +none +alice@example\.org\n/);
+  t.match(list.out, /\nalice +1001 +- +50 +none +0 GB +alice@example\.org\n/);
   t.match(list.out, /\nroot +1001 +yes +50/);
   const edited = await god('root', 'user', 'edit', 'alice', '--prio', '80', '--quota-cpu', '8');
   t.match(edited.out, /Priority: +80\nQuotas: +cpu 8 cpus\n/);

@@ -5,6 +5,8 @@
 import { ServiceError } from '../../src/contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
+  type DirectorySize,
+  type DiskUse,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -46,7 +48,9 @@ import {
   type JobId,
   jobId,
   type ProjectId,
+  projectId,
   type UserId,
+  userId,
 } from '../../src/core/units.js';
 import { added, DAY_MS, type DayUse, dayOf, NO_USE, sumsOf } from '../../src/core/usage.js';
 
@@ -63,6 +67,8 @@ export class MemoryRecord {
   readonly users = new Map<UserId, UserRecord>();
   readonly projects = new Map<ProjectId, ProjectRecord>();
   readonly settings = new Map<string, string>();
+  readonly disk = new Map<JobId, DirectorySize>();
+  readonly diskDue = new Set<JobId>();
   readonly resets = {
     users: new Map<UserId, QuotaReset>(),
     projects: new Map<ProjectId, QuotaReset>(),
@@ -86,6 +92,7 @@ const WRITES = new Set<StoreMethod>([
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
   ...(['putSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
+  ...(['putDisk', 'recountDisk', 'archive'] as const),
 ]);
 
 /** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
@@ -386,6 +393,56 @@ export class MemoryStore implements Store {
     }));
   }
 
+  diskDue(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+  }): Promise<readonly JobId[]> {
+    return this.#do('diskDue', ({ diskDue }) =>
+      [...diskDue]
+        .filter((id) => id > (query.after ?? 0))
+        .sort((a, b) => a - b)
+        .slice(0, query.limit),
+    );
+  }
+
+  putDisk(sizes: readonly DirectorySize[]): Promise<void> {
+    return this.#do('putDisk', (record) => {
+      for (const size of sizes) putSize(record, size);
+    });
+  }
+
+  diskUse(): Promise<readonly DiskUse[]> {
+    return this.#do('diskUse', diskUseIn);
+  }
+
+  diskOf(id: JobId): Promise<number | undefined> {
+    return this.#do('diskOf', ({ disk }) => disk.get(id)?.bytes);
+  }
+
+  recountDisk(): Promise<number> {
+    return this.#do('recountDisk', (record) => {
+      for (const job of all(record))
+        if (job.state === 'over' && job.directory !== null && job.archivedAt === undefined)
+          record.diskDue.add(job.id);
+      return record.diskDue.size;
+    });
+  }
+
+  archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'> {
+    return this.#do('archive', (record) => {
+      const job = record.jobs.get(id);
+      if (job === undefined) return 'unknown';
+      if (job.state !== 'over') return 'not-over';
+      record.diskDue.delete(id);
+      record.disk.delete(id);
+      if (job.archivedAt !== undefined) return 'already';
+      // It ended before: this is nothing of its history.
+      const archived = { ...job, archivedAt: at, version: job.version + 1 };
+      record.jobs.set(id, frozen(structuredClone(archived)));
+      return 'archived';
+    });
+  }
+
   resetQuota(whose: QuotaOwner, at: Instant): Promise<void> {
     return this.#do('resetQuota', (record) => {
       const day = dayOf(at);
@@ -410,6 +467,32 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#isClosed = true;
   }
+}
+
+function putSize(record: MemoryRecord, size: DirectorySize): void {
+  const job = record.jobs.get(size.id);
+  if (job === undefined || (size.isOver && job.state !== 'over')) return;
+  if (size.isOver) record.diskDue.delete(size.id);
+  if (job.state === 'over' && job.archivedAt !== undefined) return;
+  const known = record.disk.get(size.id);
+  const isLater = known === undefined || known.measuredAt <= size.measuredAt;
+  if (isLater && (size.isOver || known?.isOver !== true)) record.disk.set(size.id, size);
+}
+
+function diskUseIn({ disk, jobs }: MemoryRecord): readonly DiskUse[] {
+  const sums = new Map<string, DiskUse>();
+  for (const { id, bytes, isOver } of disk.values()) {
+    const { owner, project } = jobs.get(id) ?? { owner: userId(''), project: projectId('') };
+    const key = JSON.stringify([owner, project]);
+    const sum = sums.get(key) ?? { owner, project, endedBytes: 0, heldBytes: 0, jobs: 0 };
+    sums.set(key, {
+      ...sum,
+      endedBytes: sum.endedBytes + (isOver ? bytes : 0),
+      heldBytes: sum.heldBytes + (isOver ? 0 : bytes),
+      jobs: sum.jobs + 1,
+    });
+  }
+  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
 }
 
 const unusual = <Id>(records: ReadonlyMap<Id, { readonly prio: number }>): Map<Id, number> =>
@@ -550,6 +633,7 @@ function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep)
   const kept = { owner, project, identity, spec, submittedAt, version, ...ofArray };
   if (to.state === 'killing') record.put({ ...to, ...kept, killWanted: wanted ?? to.killWanted });
   else record.put({ ...to, ...kept, killWanted: wanted ?? null });
+  if (to.state === 'over' && to.directory !== null) record.diskDue.add(to.id);
   return { kind: 'stored', version };
 }
 

@@ -8,6 +8,7 @@ import { type ProjectId, projectId, type UserId, userId } from '../../core/units
 import { readObject } from '../body.js';
 import type { RouteContext } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { diskToWire, takenBy } from '../disk.js';
 import { isDefaultProject } from '../membership.js';
 import { mustBeAdmin } from '../people.js';
 import { quotaReport } from '../quota-report.js';
@@ -24,7 +25,8 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
 
   router.get('/project', async (context) => {
     mustBeAdmin(await signedIn(context), 'list all projects');
-    context.body = [DEFAULT_PROJECT, ...(await store.projects()).map(projectToWire)];
+    const toWire = await withDisk(deps);
+    context.body = [DEFAULT_PROJECT, ...(await store.projects()).map(toWire)];
   });
 
   router.post('/project', async (context) => {
@@ -53,7 +55,7 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     }
     const project = await projectAt(context);
     if (!person.isAdmin && !project.members.includes(person.id)) throw notFound(project.id);
-    context.body = projectToWire(project);
+    context.body = (await withDisk(deps))(project);
   });
 
   // The old command line sends the whole document back, with POST.
@@ -102,6 +104,13 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     if (project === undefined) throw notFound(id);
     return project;
   }
+}
+
+/** Projects with what their job directories take. */
+export async function withDisk({ store }: Pick<ApiDeps, 'store'>) {
+  const taken = await takenBy(store);
+  return (project: ProjectRecord) =>
+    projectToWire(project, diskToWire(taken.project(project.id), project.quotas, null));
 }
 
 const notFound = (id: ProjectId): ServiceError =>

@@ -1,7 +1,15 @@
 /** `project …`: administrators make, change and delete projects; members look at theirs. */
 import { type ShareOptions, shareFields } from '../account-options.js';
 import type { Doc } from '../account-view.js';
-import { quotaLine, readDoc, readDocs, shown, showQuotas, words } from '../account-view.js';
+import {
+  diskLine,
+  quotaLine,
+  readDoc,
+  readDocs,
+  shown,
+  showQuotas,
+  words,
+} from '../account-view.js';
 import { type CommonOptions, type Context, connect, printJson } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure, Refused } from '../failure.js';
@@ -134,6 +142,7 @@ async function show(context: Context, found: unknown, options: CommonOptions): P
       ['Priority', shown(project.prio)],
       ['Members', project.id === 'default' ? 'everybody' : words(project.members)],
       ['Quotas', quotaLine(project)],
+      ...(project.id === 'default' ? [] : ([['Disk', diskLine(project)]] as const)),
     ]),
   );
   return EXIT.ok;

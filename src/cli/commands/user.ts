@@ -1,6 +1,14 @@
 /** `user …`: administrators look at users and change what they are due; everybody may look at himself. */
 import { type ShareOptions, shareFields } from '../account-options.js';
-import { type Doc, quotaLine, readDoc, readDocs, shown, showQuotas } from '../account-view.js';
+import {
+  type Doc,
+  diskLine,
+  quotaLine,
+  readDoc,
+  readDocs,
+  shown,
+  showQuotas,
+} from '../account-view.js';
 import { type CommonOptions, type Context, connect, printJson } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure } from '../failure.js';
@@ -72,6 +80,7 @@ async function show(context: Context, found: unknown, options: CommonOptions): P
       ['Home', shown(user.homeDirectory)],
       ['Priority', shown(usageOf(user).prio)],
       ['Quotas', quotaLine(usageOf(user))],
+      ['Disk', diskLine(usageOf(user))],
     ]),
   );
   return EXIT.ok;
@@ -83,5 +92,6 @@ const COLUMNS: readonly Column<Doc>[] = [
   { title: 'ADMIN', value: ({ admin }) => (admin === true ? 'yes' : '-') },
   { title: 'PRIO', value: (user) => shown(usageOf(user).prio), isRight: true },
   { title: 'QUOTAS', value: (user) => quotaLine(usageOf(user)), widthMin: 8 },
+  { title: 'DISK', value: (user) => diskLine(usageOf(user)), isRight: true },
   { title: 'E-MAIL', value: ({ email }) => shown(email), widthMin: 8 },
 ];

@@ -6,6 +6,7 @@ import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
 import { QUOTA_RESETS } from './account-rows.js';
+import { DISK_DUE, DISK_USE } from './disk-rows.js';
 import { pendingGroups } from './pending-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { ARRAY_OF, JOB_STATES, USE_COLUMNS, WHOLE_JOB } from './rows.js';
@@ -70,6 +71,8 @@ const prepareAll = (database: Database) => ({
   projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
   priorities: database.prepare(['user', 'project'].map(unusualPriorities).join(' UNION ALL ')),
   quotas: database.prepare(['user', 'project'].map(givenQuotas).join(' UNION ALL ')),
+  diskDue: database.prepare(DISK_DUE),
+  diskUse: database.prepare(DISK_USE),
   quotaResets: database.prepare(QUOTA_RESETS),
 });
 
@@ -156,6 +159,10 @@ export class Reader {
         return statements.priorities.all();
       case 'quotas':
         return statements.quotas.all();
+      case 'diskDue':
+        return statements.diskDue.all(call.ask.after, call.ask.limit).map(([id]) => Number(id));
+      case 'diskUse':
+        return statements.diskUse.all();
       case 'quotaResets':
         return statements.quotaResets.all();
       default:

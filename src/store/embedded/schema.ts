@@ -109,6 +109,29 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Sizes of job directories, their sums, and what is still to be measured.
+  `
+  ALTER TABLE jobs ADD COLUMN archived_at INTEGER;
+  CREATE TABLE disk_jobs (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    project TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    is_over INTEGER NOT NULL,
+    measured_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE disk_sums (
+    owner TEXT NOT NULL,
+    project TEXT NOT NULL,
+    ended INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    jobs INTEGER NOT NULL,
+    PRIMARY KEY (owner, project)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE disk_due (id INTEGER PRIMARY KEY) STRICT;
+  INSERT INTO disk_due SELECT id FROM jobs WHERE state = 'over' AND json_valid(life)
+    AND json_extract(life, '$.directory') IS NOT NULL;
+  `,
 ];
 
 /**
