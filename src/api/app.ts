@@ -22,6 +22,7 @@ import { sessionRoutes } from './routes/sessions.js';
 import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
+import { traceRoutes } from './routes/trace.js';
 import type { Routes } from './routes.js';
 import { createTokens } from './tokens.js';
 
@@ -47,6 +48,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   listRoutes(routes);
   taskRoutes(routes);
   archiveRoutes(routes);
+  traceRoutes(routes);
   arrayRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);

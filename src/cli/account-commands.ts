@@ -1,4 +1,4 @@
-/** The words and options of `god project`, `god user` and `god archive`. */
+/** The words and options of `god project`, `god user`, `god archive` and `god trace`. */
 import type { Command } from 'commander';
 import { withShare } from './account-options.js';
 import { archive } from './commands/archive.js';
@@ -10,6 +10,7 @@ import {
   projectQuota,
   showProject,
 } from './commands/project.js';
+import { trace } from './commands/trace.js';
 import { editUser, listUsers, showUser, userQuota } from './commands/user.js';
 import type { Context } from './context.js';
 
@@ -28,6 +29,14 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     .description('remove the directories of jobs that are over, for ever; their records stay')
     .argument('<id...>', 'jobs; an array with all its members')
     .action(async (ids, options) => done(await archive(context, ids, options)));
+  const time = 'a date, or 7d for seven days ago';
+  god
+    .command('trace')
+    .description('what ran, on standard output, for "godocker simulate" (administrators)')
+    .option('--since <time>', `ended then or later: ${time}; default: 30 days before the end`)
+    .option('--until <time>', `ended before: ${time}; default: now`)
+    .option('--anonymous', 'other names for users and projects')
+    .action(async (options) => done(await trace(context, options)));
   addUserCommands(god.command('user').description('users, and what they are due'), {
     context,
     done,

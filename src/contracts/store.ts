@@ -6,7 +6,15 @@
  * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
  * throw `ServiceError('internal')` with `facts.id`.
  */
-import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
+import type {
+  Constraint,
+  Identity,
+  Job,
+  JobSpec,
+  JobState,
+  LiveJob,
+  OverJob,
+} from '../core/job.js';
 import type { QuotaRecords } from '../core/limit-book.js';
 import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
@@ -128,6 +136,14 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
+export interface EndedQuery {
+  readonly since: Instant;
+  readonly until: Instant;
+  /** The last one of the page before; null: from the first. */
+  readonly after: Pick<OverJob, 'endedAt' | 'id'> | null;
+  readonly limit: number;
+}
+
 /** Whose use is asked for, and since when. */
 export interface UseQuery {
   readonly since: Instant;
@@ -192,6 +208,8 @@ export interface JobStore {
    * the same rule. The cost grows with days and accounts, not with jobs.
    */
   used(query: UseQuery): Promise<readonly DayUse[]>;
+  /** Jobs that ended at `since` or later and before `until`, in order of end and id, behind `after`; at most `limit`. */
+  ended(query: EndedQuery): Promise<readonly OverJob[]>;
   /** Jobs not over whose kill is wanted. */
   killsWanted(): Promise<readonly JobId[]>;
 

@@ -7,6 +7,7 @@ import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
   type DirectorySize,
   type DiskUse,
+  type EndedQuery,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -37,6 +38,7 @@ import {
   type JobState,
   type KillWanted,
   type LiveJob,
+  type OverJob,
 } from '../../src/core/job.js';
 import type { QuotaRecords, QuotaReset } from '../../src/core/limit-book.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
@@ -255,6 +257,22 @@ export class MemoryStore implements Store {
 
   used(query: UseQuery): Promise<readonly DayUse[]> {
     return this.#do('used', (record) => usedBy(all(record), query));
+  }
+
+  ended({ since, until, after, limit }: EndedQuery): Promise<readonly OverJob[]> {
+    return this.#do('ended', (record) =>
+      all(record)
+        .filter((job) => job.state === 'over')
+        .filter(({ endedAt }) => endedAt >= since && endedAt < until)
+        .sort((a, b) => a.endedAt - b.endedAt || a.id - b.id)
+        .filter(
+          ({ endedAt, id }) =>
+            after === null ||
+            endedAt > after.endedAt ||
+            (endedAt === after.endedAt && id > after.id),
+        )
+        .slice(0, limit),
+    );
   }
 
   killsWanted(): Promise<readonly JobId[]> {

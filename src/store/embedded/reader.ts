@@ -71,6 +71,13 @@ const prepareAll = (database: Database) => ({
   projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
   priorities: database.prepare(['user', 'project'].map(unusualPriorities).join(' UNION ALL ')),
   quotas: database.prepare(['user', 'project'].map(givenQuotas).join(' UNION ALL ')),
+  ended: database.prepare(
+    `${WHOLE_JOB} WHERE j.id IN (
+       SELECT id FROM jobs INDEXED BY jobs_ended
+       WHERE state = 'over' AND ended_at < ?1 AND (ended_at, id) > (?2, ?3)
+       ORDER BY ended_at, id LIMIT ?4)
+     ORDER BY j.ended_at, j.id`,
+  ),
   diskDue: database.prepare(DISK_DUE),
   diskUse: database.prepare(DISK_USE),
   quotaResets: database.prepare(QUOTA_RESETS),
@@ -159,6 +166,10 @@ export class Reader {
         return statements.priorities.all();
       case 'quotas':
         return statements.quotas.all();
+      case 'ended': {
+        const { since, until, after, limit } = call.ask;
+        return statements.ended.all(until, after?.endedAt ?? since, after?.id ?? 0, limit);
+      }
       case 'diskDue':
         return statements.diskDue.all(call.ask.after, call.ask.limit).map(([id]) => Number(id));
       case 'diskUse':

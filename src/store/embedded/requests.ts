@@ -1,6 +1,7 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
 import type {
   DirectorySize,
+  EndedQuery,
   JobQuery,
   Lease,
   Limited,
@@ -135,6 +136,7 @@ export interface Reads {
   priorities: { ask: null; answer: readonly Row[] };
   /** Kind, id and quotas as JSON of those who have any. */
   quotas: { ask: null; answer: readonly Row[] };
+  ended: { ask: EndedQuery; answer: readonly Row[] };
   diskDue: { ask: { readonly after: number; readonly limit: number }; answer: readonly number[] };
   /** Owner, project, bytes of ended jobs, of others, and how many jobs. */
   diskUse: { ask: null; answer: readonly Row[] };

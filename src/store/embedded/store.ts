@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import {
+  type EndedQuery,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -20,7 +21,7 @@ import {
   type UseQuery,
 } from '../../contracts/store.js';
 import { unmadeMember } from '../../core/array-life.js';
-import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
+import { isLive, type Job, type JobState, type LiveJob, type OverJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
 import { EmbeddedAccounts, type StoreParts, wholeOr } from './accounts.js';
@@ -218,6 +219,11 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
 
   async used(query: UseQuery): Promise<readonly DayUse[]> {
     return (await this.reader.call('used', query)).map(dayUseOf);
+  }
+
+  async ended(query: EndedQuery): Promise<readonly OverJob[]> {
+    const jobs = this.#readableJobs(await this.reader.call('ended', query));
+    return jobs.filter((job) => job.state === 'over');
   }
 
   killsWanted(): Promise<readonly JobId[]> {
