@@ -52,7 +52,7 @@ export class UnreadableRecord extends Error {
 /** Columns of a whole job, in the order `jobOf` reads them. */
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
-  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent';
+  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent, j.archived_at';
 /** Members share what was asked with the parent of their array. */
 export const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id)`;
 /** The array that an id, given twice, is a member of: the greatest one below it, if that reaches so far. */
@@ -131,6 +131,7 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     exitCode: to.state === 'over' ? codeOf(to.outcome) : null,
     parent: to.parent ?? null,
     use: useOf(from.state, to),
+    leavesDirectory: to.state === 'over' && to.directory !== null,
   };
 }
 
@@ -209,7 +210,8 @@ export function jobOf(row: Row): Job {
 
 function assembled(row: Row): Job {
   const [id, owner, project, state, launches, version, submittedAt] = row;
-  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent] = row.slice(7);
+  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent, archivedAt] =
+    row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
   const told = {
@@ -268,6 +270,7 @@ function assembled(row: Row): Job {
         startedAt: life.startedAt ?? null,
         placement: life.placement ?? null,
         container: present(life.container),
+        ...(archivedAt === null ? {} : { archivedAt: instant(Number(archivedAt)) }),
       };
     default:
       return unreachable(known);
