@@ -166,7 +166,7 @@ function launchOf(jobId: JobId, bin: Bin, { needs }: Shape): Launch {
 }
 
 /** One account's way through its own jobs: oldest first, lines without a place left out. */
-class Walk {
+export class Walk {
   readonly account: AccountQueue;
   readonly index: number;
   readonly priority: number;
@@ -244,7 +244,7 @@ class Walk {
 }
 
 /** Stands the accounts in line. */
-function lineUp({ queue, policy, standings, at, cursor, priorityOf }: CycleInput): {
+export function lineUp({ queue, policy, standings, at, cursor, priorityOf }: CycleInput): {
   readonly walks: readonly Walk[];
   readonly order: AccountOrder<Walk>;
   readonly ranking: Ranking;
