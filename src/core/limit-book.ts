@@ -114,6 +114,17 @@ export class LimitBook {
     for (const holder of live) this.hold(holder);
   }
 
+  /** The same counts, to go on with by themselves. */
+  copy(): LimitBook {
+    const copy = new LimitBook(this.#rules);
+    copy.#quotas = this.#quotas;
+    for (const [id, holder] of this.#holders) copy.#holders.set(id, holder);
+    for (const [key, count] of this.#running) copy.#running.set(key, count);
+    for (const [key, buckets] of this.#settled) copy.#settled.set(key, new Map(buckets));
+    for (const [key, holders] of this.#holdersOf) copy.#holdersOf.set(key, new Set(holders));
+    return copy;
+  }
+
   setQuotas(quotas: QuotaRecords): void {
     this.#quotas = quotas;
   }

@@ -83,6 +83,24 @@ export class UsageBook implements Standings {
     this.moveTo(at);
   }
 
+  /** The same use, to go on with by itself: what happens to one is not the other's. */
+  copy(): UsageBook {
+    const copy = new UsageBook(this.#rule, this.advanceMs);
+    copy.#at = this.#at;
+    copy.#dues = this.#dues;
+    copy.#capacity = this.#capacity;
+    for (const [id, live] of this.#live) {
+      copy.#live.set(id, { ...live });
+      if (live.grows || live.startedAt === null) continue;
+      copy.#growing.push({ id, from: this.#growsFrom(live.startedAt) });
+    }
+    for (const [user, tally] of this.#users) copy.#users.set(user, tally.copy());
+    for (const [project, tally] of this.#projects) copy.#projects.set(project, tally.copy());
+    for (const [user, own] of this.#accounts)
+      copy.#accounts.set(user, new Map([...own].map(([id, tally]) => [id, tally.copy()])));
+    return copy;
+  }
+
   setDues(dues: Dues): void {
     this.#dues = dues;
   }
