@@ -3,11 +3,12 @@
  * ordering, matching, limits, reservations and accounting, on time of its own that jumps from end to end. How long
  * tasks take is assumed; so is everything that follows. Goes step by step, so that nobody waits for it.
  */
-import { type Plan, planCycle } from './cycle.js';
+import { planCycle } from './cycle.js';
 import { Heap } from './heap.js';
 import type { LimitBook } from './limit-book.js';
 import type { Offer } from './matching.js';
 import type { Site } from './obstacle.js';
+import type { Plan } from './plan.js';
 import type { Policy } from './policy.js';
 import type { PendingQueue, Shape } from './queue.js';
 import type { AgentLoad, AgentTask, Reservation, Reserving } from './reservation.js';

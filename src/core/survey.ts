@@ -3,10 +3,11 @@
  * so that nobody waits for it; what enters or leaves the queue meanwhile is seen or missed, as it happens.
  */
 import { ArrayRooms } from './array-rooms.js';
-import { type CycleInput, lineUp, type Walk } from './cycle.js';
 import type { AccountOrder } from './order.js';
+import type { CycleInput } from './plan.js';
 import type { Ranking } from './policy.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
+import { lineUp, scoreOf, type Walk } from './walk.js';
 
 /** The first and the last place, counted from 1, at which a job may stand: the same where it is known exactly. */
 export interface Place {
@@ -124,7 +125,7 @@ export class Survey {
     walk.passTo(fullTo ?? id);
     if (walk.isOver) this.#order.pop();
     else {
-      walk.score = this.#ranking.score(walk.index, walk.head);
+      walk.score = scoreOf(this.#ranking, walk);
       this.#order.settleTop();
     }
     if (this.#passed < this.#nextMark) return;
