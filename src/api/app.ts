@@ -21,6 +21,7 @@ import { sessionRoutes } from './routes/sessions.js';
 import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
+import { whyRoutes } from './routes/why.js';
 import type { Routes } from './routes.js';
 import { createTokens } from './tokens.js';
 
@@ -46,6 +47,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   listRoutes(routes);
   taskRoutes(routes);
   arrayRoutes(routes);
+  whyRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);
 

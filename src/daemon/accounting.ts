@@ -15,10 +15,11 @@ import { needsOf } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
+import { Ends } from './ends.js';
 import { Limits, NO_LIMITS } from './limits.js';
 
 export interface AccountingPorts {
-  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'priorities' | 'quotas'>;
+  readonly store: Pick<JobStore, 'used' | 'list'> & Pick<ProjectStore, 'priorities' | 'quotas'>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -37,6 +38,8 @@ export class Accounting {
   readonly #options: AccountingOptions;
   readonly #book: UsageBook;
   readonly limits: Limits;
+  /** How long jobs took. */
+  readonly ends: Ends;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -46,6 +49,7 @@ export class Accounting {
     const { usage, advanceMs, limits = NO_LIMITS } = options;
     this.#book = new UsageBook(usage, advanceMs);
     this.limits = new Limits(ports, { ...limits, advanceMs });
+    this.ends = new Ends(ports);
   }
 
   /** Begins anew from the record, before anything happens to any job. @throws ServiceError when the store is away */
@@ -91,6 +95,7 @@ export class Accounting {
   /** What was charged is replaced by what was really used; nothing, if the system failed. */
   settle(job: Job, usedMs: number, after: Job): void {
     const { id, owner, project } = job;
+    this.ends.note(job, usedMs);
     const endedAt = endedLaunch(job.state, after)?.endedAt ?? this.#ports.clock.now();
     const used = { project, needs: needsOf(job), usedMs, endedAt };
     this.#book.settle({ id, owner, ...used });

@@ -7,6 +7,7 @@ import {
 } from '../contracts/limits.js';
 import { type CycleCursor, type Plan, planCycle } from '../core/cycle.js';
 import type { PendingQueue } from '../core/queue.js';
+import type { Reservation } from '../core/reservation.js';
 import type { JobId } from '../core/units.js';
 import type { Accounting } from './accounting.js';
 import type { AgentLoads } from './agent-loads.js';
@@ -65,6 +66,11 @@ export class Cycles {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#dueTimer?.cancel();
+  }
+
+  /** Room that is kept for jobs now. */
+  get kept(): readonly Reservation[] {
+    return this.#reservations.made;
   }
 
   /** What an administrator should know of the policy, or null. */

@@ -21,6 +21,7 @@ import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { Kills } from './kills.js';
 import { ObstacleBook } from './obstacle-book.js';
+import { Outlook } from './outlook.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import {
   announceLaunch,
@@ -54,6 +55,8 @@ export class Leader implements LinkOwner {
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
+  /** Where waiting jobs stand, and when they would start. */
+  readonly outlook: Outlook;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
@@ -126,20 +129,19 @@ export class Leader implements LinkOwner {
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
     });
-    this.#cycles = new Cycles(
-      ports,
-      options,
-      {
-        queue: this.#queue,
-        links: this.#links,
-        accounting: this.#accounting,
-        agents: this.#agents,
-        obstacles: this.#obstacles,
-        steady: this.#steady,
-        loads: book.loads,
-      },
-      (plan) => this.#carryOut(plan),
-    );
+    const view = {
+      queue: this.#queue,
+      links: this.#links,
+      accounting: this.#accounting,
+      agents: this.#agents,
+      obstacles: this.#obstacles,
+      steady: this.#steady,
+      loads: book.loads,
+      live: () => book.live(),
+      kept: () => this.#cycles.kept,
+    };
+    this.#cycles = new Cycles(ports, options, view, (plan) => this.#carryOut(plan));
+    this.outlook = new Outlook(ports, options, view);
   }
 
   /** Reads everything under our epoch, then connects the clusters. */
@@ -158,7 +160,7 @@ export class Leader implements LinkOwner {
     try {
       await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
-      await leader.#readRecord();
+      await leader.#intake.readAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -185,6 +187,7 @@ export class Leader implements LinkOwner {
     this.#placing.close();
     this.#returns.close();
     this.#cycles.close();
+    this.outlook.close();
     this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
@@ -230,14 +233,11 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits: at takeover, and each hour. */
-  async #readRecord(): Promise<void> {
-    await this.#intake.readAll();
-  }
-
+  /** All that waits, as at takeover: each hour. */
   #readRecordLater(): void {
     const again = () =>
-      this.#readRecord()
+      this.#intake
+        .readAll()
         .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
         .finally(() => this.#isClosed || this.#readRecordLater());
     this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());

@@ -153,6 +153,7 @@ function dullDeps(
     obstacles: () => undefined,
     policy: fairshare(),
     shares: async () => undefined,
+    outlook: async () => undefined,
     notReady: () => [],
     metrics: new Registry(),
     pages: null,
