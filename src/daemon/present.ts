@@ -9,13 +9,13 @@ import { type AgentId, agentId, type Instant, instant } from '../core/units.js';
 import type { Accounting } from './accounting.js';
 import type { AgentLoads } from './agent-loads.js';
 import type { AgentWatch } from './agent-watch.js';
-import type { ClusterLink } from './cluster-link.js';
 import { likeOf, likeOfJob } from './ends.js';
+import type { OfferBook } from './offer-book.js';
 
 export interface PresentView {
   readonly accounting: Accounting;
   readonly agents: Pick<AgentWatch, 'offers'>;
-  readonly links: ReadonlyMap<string, ClusterLink>;
+  readonly links: ReadonlyMap<string, { readonly book: Pick<OfferBook, 'all'> }>;
   readonly loads: AgentLoads;
   /** All jobs that hold a task, or may. */
   readonly live: () => Iterable<LiveJob>;
