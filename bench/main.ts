@@ -5,17 +5,19 @@ import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figure[]>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Figure | Figure[]>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
   recovery,
   fairness,
+  'outlook-1m': outlook1m,
   estimate,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,

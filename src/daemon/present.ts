@@ -3,6 +3,7 @@ import type { AgentFacts } from '../contracts/agents.js';
 import type { ForesightInput, RunningTask } from '../core/foresight.js';
 import type { LiveJob } from '../core/job.js';
 import type { Basis, Expectation, Lifetimes, Unfinished } from '../core/lifetimes.js';
+import type { Offer } from '../core/matching.js';
 import type { AgentLoad, Reservation } from '../core/reservation.js';
 import { needsOf } from '../core/retry.js';
 import { type AgentId, agentId, type Instant, instant } from '../core/units.js';
@@ -10,12 +11,11 @@ import type { Accounting } from './accounting.js';
 import type { AgentLoads } from './agent-loads.js';
 import type { AgentWatch } from './agent-watch.js';
 import { likeOf, likeOfJob } from './ends.js';
-import type { OfferBook } from './offer-book.js';
 
 export interface PresentView {
   readonly accounting: Accounting;
   readonly agents: Pick<AgentWatch, 'offers'>;
-  readonly links: ReadonlyMap<string, { readonly book: Pick<OfferBook, 'all'> }>;
+  readonly links: ReadonlyMap<string, { readonly book: { all(): Iterable<Offer> } }>;
   readonly loads: AgentLoads;
   /** All jobs that hold a task, or may. */
   readonly live: () => Iterable<LiveJob>;
