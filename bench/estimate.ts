@@ -118,7 +118,7 @@ function estimates(
       at,
       policy,
       wanted,
-      queue: excerptOf(queue, wanted),
+      queue: whole(excerptOf(queue, wanted)),
       usage: usage.copy(),
       limits: new LimitBook({ ...NO_LIMITS, advanceMs: RULES.advanceMs }),
       agents: state.agents,
@@ -147,6 +147,13 @@ function estimates(
     const all = [first, ...others];
     return [{ job, at, likely: first, early: Math.min(...all), late: Math.max(...all) }];
   });
+}
+
+function whole<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
 }
 
 const runningNow = (

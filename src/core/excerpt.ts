@@ -5,13 +5,19 @@ import type { QueuedArray } from './array-block.js';
 import { PendingQueue } from './queue.js';
 import type { JobId } from './units.js';
 
+const AT_ONCE = 100;
+
 /**
- * These jobs, in a new queue. Members of an array that may not run all at once bring all their waiting siblings: who
+ * These jobs, in a new queue; made in portions, with a pause at each `yield`. Members of an array that may not run all at once bring all their waiting siblings: who
  * starts follows from who ends.
  */
-export function excerptOf(queue: PendingQueue, ids: Iterable<JobId>): PendingQueue {
+export function* excerptOf(
+  queue: PendingQueue,
+  ids: Iterable<JobId>,
+): Generator<undefined, PendingQueue> {
   const excerpt = new PendingQueue();
   const arrays = new Set<QueuedArray>();
+  let count = 0;
   for (const id of ids) {
     const array = queue.arrayOf(id);
     const isLimited = array !== undefined && array.limit !== null;
@@ -19,6 +25,8 @@ export function excerptOf(queue: PendingQueue, ids: Iterable<JobId>): PendingQue
       if (!arrays.has(array)) addArray(excerpt, queue, array, id);
       arrays.add(array);
     } else addJob(excerpt, queue, id);
+    count++;
+    if (count % AT_ONCE === 0) yield;
   }
   return excerpt;
 }

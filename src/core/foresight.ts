@@ -45,7 +45,8 @@ export interface ForesightInput {
   readonly limits: LimitBook;
   readonly policy: Policy;
   readonly agents: readonly Omit<AgentLoad, 'tasks'>[];
-  readonly running: readonly RunningTask[];
+  /** Taken in portion by portion, before anything else. */
+  readonly running: Iterable<RunningTask>;
   /** How long a job is supposed to take that starts; null: nobody knows. */
   readonly takesMs: (user: UserId, shape: Shape) => number | null;
   readonly defaultExecutor: string;
@@ -64,7 +65,11 @@ export const FORESEEN_MS_MAX = 30 * 86_400_000;
 /** Ends that lie this close together, or closer than this part of the time since the present, share a cycle. */
 const TOGETHER_MS = 1_000;
 const TOGETHER_PART = 0.02;
-const LIMITS = { launchesMax: 100_000, shapesMax: 10_000 };
+/** So that a step is short; what is left goes on in the next, at the same instant. */
+const LIMITS = { launchesMax: 100, shapesMax: 10_000 };
+const TASKS_AT_ONCE = 250;
+/** All agents are looked at in one cycle of so many, in the others those where something has ended: the rest had no room before. */
+const ALL_AGENTS_EACH = 5;
 
 /** Why it ended: all that was wanted has started; what is left waits for something that never comes; it went on for too long. */
 export type ForesightEnd = 'started' | 'stuck' | 'far';
@@ -80,7 +85,12 @@ interface Agent {
   /** Ends that shared the last look at the clock, in order, and what was free before them. */
   freed: { readonly at: Instant; readonly needs: Needs }[];
   spare: Spare;
+  /** What is free, as it was last offered; null: it has changed since. */
+  offer: Offer | null;
 }
+
+/** Of agents where nothing ended: shared, and never changed. */
+const NONE: Agent['freed'] = [];
 
 type Spare = Pick<Needs, 'cpuMilli' | 'memMb' | 'gpus'>;
 
@@ -110,6 +120,12 @@ export class Foresight {
   readonly #touched = new Set<Agent>();
   #made: readonly Reservation[];
   #now: Instant;
+  readonly #running: Iterator<RunningTask>;
+  #isBegun = false;
+  /** The next cycle looks at all agents. */
+  #looksAtAll = true;
+  /** The cycle that last looked for agents to keep for large jobs. */
+  #lookedIn = Number.NEGATIVE_INFINITY;
   #cycles = 0;
   #end: ForesightEnd | null = null;
   /** By job, as far as it has come. */
@@ -123,7 +139,7 @@ export class Foresight {
     this.#made = input.reservations;
     this.#wanted = new Set(input.wanted);
     for (const load of input.agents) this.#addAgent(load);
-    for (const task of input.running) this.#addRunning(task);
+    this.#running = input.running[Symbol.iterator]();
   }
 
   /** The instant up to which it has come. */
@@ -139,8 +155,12 @@ export class Foresight {
   /** One cycle, and on to the next end of a task. False when it is over. */
   step(): boolean {
     if (this.#end !== null) return false;
+    if (!this.#isBegun) return this.#takeRunning();
     this.#cycles++;
     const plan = this.#cycle();
+    // Who was held by a limit may be let go by an end anywhere.
+    this.#looksAtAll =
+      plan.isUnfinished || plan.holds.length > 0 || this.#cycles % ALL_AGENTS_EACH === 0;
     for (const { jobId } of plan.refusals) this.#leave(jobId);
     for (const launch of plan.launches)
       this.#start(launch.jobId, this.#agents.get(keyOf(launch)), launch.executor);
@@ -150,17 +170,27 @@ export class Foresight {
     return this.#end === null;
   }
 
+  #takeRunning(): true {
+    for (let n = 0; n < TASKS_AT_ONCE && !this.#isBegun; n++) {
+      const next = this.#running.next();
+      if (next.done === true) this.#isBegun = true;
+      else this.#addRunning(next.value);
+    }
+    return true;
+  }
+
   #cycle(): Plan {
     const { queue, policy, usage, limits, defaultExecutor } = this.#input;
     const at = this.#now;
     usage.moveTo(at);
-    const reserving = this.#reserving();
+    const offers = this.#offers();
+    const reserving = this.#reserving(offers);
     const plan = planCycle({
       queue,
       policy,
       at,
       standings: usage,
-      offers: this.#offers(),
+      offers,
       limits: LIMITS,
       defaultExecutor,
       allowance: limits.allowanceAt(at),
@@ -182,12 +212,13 @@ export class Foresight {
     const togetherMs = Math.max(TOGETHER_MS, TOGETHER_PART * (next.at - at));
     const until = Math.max(this.#now, next.at + togetherMs);
     let last = this.#now;
-    for (const agent of this.#touched) agent.freed = [];
+    for (const agent of this.#touched) agent.freed = NONE;
     this.#touched.clear();
     for (let first = this.#happenings.peek(); first !== undefined && first.at <= until; ) {
       this.#happenings.pop();
       if (first.at > last) last = first.at;
       if (first.task !== null) this.#finish(first.task, first.at);
+      else this.#looksAtAll = true;
       first = this.#happenings.peek();
     }
     this.#now = last;
@@ -236,7 +267,10 @@ export class Foresight {
     const { queue, usage, limits } = this.#input;
     const { jobId: id, agent, needs, user, project, array, startedAt } = task;
     if (agent !== undefined) {
-      if (agent.freed.length === 0) agent.spare = sum(agent, NO_NEEDS, 1);
+      if (agent.freed === NONE) {
+        agent.freed = [];
+        agent.spare = sum(agent, NO_NEEDS, 1);
+      }
       agent.freed.push({ at, needs });
       this.#touched.add(agent);
       agent.tasks.delete(id);
@@ -264,7 +298,7 @@ export class Foresight {
     const own: Record<string, number> = Object.assign(Object.create(null), custom);
     const { at } = this.#input;
     const free = { cpuMilli, memMb, gpus, ports, custom: own };
-    const agent = { load, tasks: new Map(), ...free, freed: [], spare: free };
+    const agent = { load, tasks: new Map(), ...free, freed: NONE, spare: free, offer: null };
     this.#agents.set(keyOf(load), agent);
     const { shut } = load;
     if (shut?.code === 'drained' && shut.until !== null && shut.until > at)
@@ -282,31 +316,39 @@ export class Foresight {
   #offers(): Offer[] {
     const offers: Offer[] = [];
     for (const [key, agent] of this.#agents) {
-      if (agent.cpuMilli <= 0) continue;
-      const { cpuMilli, memMb, gpus, custom, ports, load } = agent;
-      const { executor, agentId, host } = load;
-      offers.push({
-        ...this.#siteOf(load),
-        executor,
-        agentId,
-        host: host ?? agentId,
-        id: offerId(key),
-        role: '*',
-        free: {
-          cpuMilli,
-          memMb: Math.max(0, memMb),
-          gpus: Math.max(0, gpus),
-          ports: ports > 0 ? [{ begin: 1, end: ports }] : [],
-          custom,
-        },
-      });
+      if (agent.cpuMilli <= 0 || (!this.#looksAtAll && agent.freed === NONE)) continue;
+      if (agent.offer === null || agent.load.shut != null) agent.offer = this.#offerOf(key, agent);
+      offers.push(agent.offer);
     }
     return offers;
   }
 
-  #reserving(): Reserving | undefined {
+  #offerOf(key: string, { load, ports, ...free }: Agent): Offer {
+    const { executor, agentId, host } = load;
+    return {
+      ...this.#siteOf(load),
+      executor,
+      agentId,
+      host: host ?? agentId,
+      id: offerId(key),
+      role: '*',
+      free: {
+        cpuMilli: free.cpuMilli,
+        memMb: Math.max(0, free.memMb),
+        gpus: Math.max(0, free.gpus),
+        ports: ports > 0 ? [{ begin: 1, end: ports }] : [],
+        custom: free.custom,
+      },
+    };
+  }
+
+  /** @param offers without one nobody is overtaken, so nobody needs room kept */
+  #reserving(offers: readonly Offer[]): Reserving | undefined {
     const afterMs = this.#input.reservationAfterMs;
     if (afterMs === null) return undefined;
+    const isLook = offers.length > 0 && this.#cycles - this.#lookedIn >= ALL_AGENTS_EACH;
+    if (isLook) this.#lookedIn = this.#cycles;
+    let all: readonly AgentLoad[] | undefined;
     const loadOf = ({ load, tasks }: Agent): AgentLoad => ({
       ...this.#siteOf(load),
       agentId: load.agentId,
@@ -320,7 +362,7 @@ export class Foresight {
         const agent = this.#agents.get(keyOf({ executor, agentId }));
         return agent === undefined ? undefined : loadOf(agent);
       },
-      agents: () => [...this.#agents.values()].map(loadOf),
+      agents: isLook ? () => (all ??= [...this.#agents.values()].map(loadOf)) : null,
     };
   }
 
@@ -346,6 +388,7 @@ const sum = (a: Spare, b: Spare, sign: 1 | -1): Spare => ({
 });
 
 function change(agent: Agent, needs: Needs, sign: 1 | -1): void {
+  agent.offer = null;
   agent.cpuMilli += sign * needs.cpuMilli;
   agent.memMb += sign * needs.memMb;
   agent.gpus += sign * needs.gpus;

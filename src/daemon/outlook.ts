@@ -15,14 +15,13 @@ import {
 import type { Foreseen, ForeseenStart, OutlookFacts } from '../contracts/outlook.js';
 import { excerptOf } from '../core/excerpt.js';
 import { Foresight } from '../core/foresight.js';
-import type { Basis } from '../core/lifetimes.js';
 import { fifo, type Policy } from '../core/policy.js';
 import type { PendingQueue } from '../core/queue.js';
 import { Survey, type Surveyed } from '../core/survey.js';
-import type { Instant, JobId } from '../core/units.js';
+import type { JobId } from '../core/units.js';
 import { guarded, PolicyFailed } from './guarded-policy.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
-import { type Lengths, lengthsAt, NO_BASES, type PresentView, presentOf } from './present.js';
+import { type Present, type PresentView, presentOf, type Supposed, supposed } from './present.js';
 
 export type OutlookPorts = Pick<SchedulerPorts, 'clock' | 'timers' | 'log' | 'failed' | 'policy'>;
 
@@ -180,42 +179,48 @@ export class Outlook {
   *#foresee({ first }: Surveyed): Generator<undefined, Foreseen> {
     const at = this.#ports.clock.now();
     const wanted = first.slice(0, STARTS_ESTIMATED_MAX);
-    const likely = yield* this.#play(at, wanted, lengthsAt(SUPPOSITIONS.likely));
-    const early = yield* this.#play(at, wanted, lengthsAt(SUPPOSITIONS.early));
-    const late = yield* this.#play(at, wanted, lengthsAt(SUPPOSITIONS.late));
+    const present = yield* presentOf(this.#view, this.#told, at);
+    const { likely, early, late } = SUPPOSITIONS;
+    const most = yield* this.#play(present, wanted, likely);
+    const quick = yield* this.#play(present, wanted, early);
+    const slow = yield* this.#play(present, wanted, late);
     const secondsTo = ({ starts }: Foresight, id: JobId): number | null => {
       const startsAt = starts.get(id);
       return startsAt === undefined ? null : Math.round((startsAt - at) / 1_000);
     };
-    const starts: ForeseenStart[] = [...new Set([...wanted, ...likely.played.starts.keys()])].map(
+    const starts: ForeseenStart[] = [...new Set([...wanted, ...most.played.starts.keys()])].map(
       (id) => {
-        const three = [likely, early, late].map(({ played }) => secondsTo(played, id));
+        const three = [most, quick, slow].map(({ played }) => secondsTo(played, id));
         return inOrder(id, three);
       },
     );
-    const { end, now: until } = likely.played;
-    return { at, starts, end: end ?? 'far', until, bases: likely.bases, agents: likely.agents };
+    const { end, now: until } = most.played;
+    const { bases } = most.supposed;
+    return { at, starts, end: end ?? 'far', until, bases, agents: present.agents.length };
   }
 
   *#play(
-    at: Instant,
+    present: Present,
     wanted: readonly JobId[],
-    lengths: Lengths,
-  ): Generator<undefined, { played: Foresight; bases: Record<Basis, number>; agents: number }> {
+    quantile: number,
+  ): Generator<undefined, { readonly played: Foresight; readonly supposed: Supposed }> {
     const { queue, accounting } = this.#view;
-    const bases = { ...NO_BASES };
-    const present = presentOf(this.#view, this.#told, { at, lengths, bases });
-    yield;
+    const { at, agents, reservations } = present;
+    const excerpt = yield* excerptOf(queue, wanted);
     const usage = accounting.standingsAt(at).copy();
+    yield;
     const limits = accounting.limits.copy();
     yield;
-    const excerpt = excerptOf(queue, wanted);
-    yield;
+    const suppose = supposed(present, this.#view, quantile);
+    const { running, takesMs } = suppose;
     const played = new Foresight({
       at,
+      agents,
+      running,
+      takesMs,
       usage,
       limits,
-      ...present,
+      reservations,
       queue: excerpt,
       policy: this.#policy,
       wanted: wanted.filter((id) => excerpt.has(id)),
@@ -224,7 +229,7 @@ export class Outlook {
     });
     yield;
     while (played.step()) yield;
-    return { played, bases, agents: present.agents.length };
+    return { played, supposed: suppose };
   }
 }
 

@@ -2,7 +2,7 @@
 import type { AgentFacts } from '../contracts/agents.js';
 import type { ForesightInput, RunningTask } from '../core/foresight.js';
 import type { LiveJob } from '../core/job.js';
-import type { Basis, Expectation, Lifetimes, Unfinished } from '../core/lifetimes.js';
+import type { Basis, Unfinished } from '../core/lifetimes.js';
 import type { Offer } from '../core/matching.js';
 import type { AgentLoad, Reservation } from '../core/reservation.js';
 import { needsOf } from '../core/retry.js';
@@ -25,76 +25,98 @@ export interface PresentView {
 
 type KnownAgent = Omit<AgentLoad, 'tasks'>;
 
-export const NO_BASES: Readonly<Record<Basis, number>> = {
-  like: 0,
-  lifespan: 0,
-  site: 0,
-  unknown: 0,
-};
+const NO_BASES: Readonly<Record<Basis, number>> = { like: 0, lifespan: 0, site: 0, unknown: 0 };
+
+/** A task that runs, and what tells its end. */
+interface Runner {
+  readonly task: Omit<RunningTask, 'expectedEnd'>;
+  readonly unfinished: Unfinished;
+  readonly state: LiveJob['state'];
+}
+
+/** What all suppositions share. */
+export interface Present {
+  readonly at: Instant;
+  readonly agents: readonly KnownAgent[];
+  readonly runners: readonly Runner[];
+  readonly reservations: readonly Reservation[];
+}
 
 /** One supposition of how long tasks take. */
-export type Lengths = (lifetimes: Lifetimes, of: Unfinished) => Expectation;
+export interface Supposed extends Pick<ForesightInput, 'running' | 'takesMs'> {
+  /** Raised by each task that runs and each job that is asked for. */
+  readonly bases: Readonly<Record<Basis, number>>;
+}
 
-export const lengthsAt =
-  (quantile: number): Lengths =>
-  (lifetimes, of) =>
-    lifetimes.expected(of, quantile);
+const AT_ONCE = 100;
 
-/** @param counted `bases`: raised by each task that runs and each job that is asked for */
-export function presentOf(
+/** Made in portions, with a pause at each `yield`. */
+export function* presentOf(
   view: PresentView,
   told: readonly AgentFacts[],
-  counted: {
-    readonly at: Instant;
-    readonly lengths: Lengths;
-    readonly bases: Record<Basis, number>;
-  },
-): Pick<ForesightInput, 'agents' | 'running' | 'reservations' | 'takesMs'> {
-  const { at, lengths, bases } = counted;
-  const { lifetimes } = view.accounting.ends;
-  const expected = (of: Unfinished): number | null => {
-    const { totalMs, basis } = lengths(lifetimes, of);
+  at: Instant,
+): Generator<undefined, Present> {
+  const live = [...view.live()];
+  const reservations = view.kept();
+  yield;
+  const agents = agentsOf(view, told, { at, live });
+  yield;
+  const runners: Runner[] = [];
+  for (const job of live) {
+    runners.push(runnerOf(job, at));
+    if (runners.length % AT_ONCE === 0) yield;
+  }
+  return { at, agents, runners, reservations };
+}
+
+/** @param quantile of the lengths that are known: 0.5 for those that most take */
+export function supposed(
+  { at, runners }: Present,
+  { accounting }: Pick<PresentView, 'accounting'>,
+  quantile: number,
+): Supposed {
+  const bases = { ...NO_BASES };
+  const { lifetimes } = accounting.ends;
+  const expected = (unfinished: Unfinished): number | null => {
+    const { totalMs, basis } = lifetimes.expected(unfinished, quantile);
     bases[basis]++;
     return totalMs;
   };
-  const live = [...view.live()];
+  function* running(): Generator<RunningTask> {
+    for (const runner of runners)
+      yield { ...runner.task, expectedEnd: endOf(runner, at, expected) };
+  }
   return {
-    agents: agentsOf(view, told, { at, live }),
-    running: live.map((job) => runningOf(job, at, expected)),
-    reservations: view.kept(),
+    bases,
+    running: running(),
     takesMs: (user, shape) =>
       expected({ like: likeOf(user, shape), lifespanMs: shape.lifespanMs, ranMs: 0 }),
   };
 }
 
-function runningOf(
-  job: LiveJob,
+function endOf(
+  { task: { startedAt }, unfinished, state }: Runner,
   at: Instant,
   expected: (of: Unfinished) => number | null,
-): RunningTask {
-  const { id, owner: user, project, parent = null, placement, spec } = job;
+): Instant | null {
+  // What cannot be reached ends nothing; what is being killed ends soon.
+  if (state === 'unreachable') return null;
+  if (state === 'killing') return at;
+  const totalMs = expected(unfinished);
+  return totalMs === null ? null : instant(startedAt + Math.max(unfinished.ranMs, totalMs));
+}
+
+function runnerOf(job: LiveJob, at: Instant): Runner {
+  const { id, owner: user, project, parent = null, placement, spec, state } = job;
   const { executor, agentId, placedAt } = placement;
   const startedAt = (job.state === 'launching' ? null : job.startedAt) ?? placedAt;
   const { lifespanMs } = spec;
-  const ranMs = Math.max(0, at - startedAt);
-  // What cannot be reached ends nothing; what is being killed ends soon.
-  const totalMs =
-    job.state === 'unreachable'
-      ? null
-      : job.state === 'killing'
-        ? ranMs
-        : expected({ like: likeOfJob(job), lifespanMs, ranMs });
+  const endsAt = lifespanMs === null ? null : instant(startedAt + lifespanMs);
+  const account = { user, project, array: parent };
   return {
-    jobId: id,
-    user,
-    project,
-    array: parent,
-    executor,
-    agentId,
-    startedAt,
-    needs: needsOf(job),
-    endsAt: lifespanMs === null ? null : instant(startedAt + lifespanMs),
-    expectedEnd: totalMs === null ? null : instant(startedAt + Math.max(ranMs, totalMs)),
+    state,
+    task: { jobId: id, ...account, executor, agentId, startedAt, needs: needsOf(job), endsAt },
+    unfinished: { like: likeOfJob(job), lifespanMs, ranMs: Math.max(0, at - startedAt) },
   };
 }
 

@@ -70,7 +70,7 @@ function foresee({ queue, limits, ...given }: Given) {
   const wanted = [...idsOf(queue)];
   const foresight = new Foresight({
     at: AT,
-    queue: excerptOf(queue, wanted),
+    queue: whole(excerptOf(queue, wanted)),
     usage,
     limits: book.copy(),
     policy: fifo,
@@ -87,6 +87,13 @@ function foresee({ queue, limits, ...given }: Given) {
     [...foresight.starts].map(([id, at]) => [id, (at - AT) / 1_000] as const),
   );
   return { starts, end: foresight.end, endless: foresight.endless };
+}
+
+function whole<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
 }
 
 function* idsOf(queue: PendingQueue): Generator<JobId> {
