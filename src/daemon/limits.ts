@@ -122,6 +122,11 @@ export class Limits {
     return this.#book.allowanceAt(at);
   }
 
+  /** What is counted now, to go on with by itself. */
+  copy(): LimitBook {
+    return this.#book.copy();
+  }
+
   readonly priorityOf = (queue: string | null): number => this.#book.priorityOf(queue);
 
   runningIn(queue: string): number {
