@@ -64,7 +64,7 @@ export const ARRAY_OF = `${WHOLE_JOB} WHERE j.id = (
 export interface LifeDocument {
   readonly faults: readonly SystemFault[];
   /** Absent: never retried, as in records of former versions. */
-  readonly retried?: Retried;
+  readonly retried?: Retried | undefined;
   /** Of a job that waits; absent: see `pauseOf`. */
   readonly pauseMs?: number;
   readonly directory: string | null;
@@ -166,31 +166,32 @@ export function dayUseOf(row: Row): DayUse {
   };
 }
 
+/** What is undefined in it is not written. */
 function lifeOf(job: Job): LifeDocument {
-  const { faults, retried, directory } = job;
-  const kept = { faults, directory, ...(isRetried(retried) ? { retried } : {}) };
+  const { faults, directory } = job;
+  const retried = isRetried(job.retried) ? job.retried : undefined;
   switch (job.state) {
     case 'pending':
-      return { ...kept, pauseMs: job.pauseMs };
+      return { faults, directory, retried, pauseMs: job.pauseMs };
     case 'launching':
-      return { ...kept, placement: job.placement };
+      return { faults, directory, retried, placement: job.placement };
     case 'running': {
       const { placement, startedAt, container } = job;
-      return { ...kept, placement, startedAt, container };
+      return { faults, directory, retried, placement, startedAt, container };
     }
     case 'killing': {
       const { placement, startedAt, container, killWanted } = job;
-      return { ...kept, placement, startedAt, container, killWanted };
+      return { faults, directory, retried, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
-      return { ...kept, placement, startedAt, container, since };
+      return { faults, directory, retried, placement, startedAt, container, since };
     }
     case 'open':
-      return { ...kept, startedAt: job.startedAt };
+      return { faults, directory, retried, startedAt: job.startedAt };
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
-      return { ...kept, placement, startedAt, container, outcome };
+      return { faults, directory, retried, placement, startedAt, container, outcome };
     }
     default:
       return unreachable(job);
@@ -213,9 +214,8 @@ function assembled(row: Row): Job {
     row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
-  const asked = {
+  const told = {
     id: jobId(Number(id)),
-    ...(parent === null ? {} : { parent: jobId(Number(parent)) }),
     owner: userId(String(owner)),
     project: projectId(String(project)),
     identity: present(identity),
@@ -229,6 +229,7 @@ function assembled(row: Row): Job {
       killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
     version: Number(version),
   };
+  const asked = parent === null ? told : { ...told, parent: jobId(Number(parent)) };
   const known = state as JobState;
   switch (known) {
     case 'pending':
