@@ -57,6 +57,10 @@ export const BACKOFF_MS_MAX = 10_000;
 export const LOST_GRACE_MS = 30_000;
 /** Orphans killed in a day without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+/** Questions about single tasks that are under way to a cluster at a time: each makes a master look through all it has. */
+export const STRAY_ASKS_AT_ONCE_MAX = 2;
+/** So long a task of which it cannot be told whether its job takes it back is left alone; then it is an orphan. */
+export const STRAY_UNSETTLED_MS_MAX = 5 * 60_000;
 export const ORPHAN_KILLS_WINDOW_MS = 86_400_000;
 /** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
 export const CONTAINER_PIDS_MAX = 8_192;

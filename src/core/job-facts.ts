@@ -61,3 +61,12 @@ const pickStart = (job: {
   readonly startedAt: Instant | null;
   readonly container: ContainerFacts;
 }) => ({ startedAt: job.startedAt, container: job.container });
+
+/** What was told last, and of what was not told what is known. */
+export const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
+  containerId: told.containerId ?? known.containerId,
+  ipAddress: told.ipAddress ?? known.ipAddress,
+});
+
+export const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
+  a.containerId === b.containerId && a.ipAddress === b.ipAddress;

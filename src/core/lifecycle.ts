@@ -2,6 +2,7 @@
  * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
  * repeats itself, and updates of former launches come late.
  */
+import { launchOf, mayAdopt } from './adoption.js';
 import { assert, unreachable } from './assert.js';
 import { isBeyondGranted } from './granted-retries.js';
 import {
@@ -9,7 +10,6 @@ import {
   isLive,
   type Job,
   type JobState,
-  type KillWanted,
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
@@ -20,7 +20,7 @@ import {
   type Retried,
   type SystemFault,
 } from './job.js';
-import { asked, live } from './job-facts.js';
+import { asked, live, merged, sameFacts } from './job-facts.js';
 import {
   lastOutcome,
   needsOf,
@@ -43,6 +43,10 @@ export { REGISTRY_RETRIES_MAX, SYSTEM_RETRIES_MAX } from './granted-retries.js';
 export type JobEvent =
   /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
   | { readonly kind: 'placed'; readonly placement: Placement; readonly directory: string }
+  /** A task that runs is a launch of this job which its record had forgotten: taken over, not launched. */
+  | { readonly kind: 'adopted'; readonly placement: Placement; readonly directory: string }
+  /** The cluster refused the launch for its number: a task that this record never launched has it. */
+  | { readonly kind: 'numberTaken'; readonly taskId: TaskId }
   /** Nothing of this launch ever ran, surely. `graceMs`: pause before the next launch. */
   | {
       readonly kind: 'neverRan';
@@ -82,6 +86,9 @@ export type JobEvent =
   /** It is not launched at all: impossible, not authorized, no job directory. */
   | { readonly kind: 'gaveUp'; readonly because: Reason };
 
+/** Before a launch under the next number: time to hear what has this one. */
+const NUMBER_TAKEN_PAUSE_MS = 5_000;
+
 type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
 /** Launching, running or unreachable: nobody has acted on a kill yet. */
 type Unkilled = Exclude<LiveJob, { state: 'killing' }>;
@@ -106,8 +113,9 @@ export type Step =
  * `running` moves only if it tells something new.
  */
 export const LIFE = {
-  pending: ['placed', 'killWanted', 'gaveUp'],
+  pending: ['placed', 'adopted', 'killWanted', 'gaveUp'],
   launching: [
+    'numberTaken',
     'neverRan',
     'started',
     'ended',
@@ -126,7 +134,7 @@ export const LIFE = {
     'unreachable',
     'killWanted',
   ],
-  killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
+  killing: ['numberTaken', 'neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
   over: [],
 } as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
@@ -144,6 +152,9 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
   switch (event.kind) {
     case 'placed':
       return place(job, event.placement, event.directory);
+    case 'adopted':
+      if (!mayAdopt(job, launchOf(event.placement.taskId))) return ignore(job, event);
+      return holdTask(job, event);
     case 'killWanted':
       return leave(
         { ...job, killWanted: job.killWanted ?? { by: event.by, at: event.at } },
@@ -152,6 +163,7 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
       );
     case 'gaveUp':
       return leave(job, { kind: 'gaveUp', because: event.because }, at);
+    case 'numberTaken':
     case 'neverRan':
     case 'started':
     case 'ended':
@@ -167,6 +179,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
 
 function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
   switch (event.kind) {
+    case 'numberTaken':
+      return numberTaken(job, at);
     case 'neverRan':
       return refused(job, event.graceMs, at);
     case 'started':
@@ -191,6 +205,7 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
         [kill(job)],
       );
     case 'placed':
+    case 'adopted':
     case 'gaveUp':
       return ignore(job, event);
     default:
@@ -216,6 +231,7 @@ function fromKilling(
         },
         [kill(job)],
       );
+    case 'numberTaken':
     case 'neverRan':
     case 'ended':
     case 'killed':
@@ -223,6 +239,7 @@ function fromKilling(
     case 'launchFailed':
       return end(job, killed, at);
     case 'placed':
+    case 'adopted':
     case 'unreachable':
     case 'killWanted':
     case 'gaveUp':
@@ -232,11 +249,29 @@ function fromKilling(
   }
 }
 
+/** Numbers that tasks of others have in the cluster are passed over. */
 function place(job: PendingJob, placement: Placement, directory: string): Step {
-  const launches = job.launches + 1;
-  assert(placement.taskId === taskIdOf(job.id, launches), 'a task id names the next launch');
+  const launches = launchOf(placement.taskId);
+  const isNext = launches > job.launches && placement.taskId === taskIdOf(job.id, launches);
+  assert(isNext, 'a task id names a launch to come');
+  return holdTask(job, { placement, directory });
+}
+
+/** From now on the job holds that task. */
+function holdTask(
+  job: PendingJob,
+  { placement, directory }: { readonly placement: Placement; readonly directory: string },
+): Step {
+  const launches = launchOf(placement.taskId);
   const effects: Effect[] = [{ kind: 'dequeue' }, { kind: 'charge', taskId: placement.taskId }];
   return moved({ ...asked(job), state: 'launching', launches, directory, placement }, effects);
+}
+
+/** Nothing of ours runs, but something does: the record says so, so that no leader takes it for a former launch of ours. */
+function numberTaken(job: Unkilled, at: Instant): Step {
+  const next = again(job, { pauseMs: NUMBER_TAKEN_PAUSE_MS, usedMs: 0 }, at);
+  if (next.kind === 'ignored' || next.job.state !== 'pending') return next;
+  return moved({ ...next.job, isNumberTaken: true }, next.effects);
 }
 
 function start(job: Unkilled, told: ContainerFacts, at: Instant): Step {
@@ -328,8 +363,7 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
   );
 }
 
-/** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
-/** How long a job ran that is over, as far as it is charged. */
+/** How long a job ran that is over, as far as it is charged: nobody pays for what the system broke, or never ran. */
 export const usedMsOf = ({ startedAt, outcome, endedAt }: OverJob): number =>
   usedMs(startedAt, outcome, endedAt);
 
@@ -362,13 +396,3 @@ const kill = (job: LiveJob): Effect => ({
   taskId: job.placement.taskId,
   agentId: job.placement.agentId,
 });
-
-const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
-  containerId: told.containerId ?? known.containerId,
-  ipAddress: told.ipAddress ?? known.ipAddress,
-});
-
-const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
-  a.containerId === b.containerId && a.ipAddress === b.ipAddress;
-
-export type { KillWanted };

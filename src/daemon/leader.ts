@@ -33,10 +33,9 @@ import { rowOfJob, rowOfPending } from './queue-rows.js';
 import { Refusals } from './refusals.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
+import { Strays } from './strays.js';
 import { Updates, type UpdatesOwner } from './updates.js';
 
-/** A launch that failed on our side (directory, store) is tried again after this. */
-const POSTPONED_MS = 5_000;
 /** The record is read whole again after this. */
 const RECORD_EACH_MS = 3_600_000;
 
@@ -73,7 +72,8 @@ export class Leader implements LinkOwner {
       live: () => book.live(),
     });
     this.#accounting = new Accounting(ports, options);
-    this.#placing = new Placing(ports, options, book, this.#accounting);
+    const strays = new Strays(ports, book, options.orphanPolicy);
+    this.#placing = new Placing(ports, options, { book, accounting: this.#accounting, strays });
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
@@ -86,6 +86,7 @@ export class Leader implements LinkOwner {
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
+        this.#cycles.withdraw(job.id);
         this.#book.adopt(job);
         this.#accounting.charge(job);
       },
@@ -93,7 +94,7 @@ export class Leader implements LinkOwner {
       told: (update) => this.#agents.told(update),
       judged: (job, event, at) => this.#agents.judged(job, event, at),
     };
-    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
+    this.#updates = new Updates(ports, { book, strays }, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#cycles.withdraw(id),
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -323,17 +324,15 @@ export class Leader implements LinkOwner {
         this.#updates.neverRan(placed.job, placed.because);
         return;
       case 'moved-on':
-        this.#inHand.delete(placed.jobId);
-        this.#accounting.limits.dropped(placed.jobId);
-        // A kill came before the intent, or another process changed the record: take it as it is now.
-        if (placed.job?.state === 'pending' && placed.job.killWanted === null)
-          this.#requeue(placed.job);
-        else void this.#kills.act(placed.jobId);
-        return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
         this.#accounting.limits.dropped(placed.jobId);
-        this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(placed.jobId));
+        if (placed.kind === 'postponed')
+          this.#ports.timers.after(placed.afterMs, () => void this.#readAgain(placed.jobId));
+        // A kill came before the intent, or the record was changed: take it as it is now.
+        else if (placed.job?.state === 'pending' && placed.job.killWanted === null)
+          this.#requeue(placed.job);
+        else void this.#kills.act(placed.jobId);
         return;
     }
   }
@@ -345,7 +344,7 @@ export class Leader implements LinkOwner {
       if (job?.state === 'pending' && !this.#isClosed) this.#requeue(job);
     } catch (error) {
       worldFailed(this.#ports, 'postponed job not read; tried again', error, { jobId: id });
-      this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(id));
+      this.#ports.timers.after(SWEEP_EACH_MS, () => void this.#readAgain(id));
     }
   }
 

@@ -1,6 +1,7 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
 import type { ToldAgents } from '../contracts/agents.js';
 import type { Clock, Timers } from '../contracts/clock.js';
+import type { ToldTask } from '../contracts/cluster.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
@@ -9,6 +10,7 @@ import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
+import type { TaskId } from '../core/units.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
@@ -28,6 +30,8 @@ export interface SchedulerPorts {
   readonly changes?: ChangeFeed;
   /** The cluster's agents, for web processes; null when it does not tell. Never rejects. */
   readonly inventory?: () => Promise<ToldAgents | null>;
+  /** What the cluster tells of one task; null when it does not. Never rejects. Absent: updates tell all there is. */
+  readonly task?: (executor: string, taskId: TaskId) => Promise<ToldTask | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
   /** Looks for the file with a job's own credentials for registries, never rejects; absent: none is used. */

@@ -8,6 +8,7 @@ import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
 import {
   askInventory,
+  askTaskOf,
   isPulledAlways,
   mesosCluster,
   modeOf,
@@ -54,6 +55,7 @@ export async function startDaemon(
       log: log.with({ part: 'scheduler' }),
       ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
       inventory,
+      task: (_executor, taskId) => askTaskOf(foundation, node, { tls, framework }, taskId),
       ...(isAlone ? {} : { changes: store }),
     },
     {

@@ -2,6 +2,7 @@
 // is the master's own launch log; one table at the end tells how often each fault was tried and what it cost.
 import t, { type Test } from 'tap';
 import { agentAway, agentGone, poison } from './agents.js';
+import { restoredBackup } from './backup.js';
 import { clockJumps } from './clock.js';
 import {
   acceptLost,
@@ -38,10 +39,11 @@ const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
   ['F18: the clock jumps', clockJumps],
   ['F19: plugins that throw', badPlugins],
   ['F20: rolling restart', rollingRestart],
+  ['B1: a backup of the record is restored', restoredBackup],
 ];
 
 /** The slow ones begin, so that none is left alone at the end. */
-const SLOW = ['F20', 'F4', 'F3', 'F12', 'F2', 'F5', 'F8'];
+const SLOW = ['F20', 'B1', 'F4', 'F3', 'F12', 'F2', 'F5', 'F8'];
 const slownessOf = (name: string): number => {
   const at = SLOW.indexOf(name.split(':')[0] ?? '');
   return at === -1 ? 0 : SLOW.length - at;

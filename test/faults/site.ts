@@ -60,7 +60,7 @@ export class Site {
     const nodeArgs = options.node ?? USUAL_NODE;
     const site = new Site({ installation, proxy, folder, nodeArgs, nodePort });
     writeFileSync(site.launchLog, '');
-    site.#web = await installation.web();
+    await site.startWeb();
     await site.startNode();
     for (let n = 0; n < (options.schedulers ?? 1); n++) await site.addScheduler();
     await site.ready();
@@ -79,6 +79,11 @@ export class Site {
   get node(): Background {
     if (this.#node === undefined) throw new Error('the site has no node');
     return this.#node;
+  }
+
+  /** Again, after it was stopped. */
+  async startWeb(): Promise<void> {
+    this.#web = await this.installation.web();
   }
 
   /** Again, with what the journal of a former life tells. */

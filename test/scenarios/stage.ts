@@ -2,6 +2,7 @@
  * Where scenarios play: a scheduler daemon that can be killed and started again, a store, a job directory and a master
  * that outlive it, and a clock that the scenario moves.
  */
+import type { ToldTask } from '../../src/contracts/cluster.js';
 import { Events } from '../../src/contracts/events.js';
 import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
@@ -53,6 +54,7 @@ class Incarnation {
         policy: fifo,
         events: stage.events,
         installation: INSTALLATION,
+        ...(stage.master.hidesLabels ? { task: stage.taskPage } : {}),
         failed: (error) => stage.failures.push(error),
         clock: time,
         timers,
@@ -138,6 +140,7 @@ export class Stage {
   limits: Omit<LimitRules, 'advanceMs'> | undefined;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
+  isPageAway = false;
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();
@@ -225,6 +228,10 @@ export class Stage {
     error: (message, facts) => void this.lines.push(`${message} ${textOf(facts)}`),
     with: () => this.log,
   };
+
+  /** What the page of the master tells of a task; null while it does not answer. */
+  readonly taskPage = async (_executor: string, id: TaskId): Promise<ToldTask | null> =>
+    this.isPageAway ? null : { labels: this.master.tasks.get(id)?.labels ?? {} };
 
   storage(process: { readonly isDead: boolean }): FileStorage {
     return {

@@ -76,6 +76,8 @@ interface LifeDocument {
   readonly retried?: Retried;
   /** Of a job that waits; absent: see `pauseOf`. */
   readonly pauseMs?: number;
+  /** Of a job that waits; absent: no. */
+  readonly isNumberTaken?: true;
   readonly directory: string | null;
   readonly placement?: Placement | null;
   readonly startedAt?: Instant | null;
@@ -175,7 +177,7 @@ function lifeOf(job: Job): LifeDocument {
   const kept = { faults, directory, ...(isRetried(retried) ? { retried } : {}) };
   switch (job.state) {
     case 'pending':
-      return { ...kept, pauseMs: job.pauseMs };
+      return { ...kept, pauseMs: job.pauseMs, ...taken(job) };
     case 'launching':
       return { ...kept, placement: job.placement };
     case 'running': {
@@ -237,6 +239,7 @@ function assembled(row: Row): Job {
         state: known,
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
+        ...taken(life),
       };
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
@@ -272,6 +275,9 @@ function assembled(row: Row): Job {
       return unreachable(known);
   }
 }
+
+const taken = ({ isNumberTaken }: { readonly isNumberTaken?: true }) =>
+  isNumberTaken === true ? { isNumberTaken } : {};
 
 /** Records of former versions lack what was added since. */
 const completed = (spec: JobSpec): JobSpec => ({
