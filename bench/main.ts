@@ -1,4 +1,5 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
+import { array1m } from './array.js';
 import { dispatch } from './dispatch.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
@@ -11,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figur
   submit,
   dispatch,
   'idle-latency': idleLatency,
+  'array-1m': array1m,
   recovery,
   fairness,
   'store-submit': storeSubmit,

@@ -29,8 +29,8 @@ const givesAway = (): boolean => process.getuid?.() === 0;
 
 /** Harmless twice. @throws Error with the system's message */
 export function prepareDirectory(root: string, order: JobDirectoryOrder): string {
-  const directory = pairtreePath(root, order.id);
-  mkdirSync(dirname(directory), { recursive: true, mode: 0o711 });
+  const directory = directoryOf(root, order);
+  makeAbove(root, order);
   if (isNew(directory)) {
     // Nobody else can reach into it yet, so its files are simply made; it is given away when it is complete.
     for (const file of order.files) makeFile(join(directory, file.name), file, order.identity);
@@ -43,6 +43,22 @@ export function prepareDirectory(root: string, order: JobDirectoryOrder): string
       keepOutput(directory, name, formerOutput(name, order.launch - 1));
   for (const file of order.files) replaceFile(directory, file, order.identity);
   return directory;
+}
+
+/**
+ * Members of an array stand in its directory. That one stays ours: whoever owns it could put another directory in a
+ * member's place while we write there.
+ */
+function directoryOf(root: string, { id, inArray }: JobDirectoryOrder): string {
+  if (inArray === undefined) return pairtreePath(root, id);
+  return join(pairtreePath(root, inArray.array), inArray.name);
+}
+
+function makeAbove(root: string, { id, inArray }: JobDirectoryOrder): void {
+  const top = pairtreePath(root, inArray?.array ?? id);
+  mkdirSync(dirname(top), { recursive: true, mode: 0o711 });
+  // Names in it are mere numbers: whoever owns the members may list them.
+  if (inArray !== undefined) mkdirSync(top, { recursive: true, mode: 0o755 });
 }
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;

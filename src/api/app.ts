@@ -10,6 +10,7 @@ import { failures } from './failures.js';
 import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
+import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { listRoutes } from './routes/lists.js';
@@ -44,6 +45,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);
+  arrayRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);
 

@@ -44,6 +44,7 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'other-executor':
       return { field: 'requirements.executor', msg: `none belongs to ${obstacle.executor}` };
     case 'failed-before':
+    case 'array-limit':
     case 'maintenance':
     case 'limit-reached':
     case 'quota':

@@ -2,7 +2,7 @@
 
 import { unreachable } from '../core/assert.js';
 import type { Outcome, Reason } from '../core/job.js';
-import { KILLED_EXIT_CODE } from '../core/job.js';
+import { codeOf } from '../core/job.js';
 import { clusterReason } from './cluster-reasons.js';
 import { describeQuotaReached } from './limit-words.js';
 
@@ -62,6 +62,8 @@ function sentenceOf({ code, facts }: Reason): string {
       return describeQuotaReached({ code, facts });
     case 'exit-code-unknown':
       return `The exit code could not be found out${detail}`;
+    case 'members-failed':
+      return `${facts.failed} of ${facts.members} members of the array did not end with code 0`;
     case 'retries-used-up':
       return 'The rules of the job grant no further launch';
     case 'cluster-said':
@@ -80,19 +82,19 @@ export function describeOutcome(outcome: Outcome): {
   switch (outcome.kind) {
     case 'exited': {
       const reason = outcome.because === null ? null : describeReason(outcome.because);
-      return { secondary: '', exitCode: outcome.exitCode, reason };
+      return { secondary: '', exitCode: codeOf(outcome), reason };
     }
     case 'killed':
-      return { secondary: 'killed', exitCode: KILLED_EXIT_CODE, reason: null };
+      return { secondary: 'killed', exitCode: codeOf(outcome), reason: null };
     case 'gaveUp': {
       return {
         secondary: secondaryOf(outcome.because),
-        exitCode: 1,
+        exitCode: codeOf(outcome),
         reason: describeReason(outcome.because),
       };
     }
     case 'unknown':
-      return { secondary: '', exitCode: 1, reason: describeReason(outcome.because) };
+      return { secondary: '', exitCode: codeOf(outcome), reason: describeReason(outcome.because) };
     default:
       return unreachable(outcome);
   }

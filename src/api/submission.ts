@@ -8,6 +8,7 @@ import type { Constraint, JobSpec, Volume } from '../core/job.js';
 import { type Demand, impossible } from '../core/obstacle.js';
 import type { Needs } from '../core/resources.js';
 import type { ProjectId } from '../core/units.js';
+import { readArray } from './array-request.js';
 import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
@@ -62,6 +63,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const tenant = { user: person.id, project };
   notePossible(deps, { needs, constraints, executor, tenant }, warnings);
 
+  const array = readArray(task, deps);
   const retriesMax = deps.config.jobs.retriesMax;
   const spec: JobSpec = {
     name: task.meta?.name ?? 'job',
@@ -78,6 +80,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     ...(queue === null ? {} : { queue: queue.name }),
     lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config, queue),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
+    ...(array === null ? {} : { array }),
     retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],
@@ -130,8 +133,6 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   };
   const none = 'not supported by this version';
 
-  if (isAsked(requirements?.array?.values))
-    refuse('requirements.array.values', `job arrays are ${none}`);
   if ((requirements?.tasks ?? []).length > 0)
     refuse('requirements.tasks', `dependencies are ${none}`);
   if (asksForStorage(requirements?.tmpstorage))

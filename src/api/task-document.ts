@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { ServiceError } from '../contracts/errors.js';
 import {
+  ARRAY_MEMBERS_MAX,
   DESCRIPTION_CHARS_MAX,
   JOB_DOCUMENT_BYTES_MAX,
   LIST_ITEMS_MAX,
@@ -54,6 +55,21 @@ const META = {
   tags: list(line(NAME_CHARS_MAX)).nullish(),
 };
 
+const ARRAY = {
+  values: z
+    .preprocess(
+      (value) => (typeof value === 'number' ? String(value) : value),
+      z.string({ error: 'must be a text such as "1:10"' }).nullish(),
+    )
+    .optional(),
+  concurrency: wholeAmount(1, ARRAY_MEMBERS_MAX).nullish(),
+  task_id: ignored,
+  tasks: ignored,
+  nb_tasks: ignored,
+  nb_tasks_over: ignored,
+  states: ignored,
+};
+
 const REQUIREMENTS = {
   cpu: amount(0.001, 1_000_000).nullish(),
   ram: amount(0.001, 1_000_000).nullish(),
@@ -64,7 +80,7 @@ const REQUIREMENTS = {
   failure_policy: wholeAmount(0, 1_000_000).nullish(),
   retry: RETRY.nullish(),
   ram_granted: ignored,
-  array: section({ values: ignored, task_id: ignored, tasks: ignored }).nullish(),
+  array: section(ARRAY).nullish(),
   tasks: z.array(ignored, { error: 'must be a list' }).nullish(),
   tmpstorage: ignored,
   uris: z.array(ignored, { error: 'must be a list' }).nullish(),
@@ -215,6 +231,8 @@ export function unknownFields(task: TaskDocument): readonly string[] {
     for (const key of Object.keys(part))
       if (!Object.hasOwn(known, key)) found.push(path === '' ? key : `${path}.${key}`);
   }
+  for (const key of Object.keys(task.requirements?.array ?? {}))
+    if (!Object.hasOwn(ARRAY, key)) found.push(`requirements.array.${key}`);
   for (const [index, volume] of (task.container?.volumes ?? []).entries()) {
     for (const key of Object.keys(volume))
       if (!Object.hasOwn(VOLUME, key)) found.push(`container.volumes[${index}].${key}`);

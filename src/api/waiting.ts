@@ -16,6 +16,8 @@ const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
 /** `status.reason` of a waiting job; null when nothing is known against it. */
 export function describeWaiting(obstacles: readonly Obstacle[] | undefined): string | null {
   if (obstacles === undefined || obstacles.length === 0) return null;
+  const [first] = obstacles;
+  if (first?.code === 'array-limit') return `Its array is at its limit: ${describe(first)}`;
   const limits = obstacles.filter(isLimit);
   if (limits.length > 0) return `Limit reached: ${limits.map(describeLimit).join('; ')}`;
   return `Not enough resources available: ${obstacles.map(describe).join('; ')}`;
@@ -40,6 +42,8 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} on which the job has failed before`;
     case 'other-executor':
       return `${agents(obstacle.agents)} not of executor ${obstacle.executor}`;
+    case 'array-limit':
+      return `${obstacle.running} running, ${obstacle.limit} may at a time`;
     case 'maintenance':
       return `${agents(obstacle.agents)} before a maintenance window that begins at ${time(obstacle.from)}`;
     case 'drained':

@@ -5,12 +5,14 @@
 
 import type { Person } from '../contracts/auth.js';
 import type { ProjectRecord } from '../contracts/store.js';
+import type { ArrayCensus } from '../core/array-life.js';
 import { unreachable } from '../core/assert.js';
 import { durationText } from '../core/duration.js';
 import type { Job, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
+import { arrayToWire } from './array-wire.js';
 import type { ApiDeps } from './deps.js';
 import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
@@ -29,6 +31,8 @@ export interface WireExtras {
   readonly script?: string;
   /** False in process mode, where the job's image plays no part. */
   readonly isImageUsed: boolean;
+  /** Of the parent of an array: how far its members are. */
+  readonly census?: ArrayCensus | undefined;
   /** Why the job waits; absent when nobody knows, or it does not wait. */
   readonly obstacles?: readonly Obstacle[] | undefined;
   /** Now: ages are reckoned from it. */
@@ -52,11 +56,11 @@ const objectId = (id: number): Wire => ({ $oid: id.toString(16).padStart(24, '0'
 
 /** The task document of `GET /task/{id}`. */
 export function jobToWire(job: Job, extras: WireExtras): Wire {
-  const { script, isImageUsed } = extras;
+  const { script, isImageUsed, census } = extras;
   return {
     _id: objectId(job.id),
     id: job.id,
-    parent_task_id: null,
+    parent_task_id: job.parent ?? null,
     user: {
       id: job.owner,
       uid: job.identity.uid,
@@ -72,20 +76,24 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       description: job.spec.description,
       tags: job.spec.tags,
     },
-    requirements: requirementsToWire(job),
+    requirements: requirementsToWire(job, census),
     container: { ...containerToWire(job), image_used: isImageUsed },
     command: { interactive: false, ...(script === undefined ? {} : { cmd: script }) },
     status: statusToWire(job, extras),
   };
 }
 
-function requirementsToWire({ spec, retried: { memMbGranted } }: Job): Wire {
+function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
+  const {
+    spec,
+    retried: { memMbGranted },
+  } = job;
   const noQuota = { time: 0, cpu: 0, ram: 0 };
   return {
     cpu: spec.needs.cpuMilli / 1000,
     ram: spec.needs.memMb / 1000,
     gpus: spec.needs.gpus,
-    array: { values: null, task_id: null, nb_tasks: null, nb_tasks_over: null, tasks: [] },
+    array: arrayToWire(job, census),
     label: Array.isArray(spec.asked.label) ? spec.asked.label : [],
     tasks: [],
     tmpstorage: null,
@@ -177,6 +185,11 @@ export function statusToWire(
       return { ...live(job, 'kill requested'), ...rest };
     case 'unreachable':
       return { ...live(job, 'unknown'), ...rest };
+    case 'open': {
+      const secondary = job.killWanted === null ? null : 'kill requested';
+      if (job.startedAt !== null) return { ...live(job, secondary), ...rest };
+      return { ...waiting(secondary), reason: describeWaiting(obstacles), ...rest };
+    }
     case 'over': {
       const { secondary, exitCode, reason } = describeOutcome(job.outcome);
       const ran = job.startedAt === null ? {} : { date_running: seconds(job.startedAt) };

@@ -1,6 +1,7 @@
 /** The command line of `god`: words and options in, an exit code out. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { NAME_CHARS_MAX } from '../contracts/limits.js';
+import { MEMBER_STATES, members, retryFailed } from './commands/arrays.js';
 import { files, get, logs } from './commands/files.js';
 import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
 import { login, logout } from './commands/login.js';
@@ -17,6 +18,7 @@ import { readPorts } from './submission.js';
 import { processTerminal, type Terminal } from './terminal.js';
 
 const OVER_LIMIT_DEFAULT = 100;
+const MEMBERS_LIMIT_DEFAULT = 100;
 
 /** Runs one command line (without `node` and the program's own name). Never throws for a failure it knows. */
 export async function main(
@@ -124,6 +126,17 @@ function addQueryCommands(god: Command, context: Context, done: Done): void {
     .argument('<id>', 'job')
     .option('--script', 'print its script')
     .action(async (id, options) => done(await show(context, id, options)));
+  common(god.command('members'))
+    .description('the members of a job array')
+    .argument('<id>', 'the array')
+    .addOption(new Option('--state <state>', 'only these').choices([...MEMBER_STATES]))
+    .option('--start <place>', 'the first one, counted from 0', whole(0, 1e9), 0)
+    .option('-n, --limit <count>', 'at most so many', whole(1, 1e6), MEMBERS_LIMIT_DEFAULT)
+    .action(async (id, options) => done(await members(context, id, options)));
+  common(god.command('retry-failed'))
+    .description('submit the members of an array that failed once more, as a new array')
+    .argument('<id>', 'the array')
+    .action(async (id, options) => done(await retryFailed(context, id, options)));
   common(god.command('wait'))
     .description('wait until jobs are over; exit with the first code that is not 0')
     .argument('<id...>', 'jobs')
@@ -213,6 +226,10 @@ function withNeeds(command: Command): Command {
     .option('--tag <tag>', 'word to find it by; may be repeated', gather)
     .option('--project <project>', 'project it counts for')
     .option('--ports <list>', 'container ports to open, as in 80,8080', ports)
+    .option(
+      '-a, --array <indexes>',
+      'an array: N, START:END, START:END:STEP or a list, each may end in %LIMIT',
+    )
     .option('--network <kind>', 'network to join: public, user or project')
     .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')

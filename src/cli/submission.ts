@@ -25,6 +25,7 @@ export interface SubmitOptions {
   readonly executor?: string;
   readonly queue?: string;
   readonly retry?: number;
+  readonly array?: string;
   readonly retryOn?: readonly RetryRuleAsked[];
   readonly retryMemory?: RetryRuleAsked;
 }
@@ -104,7 +105,7 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.executor === undefined ? {} : { executor: options.executor }),
       ...(options.retry === undefined ? {} : { failure_policy: options.retry }),
       ...(rules.length === 0 ? {} : { retry: rules }),
-      array: { values: null },
+      array: { values: options.array ?? null },
       label: [
         ...(options.label ?? []),
         ...(options.queue === undefined ? [] : [`queue==${options.queue}`]),

@@ -2,6 +2,7 @@
  * The server's JSON as people's words. The only place of `god` that knows the historic key names; the pages read jobs
  * through it too, so it needs neither Node nor a browser.
  */
+import { type ArrayView, type MemberView, readArrayView, readMemberView } from './arrays.js';
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
 
@@ -29,6 +30,10 @@ export type ViewOutcome =
 /** What people want to know of a job. Instants are milliseconds, null when it has not happened. */
 export interface JobView {
   readonly id: number;
+  /** Of the parent of an array; null for every other job. */
+  readonly array: ArrayView | null;
+  /** Of a member of an array; null for every other job. */
+  readonly member: MemberView | null;
   readonly name: string;
   readonly description: string;
   readonly tags: readonly string[];
@@ -114,6 +119,8 @@ export function readJob(doc: unknown): JobView {
   const state = readState(status, container);
   return {
     id: doc.id,
+    array: readArrayView(requirements.array),
+    member: readMemberView(doc.parent_task_id, requirements.array),
     name: text(meta.name),
     description: text(meta.description),
     tags: strings(meta.tags),

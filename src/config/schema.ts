@@ -130,6 +130,7 @@ const JOBS = {
     false,
     'Launches after a failure of the system pass over the hosts on which the job failed.',
   ),
+  max_array_size: integer(1_000_000, { min: 1, max: 1_000_000 }, 'Members of one job array.'),
   'failure_policy.set_nodes_aside': flag(
     true,
     'Nodes on which jobs of several users fail within seconds get no new jobs for a while; those jobs run elsewhere.',

@@ -48,6 +48,7 @@ export function shape(
       orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },
       ownRetriesMax: values['retry.max'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
+      arraySizeMax: values.max_array_size,
       setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,

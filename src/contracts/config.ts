@@ -134,6 +134,8 @@ export interface JobsConfig {
   readonly ownRetriesMax: number;
   /** Relaunches pass over hosts on which the job has failed. */
   readonly skipsFailedNodes: boolean;
+  /** Members of one job array. */
+  readonly arraySizeMax: number;
   /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
   readonly setsAgentsAside: boolean;
   /** What becomes of tasks that no job holds. */

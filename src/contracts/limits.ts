@@ -12,6 +12,14 @@ export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */
 export const LIST_ITEMS_MAX = 64;
 export const PAGE_ITEMS_MAX = 1_000;
+/** The parent of an array lists the ids of up to so many members; of more, pages of members tell. */
+export const ARRAY_TASKS_LISTED_MAX = 10_000;
+/** Members of an array whose states are looked at in one question to the store. */
+export const MADE_MEMBERS_READ_MAX = 20_000;
+/** Arrays that a retry of scattered members may become. */
+export const RETRY_ARRAYS_MAX = 100;
+/** The core holds them, because it reads arrays. */
+export { ARRAY_MEMBERS_MAX, ARRAY_RANGES_MAX } from '../core/array.js';
 /** The greatest rate or running limit that may be configured: beyond it a count is no bound. */
 export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */

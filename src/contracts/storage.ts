@@ -13,6 +13,8 @@ export interface PlacedFile {
 
 export interface JobDirectoryOrder {
   readonly id: JobId;
+  /** Of a member of an array: its directory stands in that of the array, under this name. Absent: an ordinary job. */
+  readonly inArray?: { readonly array: JobId; readonly name: string };
   /** Which launch it is for, from 1. */
   readonly launch: number;
   /** Who owns the directory; ignored by a service that may not give files away. */

@@ -54,9 +54,14 @@ export interface RateLimits {
   readonly all: number | null;
 }
 
-/** All the scheduler keeps of a waiting job; script, volumes and the rest are read at its launch. */
+/**
+ * All the scheduler keeps of a waiting job; script, volumes and the rest are read at its launch. An array that is open
+ * is one row: `made` tells which of its members have records, and those that wait have rows of their own.
+ */
 export interface PendingRow {
   readonly id: JobId;
+  /** Absent: an ordinary job, or a member that has a record. */
+  readonly array?: { readonly size: number; readonly concurrencyMax: number | null };
   readonly owner: UserId;
   readonly project: ProjectId;
   readonly submittedAt: Instant;
@@ -76,7 +81,26 @@ export interface PendingRow {
   readonly lifespanMs: number | null;
 }
 
-/** A conditional write of the leader: stored only if the job still has this state and launch number. */
+/** A member of an array that has a record. */
+export interface MadeMember {
+  readonly id: JobId;
+  readonly state: JobState;
+  /** Of those that are over, by `codeOf`; else null. */
+  readonly exitCode: number | null;
+}
+
+/** How many members of one array have records in this state and, if they are over, with this code. */
+export interface MadeCount {
+  readonly state: JobState;
+  readonly exitCode: number | null;
+  readonly members: number;
+}
+
+/**
+ * A conditional write of the leader: stored only if the job still has this state and launch number. A member of an array
+ * that has no record counts as pending with launch 0, and the step makes its record: only while the array is open, and
+ * under one id once. Its array's kill is its own kill too.
+ */
 export interface JobStep {
   readonly from: { readonly state: JobState; readonly launches: number };
   /** An intent must not overtake a kill: stored only while no kill is wanted. */
@@ -124,16 +148,23 @@ export class FencedOut extends Error {
 }
 
 export interface JobStore {
-  /** Durable when it resolves. All or nothing; answers stand in the order of `jobs`. Jobs start as `pending`. */
+  /**
+   * Durable when it resolves. All or nothing; answers stand in the order of `jobs`. Jobs start as `pending`, the parents
+   * of arrays as `open`: one record, and the ids behind its own are its members'.
+   */
   submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
-  /** The same; if the new ones among them would pass a limit, each of these is answered `limited` and none is stored. */
+  /**
+   * The same; if the new ones among them would pass a limit, each of these is answered `limited` and none is
+   * stored. Members of arrays count, each as a job, their parents do not.
+   */
   submit(jobs: readonly NewJob[], limits: RateLimits): Promise<readonly (SubmitAnswer | Limited)[]>;
+  /** A member that has no record is made up from its array (`unmadeMember`), here and in `jobs` and `scripts`. */
   job(id: JobId): Promise<Job | undefined>;
   jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>>;
   scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>>;
   /** Newest (greatest id) first. */
   list(query: JobQuery): Promise<readonly Job[]>;
-  /** Number of jobs by state, of one owner or of all. */
+  /** Number of records by state, of one owner or of all. */
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>>;
 
   /** Waiting jobs in order of id, above `after`, at most `limit`; with `submittedSince`, only those. */
@@ -142,6 +173,13 @@ export interface JobStore {
     readonly limit: number;
     readonly submittedSince?: Instant;
   }): Promise<readonly PendingRow[]>;
+  /** The members of an array that have records, in order of id, above `after`, at most `limit`. */
+  made(
+    array: JobId,
+    page: { readonly after: JobId | null; readonly limit: number },
+  ): Promise<readonly MadeMember[]>;
+  /** The same, counted; arrays of which no member has a record are left out. */
+  madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>>;
   /**
    * Every job that holds, or may hold, a task, in order of id. Read in portions: complete for the leader, since nobody
    * else moves jobs. Damaged records are left out, so ask `job` before a task without a job is called an orphan.
@@ -162,7 +200,10 @@ export interface JobStore {
    * @throws FencedOut when `epoch` is not the lease's any more: nothing was written.
    */
   advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]>;
-  /** Any process: asks for a kill. `over` and `unknown` change nothing; `already` keeps the first asker. */
+  /**
+   * Any process: asks for a kill. `over` and `unknown` change nothing; `already` keeps the first asker. A waiting member
+   * of an array gets a record by it.
+   */
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'>;
 
   lease(): Promise<Lease | undefined>;

@@ -3,6 +3,7 @@
  * what it places and the shapes it meets, not what waits. Nothing is changed: the queue moves when intents are stored.
  */
 import type { Allowance, Hold, Refusal } from './allowance.js';
+import { ArrayRooms } from './array-rooms.js';
 import { assert } from './assert.js';
 import { Heap } from './heap.js';
 import { type Bin, binsOf, type Offer, Search } from './matching.js';
@@ -91,6 +92,7 @@ export function planCycle(input: CycleInput): Plan {
   const reservations = reservationsOf(input, bins);
   const matcher = new Matcher(bins, input, reservations);
   const { walks, order, ranking } = lineUp(input);
+  const rooms = new ArrayRooms(input.queue);
   const launches: Launch[] = [];
   const gate = new Gate(input);
   let stepsLeft = STEPS_PER_SHAPE * input.limits.shapesMax;
@@ -102,21 +104,28 @@ export function planCycle(input: CycleInput): Plan {
     else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
-    const verdict = gate.admits(walk);
+    const { id } = walk.head;
+    const fullTo = rooms.fullTo(id);
+    const verdict = fullTo === undefined ? gate.admits(walk) : 'array-held';
     const bin = verdict === 'go' ? matcher.binFor(shape, walk) : undefined;
-    if (verdict !== 'go') reservations.release(walk.account);
-    if (verdict === 'refused') walk.passJob();
+    if (verdict === 'array-held') reservations.releaseJob(id);
+    else if (verdict !== 'go') reservations.release(walk.account);
+    if (verdict === 'refused') walk.passTo(id);
     else if (verdict === 'account-held') walk.passAll();
-    else if (bin === undefined) {
+    else if (fullTo !== undefined) {
+      stepsLeft--;
+      walk.passTo(fullTo);
+    } else if (bin === undefined) {
       stepsLeft--;
       if (verdict === 'go') keepRoomFor(walk, shape, { reservations, input });
       walk.passLine();
     } else {
-      launches.push(launchOf(walk.head.id, bin, shape));
-      reservations.placed(walk.head.id, bin, shape);
+      launches.push(launchOf(id, bin, shape));
+      reservations.placed(id, bin, shape);
+      rooms.placed(id);
       gate.placed(walk);
       ranking.charged(walk.index, shape.needs);
-      walk.passJob();
+      walk.passTo(id);
     }
     if (walk.isOver) order.pop();
     else {
@@ -199,10 +208,10 @@ class Walk {
     return this.isOver ? this.#from : this.head.id;
   }
 
-  /** The head was placed: its line goes on behind it. */
-  passJob(): void {
+  /** The head was placed, or nothing up to `last` may be: its line goes on behind. */
+  passTo(last: JobId): void {
     const { line } = this;
-    const id = line.atLeast((this.head.id + 1) as JobId);
+    const id = line.atLeast((last + 1) as JobId);
     if (id !== undefined) this.#begun.push({ id, line });
     this.#next();
   }

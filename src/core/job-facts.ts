@@ -11,6 +11,7 @@ import type { Instant } from './units.js';
 type AskedFacts = Pick<
   Job,
   | 'id'
+  | 'parent'
   | 'owner'
   | 'project'
   | 'identity'
@@ -26,10 +27,11 @@ type AskedFacts = Pick<
 
 /** What stays with a job in every state, and nothing else: no state keeps another's data. */
 export function asked(job: AskedFacts): AskedFacts {
-  const { id, owner, project, identity, spec, submittedAt } = job;
+  const { id, parent, owner, project, identity, spec, submittedAt } = job;
   const { launches, faults, retried, directory, killWanted, version } = job;
   return {
     id,
+    ...(parent === undefined ? {} : { parent }),
     owner,
     project,
     identity,

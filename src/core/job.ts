@@ -1,4 +1,5 @@
 /** A job: what a user asked to run. It may be launched several times; each launch is one task. */
+import type { ArraySpec } from './array.js';
 import type { Needs } from './resources.js';
 import type { AgentId, Instant, JobId, ProjectId, TaskId, UserId } from './units.js';
 
@@ -52,6 +53,8 @@ export interface JobSpec {
   readonly queue?: string;
   /** Launches after a failure of the system that are granted before we give up. */
   readonly systemRetriesMax: number;
+  /** Of a job array, its parent and its members alike; absent: an ordinary job. */
+  readonly array?: ArraySpec;
   /** When it is launched again after an end of its own; the first rule that applies decides. */
   readonly retries: readonly RetryRule[];
   /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
@@ -177,6 +180,8 @@ export type ReasonCode =
   /** What has ended fills a quota. Facts: scope, name, quota, limit, used, held, asked, freesUpAt (an instant). */
   | 'quota-exceeded'
   | 'exit-code-unknown'
+  /** Of the parent of an array: some of its members ended with another code than 0. */
+  | 'members-failed'
   /** An exit code for which the job's rules grant no further launch. */
   | 'retries-used-up'
   | 'cluster-said';
@@ -197,6 +202,8 @@ export type Outcome =
 
 interface Asked {
   readonly id: JobId;
+  /** The array that it is a member of; absent: none. Its place there follows from both ids. */
+  readonly parent?: JobId;
   readonly owner: UserId;
   readonly project: ProjectId;
   readonly identity: Identity;
@@ -249,6 +256,8 @@ export type UnreachableJob = Placed & {
   readonly container: ContainerFacts;
   readonly since: Instant;
 };
+/** The parent of an array, until all members are over. It holds no task of its own. `startedAt`: of its first member. */
+export type OpenJob = Asked & { readonly state: 'open'; readonly startedAt: Instant | null };
 export type OverJob = Asked & {
   readonly state: 'over';
   readonly outcome: Outcome;
@@ -258,7 +267,14 @@ export type OverJob = Asked & {
   readonly container: ContainerFacts;
 };
 
-export type Job = PendingJob | LaunchingJob | RunningJob | KillingJob | UnreachableJob | OverJob;
+export type Job =
+  | PendingJob
+  | LaunchingJob
+  | RunningJob
+  | KillingJob
+  | UnreachableJob
+  | OpenJob
+  | OverJob;
 /** A job that holds, or may hold, a task. */
 export type LiveJob = LaunchingJob | RunningJob | KillingJob | UnreachableJob;
 export type JobState = Job['state'];
@@ -267,4 +283,11 @@ export const NO_CONTAINER: ContainerFacts = { containerId: null, ipAddress: null
 /** Shell convention: 128 + SIGKILL. Existing clients read it as "killed". */
 export const KILLED_EXIT_CODE = 137;
 
-export const isLive = (job: Job): job is LiveJob => job.state !== 'pending' && job.state !== 'over';
+export const isLive = (job: Job): job is LiveJob =>
+  job.state !== 'pending' && job.state !== 'over' && job.state !== 'open';
+
+/** The code that stands for an outcome, where a process has none of its own. */
+export function codeOf(outcome: Outcome): number {
+  if (outcome.kind === 'exited') return outcome.exitCode;
+  return outcome.kind === 'killed' ? KILLED_EXIT_CODE : 1;
+}

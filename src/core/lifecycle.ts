@@ -3,6 +3,7 @@
  * repeats itself, and updates of former launches come late.
  */
 import { launchOf, mayAdopt } from './adoption.js';
+import { isArray, openStep } from './array-life.js';
 import { assert, unreachable } from './assert.js';
 import { isBeyondGranted } from './granted-retries.js';
 import {
@@ -20,6 +21,7 @@ import {
   type Retried,
   type SystemFault,
 } from './job.js';
+import type { Effect, JobEvent } from './job-event.js';
 import { asked, live, merged, sameFacts } from './job-facts.js';
 import {
   lastOutcome,
@@ -29,62 +31,10 @@ import {
   withFailure,
   withLaunches,
 } from './retry.js';
-import {
-  type AgentId,
-  type Instant,
-  instant,
-  type TaskId,
-  taskIdOf,
-  type UserId,
-} from './units.js';
+import { type Instant, instant, taskIdOf } from './units.js';
 
 export { REGISTRY_RETRIES_MAX, SYSTEM_RETRIES_MAX } from './granted-retries.js';
-
-export type JobEvent =
-  /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
-  | { readonly kind: 'placed'; readonly placement: Placement; readonly directory: string }
-  /** A task that runs is a launch of this job which its record had forgotten: taken over, not launched. */
-  | { readonly kind: 'adopted'; readonly placement: Placement; readonly directory: string }
-  /** The cluster refused the launch for its number: a task that this record never launched has it. */
-  | { readonly kind: 'numberTaken'; readonly taskId: TaskId }
-  /** Nothing of this launch ever ran, surely. `graceMs`: pause before the next launch. */
-  | {
-      readonly kind: 'neverRan';
-      readonly taskId: TaskId;
-      readonly because: Reason;
-      readonly graceMs: number;
-    }
-  /** The cluster says the task runs; also when an unreachable agent comes back. */
-  | {
-      readonly kind: 'started';
-      readonly taskId: TaskId;
-      readonly agentId: AgentId | null;
-      readonly container: ContainerFacts;
-    }
-  /** The process ended by itself or by a limit of the job's own. */
-  | {
-      readonly kind: 'ended';
-      readonly taskId: TaskId;
-      readonly outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }>;
-      /** Memory of the largest agent that suits the job, as far as its rules ask; absent or null: nobody knows. */
-      readonly memMbMax?: number | null;
-    }
-  /** The cluster says KILLED, whoever wanted it. */
-  | { readonly kind: 'killed'; readonly taskId: TaskId; readonly because: Reason }
-  /** The launch ended through no fault of the job; its old processes may need `graceMs` to die. */
-  | {
-      readonly kind: 'systemFault';
-      readonly taskId: TaskId;
-      readonly because: Reason;
-      readonly graceMs: number;
-    }
-  /** The job itself cannot be started: bad image, a task the master refuses. Another launch would not help. */
-  | { readonly kind: 'launchFailed'; readonly taskId: TaskId; readonly because: Reason }
-  /** The agent is cut off; the task may still run. */
-  | { readonly kind: 'unreachable'; readonly taskId: TaskId }
-  | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
-  /** It is not launched at all: impossible, not authorized, no job directory. */
-  | { readonly kind: 'gaveUp'; readonly because: Reason };
+export type { Effect, JobEvent } from './job-event.js';
 
 /** Before a launch under the next number: time to hear what has this one. */
 const NUMBER_TAKEN_PAUSE_MS = 5_000;
@@ -92,17 +42,6 @@ const NUMBER_TAKEN_PAUSE_MS = 5_000;
 type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
 /** Launching, running or unreachable: nobody has acted on a kill yet. */
 type Unkilled = Exclude<LiveJob, { state: 'killing' }>;
-
-/** What the shell does after it has saved the new job. Each is harmless twice. */
-export type Effect =
-  | { readonly kind: 'killTask'; readonly taskId: TaskId; readonly agentId: AgentId | null }
-  /** Count the job as running in its account from now on. */
-  | { readonly kind: 'charge'; readonly taskId: TaskId }
-  /** Replace the advance of `charge` by what was really used; 0 when the system failed or nothing ran. */
-  | { readonly kind: 'settle'; readonly taskId: TaskId; readonly usedMs: number }
-  /** Back into the queue at its old place, which its id keeps. */
-  | { readonly kind: 'enqueue'; readonly notBefore: Instant | null }
-  | { readonly kind: 'dequeue' };
 
 export type Step =
   | { readonly kind: 'moved'; readonly job: Job; readonly effects: readonly Effect[] }
@@ -136,6 +75,8 @@ export const LIFE = {
   ],
   killing: ['numberTaken', 'neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
+  /** An array; what is wanted of it is done to its members. */
+  open: ['memberStarted', 'membersOver'],
   over: [],
 } as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
 
@@ -144,6 +85,10 @@ export function step(job: Job, event: JobEvent, at: Instant): Step {
   const legal: readonly JobEvent['kind'][] = LIFE[job.state];
   if (!legal.includes(event.kind)) return ignore(job, event);
   if (job.state === 'pending') return fromPending(job, event, at);
+  if (job.state === 'open') {
+    const next = openStep(job, event, at);
+    return next === undefined ? ignore(job, event) : moved(next);
+  }
   if (!isLive(job) || !isAbout(job, event)) return ignore(job, event);
   return job.state === 'killing' ? fromKilling(job, event, at) : fromTask(job, event, at);
 }
@@ -171,6 +116,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
     case 'systemFault':
     case 'launchFailed':
     case 'unreachable':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -207,6 +154,8 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
     case 'placed':
     case 'adopted':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -243,6 +192,8 @@ function fromKilling(
     case 'unreachable':
     case 'killWanted':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return ignore(job, event);
     default:
       return unreachable(event);
@@ -364,8 +315,9 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
 }
 
 /** How long a job ran that is over, as far as it is charged: nobody pays for what the system broke, or never ran. */
-export const usedMsOf = ({ startedAt, outcome, endedAt }: OverJob): number =>
-  usedMs(startedAt, outcome, endedAt);
+export const usedMsOf = (job: OverJob): number =>
+  // The members of an array are charged one by one, their parent never.
+  isArray(job) ? 0 : usedMs(job.startedAt, job.outcome, job.endedAt);
 
 const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
   outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);

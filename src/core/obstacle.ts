@@ -36,6 +36,8 @@ export type Obstacle =
   | { readonly code: 'other-executor'; readonly executor: string; readonly agents: number }
   /** `from`: the earliest of their maintenance windows. */
   | { readonly code: 'maintenance'; readonly agents: number; readonly from: Instant }
+  /** So many members of its array run, and no more may. */
+  | { readonly code: 'array-limit'; readonly running: number; readonly limit: number }
   /** So many run at once: of the user, the project, the executor, the queue, or the user in the queue. */
   | {
       readonly code: 'limit-reached';

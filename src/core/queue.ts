@@ -1,106 +1,33 @@
 /**
  * The pending queue in memory: per account, per shape, in order of job id. Changes by deltas; planning only reads it.
- * A job costs about a hundred bytes; a million of them are an ordinary day.
+ * A job costs about a hundred bytes, a waiting member of an array a bit; a million of them are an ordinary day.
  */
-
+import { placeOf } from './array.js';
+import { ArrayBlock, BlockList, type QueuedArray, roomOf } from './array-block.js';
+import type { Bits } from './bits.js';
 import { Heap } from './heap.js';
-import type { Constraint } from './job.js';
-import type { Needs } from './resources.js';
-import { SortedIds } from './sorted-ids.js';
-import type { Instant, JobId, ProjectId, UserId } from './units.js';
+import {
+  Account,
+  AccountLine,
+  type AccountQueue,
+  type ArrayRow,
+  type Demanding,
+  type Line,
+  type QueueRow,
+  rounded,
+  type Shape,
+  shapeKey,
+} from './queue-lines.js';
+import type { Instant, JobId, UserId } from './units.js';
 
-/** What the queue must know of a job. */
-export interface QueueRow {
-  readonly id: JobId;
-  readonly owner: UserId;
-  readonly project: ProjectId;
-  readonly submittedAt: Instant;
-  readonly needs: Needs;
-  readonly constraints: readonly Constraint[];
-  readonly executor: string | null;
-  /** A queue of the site; absent: none. */
-  readonly queue?: string;
-  /** Until then the job is set aside; null: ready. */
-  readonly notBefore: Instant | null;
-  /** Hosts to pass over; absent: none. */
-  readonly avoid?: readonly string[];
-  /** How long a launch may run at most; null or absent: any time. */
-  readonly lifespanMs?: number | null;
-}
-
-/** Equal demands are one shape: one question to the offers. Ids of shapes are never reused. */
-export interface Shape {
-  readonly id: number;
-  readonly needs: Needs;
-  readonly constraints: readonly Constraint[];
-  readonly executor: string | null;
-  readonly avoid: readonly string[];
-  /** Rounded up, so that jobs share shapes. */
-  readonly lifespanMs: number | null;
-}
-
-/** The ready jobs of one account that have one shape. */
-export interface Line {
-  readonly shape: Shape;
-  /** The first job of the line whose id is not below `from`. */
-  atLeast(from: JobId): JobId | undefined;
-}
-
-/** A user in a project, and in a queue of the site or in none, as planning sees it. */
-export interface AccountQueue {
-  /** Stable while the queue lives. */
-  readonly index: number;
-  readonly user: UserId;
-  readonly project: ProjectId;
-  /** A queue of the site; null: none. */
-  readonly queue: string | null;
-  /** Ready jobs. */
-  readonly size: number;
-  /** Latest submission among them, or later if that one has left. */
-  readonly newestAt: Instant;
-  /** The first head of a line whose id is not below `from`. */
-  headAtLeast(from: JobId): JobId | undefined;
-}
-
-class AccountLine implements Line {
-  readonly shape: Shape;
-  readonly account: Account;
-  readonly ids = new SortedIds();
-  /** Ready and set aside. */
-  jobs = 0;
-
-  constructor(account: Account, shape: Shape) {
-    this.account = account;
-    this.shape = shape;
-  }
-
-  atLeast(from: JobId): JobId | undefined {
-    return this.ids.atLeast(from) as JobId | undefined;
-  }
-}
-
-class Account implements AccountQueue {
-  readonly index: number;
-  readonly user: UserId;
-  readonly project: ProjectId;
-  readonly queue: string | null;
-  readonly lines = new Map<number, AccountLine>();
-  /** The first job of each line. */
-  readonly heads = new SortedIds();
-  size = 0;
-  newestAt = 0 as Instant;
-
-  constructor(index: number, user: UserId, project: ProjectId, queue: string | null) {
-    this.index = index;
-    this.user = user;
-    this.project = project;
-    this.queue = queue;
-  }
-
-  headAtLeast(from: JobId): JobId | undefined {
-    return this.heads.atLeast(from) as JobId | undefined;
-  }
-}
+export {
+  type AccountQueue,
+  type ArrayRow,
+  type Line,
+  type QueueRow,
+  type Shape,
+  shapeKey,
+} from './queue-lines.js';
 
 interface Aside {
   readonly id: JobId;
@@ -119,6 +46,10 @@ export class PendingQueue {
   readonly #lineOf: (AccountLine | undefined)[] = [];
   #submittedAt = new Float64Array(1024);
 
+  /** Every array of which a member may come back, and how many members wait in them. */
+  readonly #blocks = new BlockList<AccountLine>();
+  #membersWaiting = 0;
+
   /** By user, then by project and queue. */
   readonly #accounts = new Map<UserId, Map<string, Account>>();
   #accountCount = 0;
@@ -133,9 +64,9 @@ export class PendingQueue {
     (a, b) => a.until < b.until || (a.until === b.until && a.id < b.id),
   );
 
-  /** All jobs, those set aside included. */
+  /** All jobs, those set aside and the waiting members of arrays included. */
   get size(): number {
-    return this.#slots.size;
+    return this.#slots.size + this.#membersWaiting;
   }
 
   /** Jobs that wait for their `notBefore`. */
@@ -149,13 +80,13 @@ export class PendingQueue {
   }
 
   has(id: JobId): boolean {
-    return this.#slots.has(id);
+    return this.#slots.has(id) || this.#blocks.of(id)?.waits(id) === true;
   }
 
   /** False when the job is known already: what it was added with stays. */
   add(row: QueueRow): boolean {
-    if (this.#slots.has(row.id)) return false;
-    const line = this.#line(this.#account(row.owner, row.project, row.queue ?? null), row);
+    if (this.has(row.id)) return false;
+    const line = this.#line(this.#accountFor(row), row);
     const slot = this.#freeSlots.pop() ?? this.#slots.size;
     this.#keep(slot, row.submittedAt);
     this.#slots.set(row.id, slot);
@@ -173,13 +104,51 @@ export class PendingQueue {
   remove(id: JobId): boolean {
     const slot = this.#slots.get(id);
     const line = slot === undefined ? undefined : this.#lineOf[slot];
-    if (slot === undefined || line === undefined) return false;
+    if (slot === undefined || line === undefined) return this.#removeMember(id);
     this.#slots.delete(id);
     this.#lineOf[slot] = undefined;
     this.#freeSlots.push(slot);
     if (!this.#aside.delete(id)) this.#unready(id, line);
     this.#forget(line);
     return true;
+  }
+
+  /** `waiting`: the members that wait, by place; the queue owns it from now on. False when the array is known already. */
+  addArray(row: ArrayRow, waiting: Bits): boolean {
+    if (this.#blocks.get(row.id) !== undefined) return false;
+    const line = this.#line(this.#accountFor(row), row);
+    const block = new ArrayBlock(row, waiting, line);
+    line.jobs++;
+    this.#blocks.add(block);
+    this.#membersWaiting += waiting.count;
+    this.#list(block);
+    this.#leaveIfEmpty(block);
+    return true;
+  }
+
+  /** Its members wait no more, and none comes back. Those that came back as rows stay. */
+  removeArray(parent: JobId): void {
+    const block = this.#blocks.get(parent);
+    if (block === undefined) return;
+    this.#unlist(block);
+    this.#membersWaiting -= block.waiting.count;
+    block.waiting.clearAll();
+    this.#leaveIfEmpty(block);
+    this.#blocks.delete(block);
+  }
+
+  /** How many members of an array hold a task, or are about to: what its limit is held against. */
+  setRunning(parent: JobId, running: number): void {
+    const block = this.#blocks.get(parent);
+    if (block === undefined) return;
+    block.running = running;
+    if (roomOf(block) > 0) this.#list(block);
+    else this.#unlist(block);
+  }
+
+  /** The array that a job is a member of, or is; undefined when that array is not here. */
+  arrayOf(id: JobId): QueuedArray | undefined {
+    return this.#blocks.of(id) ?? this.#blocks.get(id);
   }
 
   /** Every shape that some job has, with its key. */
@@ -194,18 +163,27 @@ export class PendingQueue {
   /** Whose the job is. */
   accountOf(id: JobId): AccountQueue | undefined {
     const slot = this.#slots.get(id);
-    return slot === undefined ? undefined : this.#lineOf[slot]?.account;
+    const line = slot === undefined ? this.#blocks.of(id)?.line : this.#lineOf[slot];
+    return line?.account;
   }
 
-  /** The line a job stands in, or will when its `notBefore` has come. */
+  /** The line a job stands in, or will when its `notBefore` has come; of an array's parent, where its members stand. */
   lineOf(id: JobId): Line | undefined {
     const slot = this.#slots.get(id);
-    return slot === undefined ? undefined : this.#lineOf[slot];
+    if (slot !== undefined) return this.#lineOf[slot];
+    const block = this.#blocks.of(id);
+    return block === undefined
+      ? this.#blocks.get(id)?.line
+      : block.waits(id)
+        ? block.line
+        : undefined;
   }
 
   submittedAt(id: JobId): Instant | undefined {
     const slot = this.#slots.get(id);
-    return slot === undefined ? undefined : (this.#submittedAt[slot] as Instant);
+    return slot === undefined
+      ? this.#blocks.of(id)?.submittedAt
+      : (this.#submittedAt[slot] as Instant);
   }
 
   /** Accounts with ready jobs, in no order that means anything. */
@@ -241,33 +219,83 @@ export class PendingQueue {
   }
 
   #ready(id: JobId, line: AccountLine, submittedAt: Instant): void {
-    const { account } = line;
-    const before = line.ids.first;
+    const before = line.first;
     line.ids.add(id);
-    if (before === undefined) account.heads.add(id);
-    else if (id < before) {
-      account.heads.delete(before);
-      account.heads.add(id);
-    }
-    if (account.size === 0) this.#active.add(account);
-    account.size++;
-    if (submittedAt > account.newestAt) account.newestAt = submittedAt;
+    this.#headsOf(line, before);
+    this.#grow(line.account, 1, submittedAt);
   }
 
   #unready(id: JobId, line: AccountLine): void {
-    const { account } = line;
-    const wasHead = line.ids.first === id;
+    const before = line.first;
     line.ids.delete(id);
-    if (wasHead) {
-      account.heads.delete(id);
-      const next = line.ids.first;
-      if (next !== undefined) account.heads.add(next);
+    this.#headsOf(line, before);
+    this.#shrink(line.account, 1);
+  }
+
+  /** Lets the members of an array stand in their line, if there is room for one. */
+  #list(block: ArrayBlock<AccountLine>): void {
+    const { line } = block;
+    if (line === undefined || line.blocks?.has(block) || roomOf(block) === 0) return;
+    if (block.waiting.count === 0) return;
+    const before = line.first;
+    line.blocks ??= new BlockList();
+    line.blocks.add(block);
+    this.#headsOf(line, before);
+    this.#grow(line.account, block.waiting.count, block.submittedAt);
+  }
+
+  #unlist(block: ArrayBlock<AccountLine>): void {
+    const { line } = block;
+    if (line === undefined || !line.blocks?.has(block)) return;
+    const before = line.first;
+    line.blocks.delete(block);
+    this.#headsOf(line, before);
+    this.#shrink(line.account, block.waiting.count);
+  }
+
+  #removeMember(id: JobId): boolean {
+    const block = this.#blocks.of(id);
+    if (block === undefined || !block.waits(id)) return false;
+    const { line } = block;
+    const before = line?.first;
+    const isListed = line?.blocks?.has(block) === true;
+    block.waiting.clear(placeOf(block.parent, id));
+    this.#membersWaiting--;
+    if (line !== undefined && isListed) {
+      if (block.waiting.count === 0) line.blocks?.delete(block);
+      this.#headsOf(line, before);
+      this.#shrink(line.account, 1);
     }
-    account.size--;
-    if (account.size === 0) {
-      this.#active.delete(account);
-      account.newestAt = 0 as Instant;
-    }
+    this.#leaveIfEmpty(block);
+    return true;
+  }
+
+  /** An array of which nobody waits stands in no line; its limit is still known. */
+  #leaveIfEmpty(block: ArrayBlock<AccountLine>): void {
+    if (block.waiting.count > 0 || block.line === undefined) return;
+    this.#forget(block.line);
+    block.line = undefined;
+  }
+
+  /** After a line changed: the account knows the first job of each line. */
+  #headsOf(line: AccountLine, before: JobId | undefined): void {
+    const { first, account } = line;
+    if (first === before) return;
+    if (before !== undefined) account.heads.delete(before);
+    if (first !== undefined) account.heads.add(first);
+  }
+
+  #grow(account: Account, jobs: number, submittedAt: Instant): void {
+    if (account.size === 0) this.#active.add(account);
+    account.size += jobs;
+    if (submittedAt > account.newestAt) account.newestAt = submittedAt;
+  }
+
+  #shrink(account: Account, jobs: number): void {
+    account.size -= jobs;
+    if (account.size > 0) return;
+    this.#active.delete(account);
+    account.newestAt = 0 as Instant;
   }
 
   #forget(line: AccountLine): void {
@@ -278,7 +306,8 @@ export class PendingQueue {
     if (shape.jobs === 0) this.#shapes.delete(shape.key);
   }
 
-  #account(user: UserId, project: ProjectId, queue: string | null): Account {
+  #accountFor({ owner: user, project, queue: named }: ArrayRow | QueueRow): Account {
+    const queue = named ?? null;
     let ofUser = this.#accounts.get(user);
     if (ofUser === undefined) {
       ofUser = new Map();
@@ -293,7 +322,7 @@ export class PendingQueue {
     return account;
   }
 
-  #line(account: Account, row: QueueRow): AccountLine {
+  #line(account: Account, row: Demanding): AccountLine {
     const shape = this.#shape(row);
     shape.jobs++;
     let line = account.lines.get(shape.id);
@@ -304,7 +333,7 @@ export class PendingQueue {
     return line;
   }
 
-  #shape({ needs, constraints, executor, avoid = [], lifespanMs = null }: QueueRow): CountedShape {
+  #shape({ needs, constraints, executor, avoid = [], lifespanMs = null }: Demanding): CountedShape {
     const key = shapeKey({ needs, constraints, executor, avoid, lifespanMs });
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
@@ -323,48 +352,4 @@ export class PendingQueue {
     }
     this.#submittedAt[slot] = submittedAt;
   }
-}
-
-/** The same text for the same demands, whatever the order in which they were written. */
-export function shapeKey({
-  needs,
-  constraints,
-  executor,
-  avoid = [],
-  lifespanMs = null,
-}: Pick<QueueRow, 'needs' | 'constraints' | 'executor' | 'avoid' | 'lifespanMs'>): string {
-  const numbers = `${needs.cpuMilli} ${needs.memMb} ${needs.gpus} ${needs.ports}`;
-  const custom = Object.entries(needs.custom).filter(([, units]) => units > 0);
-  const isPlain = custom.length === 0 && constraints.length === 0 && executor === null;
-  if (isPlain && avoid.length === 0 && lifespanMs === null) return numbers;
-  const rules = constraints.map(({ name, value }) => [name, value] as const);
-  const rest: unknown[] = [custom.sort(byText), rules.sort(byText), executor];
-  if (avoid.length > 0) rest.push([...new Set(avoid)].sort());
-  const lifespan = rounded(lifespanMs);
-  if (lifespan !== null) rest.push({ lifespan });
-  return `${numbers} ${JSON.stringify(rest)}`;
-}
-
-function byText(a: readonly [string, string | number], b: readonly [string, string | number]) {
-  if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
-  return a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0;
-}
-
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
-/** Up to the next step: a few hundred different lifespans make as many shapes, a million of them must not. */
-function rounded(lifespanMs: number | null): number | null {
-  if (lifespanMs === null) return null;
-  const step =
-    lifespanMs <= MINUTE
-      ? SECOND
-      : lifespanMs <= HOUR
-        ? MINUTE
-        : lifespanMs <= DAY
-          ? 10 * MINUTE
-          : HOUR;
-  return Math.ceil(lifespanMs / step) * step;
 }

@@ -161,6 +161,12 @@ interface Shelf extends Pick<Site, 'executor'> {
   kept: Kept | null;
 }
 
+/** A job that waits, and what it asks for. */
+export interface Heir {
+  readonly jobId: JobId;
+  readonly demand: TenantDemand;
+}
+
 /** Looking for an agent walks over all of them: jobs that no agent could run must not make a cycle long. */
 const LOOKS_MAX = 3;
 
@@ -174,23 +180,24 @@ export class Reservations {
   readonly #placed = new Map<string, AgentTask[]>();
   readonly #looked = new Set<number>();
 
-  /** @param demandOf what a job asks for; undefined: it waits no more */
+  /** @param heirOf who gets the room that was kept for a job, mostly itself; undefined: nobody */
   constructor(
     reserving: Reserving | undefined,
     bins: readonly Shelf[],
-    { at, demandOf }: { at: Instant; demandOf: (job: Waiting) => Demand | undefined },
+    { at, heirOf }: { at: Instant; heirOf: (jobId: JobId) => Heir | undefined },
   ) {
     this.#reserving = reserving;
     this.#bins = bins;
     this.#at = at;
     for (const made of reserving?.made ?? []) {
       if (!made.hasRefused && reserving?.agents !== null) continue;
-      const demand = demandOf(made);
+      const heir = heirOf(made.jobId);
+      if (heir === undefined || this.of(heir.jobId) !== null) continue;
       const load = reserving?.agent(made.executor, made.agentId);
       // The agent may have shrunk, gone, or been drained since: then the job gets another one.
-      const choice =
-        demand !== undefined && load !== undefined ? earliest(demand, [load], at) : undefined;
-      if (choice !== undefined) this.#keep(new KeptRoom(made, choice, made.hasRefused));
+      const choice = load === undefined ? undefined : earliest(heir.demand, [load], at);
+      const waiting = { jobId: heir.jobId, tenant: heir.demand.tenant };
+      if (choice !== undefined) this.#keep(new KeptRoom(waiting, choice, made.hasRefused));
     }
   }
 
@@ -234,6 +241,11 @@ export class Reservations {
   /** A limit holds jobs of this account: room must not stay empty for one that may not start. */
   release({ user, project }: Tenant): void {
     this.#drop(({ tenant }) => tenant.user === user && tenant.project === project);
+  }
+
+  /** The limit of its array holds this job. */
+  releaseJob(id: JobId): void {
+    this.#drop(({ jobId }) => jobId === id);
   }
 
   #drop(isOver: (kept: KeptRoom) => boolean): void {

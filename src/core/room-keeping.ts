@@ -1,9 +1,10 @@
 /** What a cycle asks of its reservations, in the words of the queue. */
+import { roomOf } from './array-block.js';
 import type { Tenant } from './obstacle.js';
 import type { Head } from './policy.js';
-import type { PendingQueue, Shape } from './queue.js';
+import type { Line, PendingQueue, Shape } from './queue.js';
 import { Reservations, type Reserving, type TenantDemand } from './reservation.js';
-import type { Instant } from './units.js';
+import type { Instant, JobId } from './units.js';
 
 /** Of a cycle's input. */
 interface Cycle {
@@ -54,9 +55,26 @@ export function reservationsOf(
     reserving === undefined || cursor === null ? reserving : { ...reserving, agents: null };
   return new Reservations(inForce, bins, {
     at,
-    demandOf: ({ jobId, tenant }) => {
-      const shape = queue.shapeOf(jobId);
-      return shape === undefined ? undefined : demandOf(shape, input, tenant);
+    heirOf: (jobId) => {
+      const line = queue.lineOf(jobId);
+      const account = queue.accountOf(jobId);
+      const first = line === undefined ? undefined : firstFree(queue, line);
+      return line === undefined || account === undefined || first === undefined
+        ? undefined
+        : { jobId: first, demand: demandOf(line.shape, input, account) };
     },
   });
+}
+
+/**
+ * The first ready job of a line that its array does not hold. A job that comes back to wait stands before those that
+ * were submitted after it, the one for which room is kept among them: lines have no place behind a job without one.
+ */
+function firstFree(queue: PendingQueue, line: Line): JobId | undefined {
+  for (let id = line.atLeast(0 as JobId); id !== undefined; ) {
+    const array = queue.arrayOf(id);
+    if (array === undefined || roomOf(array) > 0) return id;
+    id = line.atLeast((array.lastId + 1) as JobId);
+  }
+  return undefined;
 }

@@ -62,6 +62,16 @@ export class SortedIds {
     return chunk?.[lowerBound(chunk, from)];
   }
 
+  /** The greatest number that is not above `to`. */
+  atMost(to: number): number | undefined {
+    const which = this.#chunkOf(to);
+    const chunk = this.#chunks[which];
+    if (chunk === undefined) return this.last;
+    const place = lowerBound(chunk, to);
+    if (chunk[place] === to) return to;
+    return place > 0 ? chunk[place - 1] : this.#chunks[which - 1]?.at(-1);
+  }
+
   /** Index of the first chunk whose last number is not below `id`. */
   #chunkOf(id: number): number {
     const chunks = this.#chunks;

@@ -191,6 +191,8 @@ export function signOf(
     case 'unreachable':
     case 'killWanted':
     case 'gaveUp':
+    case 'memberStarted':
+    case 'membersOver':
       return NEUTRAL;
     default:
       return unreachable(event);

@@ -13,6 +13,8 @@ export interface IntakePorts extends Pick<SchedulerPorts, 'log' | 'failed'> {
 export interface IntakeOwner {
   isKnown(id: JobId): boolean;
   add(row: PendingRow): void;
+  /** An array; its kill, if one is wanted, is the owner's matter. */
+  addArray(row: PendingRow): Promise<void>;
   killWanted(id: JobId): void;
 }
 
@@ -83,7 +85,9 @@ export class Intake {
     for (let last = after; ; ) {
       const rows = await this.#ports.store.pending({ after: last, limit: ROWS, ...since });
       if (this.#isClosed) return last;
-      for (const row of rows) this.#take(row);
+      for (const row of rows)
+        if (row.array === undefined) this.#take(row);
+        else if (!this.#owner.isKnown(row.id)) await this.#owner.addArray(row);
       last = rows.at(-1)?.id ?? last;
       if (rows.length < ROWS) return last;
     }

@@ -1,10 +1,12 @@
 /** Kills that users or the site want: told by notice, found by a sweep, carried out once each. */
-import { isLive } from '../core/job.js';
+import { isLive, type Job, type KillWanted, type OpenJob } from '../core/job.js';
 import type { JobId } from '../core/units.js';
 import type { Applied, JobBook } from './job-book.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
 export interface KillsOwner {
+  /** The kill of an array: its members are the owner's matter. */
+  killArray(array: OpenJob, wanted: KillWanted): Promise<void>;
   /** The job must not be placed from now on. */
   withdraw(id: JobId): void;
   /** `executor`: where the task runs, if there is one. */
@@ -43,14 +45,32 @@ export class Kills {
     try {
       const job = await this.#ports.store.job(id);
       if (!job?.killWanted || job.state === 'over' || this.#isClosed) return;
-      this.#owner.withdraw(id);
-      const event = { kind: 'killWanted', ...job.killWanted } as const;
-      const applied = await this.#book.apply(id, event, job);
-      // It may have been placed since it was read.
-      const holder = applied.kind === 'moved' ? applied.before : (this.#book.get(id) ?? job);
-      this.#owner.applied(applied, isLive(holder) ? holder.placement.executor : null);
+      // Without a record it is the array's kill that ends a member.
+      if (job.parent !== undefined && job.version === 0) await this.act(job.parent);
+      else if (job.state === 'open') await this.#owner.killArray(job, job.killWanted);
+      else await this.#carryOut(id, job.killWanted, job);
     } catch (error) {
       worldFailed(this.#ports, 'kill not carried out; tried again', error, { jobId: id });
     }
+  }
+
+  /** Carries out the kill of an array on one of its members. */
+  async actOnMember(id: JobId, wanted: KillWanted): Promise<void> {
+    try {
+      await this.#carryOut(id, wanted);
+    } catch (error) {
+      worldFailed(this.#ports, 'kill of a member not carried out; tried again', error, {
+        jobId: id,
+      });
+    }
+  }
+
+  async #carryOut(id: JobId, wanted: KillWanted, job?: Job): Promise<void> {
+    this.#owner.withdraw(id);
+    const applied = await this.#book.apply(id, { kind: 'killWanted', ...wanted }, job);
+    // It may have been placed since it was read.
+    const holder = applied.kind === 'moved' ? applied.before : (this.#book.get(id) ?? job);
+    const isHeld = holder !== undefined && isLive(holder);
+    this.#owner.applied(applied, isHeld ? holder.placement.executor : null);
   }
 }

@@ -8,13 +8,13 @@ import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
-import { isLive, isTakenBack, type Job } from '../core/job.js';
+import { isLive } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
-import { AVOID_MS } from '../core/suspicion.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { AgentWatch } from './agent-watch.js';
+import { Arrays } from './arrays.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
 import { Intake } from './intake.js';
@@ -29,8 +29,9 @@ import {
   type SchedulerStatus,
   worldFailed,
 } from './ports.js';
-import { rowOfJob, rowOfPending } from './queue-rows.js';
+import { rowOfPending } from './queue-rows.js';
 import { Refusals } from './refusals.js';
+import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Strays } from './strays.js';
@@ -49,6 +50,8 @@ export class Leader implements LinkOwner {
   readonly #updates: Updates;
   readonly #intake: Intake;
   readonly #kills: Kills;
+  readonly #arrays: Arrays;
+  readonly #returns: Returns;
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
@@ -81,13 +84,28 @@ export class Leader implements LinkOwner {
         this.#queue.add({ ...rowOfPending(row, options), notBefore });
         this.#cycles.newWork();
       },
+      addArray: (row) => this.#arrays.takeIn(row),
       killWanted: (id) => void this.#kills.act(id),
+    });
+    const newWork = () => this.#cycles.newWork();
+    const parts = { book, queue: this.#queue, steady: this.#steady };
+    this.#returns = new Returns(ports, options, parts, {
+      isKnown: (id) => this.#isKnown(id),
+      isKilled: (job) => this.#arrays.forbids(job),
+      newWork,
+    });
+    this.#arrays = new Arrays(ports, parts, {
+      applied: (applied) => this.#afterwards(applied, null),
+      killWanted: (id) => void this.#kills.act(id),
+      killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
+      newWork,
     });
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
         this.#cycles.withdraw(job.id);
         this.#book.adopt(job);
+        this.#arrays.entered(job.id);
         this.#accounting.charge(job);
       },
       linkOf: (executor) => this.#links.get(executor),
@@ -97,6 +115,7 @@ export class Leader implements LinkOwner {
     this.#updates = new Updates(ports, { book, strays }, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#cycles.withdraw(id),
+      killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
     this.#refusals = new Refusals(ports, book, {
@@ -167,6 +186,7 @@ export class Leader implements LinkOwner {
     this.#isReady = false;
     this.#intake.close();
     this.#placing.close();
+    this.#returns.close();
     this.#cycles.close();
     this.#accounting.close();
     this.#kills.close();
@@ -248,7 +268,8 @@ export class Leader implements LinkOwner {
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
   #isKnown(id: JobId): boolean {
-    return this.#queue.has(id) || this.#inHand.has(id) || this.#book.get(id) !== undefined;
+    const isHeld = this.#inHand.has(id) || this.#book.get(id) !== undefined;
+    return isHeld || this.#queue.has(id) || this.#arrays.has(id);
   }
 
   #sweepLater(): void {
@@ -298,6 +319,7 @@ export class Leader implements LinkOwner {
     for (const launch of launches) {
       this.#queue.remove(launch.jobId);
       this.#inHand.add(launch.jobId);
+      this.#arrays.entered(launch.jobId);
       this.#agents.planned(launch);
     }
     const bins = binsOf(launches, this.#links);
@@ -324,27 +346,22 @@ export class Leader implements LinkOwner {
         this.#updates.neverRan(placed.job, placed.because);
         return;
       case 'moved-on':
+        this.#inHand.delete(placed.jobId);
+        this.#arrays.left(placed.jobId);
+        this.#accounting.limits.dropped(placed.jobId);
+        // The kill of its array may be the reason.
+        if (placed.job?.parent !== undefined) void this.#kills.act(placed.job.parent);
+        // A kill came before the intent, or another process changed the record: take it as it is now.
+        if (placed.job?.state === 'pending' && placed.job.killWanted === null)
+          this.#returns.take(placed.job);
+        else void this.#kills.act(placed.jobId);
+        return;
       case 'postponed':
         this.#inHand.delete(placed.jobId);
         this.#accounting.limits.dropped(placed.jobId);
-        if (placed.kind === 'postponed')
-          this.#ports.timers.after(placed.afterMs, () => void this.#readAgain(placed.jobId));
-        // A kill came before the intent, or the record was changed: take it as it is now.
-        else if (placed.job?.state === 'pending' && placed.job.killWanted === null)
-          this.#requeue(placed.job);
-        else void this.#kills.act(placed.jobId);
+        this.#arrays.left(placed.jobId);
+        this.#returns.later(placed.jobId, placed.afterMs);
         return;
-    }
-  }
-
-  async #readAgain(id: JobId): Promise<void> {
-    if (this.#isClosed) return;
-    try {
-      const job = await this.#ports.store.job(id);
-      if (job?.state === 'pending' && !this.#isClosed) this.#requeue(job);
-    } catch (error) {
-      worldFailed(this.#ports, 'postponed job not read; tried again', error, { jobId: id });
-      this.#ports.timers.after(SWEEP_EACH_MS, () => void this.#readAgain(id));
     }
   }
 
@@ -367,33 +384,17 @@ export class Leader implements LinkOwner {
     }
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
+    this.#arrays.moved(before, job);
     this.#accounting.moved(job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);
       this.#updates.forget(before.placement.taskId);
       this.#agents.forget(before.placement.taskId);
     }
-    if (job.state === 'pending') this.#requeue(job);
+    if (job.state === 'pending') this.#returns.take(job);
     if (job.state === 'over') {
       const { id, owner, outcome } = job;
       this.#ports.events.emit('job:ended', { jobId: id, owner, outcome: outcome.kind });
     }
-  }
-
-  #requeue(job: Job & { state: 'pending' }): void {
-    if (this.#isKnown(job.id)) return;
-    const notBefore = this.#steady.fromStep(job);
-    const at = this.#ports.clock.now();
-    this.#queue.add({ ...rowOfJob(job, { ...this.#options, at }), notBefore });
-    this.#cycles.newWork();
-    if (job.faults.some(isTakenBack))
-      this.#ports.timers.after(AVOID_MS, () => this.#reconsider(job.id));
-  }
-
-  /** A job that passes over an agent which failed it may find no other. */
-  #reconsider(id: JobId): void {
-    if (this.#isClosed || !this.#queue.has(id)) return;
-    this.#queue.remove(id);
-    void this.#readAgain(id);
   }
 }

@@ -1,10 +1,18 @@
 /** What the queue must know of a job, out of what the store and the book know. */
 import type { PendingRow } from '../contracts/store.js';
-import type { PendingJob } from '../core/job.js';
-import type { QueueRow } from '../core/queue.js';
+
+import { arraySize } from '../core/array.js';
+import type { OpenJob, PendingJob } from '../core/job.js';
+import type { ArrayRow, QueueRow } from '../core/queue.js';
 import { needsOf } from '../core/retry.js';
 import { avoidedBy } from '../core/suspicion.js';
 import type { Instant } from '../core/units.js';
+
+/** An array to take in. */
+export interface ArrayEntry {
+  readonly row: ArrayRow;
+  readonly size: number;
+}
 
 interface Rule {
   /** Launches pass over hosts on which the job has failed before; absent: no. */
@@ -33,3 +41,29 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: Rule
   lifespanMs: job.spec.lifespanMs,
   avoid: avoidedBy(job.faults, { skipsFailedNodes, at }),
 });
+
+/** Of an array that the store listed. */
+export const arrayOfPending = (
+  row: PendingRow & { readonly array: NonNullable<PendingRow['array']> },
+): ArrayEntry => ({ row: { ...row, limit: row.array.concurrencyMax }, size: row.array.size });
+
+/** Of the record of an array. */
+export function arrayOfJob({ id, owner, project, submittedAt, spec }: OpenJob): ArrayEntry {
+  const { needs, constraints, executor, queue, lifespanMs, array } = spec;
+  const limit = array?.concurrencyMax ?? null;
+  return {
+    row: {
+      id,
+      owner,
+      project,
+      submittedAt,
+      needs,
+      constraints,
+      executor,
+      lifespanMs,
+      limit,
+      ...(queue === undefined ? {} : { queue }),
+    },
+    size: array === undefined ? 0 : arraySize(array),
+  };
+}

@@ -4,6 +4,7 @@ import type { NetworkConfig } from '../contracts/config.js';
 import { KILL_GRACE_MS } from '../contracts/limits.js';
 import type { JobDirectoryOrder } from '../contracts/storage.js';
 import { INSTALLATION_LABEL, ORIGIN_LABEL, originText } from '../core/adoption.js';
+import { indexAt, placeOf } from '../core/array.js';
 import { assert } from '../core/assert.js';
 import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
 import type { Needs } from '../core/resources.js';
@@ -51,7 +52,28 @@ export function directoryOrder(
       content: wrapperScript(launch, job.spec.needs.cpuMilli),
       mode: 0o755,
     });
-  return { id: job.id, launch, identity: job.identity, files };
+  const inArray =
+    job.parent === undefined ? {} : { inArray: { array: job.parent, name: String(indexOf(job)) } };
+  return { id: job.id, ...inArray, launch, identity: job.identity, files };
+}
+
+/** The index of a member; undefined for other jobs. */
+function indexOf({ id, parent, spec }: Job): number | undefined {
+  if (parent === undefined || spec.array === undefined) return undefined;
+  return indexAt(spec.array, placeOf(parent, id));
+}
+
+/** What a member is told of itself and its array, under our names and under the historic, misspelt ones. */
+function arrayEnvironment(job: Job): Record<string, string> {
+  const index = indexOf(job);
+  if (index === undefined || job.spec.array === undefined) return {};
+  const { first, last, step } = job.spec.array.bounds;
+  const told = { ID: index, FIRST: first, LAST: last, STEP: step };
+  return Object.fromEntries(
+    ['GODOCKER', 'GOGOCKER'].flatMap((prefix) =>
+      Object.entries(told).map(([name, value]) => [`${prefix}_TASK_${name}`, String(value)]),
+    ),
+  );
 }
 
 /** The environment of a job, whole: nothing of the service's reaches it. */
@@ -67,6 +89,7 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
     HOME: home,
     USER: job.owner,
     LOGNAME: job.owner,
+    ...arrayEnvironment(job),
   };
   if (mode === 'process') environment.PATH = PROCESS_PATH;
   return environment;

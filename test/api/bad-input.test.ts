@@ -42,6 +42,7 @@ const unsupported = (name: string): Refusal => ({
   code: 'not-supported',
   field: name,
 });
+const array = (values: string) => ({ requirements: { array: { values } } });
 const many = (count: number): string[] => Array.from({ length: count }, (_, n) => `n${n}`);
 
 t.test('bodies that are not a task', async (t) => {
@@ -100,6 +101,25 @@ t.test('fields of a wrong shape', async (t) => {
       field('container.volumes[0].acl'),
     ],
     'volume without a name': [{ container: { volumes: [{}] } }, field('container.volumes[0].name')],
+    'array backwards': [array('5:1'), field('requirements.array.values', /ends before it begins/)],
+    'array without a step': [array('1:5:0'), field('requirements.array.values', /step/)],
+    'array of none': [array('0'), field('requirements.array.values', /at least 1 member/)],
+    'array of words': [array('many'), field('requirements.array.values', /START:END/)],
+    'array of a million and one': [array('1000001'), field('requirements.array.values', /1000000/)],
+    'array with an index twice': [array('1:5,3'), field('requirements.array.values', /index 3/)],
+    'array with a limit of 0': [array('1:5%0'), field('requirements.array.values', /limit/)],
+    'array with two limits': [
+      { requirements: { array: { values: '1:5%2', concurrency: 3 } } },
+      field('requirements.array.concurrency', /%2/),
+    ],
+    'limit of no array': [
+      { requirements: { array: { values: null, concurrency: 3 } } },
+      field('requirements.array.concurrency'),
+    ],
+    'limit of none': [
+      { requirements: { array: { values: '1:5', concurrency: 0 } } },
+      field('requirements.array.concurrency'),
+    ],
     'no such executor': [{ requirements: { executor: 'slurm' } }, field('requirements.executor')],
     'no such project': [{ more: { user: { project: 'lambda' } } }, field('user.project')],
   };
@@ -201,10 +221,6 @@ t.test('lifespans that are none, or too long here', async (t) => {
 t.test('what would run differently from what was asked', async (t) => {
   const service = await aService(t);
   const cases: Record<string, [Parameters<typeof aTask>[0], Refusal]> = {
-    array: [
-      { requirements: { array: { values: '1:10' } } },
-      unsupported('requirements.array.values'),
-    ],
     dependencies: [{ requirements: { tasks: ['12'] } }, unsupported('requirements.tasks')],
     storage: [
       { requirements: { tmpstorage: { size: '10G', path: null } } },

@@ -59,6 +59,40 @@ t.test('god and the real service', async (t) => {
     t.match(err, /the image is not used/);
   });
 
+  t.test('a job array from its submission to the retry of what failed', async (t) => {
+    writeFileSync(join(project.cwd, 'member.sh'), '#!/bin/sh\nexit $((GODOCKER_TASK_ID % 2))\n');
+    const words = ['submit', '--cpu', '0.1', '--ram', '0.1', '-a', '1:4%3', 'member.sh'];
+    const submitted = await god(project, words);
+    const id = Number(submitted.out);
+    t.equal(submitted.code, 0, submitted.err);
+    const waited = await god(project, ['wait', String(id)]);
+    t.equal(waited.code, 1, 'the greatest code of its members');
+    const shown = await god(project, ['show', String(id)]);
+    t.match(shown.out, /^Array: +4 members \(1:4\): 4 over, 2 failed; at most 3 at a time$/m);
+    t.match(shown.out, /^Reason: +2 of 4 members of the array did not end with code 0$/m);
+    const one = await god(project, ['show', String(id + 3)]);
+    t.match(one.out, new RegExp(`^Member: +index 3 of array ${id}$`, 'm'));
+    const listed = await god(project, ['members', String(id), '--start', '1', '-n', '2']);
+    t.match(listed.out, /member\.sh\[2\] +over .*exit 0\n.*member\.sh\[3\] +over .*exit 1/);
+    t.notMatch(listed.out, /\[1\]|\[4\]/);
+    const machine = await god(project, ['members', String(id), '--state', 'over', '--json']);
+    t.equal(JSON.parse(machine.out).length, 4);
+    const again = await god(project, ['retry-failed', String(id)]);
+    t.equal(again.code, 0, again.err);
+    const retried = await god(project, ['show', again.out.trim()]);
+    t.match(retried.out, /2 members \(1,3\)/);
+    t.equal((await god(project, ['wait', again.out.trim()])).code, 1);
+    const none = await god(project, ['members', String(id + 1)]);
+    t.match([none.code === 0, none.err], [false, /is not the parent of an array/]);
+    const wrong = await god(project, ['submit', '--array', '5:1', 'member.sh']);
+    t.match(
+      [wrong.code === 0, wrong.err],
+      [false, /requirements\.array\.values ends before it begins/],
+    );
+    const followed = await god(project, ['run', '-q', '--array', '2:4:2', 'member.sh']);
+    t.same([followed.code, followed.out], [0, '']);
+  });
+
   t.test('keeps outputs apart and passes the code on', async (t) => {
     writeFileSync(join(project.cwd, 'job.sh'), '#!/bin/bash\necho out; echo err >&2; exit 42\n');
     const { code, out, err } = await god(project, ['run', '-q', '--cpu', '0.5', 'job.sh']);

@@ -89,7 +89,15 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
 
   await t.test('counts name every state', async (t) => {
     const { store } = await make(t);
-    const none = { pending: 0, launching: 0, running: 0, killing: 0, unreachable: 0, over: 0 };
+    const none = {
+      pending: 0,
+      launching: 0,
+      running: 0,
+      killing: 0,
+      unreachable: 0,
+      open: 0,
+      over: 0,
+    };
     t.strictSame(await store.counts(), none);
     await six(store);
     t.strictSame(await store.counts(), { ...none, pending: 3, launching: 1, running: 1, over: 1 });

@@ -1,6 +1,7 @@
 // What every store must do, whatever it is made of. An implementation calls `storeContract` in two lines.
 import t, { type Test } from 'tap';
 import type { Store } from '../../src/contracts/store.js';
+import { arrayContract } from './store-arrays.js';
 import { changesContract } from './store-changes.js';
 import { historyContract } from './store-history.js';
 import { leaderContract } from './store-leader.js';
@@ -28,6 +29,7 @@ export function storeContract(name: string, make: MakeStore): void {
     await t.test('limits', (t) => limitContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));
+    await t.test('arrays', (t) => arrayContract(t, make));
     await t.test('retries', (t) => retriesContract(t, make));
     await t.test('changes', (t) => changesContract(t, make));
     await t.test('histories', (t) => historyContract(t, make));

@@ -196,6 +196,25 @@ t.test('the room goes to the job it is kept for, whoever stands before it', asyn
   t.same(next.reservations, []);
 });
 
+t.test('of one account’s equal jobs the first gets the room, if it comes back late', async (t) => {
+  const { owner: user, project } = aRow(2);
+  const made: Reservation[] = [
+    {
+      jobId: jobId(2),
+      tenant: { user, project },
+      executor: 'mesos',
+      agentId: agentId('a1'),
+      startsAt: null,
+      hasRefused: true,
+    },
+  ];
+  const rows = [aRow(1, { needs: cpus(8) }), aRow(2, { needs: cpus(8) })];
+  const blocked = plan(rows, [aLoad('a1', 8, [aTask(90, 1)])], { made });
+  t.same(idsOf(blocked), []);
+  t.match(blocked.reservations, [{ jobId: 1, hasRefused: true }]);
+  t.same(idsOf(plan(rows, [aLoad('a1', 8)], { made })), [1]);
+});
+
 t.test('a reservation ends with its job, and moves when its agent has gone', async (t) => {
   const tenant = { user: aRow(1).owner, project: aRow(1).project };
   const made: Reservation[] = [

@@ -5,6 +5,7 @@ import type {
   JobState,
   KillingJob,
   LaunchingJob,
+  OpenJob,
   OverJob,
   PendingJob,
   Placement,
@@ -113,6 +114,10 @@ export const anUnreachable = (part: Partial<UnreachableJob> = {}): UnreachableJo
   state: 'unreachable',
   ...part,
 });
+export const anOpen = (part: Partial<OpenJob> = {}): OpenJob => {
+  const { notBefore: _, ...asked } = aPending();
+  return { ...asked, state: 'open', startedAt: null, ...part };
+};
 export const anOver = (part: Partial<OverJob> = {}): OverJob => ({
   ...placed(),
   ...begun,
@@ -129,6 +134,7 @@ export const JOBS: { readonly [S in JobState]: Extract<Job, { state: S }> } = {
   running: aRunning(),
   killing: aKilling(),
   unreachable: anUnreachable(),
+  open: anOpen(),
   over: anOver(),
 };
 
@@ -162,6 +168,8 @@ export function eventsOf(launch: number): {
     launchFailed: { kind: 'launchFailed', taskId, because: { code: 'task-error', facts: {} } },
     unreachable: { kind: 'unreachable', taskId },
     killWanted: { kind: 'killWanted', by: anna, at: after(3_000) },
+    memberStarted: { kind: 'memberStarted', directory: '/jobs/7' },
+    membersOver: { kind: 'membersOver', outcome: { kind: 'exited', exitCode: 0, because: null } },
     gaveUp: { kind: 'gaveUp', because: { code: 'impossible', facts: {} } },
   };
 }

@@ -52,6 +52,23 @@ t.test(
   },
 );
 
+t.test('the directory of a member stands in that of its array, which stays ours', async (t) => {
+  const { storage, root } = open(t);
+  const files = [{ name: 'cmd.sh', content: 'echo hi\n', mode: 0o755 }];
+  const inArray = { array: jobId(1234), name: '40' };
+  const directory = await storage.prepare({ id: jobId(1238), launch: 1, inArray, identity, files });
+  t.equal(directory, join(root, 'tasks/pairtree_root/12/34/task/40'));
+  t.same([statSync(directory).mode & 0o777, statSync(directory).uid], [0o700, identity.uid]);
+  const above = statSync(join(directory, '..'));
+  t.same(
+    [above.mode & 0o777, above.uid],
+    [0o755, process.getuid?.()],
+    'others may look, not touch',
+  );
+  const again = await storage.prepare({ id: jobId(1238), launch: 1, inArray, identity, files });
+  t.equal(again, directory, 'harmless twice');
+});
+
 t.test('the output of a former launch is kept, whatever the job has put in its way', async (t) => {
   const { storage, root } = open(t);
   const order = (launch: number) => ({ id: jobId(8), launch, identity, files: [] });

@@ -235,12 +235,12 @@ export class Stage {
 
   storage(process: { readonly isDead: boolean }): FileStorage {
     return {
-      prepare: async ({ id }) => {
+      prepare: async ({ id, inArray }) => {
         while (this.slowDirectories.has(id)) await new Promise<void>((go) => this.#slow.push(go));
         if (process.isDead) return NEVER;
         this.prepared.push(id);
         if (this.badDirectories.has(id)) throw new Error('no space left on device');
-        return `/shared/${id}`;
+        return inArray === undefined ? `/shared/${id}` : `/shared/${inArray.array}/${inArray.name}`;
       },
       exitFile: async (directory, launch) =>
         process.isDead ? NEVER : this.exitFiles.get(`${directory}/${launch}`),

@@ -1,6 +1,7 @@
 /** The words of the scenarios. Each is one tick; after each the daemon gets a moment to do what follows from it. */
 import type { Test } from 'tap';
 import type { TaskState } from '../../src/contracts/cluster.js';
+import { arraySize, memberId, parseArray } from '../../src/core/array.js';
 import type { Job, JobSpec, JobState } from '../../src/core/job.js';
 import { agentId, instant, type JobId, taskId, userId } from '../../src/core/units.js';
 import { aNewJob, aSpec } from '../store/a-job.js';
@@ -66,6 +67,40 @@ export const submit =
     stage.names.set(name, answer.id);
     if (isNoticed) stage.daemon?.notices.submitted([answer.id]);
   };
+
+/** An array; its members are called `name.0`, `name.1` … by their place. */
+export const submitArray =
+  (name: string, values: string, submission: Submission = {}): Tick =>
+  async (stage, t) => {
+    const parsed = parseArray(values);
+    if (parsed.kind === 'wrong') throw new Error(parsed.because);
+    const spec = { ...submission.spec, array: parsed.spec };
+    await submit(name, { ...submission, spec })(stage, t);
+    for (let place = 0; place < arraySize(parsed.spec); place++)
+      stage.names.set(`${name}.${place}`, memberId(stage.id(name), place));
+  };
+
+/** Whether a member has a record of its own. */
+export const expectMade =
+  (name: string, isMade: boolean): Tick =>
+  (stage, t) =>
+    t.equal(stage.record.jobs.has(stage.id(name)), isMade, `${name} has a record`);
+
+/** As users see a job, be it made up from its array. */
+export const expectSeen =
+  (name: string, part: object): Tick =>
+  async (stage, t) =>
+    t.match(await stage.web.job(stage.id(name)), part, `${name} is seen so`);
+
+/** How often the end of a job was told to listeners. */
+export const expectEnds =
+  (name: string, times: number): Tick =>
+  (stage, t) =>
+    t.equal(
+      stage.ended.filter((id) => id === stage.id(name)).length,
+      times,
+      `ends of ${name} that were told`,
+    );
 
 export const kill =
   (name: string, { isNoticed = true } = {}): Tick =>

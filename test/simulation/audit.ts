@@ -75,7 +75,8 @@ function usedBy(
 ): Sums {
   let sum = NO_USE;
   for (const job of jobs) {
-    if (job.owner !== user) continue;
+    // The parent of an array runs nothing itself.
+    if (job.owner !== user || job.state === 'open') continue;
     for (const { needs, timeMs, endedAt: asOf } of launchesOf(job)) {
       const used = sumsOf(needs, timeMs);
       sum = added(

@@ -2,7 +2,15 @@
  * The judge sees what really happens on the agents and in the record, and writes down each breach of what must always
  * hold. It shares no code with the scheduler but the types of the record.
  */
-import type { Job, OverJob, RetryRule } from '../../src/core/job.js';
+import { arraySize } from '../../src/core/array.js';
+import { isArray } from '../../src/core/array-life.js';
+import {
+  codeOf as codeOfOutcome,
+  isLive,
+  type Job,
+  type OverJob,
+  type RetryRule,
+} from '../../src/core/job.js';
 import { type JobId, parseTaskId } from '../../src/core/units.js';
 import type { MemoryRecord } from '../support/memory-store.js';
 import type { Trace } from './trace.js';
@@ -146,17 +154,52 @@ export class Judge {
       this.#trace.add('record', `job ${step.id} ${step.state} launches=${step.launches}`);
       if (this.#ended.has(step.id))
         this.breach(`job ${step.id} became ${step.state} after its end`);
+      const job = jobs.get(step.id);
+      if (job?.parent !== undefined && step.state === 'launching') this.#checkLimit(job.parent);
       if (step.state !== 'over') continue;
       this.#ended.add(step.id);
-      const job = jobs.get(step.id);
-      if (job?.state === 'over') this.#checkEnd(job);
+      if (job?.state !== 'over') continue;
+      if (isArray(job)) this.#checkArray(job);
+      else this.#checkEnd(job);
     }
+  }
+
+  #membersOf(array: JobId): Job[] {
+    return [...this.#record.jobs.values()].filter(({ parent }) => parent === array);
+  }
+
+  #checkLimit(array: JobId): void {
+    const limit = this.#record.jobs.get(array)?.spec.array?.concurrencyMax ?? null;
+    const live = this.#membersOf(array).filter(isLive).length;
+    if (limit !== null && live > limit)
+      this.breach(`${live} members of array ${array} hold tasks, ${limit} may`);
+  }
+
+  /** The parent of an array ends after its members, as they did. */
+  #checkArray(array: OverJob): void {
+    const members = this.#membersOf(array.id);
+    const size = array.spec.array === undefined ? 0 : arraySize(array.spec.array);
+    const isKilled = array.outcome.kind === 'killed';
+    const claim = (what: string) => this.breach(`array ${array.id} is over, ${what}`);
+    for (const { id, state } of members)
+      if (state !== 'over') claim(`its member ${id} is ${state}`);
+    if (isKilled && array.killWanted === null) claim('killed by nobody');
+    if (isKilled) return;
+    if (members.length !== size) claim(`${size - members.length} members never ran`);
+    const codes = members.map((job) => (job.state === 'over' ? codeOfOutcome(job.outcome) : 0));
+    if (array.outcome.kind !== 'exited' || array.outcome.exitCode !== Math.max(...codes))
+      claim(`as ${JSON.stringify(array.outcome)}, its members as ${codes}`);
+    const hasRun = members.some((job) => job.state === 'over' && job.startedAt !== null);
+    // The other way round proves nothing: the launch that ran may have been lost, and its job killed while it waited.
+    if (hasRun && array.startedAt === null) claim('and nobody noticed that it ran');
   }
 
   #checkEnd(job: OverJob): void {
     const taskId = job.placement?.taskId;
     const truth = taskId === undefined ? undefined : this.truths.get(taskId);
-    const claim = wrongEnd(job, truth);
+    const array = job.parent === undefined ? undefined : this.#record.jobs.get(job.parent);
+    const isWanted = (array?.killWanted ?? job.killWanted) !== null;
+    const claim = wrongEnd(job, truth, isWanted);
     if (claim !== undefined)
       this.breach(`job ${job.id} ends as ${JSON.stringify(job.outcome)}: ${claim}`);
     for (const { taskId, exitCode, rule } of job.retried.failures) {
@@ -197,24 +240,25 @@ export const ENDS: ReadonlySet<string> = new Set([
 ]);
 
 /** The task that a job's record holds. */
-const heldBy = (job: Job): string | undefined =>
-  job.state === 'pending' || job.state === 'over' ? undefined : job.placement.taskId;
+const heldBy = (job: Job): string | undefined => (isLive(job) ? job.placement.taskId : undefined);
 
 const describe = (job: Job): string => `${job.state} ${heldBy(job) ?? ''} ${job.launches}`.trim();
 
 /** What is wrong with an end, given what really happened. */
-function wrongEnd(job: OverJob, truth: Truth | undefined): string | undefined {
+function wrongEnd(
+  job: OverJob,
+  truth: Truth | undefined,
+  isKillWanted: boolean,
+): string | undefined {
   const { outcome } = job;
   switch (outcome.kind) {
     case 'killed':
-      return job.killWanted === null ? 'nobody asked for it' : undefined;
+      return isKillWanted ? undefined : 'nobody asked for it';
     case 'exited':
       if (truth === undefined) return 'nothing of it ever ran';
       if (codeOf(truth.fate) !== outcome.exitCode)
         return `the task's fate was ${JSON.stringify(truth.fate)}`;
-      return job.killWanted === null && isOwed(job, truth.fate)
-        ? 'a rule grants another launch'
-        : undefined;
+      return !isKillWanted && isOwed(job, truth.fate) ? 'a rule grants another launch' : undefined;
     case 'unknown':
       return truth?.fate.kind === 'untold' && !truth.fate.hasFile ? undefined : 'the code is known';
     case 'gaveUp':

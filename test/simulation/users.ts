@@ -1,4 +1,5 @@
 /** Users of the simulated world: they submit, try again when the answer got lost, and change their minds. */
+import { type ArraySpec, arraySize, memberId, parseArray } from '../../src/core/array.js';
 import type { RetryRule } from '../../src/core/job.js';
 import { instant, type JobId, projectId, userId } from '../../src/core/units.js';
 import { aNewJob, aSpec } from '../store/a-job.js';
@@ -14,6 +15,12 @@ export interface UserPorts {
   readonly record: MemoryRecord;
   /** Tells the leader, if the notice arrives. */
   readonly notice: (tell: { readonly submitted: JobId } | { readonly killed: JobId }) => void;
+}
+
+function arrayBy(chance: Chance): ArraySpec | undefined {
+  const limit = chance.happens(0.5) ? `%${chance.between(1, 4)}` : '';
+  const parsed = parseArray(`${chance.between(1, 9)}${limit}`);
+  return parsed.kind === 'array' ? parsed.spec : undefined;
 }
 
 export const OWNERS = ['ann', 'ben', 'cleo', 'dan'].map(userId);
@@ -62,6 +69,7 @@ export class Users {
     const { chance } = this.#ports;
     this.#keys += 1;
     this.trying += 1;
+    const array = mayKill && chance.happens(0.15) ? arrayBy(chance) : undefined;
     const job = aNewJob({
       owner: owner ?? userId('ann'),
       project: projectId('default'),
@@ -76,6 +84,7 @@ export class Users {
           custom: {},
         },
         systemRetriesMax: chance.between(0, 5),
+        ...(array === undefined ? {} : { array }),
         retries: drawRules(chance),
       }),
     });
@@ -94,7 +103,12 @@ export class Users {
       this.acknowledged.add(answer.id);
       this.trying -= 1;
       if (chance.happens(0.8)) notice({ submitted: answer.id });
-      if (mayKill && chance.happens(0.15)) this.#killLater(answer.id);
+      if (!mayKill) return;
+      const { array } = job.spec;
+      if (chance.happens(0.15)) this.#killLater(answer.id);
+      // One member, which may wait, run or be over by then.
+      if (array !== undefined && chance.happens(0.3))
+        this.#killLater(memberId(answer.id, chance.between(0, arraySize(array) - 1)));
     } catch {
       time.after(chance.between(500, 5_000), () => void this.#try(job, mayKill));
     }

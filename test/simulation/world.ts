@@ -206,8 +206,8 @@ export class World {
     for (const agent of cluster.agents)
       for (const task of agent.tasks.values())
         judge.breach(`${task.state} of ${task.taskId} is never acknowledged`);
-    if (record.jobs.size !== users.submitted)
-      judge.breach(`${users.submitted} submissions made ${record.jobs.size} jobs`);
+    const own = [...record.jobs.values()].filter(({ parent }) => parent === undefined).length;
+    if (own !== users.submitted) judge.breach(`${users.submitted} submissions made ${own} jobs`);
     for (const id of users.acknowledged)
       if (!record.jobs.has(id)) judge.breach(`job ${id} was acknowledged and is lost`);
     const leading = this.#schedulers.filter(({ daemon }) => daemon.status().isLeading);

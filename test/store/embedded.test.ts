@@ -225,7 +225,11 @@ t.test(
     const before = await first.used({ since: AT });
     t.match(before, [{ owner: ALICE, timeMs: 4_000, cpuMilli: 4_000, endedAt: AT + 1_000 }]);
     await first.close();
-    const asOfVersion3 = 'DROP TABLE used_days; PRAGMA user_version = 3';
+    const asOfVersion3 = `
+      DROP INDEX jobs_arrays; DROP INDEX jobs_members; DROP INDEX jobs_sweep_arrays;
+      ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN array_size;
+      ALTER TABLE jobs DROP COLUMN array_limit; ALTER TABLE jobs DROP COLUMN exit_code;
+      DROP TABLE used_days; PRAGMA user_version = 3`;
     meddle(path, asOfVersion3);
     const second = await openEmbeddedStore({ path, log: SILENT });
     t.strictSame(await second.used({ since: AT }), before);

@@ -10,6 +10,8 @@ import {
   type JobStep,
   type Lease,
   type Limited,
+  type MadeCount,
+  type MadeMember,
   type NewJob,
   type PendingRow,
   type Priorities,
@@ -21,8 +23,11 @@ import {
   type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
+import { arraySize, holdsMember, memberId } from '../../src/core/array.js';
+import { unmadeMember } from '../../src/core/array-life.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
+  codeOf,
   failedHosts,
   isLive,
   type Job,
@@ -52,6 +57,7 @@ export class MemoryRecord {
   readonly scripts = new Map<JobId, string>();
   /** Kills asked for: theirs is another writer than the leader. */
   readonly kills = new Map<JobId, KillWanted>();
+  readonly arrays: { readonly id: JobId; readonly size: number }[] = [];
   readonly keys = new Map<string, { readonly id: JobId; readonly digest: string }>();
   readonly users = new Map<UserId, UserRecord>();
   readonly projects = new Map<ProjectId, ProjectRecord>();
@@ -92,6 +98,7 @@ const STATES: readonly JobState[] = [
   'running',
   'killing',
   'unreachable',
+  'open',
   'over',
 ];
 
@@ -132,7 +139,7 @@ export class MemoryStore implements Store {
     return this.#do('job', (record) => {
       if (record.damaged.has(id))
         throw new ServiceError('internal', 'the record cannot be read', { id });
-      return readable(record, id);
+      return readable(record, id) ?? unmade(record, id);
     });
   }
 
@@ -140,7 +147,7 @@ export class MemoryStore implements Store {
     return this.#do('jobs', (record) => {
       const found = new Map<JobId, Job>();
       for (const id of ids) {
-        const job = readable(record, id);
+        const job = readable(record, id) ?? unmade(record, id);
         if (job !== undefined) found.set(id, job);
       }
       return found;
@@ -148,10 +155,10 @@ export class MemoryStore implements Store {
   }
 
   scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
-    return this.#do('scripts', ({ scripts }) => {
+    return this.#do('scripts', (record) => {
       const found = new Map<JobId, string>();
       for (const id of ids) {
-        const script = scripts.get(id);
+        const script = record.scripts.get(arrayOf(record, id)?.id ?? id);
         if (script !== undefined) found.set(id, script);
       }
       return found;
@@ -197,9 +204,37 @@ export class MemoryStore implements Store {
       all(record)
         .filter(({ id }) => after === null || id > after)
         .filter((job) => submittedSince === undefined || job.submittedAt >= submittedSince)
-        .flatMap((job) => (job.state === 'pending' ? [rowOf(job)] : []))
+        .flatMap((job) => (job.state === 'pending' || job.state === 'open' ? [rowOf(job)] : []))
         .slice(0, limit),
     );
+  }
+
+  made(
+    array: JobId,
+    { after, limit }: { readonly after: JobId | null; readonly limit: number },
+  ): Promise<readonly MadeMember[]> {
+    return this.#do('made', (record) =>
+      all(record)
+        .filter(({ id, parent }) => parent === array && id > (after ?? 0))
+        .map(madeMember)
+        .slice(0, limit),
+    );
+  }
+
+  madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>> {
+    return this.#do('madeCounts', (record) => {
+      const found = new Map<JobId, MadeCount[]>();
+      for (const array of arrays) {
+        const members = all(record).filter(({ parent }) => parent === array);
+        const counts = new Map<string, MadeCount>();
+        for (const { state, exitCode } of members.map(madeMember)) {
+          const key = `${state} ${exitCode}`;
+          counts.set(key, { state, exitCode, members: (counts.get(key)?.members ?? 0) + 1 });
+        }
+        if (counts.size > 0) found.set(array, [...counts.values()]);
+      }
+      return found;
+    });
   }
 
   live(): Promise<readonly LiveJob[]> {
@@ -229,10 +264,10 @@ export class MemoryStore implements Store {
 
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
     return this.#do('wantKill', (record) => {
-      const job = record.jobs.get(id);
+      const job = record.jobs.get(id) ?? unmade(record, id);
       if (job === undefined) return 'unknown';
       if (job.state === 'over') return 'over';
-      if (record.kills.has(id)) return 'already';
+      if (record.kills.has(id) || job.killWanted !== null) return 'already';
       record.kills.set(id, { by, at });
       record.put({ ...job, killWanted: { by, at }, version: job.version + 1 });
       return 'wanted';
@@ -381,6 +416,24 @@ function frozen<T extends object>(value: T): T {
 const readable = ({ jobs, damaged }: MemoryRecord, id: JobId): Job | undefined =>
   damaged.has(id) ? undefined : jobs.get(id);
 
+/** The readable array that an id is a member of. */
+function arrayOf(record: MemoryRecord, id: JobId): Job | undefined {
+  const holder = record.arrays.find((array) => holdsMember(array, id));
+  return holder === undefined ? undefined : readable(record, holder.id);
+}
+
+function unmade(record: MemoryRecord, id: JobId): Job | undefined {
+  if (record.jobs.has(id)) return undefined;
+  const array = arrayOf(record, id);
+  return array === undefined ? undefined : frozen(structuredClone(unmadeMember(array, id)));
+}
+
+const madeMember = (job: Job): MadeMember => ({
+  id: job.id,
+  state: job.state,
+  exitCode: job.state === 'over' ? codeOf(job.outcome) : null,
+});
+
 /** Every readable job, in order of id. */
 const all = (record: MemoryRecord): Job[] =>
   [...record.jobs.keys()].sort((a, b) => a - b).flatMap((id) => readable(record, id) ?? []);
@@ -393,6 +446,21 @@ function knownOf(record: MemoryRecord, job: NewJob): SubmitAnswer | undefined {
   const known = key === null ? undefined : record.keys.get(key);
   if (known === undefined) return undefined;
   return { kind: known.digest === job.digest ? 'known' : 'key-reused', id: known.id };
+}
+
+/** An array counts as its members, its parent as nothing. */
+const membersOf = (jobs: readonly NewJob[]): number =>
+  jobs.reduce((sum, { spec }) => sum + (spec.array === undefined ? 1 : arraySize(spec.array)), 0);
+
+/** Members of open arrays that wait without a record of their own. */
+function unmadeIn(record: MemoryRecord, isCounted: (array: Job) => boolean): number {
+  let unmade = 0;
+  for (const { id, size } of record.arrays) {
+    const array = record.jobs.get(id);
+    if (array?.state !== 'open' || !isCounted(array)) continue;
+    for (let place = 0; place < size; place++) if (!record.jobs.has(memberId(id, place))) unmade++;
+  }
+  return unmade;
 }
 
 function rateLimited(
@@ -410,12 +478,15 @@ function rateLimited(
   const stored = [...record.jobs.values()];
   if (user !== null)
     for (const owner of new Set(fresh.map((job) => job.owner))) {
-      const now = stored.filter((job) => job.owner === owner && job.state !== 'over').length;
-      const asked = fresh.filter((job) => job.owner === owner).length;
+      const isHis = (job: { readonly owner: UserId }) => job.owner === owner;
+      const own = stored.filter((job) => isHis(job) && !['over', 'open'].includes(job.state));
+      const now = own.length + unmadeIn(record, isHis);
+      const asked = membersOf(fresh.filter(isHis));
       if (now + asked > user) return { kind: 'limited', scope: 'user', limit: user, now, asked };
     }
-  const now = stored.filter(({ state }) => state === 'pending').length;
-  const asked = fresh.length;
+  const waiting = stored.filter(({ state }) => state === 'pending').length;
+  const now = waiting + unmadeIn(record, () => true);
+  const asked = membersOf(fresh);
   if (all === null || asked === 0 || now + asked <= all) return null;
   return { kind: 'limited', scope: 'all', limit: all, now, asked };
 }
@@ -429,40 +500,51 @@ function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
   const id = jobId(record.lastId);
   if (key !== null) record.keys.set(key, { id, digest });
   record.scripts.set(id, script);
-  record.put({
-    ...asked,
-    id,
-    state: 'pending',
-    launches: 0,
-    faults: [],
-    retried: NEVER_RETRIED,
-    directory: null,
-    killWanted: null,
-    version: 1,
-    notBefore: null,
-    pauseMs: 0,
-  });
+  const made = {
+    ...{ ...asked, id, launches: 0, faults: [], retried: NEVER_RETRIED, directory: null },
+    ...{ killWanted: null, version: 1 },
+  };
+  if (job.spec.array === undefined)
+    record.put({ ...made, state: 'pending', notBefore: null, pauseMs: 0 });
+  else {
+    const size = arraySize(job.spec.array);
+    record.lastId += size;
+    record.arrays.push({ id, size });
+    record.put({ ...made, state: 'open', startedAt: null });
+  }
   return { kind: 'stored', id };
 }
 
 function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep): StepAnswer {
-  const job = record.jobs.get(to.id);
+  const job = record.jobs.get(to.id) ?? unmade(record, to.id);
   const wanted = record.kills.get(to.id);
+  const isKillWanted =
+    wanted !== undefined || (job?.parent !== undefined && record.kills.has(job.parent));
   const isMet =
     job?.state === from.state &&
     job.launches === from.launches &&
-    !(unlessKillWanted && wanted !== undefined);
-  if (job === undefined || !isMet) return { kind: 'refused', job: readable(record, to.id) };
-  const { owner, project, identity, spec, submittedAt } = job;
+    !(unlessKillWanted && isKillWanted);
+  if (job === undefined || !isMet)
+    return { kind: 'refused', job: readable(record, to.id) ?? unmade(record, to.id) };
+  const { owner, project, identity, spec, submittedAt, parent } = job;
   const version = job.version + 1;
-  const kept = { owner, project, identity, spec, submittedAt, version };
+  const ofArray = parent === undefined ? {} : { parent };
+  const kept = { owner, project, identity, spec, submittedAt, version, ...ofArray };
   if (to.state === 'killing') record.put({ ...to, ...kept, killWanted: wanted ?? to.killWanted });
   else record.put({ ...to, ...kept, killWanted: wanted ?? null });
   return { kind: 'stored', version };
 }
 
-const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
+const rowOf = (job: Job & { state: 'pending' | 'open' }): PendingRow => ({
   id: job.id,
+  ...(job.state === 'open' && job.spec.array !== undefined
+    ? {
+        array: {
+          size: arraySize(job.spec.array),
+          concurrencyMax: job.spec.array.concurrencyMax,
+        },
+      }
+    : {}),
   owner: job.owner,
   project: job.project,
   submittedAt: job.submittedAt,
@@ -470,8 +552,8 @@ const rowOf = (job: Job & { state: 'pending' }): PendingRow => ({
   constraints: job.spec.constraints,
   executor: job.spec.executor,
   ...(job.spec.queue === undefined ? {} : { queue: job.spec.queue }),
-  notBefore: job.notBefore,
-  pauseMs: job.pauseMs,
+  notBefore: job.state === 'pending' ? job.notBefore : null,
+  pauseMs: job.state === 'pending' ? job.pauseMs : 0,
   isKillWanted: job.killWanted !== null,
   failedOn: failedHosts(job.faults),
   lifespanMs: job.spec.lifespanMs,

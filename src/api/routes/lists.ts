@@ -8,10 +8,13 @@ import type { Job, JobState } from '../../core/job.js';
 import { projectId } from '../../core/units.js';
 import { type Context, queryValue, readCount } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { censusesOf } from '../members.js';
 import type { Routes } from '../routes.js';
 import { extrasOf, jobToWire } from '../wire.js';
 
-const ACTIVE: readonly JobState[] = ['pending', 'launching', 'running', 'killing', 'unreachable'];
+const ACTIVE: readonly JobState[] = [
+  ...(['pending', 'launching', 'running', 'killing', 'unreachable', 'open'] as const),
+];
 const OVER: readonly JobState[] = ['over'];
 /** The old command line sends `limit` 0 for "all". */
 const ALL = 0;
@@ -75,9 +78,13 @@ async function* documents(
   let jobs = first;
   let sent = 0;
   while (jobs.length > 0) {
-    const texts = jobs.map((job) => JSON.stringify(jobToWire(job, extras(job))));
-    yield (sent === 0 ? '[' : ',') + texts.join(',');
-    sent += jobs.length;
+    const censuses = await censusesOf(deps, jobs);
+    for (const job of jobs) {
+      const document = jobToWire(job, { ...extras(job), census: censuses.get(job.id) });
+      // One at a time: the parent of an array may list ten thousand ids.
+      yield (sent === 0 ? '[' : ',') + JSON.stringify(document);
+      sent += 1;
+    }
     const last = jobs.at(-1);
     if (last === undefined || jobs.length < PAGE_ITEMS_MAX || sent >= limit) break;
     // Onwards by id, not by count: jobs that end meanwhile shift no page.

@@ -1,10 +1,11 @@
 /** One job: submit, show, kill. */
 import { ServiceError } from '../../contracts/errors.js';
-import type { Limited } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
 import { readJson } from '../body.js';
 import { type Context, queryFlag } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { censusOfJob, limitOf } from '../members.js';
+import { rateLimited } from '../rate-limited.js';
 import type { Routes } from '../routes.js';
 import { readIdempotencyKey, readSubmission } from '../submission.js';
 import { extrasOf, jobToWire, statusToWire } from '../wire.js';
@@ -18,7 +19,10 @@ export function taskRoutes(routes: Routes): void {
   router.get('/task/:id', async (context) => {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
-    context.body = jobToWire(job, { script, ...extras(job) });
+    const census = await censusOfJob(deps, job);
+    const told = extras(job);
+    const obstacles = (await limitOf(deps, job)) ?? told.obstacles;
+    context.body = jobToWire(job, { script, ...told, obstacles, census });
   });
 
   router.get('/task/:id/status', async (context) => {
@@ -57,17 +61,6 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     image_used: deps.containerizer !== 'process',
     ...(warnings.length === 0 ? {} : { warnings }),
   };
-}
-
-/** Both numbers: what is there, and what is allowed. */
-function rateLimited({ scope, limit, now, asked }: Limited): ServiceError {
-  const whose = scope === 'user' ? 'you have' : 'all users together have';
-  const what = scope === 'user' ? 'waiting and running' : 'waiting';
-  return new ServiceError(
-    'rate-limited',
-    `rate limit reached: ${whose} ${now} jobs ${what}, and at most ${limit} are allowed`,
-    { limit: scope === 'user' ? 'rate_limit' : 'rate_limit_all', max: limit, now, asked },
-  );
 }
 
 async function kill(

@@ -1,6 +1,7 @@
 /** `list`, `show`, `kill` and `wait`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
+import { arrayWords } from '../arrays.js';
 import type { Client } from '../client.js';
 import { type CommonOptions, type Context, connect, printJson, readId, tell } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -183,11 +184,11 @@ export const LISTED_STATES = [
   'killed',
 ] as const;
 
-function listColumns(now: number): Column<JobView>[] {
+export function listColumns(now: number): Column<JobView>[] {
   return [
     { title: 'ID', value: (job) => String(job.id), isRight: true },
-    { title: 'NAME', value: (job) => job.name, widthMin: 8 },
-    { title: 'STATE', value: (job) => job.state },
+    { title: 'NAME', value: nameCell, widthMin: 8 },
+    { title: 'STATE', value: stateCell },
     { title: 'CPU', value: (job) => String(job.cpu), isRight: true },
     { title: 'GB', value: (job) => String(job.ramGb), isRight: true },
     { title: 'SUBMITTED', value: (job) => localTime(job.submittedAt) },
@@ -197,6 +198,16 @@ function listColumns(now: number): Column<JobView>[] {
   ];
 }
 
+/** `align[7]` is the member of index 7. */
+const nameCell = ({ name, member }: JobView): string =>
+  member === null ? name : `${name}[${member.index}]`;
+
+/** `running 12/100`: so many members of the array are over. */
+const stateCell = ({ state, array }: JobView): string =>
+  array === null || array.over === null || isEnd(state)
+    ? state
+    : `${state} ${array.over}/${array.members}`;
+
 function outcomeCell(job: JobView): string {
   const words = [job.outcome === null ? '' : outcomeWords(job.outcome), job.reason ?? ''];
   return words.filter((word) => word !== '').join(': ') || '-';
@@ -205,6 +216,11 @@ function outcomeCell(job: JobView): string {
 function factsOf(job: JobView, now: number): (readonly [string, string])[] {
   const all: (readonly [string, string])[] = [
     ['Job', `${job.id}  ${job.name}`],
+    ['Array', job.array === null ? '' : arrayWords(job.array)],
+    [
+      'Member',
+      job.member === null ? '' : `index ${job.member.index} of array ${job.member.parent}`,
+    ],
     ['Description', job.description],
     ['Tags', job.tags.join(', ')],
     ['Owner', `${job.owner}, project ${job.project}`],

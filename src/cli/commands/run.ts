@@ -41,7 +41,9 @@ export async function run(context: Context, asked: Asked, options: RunOptions): 
     for (const one of news) say(`job ${id} is launched again after ${formerWords(one)}`);
     if (news.length === 0) say(`job ${id} is launched again`);
   };
-  const streams = outputOf(context, options.json === true, watch);
+  // The members of an array have output of their own.
+  const streams =
+    options.array !== undefined ? [] : outputOf(context, options.json === true, watch);
   try {
     const job = await watch.during((signal) =>
       follow({

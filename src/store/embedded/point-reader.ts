@@ -1,5 +1,5 @@
 // Single records, read where they are asked for: each takes some ten microseconds.
-import { JOB_COLUMNS } from './rows.js';
+import { ARRAY_OF, WHOLE_JOB } from './rows.js';
 import { Database, type Row } from './sqlite.js';
 
 /** A reader waits only while another process repairs the log after a crash. */
@@ -7,6 +7,8 @@ const POINT_READ_BUSY_MS = 1_000;
 
 export interface PointReader {
   readonly job: (id: number) => Row | undefined;
+  /** The array that an id is a member of. */
+  readonly arrayOf: (id: number) => Row | undefined;
   readonly user: (id: string) => Row | undefined;
   readonly project: (id: string) => Row | undefined;
   readonly setting: (name: string) => Row | undefined;
@@ -17,9 +19,8 @@ export interface PointReader {
 
 export function pointReader(path: string): PointReader {
   const database = Database.open(path, { create: false, busyTimeoutMs: POINT_READ_BUSY_MS });
-  const job = database.prepare(
-    `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
-  );
+  const job = database.prepare(`${WHOLE_JOB} WHERE j.id = ?`);
+  const arrayOf = database.prepare(ARRAY_OF);
   const user = database.prepare('SELECT document FROM users WHERE id = ?');
   const project = database.prepare('SELECT document FROM projects WHERE id = ?');
   // As bytes: libsql cuts texts that it reads at their first NUL.
@@ -30,6 +31,7 @@ export function pointReader(path: string): PointReader {
   const lease = database.prepare('SELECT epoch, holder, beat FROM lease');
   return {
     job: (id) => job.get(id),
+    arrayOf: (id) => arrayOf.get(id, id),
     user: (id) => user.get(id),
     project: (id) => project.get(id),
     setting: (name) => setting.get(name),

@@ -5,12 +5,12 @@ import type { JobState } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
+import { pendingGroups } from './pending-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
-import { JOB_COLUMNS, JOB_STATES, pendingGroups, USE_COLUMNS } from './rows.js';
+import { ARRAY_OF, JOB_STATES, USE_COLUMNS, WHOLE_JOB } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
-const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id)`;
 const AMONG = 'IN (SELECT value FROM json_each(?))';
 
 const prepareAll = (database: Database) => ({
@@ -19,15 +19,34 @@ const prepareAll = (database: Database) => ({
   scripts: database.prepare(`SELECT id, CAST(script AS BLOB) FROM submissions WHERE id ${AMONG}`),
   pending: database.prepare(
     pendingGroups(
-      `jobs INDEXED BY jobs_state WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?`,
+      `jobs WHERE id IN (
+         SELECT id FROM jobs INDEXED BY jobs_state WHERE state = 'pending' AND id > ?1
+         UNION ALL
+         SELECT id FROM jobs INDEXED BY jobs_state WHERE state = 'open' AND id > ?1
+         ORDER BY id LIMIT ?2)`,
     ),
   ),
   // Ids only, straight from the index: a burst of submissions makes this a long list.
   sweep: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_sweep
-     WHERE state = 'pending' AND submitted_at >= ? AND id > ? ORDER BY id LIMIT ?`,
+     WHERE state = 'pending' AND submitted_at >= ?1 AND id > ?2
+     UNION ALL
+     SELECT id FROM jobs INDEXED BY jobs_sweep_arrays
+     WHERE state = 'open' AND submitted_at >= ?1 AND id > ?2
+     ORDER BY id LIMIT ?3`,
   ),
-  pendingAmong: database.prepare(pendingGroups(`jobs WHERE id ${AMONG} AND state = 'pending'`)),
+  pendingAmong: database.prepare(
+    pendingGroups(`jobs WHERE id ${AMONG} AND state IN ('pending', 'open')`),
+  ),
+  arrayOf: database.prepare(ARRAY_OF),
+  made: database.prepare(
+    `SELECT id, state, exit_code FROM jobs INDEXED BY jobs_members
+     WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`,
+  ),
+  madeCounts: database.prepare(
+    `SELECT parent, state, exit_code, count(*) FROM jobs INDEXED BY jobs_members
+     WHERE parent ${AMONG} GROUP BY parent, state, exit_code`,
+  ),
   live: database.prepare(
     `${WHOLE_JOB} WHERE j.id IN (
        SELECT id FROM jobs INDEXED BY jobs_state
@@ -97,10 +116,18 @@ export class Reader {
         return statements.scripts
           .all(JSON.stringify(call.ask))
           .map(([id, bytes]) => [Number(id), textOf(bytes)]);
+      case 'arraysOf':
+        return this.#arraysOf(call.ask);
+      case 'made':
+        return statements.made.all(call.ask.array, call.ask.after, call.ask.limit);
+      case 'madeCounts':
+        return statements.madeCounts.all(JSON.stringify(call.ask));
       case 'list':
         return this.#list(call.ask);
       case 'counts':
-        return call.ask === null ? statements.counts.all() : statements.countsOf.all(call.ask);
+        return countsIn(
+          call.ask === null ? statements.counts.all() : statements.countsOf.all(call.ask),
+        );
       case 'pending':
         return statements.pending.all(call.ask.after, call.ask.limit);
       case 'sweep': {
@@ -130,6 +157,20 @@ export class Reader {
       default:
         return unreachable(call);
     }
+  }
+
+  /** From the greatest id down, so that one look-up serves all members of an array. */
+  #arraysOf(ids: readonly number[]): readonly Row[] {
+    const arrays: Row[] = [];
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const id of [...ids].sort((a, b) => b - a)) {
+      if (id > lowest) continue;
+      const array = this.#statements.arrayOf.get(id, id);
+      if (array === undefined) continue;
+      arrays.push(array);
+      lowest = Number(array[0]);
+    }
+    return arrays;
   }
 
   /**
@@ -174,6 +215,13 @@ function filtersOf(query: JobQuery): readonly (readonly [claim: string, value: V
   if (query.owner !== undefined) filters.push(['owner = ?', query.owner]);
   if (query.project !== undefined) filters.push(['project = ?', query.project]);
   return filters;
+}
+
+/** States in which there are none are named, too. */
+function countsIn(rows: readonly Row[]): Readonly<Record<JobState, number>> {
+  const counts = Object.fromEntries(JOB_STATES.map((state) => [state, 0]));
+  for (const [state, count] of rows) counts[String(state)] = Number(count);
+  return counts as Record<JobState, number>;
 }
 
 /** libsql gives a text that was cast to bytes as a Buffer. */

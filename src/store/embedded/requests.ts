@@ -24,6 +24,9 @@ export interface SubmissionColumns {
   readonly life: string;
   readonly asked: string;
   readonly script: string;
+  /** Members of the array that this is the parent of; null: an ordinary job. */
+  readonly arraySize: number | null;
+  readonly arrayLimit: number | null;
 }
 
 export interface StepColumns {
@@ -36,6 +39,8 @@ export interface StepColumns {
   readonly notBefore: number | null;
   readonly endedAt: number | null;
   readonly life: string;
+  readonly exitCode: number | null;
+  readonly parent: number | null;
   /** Added to the sums of its day with the step; null: the job is not over, or used nothing. */
   readonly use: UseColumns | null;
 }
@@ -52,7 +57,8 @@ export interface UseColumns {
 
 export type StepResult =
   | { readonly kind: 'stored'; readonly version: number }
-  | { readonly kind: 'refused'; readonly record: Row | undefined };
+  /** `array`: of a member that has no record. */
+  | { readonly kind: 'refused'; readonly record: Row | undefined; readonly array: Row | undefined };
 
 /** What the writing thread does, by name: question and answer. */
 export interface Writes {
@@ -85,9 +91,16 @@ export interface Writes {
 /** What the reading thread does. Each question is small work, so that none waits long behind another. */
 export interface Reads {
   records: { ask: readonly number[]; answer: readonly Row[] };
+  /** The arrays that the ids are members of, each once. */
+  arraysOf: { ask: readonly number[]; answer: readonly Row[] };
+  made: {
+    ask: { readonly array: number; readonly after: number; readonly limit: number };
+    answer: readonly Row[];
+  };
+  madeCounts: { ask: readonly number[]; answer: readonly Row[] };
   scripts: { ask: readonly number[]; answer: readonly (readonly [id: number, script: string])[] };
   list: { ask: JobQuery & { readonly limit: number }; answer: readonly Row[] };
-  counts: { ask: string | null; answer: readonly Row[] };
+  counts: { ask: string | null; answer: Readonly<Record<JobState, number>> };
   pending: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   /** Ids of waiting jobs submitted at `since` or later. */
   sweep: {

@@ -1,13 +1,13 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
 import { LOST_GRACE_MS } from '../../contracts/limits.js';
-import type { JobStep, NewJob, PendingRow } from '../../contracts/store.js';
-
+import type { JobStep, NewJob } from '../../contracts/store.js';
+import { arraySize } from '../../core/array.js';
 import { unreachable } from '../../core/assert.js';
 import { endedLaunch } from '../../core/ended-launch.js';
 import {
   type Constraint,
   type ContainerFacts,
-  failedHosts,
+  codeOf,
   type Identity,
   isRegistryFault,
   type Job,
@@ -21,11 +21,10 @@ import {
 } from '../../core/job.js';
 import type { Needs } from '../../core/resources.js';
 
-import { grantedNeeds, NEVER_RETRIED } from '../../core/retry.js';
+import { NEVER_RETRIED } from '../../core/retry.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
-import type { Extent } from './read-ahead.js';
 import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
@@ -35,6 +34,7 @@ export const JOB_STATES: readonly JobState[] = [
   'running',
   'killing',
   'unreachable',
+  'open',
   'over',
 ];
 
@@ -52,25 +52,16 @@ export class UnreadableRecord extends Error {
 /** Columns of a whole job, in the order `jobOf` reads them. */
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
-  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked';
-/**
- * Waiting jobs out of `rows` (a table with its conditions), in the form `pendingRowsOf` reads: one row for all that agree in owner,
- * project, executor and shape, its members as JSON. A hundred thousand rows one by one would cost their thread, the way to the
- * main thread and the main thread three times as much.
- */
-export const pendingGroups = (rows: string): string =>
-  `SELECT owner, project, executor, shape,
-     json_group_array(json_array(id, submitted_at, not_before, is_kill_wanted, life)), count(*), max(id)
-   FROM (
-     SELECT owner, project, executor, shape, id, submitted_at, not_before,
-       kill_wanted_by IS NOT NULL AS is_kill_wanted,
-       -- A job that was never launched has failed nowhere: most documents need not be read.
-       CASE WHEN launches > 0 THEN life END AS life
-     FROM ${rows})
-   GROUP BY owner, project, executor, shape`;
-
+  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent';
+/** Members share what was asked with the parent of their array. */
+export const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id)`;
+/** The array that an id, given twice, is a member of: the greatest one below it, if that reaches so far. */
+export const ARRAY_OF = `${WHOLE_JOB} WHERE j.id = (
+    SELECT id FROM jobs INDEXED BY jobs_arrays
+    WHERE array_size IS NOT NULL AND id < ? ORDER BY id DESC LIMIT 1)
+  AND j.id + j.array_size >= ?`;
 /** What changes during a job's life and no query asks for. */
-interface LifeDocument {
+export interface LifeDocument {
   readonly faults: readonly SystemFault[];
   /** Absent: never retried, as in records of former versions. */
   readonly retried?: Retried;
@@ -91,7 +82,7 @@ interface AskedDocument {
   readonly identity: Identity;
   readonly spec: JobSpec;
 }
-interface ShapeDocument {
+export interface ShapeDocument {
   readonly needs: Needs;
   readonly constraints: readonly Constraint[];
   readonly queue?: string;
@@ -99,7 +90,7 @@ interface ShapeDocument {
   readonly lifespanMs?: number;
 }
 
-const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
+export const FIRST_LIFE = JSON.stringify({ faults: [], directory: null } satisfies LifeDocument);
 
 /** Owners are escaped so that no owner and key together look like another pair. */
 const idemKeyOf = (owner: UserId, key: string): string =>
@@ -123,6 +114,8 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     life: FIRST_LIFE,
     asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
     script: job.script,
+    arraySize: spec.array === undefined ? null : arraySize(spec.array),
+    arrayLimit: spec.array?.concurrencyMax ?? null,
   };
 }
 
@@ -137,6 +130,8 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     notBefore: to.state === 'pending' ? to.notBefore : null,
     endedAt: to.state === 'over' ? to.endedAt : null,
     life: JSON.stringify(lifeOf(to)),
+    exitCode: to.state === 'over' ? codeOf(to.outcome) : null,
+    parent: to.parent ?? null,
     use: useOf(from.state, to),
   };
 }
@@ -192,6 +187,8 @@ function lifeOf(job: Job): LifeDocument {
       const { placement, startedAt, container, since } = job;
       return { ...kept, placement, startedAt, container, since };
     }
+    case 'open':
+      return { ...kept, startedAt: job.startedAt };
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
       return { ...kept, placement, startedAt, container, outcome };
@@ -213,11 +210,12 @@ export function jobOf(row: Row): Job {
 
 function assembled(row: Row): Job {
   const [id, owner, project, state, launches, version, submittedAt] = row;
-  const [notBefore, endedAt, killBy, killAt, lifeText, askedText] = row.slice(7);
+  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent] = row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
   const asked = {
     id: jobId(Number(id)),
+    ...(parent === null ? {} : { parent: jobId(Number(parent)) }),
     owner: userId(String(owner)),
     project: projectId(String(project)),
     identity: present(identity),
@@ -261,6 +259,8 @@ function assembled(row: Row): Job {
       };
     case 'unreachable':
       return { ...asked, state: known, ...held(life), since: present(life.since) };
+    case 'open':
+      return { ...asked, state: known, startedAt: life.startedAt ?? null };
     case 'over':
       return {
         ...asked,
@@ -288,7 +288,7 @@ const completed = (spec: JobSpec): JobSpec => ({
 });
 
 /** Former versions wrote only when a pause ends; none was longer than this. */
-function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
+export function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
   if (life?.pauseMs !== undefined || notBefore === null) return life?.pauseMs ?? 0;
   const last = life?.faults.at(-1);
   return last !== undefined && isRegistryFault(last) ? REGISTRY_PAUSE_MS_MAX : LOST_GRACE_MS;
@@ -303,7 +303,7 @@ const held = (life: LifeDocument) => ({
   container: present(life.container),
 });
 
-const instantOrNull = (value: unknown): Instant | null =>
+export const instantOrNull = (value: unknown): Instant | null =>
   value === null ? null : instant(Number(value));
 
 export function present<T>(value: T | null | undefined): T {
@@ -311,84 +311,4 @@ export function present<T>(value: T | null | undefined): T {
   return value;
 }
 
-/** Shapes met so far in one question, by their text. */
-export type Shapes = Map<string, PendingShape>;
-
-/** How many jobs the groups of one answer have, and the greatest id. */
-export function extentOfGroups(groups: readonly Row[]): Extent {
-  let count = 0;
-  let lastId = 0;
-  for (const group of groups) {
-    count += Number(group[5]);
-    lastId = Math.max(lastId, Number(group[6]));
-  }
-  return { count, lastId };
-}
-
-type Member = readonly [
-  id: number,
-  submittedAt: number,
-  notBefore: number | null,
-  isKillWanted: 0 | 1,
-  life: string | null,
-];
-
-/**
- * Groups as rows in order of id, as the scheduler keeps them; equal shapes share one object. Unreadable ones go to `broken`
- * instead. `shapes` is the caller's memory between slices of one question.
- */
-export function pendingRowsOf(
-  groups: readonly Row[],
-  shapes: Shapes,
-  broken: (unreadable: UnreadableRecord) => void,
-): PendingRow[] {
-  const answers: PendingRow[] = [];
-  for (const [owner, project, executor, text, members] of groups) {
-    const account = {
-      owner: userId(String(owner)),
-      project: projectId(String(project)),
-      executor: executor === null ? null : String(executor),
-    };
-    for (const member of JSON.parse(String(members)) as readonly Member[]) {
-      const [id, submittedAt, notBefore, isKillWanted, lifeText] = member;
-      try {
-        const life = lifeText === null ? null : lifeIn(lifeText);
-        const { needs, ...shape } = shapeOf(String(text), shapes);
-        answers.push({
-          id: jobId(id),
-          ...account,
-          submittedAt: instant(submittedAt),
-          needs: life?.retried === undefined ? needs : grantedNeeds(needs, life.retried),
-          ...shape,
-          notBefore: instantOrNull(notBefore),
-          pauseMs: pauseOf(life, notBefore),
-          isKillWanted: isKillWanted === 1,
-          failedOn: life === null ? NOWHERE : failedHosts(present(life.faults)),
-        });
-      } catch (cause) {
-        broken(new UnreadableRecord(id, { cause }));
-      }
-    }
-  }
-  return answers.sort((a, b) => a.id - b.id);
-}
-
-type PendingShape = Pick<PendingRow, 'needs' | 'constraints' | 'lifespanMs' | 'queue'>;
-
-const NOWHERE: readonly string[] = [];
-
-const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;
-
-function shapeOf(text: string, shapes: Shapes): PendingShape {
-  const known = shapes.get(text);
-  if (known !== undefined) return known;
-  const { needs, constraints, lifespanMs = null, queue } = JSON.parse(text) as ShapeDocument;
-  const shape = {
-    needs: present(needs),
-    constraints: present(constraints),
-    lifespanMs,
-    ...(queue === undefined ? {} : { queue }),
-  };
-  shapes.set(text, shape);
-  return shape;
-}
+export const lifeIn = (text: string): LifeDocument => JSON.parse(text) as LifeDocument;

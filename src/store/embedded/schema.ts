@@ -82,6 +82,16 @@ export const MIGRATIONS: readonly string[] = [
       FROM jobs WHERE state = 'over')
     WHERE time_ms > 0 AND outcome <> 'gaveUp' AND cpu_milli IS NOT NULL
     GROUP BY day, owner, project;
+    `,
+  // Arrays: the parent has a size, members have a parent. Codes stand in a column so that they can be counted.
+  `
+  ALTER TABLE jobs ADD COLUMN parent INTEGER;
+  ALTER TABLE jobs ADD COLUMN array_size INTEGER;
+  ALTER TABLE jobs ADD COLUMN array_limit INTEGER;
+  ALTER TABLE jobs ADD COLUMN exit_code INTEGER;
+  CREATE INDEX jobs_arrays ON jobs (id) WHERE array_size IS NOT NULL;
+  CREATE INDEX jobs_members ON jobs (parent, id, state, exit_code) WHERE parent IS NOT NULL;
+  CREATE INDEX jobs_sweep_arrays ON jobs (submitted_at, id) WHERE state = 'open';
   `,
 ];
 

@@ -9,6 +9,8 @@ import {
   type JobStep,
   type Lease,
   type Limited,
+  type MadeCount,
+  type MadeMember,
   type NewJob,
   type PendingRow,
   type Priorities,
@@ -20,27 +22,21 @@ import {
   type UseQuery,
   type UserRecord,
 } from '../../contracts/store.js';
+import { unmadeMember } from '../../core/array-life.js';
 import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
 import type { QuotaRecords } from '../../core/limit-book.js';
 import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
 import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
+import { madeCountsOf, madeIn, membersAmong, stepAnswerOf } from './members.js';
+import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { type PointReader, pointReader } from './point-reader.js';
+import { inPortions, slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
 import { textOf } from './reader.js';
-import type { Reads, StepResult, Writes } from './requests.js';
-import {
-  dayUseOf,
-  extentOfGroups,
-  JOB_STATES,
-  jobOf,
-  pendingRowsOf,
-  type Shapes,
-  stepColumns,
-  submissionColumns,
-  UnreadableRecord,
-} from './rows.js';
+import type { Reads, Writes } from './requests.js';
+import { dayUseOf, jobOf, stepColumns, submissionColumns, UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
 import { watchFile } from './watch.js';
 import { failureOf } from './writer.js';
@@ -57,8 +53,6 @@ export interface EmbeddedStoreOptions {
 const PENDING_SLICE = 2_000;
 const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
-/** Jobs turned into documents without a pause for others. */
-const ENCODED_AT_ONCE = 200;
 const PAGE_BYTES = 4_096;
 
 /**
@@ -122,15 +116,48 @@ class EmbeddedStore implements Store {
 
   async job(id: JobId): Promise<Job | undefined> {
     const row = this.#read((point) => point.job(id));
-    return row === undefined ? undefined : readable(() => jobOf(row));
+    if (row !== undefined) return readable(() => jobOf(row));
+    const array = this.#read((point) => point.arrayOf(id));
+    if (array === undefined) return undefined;
+    // Between both looks the member may have got its record.
+    const again = this.#read((point) => point.job(id));
+    return readable(() => (again === undefined ? unmadeMember(jobOf(array), id) : jobOf(again)));
   }
 
   async jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>> {
     const found = new Map<JobId, Job>();
-    for (const slice of slices(ids, RECORDS_SLICE))
-      for (const job of this.#readableJobs(await this.#reader.call('records', slice)))
+    for (const slice of slices(ids, RECORDS_SLICE)) {
+      const rows = await this.#reader.call('records', slice);
+      for (const job of this.#readableJobs(rows)) found.set(job.id, job);
+      const known = new Set(rows.map(([id]) => Number(id)));
+      const unknown = slice.filter((id) => !known.has(id));
+      const members = await this.#arraysOf(unknown);
+      for (const [id, array] of members) found.set(id, unmadeMember(array, id));
+      // Of an array that has ended since the first look, members may have got records and ended by themselves.
+      const late = members.filter(([, { state }]) => state === 'over').map(([id]) => id);
+      if (late.length === 0) continue;
+      for (const job of this.#readableJobs(await this.#reader.call('records', late)))
         found.set(job.id, job);
+    }
     return found;
+  }
+
+  /** The arrays of those ids that are members. */
+  async #arraysOf(ids: readonly JobId[]): Promise<readonly (readonly [JobId, Job])[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#reader.call('arraysOf', ids);
+    return membersAmong(ids, this.#readableJobs(rows));
+  }
+
+  made(
+    array: JobId,
+    { after, limit }: { readonly after: JobId | null; readonly limit: number },
+  ): Promise<readonly MadeMember[]> {
+    return madeIn(array, after ?? 0, limit, (ask) => this.#reader.call('made', ask));
+  }
+
+  async madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>> {
+    return madeCountsOf(await this.#reader.call('madeCounts', arrays));
   }
 
   async scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
@@ -138,6 +165,13 @@ class EmbeddedStore implements Store {
     for (const slice of slices(ids, SCRIPTS_SLICE))
       for (const [id, script] of await this.#reader.call('scripts', slice))
         found.set(jobId(id), script);
+    const arrays = await this.#arraysOf(ids.filter((id) => !found.has(id)));
+    const parents = [...new Set(arrays.map(([, { id }]) => id))];
+    const ofParents = parents.length === 0 ? found : await this.scripts(parents);
+    for (const [id, array] of arrays) {
+      const script = ofParents.get(array.id);
+      if (script !== undefined) found.set(id, script);
+    }
     return found;
   }
 
@@ -146,14 +180,8 @@ class EmbeddedStore implements Store {
     return this.#readableJobs(await this.#reader.call('list', { ...query, limit }));
   }
 
-  async counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
-    const counts = Object.fromEntries(JOB_STATES.map((state) => [state, 0])) as Record<
-      JobState,
-      number
-    >;
-    for (const [state, count] of await this.#reader.call('counts', owner ?? null))
-      counts[state as JobState] = Number(count);
-    return counts;
+  counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
+    return this.#reader.call('counts', owner ?? null);
   }
 
   async pending(query: {
@@ -216,16 +244,8 @@ class EmbeddedStore implements Store {
     const columns = await inPortions(steps, stepColumns);
     const answer = await this.#writer.call('advance', { epoch, steps: columns });
     if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
-    return answer.map((result) => this.#stepAnswer(result));
-  }
-
-  #stepAnswer(result: StepResult): StepAnswer {
-    if (result.kind === 'stored') return result;
-    const { record } = result;
-    return {
-      kind: 'refused',
-      job: record === undefined ? undefined : this.#readableJobs([record])[0],
-    };
+    const read = (rows: readonly Row[]) => this.#readableJobs(rows);
+    return answer.map((result, at) => stepAnswerOf(result, steps[at]?.to.id ?? jobId(0), read));
   }
 
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
@@ -376,19 +396,4 @@ function readable<T>(parse: () => T): T {
     if (!(failure instanceof UnreadableRecord)) throw failure;
     throw new ServiceError('internal', failure.message, { id: failure.id }, { cause: failure });
   }
-}
-
-/** Maps with pauses, so that a large call does not hold up the event loop. */
-async function inPortions<T, U>(items: readonly T[], map: (item: T) => U): Promise<U[]> {
-  if (items.length <= ENCODED_AT_ONCE) return items.map(map);
-  const mapped: U[] = [];
-  for (const slice of slices(items, ENCODED_AT_ONCE)) {
-    for (const item of slice) mapped.push(map(item));
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  return mapped;
-}
-
-function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }

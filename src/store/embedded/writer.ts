@@ -13,7 +13,7 @@ import type {
   WriteCall,
   Writes,
 } from './requests.js';
-import { JOB_COLUMNS } from './rows.js';
+import { ARRAY_OF, FIRST_LIFE, WHOLE_JOB } from './rows.js';
 import { type Database, DatabaseTrouble } from './sqlite.js';
 
 const prepareAll = (database: Database) => ({
@@ -22,20 +22,34 @@ const prepareAll = (database: Database) => ({
   known: database.prepare('SELECT id, digest FROM jobs WHERE idem_key = ?'),
   putJob: database.prepare(
     `INSERT INTO jobs (id, owner, project, state, launches, version, submitted_at, executor,
-                       idem_key, digest, shape, life)
-     VALUES (?, ?, ?, 'pending', 0, 1, ?, ?, ?, ?, ?, ?)`,
+                       idem_key, digest, shape, life, array_size, array_limit)
+     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   putSubmission: database.prepare('INSERT INTO submissions VALUES (?, ?, ?)'),
   // Never touches kill_wanted_*: these columns belong to the web processes.
   step: database.prepare(
     `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?, life = ?,
-                     version = version + 1
-     WHERE id = ? AND state = ? AND launches = ? AND (? = 0 OR kill_wanted_by IS NULL)
+                     exit_code = ?, version = version + 1
+     WHERE id = ? AND state = ? AND launches = ?
+       AND (? = 0 OR kill_wanted_by IS NULL AND (parent IS NULL OR
+         (SELECT kill_wanted_by IS NULL FROM jobs AS array WHERE array.id = jobs.parent)))
      RETURNING version`,
   ),
-  record: database.prepare(
-    `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s USING (id) WHERE j.id = ?`,
+  /** The first record of a member that was like all its siblings. */
+  makeMember: database.prepare(
+    `INSERT INTO jobs (id, owner, project, state, launches, version, submitted_at, not_before,
+                       ended_at, executor, idem_key, digest, shape, life, exit_code, parent,
+                       kill_wanted_by, kill_wanted_at)
+     SELECT ?1, owner, project, ?2, ?3, 1, submitted_at, ?4,
+            ?5, executor, ?6, digest, shape, ?7, ?8, id, ?9, ?10
+     FROM jobs
+     WHERE id = ?11 AND state = 'open' AND ?1 > id AND ?1 <= id + array_size
+       AND (?12 = 0 OR kill_wanted_by IS NULL)
+     ON CONFLICT (id) DO NOTHING
+     RETURNING version`,
   ),
+  record: database.prepare(`${WHOLE_JOB} WHERE j.id = ?`),
+  arrayOf: database.prepare(ARRAY_OF),
   // With the step that ends a job, which happens once: so is this, whatever happens to the process.
   addUse: database.prepare(
     `INSERT INTO used_days
@@ -163,7 +177,7 @@ export class Writer {
     if (limited !== null) return jobs.map((job) => this.#known(job) ?? limited);
     return jobs.map((job) => {
       const answer = this.#submit(job);
-      if (answer.kind === 'stored') this.#rateGate.stored(job.owner);
+      if (answer.kind === 'stored') this.#rateGate.stored(job);
       return answer;
     });
   }
@@ -189,27 +203,32 @@ export class Writer {
     const statements = this.#statements;
     const known = this.#known(job);
     if (known !== undefined) return known;
-    const id = this.#nextId();
+    const { arraySize } = job;
+    const id = this.#nextId(1 + (arraySize ?? 0));
     statements.putJob.run(
       id,
       job.owner,
       job.project,
+      arraySize === null ? 'pending' : 'open',
       job.submittedAt,
       job.executor,
       job.idemKey ?? `#${id}`,
       job.digest,
       job.shape,
       job.life,
+      arraySize,
+      job.arrayLimit,
     );
     statements.putSubmission.run(id, job.asked, job.script);
     return { kind: 'stored', id: jobId(id) };
   }
 
-  #nextId(): number {
+  /** The first of so many ids in a row. */
+  #nextId(count: number): number {
     this.#lastId ??= Number(this.#statements.lastId.get()?.[0]);
     assert(Number.isSafeInteger(this.#lastId), 'the counter of job ids is there');
-    this.#lastId += 1;
-    return this.#lastId;
+    this.#lastId += count;
+    return this.#lastId - count + 1;
   }
 
   #advance({ epoch, steps }: Writes['advance']['ask']): Writes['advance']['answer'] {
@@ -224,26 +243,56 @@ export class Writer {
       step.notBefore,
       step.endedAt,
       step.life,
+      step.exitCode,
       step.id,
       step.fromState,
       step.fromLaunches,
       step.unlessKillWanted ? 1 : 0,
     );
-    if (stored === undefined)
-      return { kind: 'refused', record: this.#statements.record.get(step.id) };
-    if (step.use !== null) this.#addUse(step.id, step.use);
-    return { kind: 'stored', version: Number(stored[0]) };
+    const version = stored?.[0] ?? this.#makeMember(step);
+    if (version !== undefined) {
+      if (step.use !== null) this.#addUse(step.id, step.use);
+      return { kind: 'stored', version: Number(version) };
+    }
+    const record = this.#statements.record.get(step.id);
+    const array = record === undefined ? this.#statements.arrayOf.get(step.id, step.id) : undefined;
+    return { kind: 'refused', record, array };
   }
 
   #addUse(id: number, { day, endedMs, timeMs, cpuMilli, memMb, gpus }: UseColumns): void {
     this.#statements.addUse.run(day, endedMs, timeMs, cpuMilli, memMb, gpus, id);
   }
 
-  #wantKill({ id, by, at }: Writes['wantKill']['ask']): Writes['wantKill']['answer'] {
+  /** The version of the new record; undefined when the step is not a member's first, or may not be taken. */
+  #makeMember(step: StepColumns): unknown {
+    if (step.parent === null || step.fromState !== 'pending' || step.fromLaunches !== 0) return;
+    const { id, state, launches, notBefore, endedAt, life, exitCode, parent } = step;
+    const mayNotBeKilled = step.unlessKillWanted ? 1 : 0;
+    return this.#statements.makeMember.get(
+      ...[id, state, launches, notBefore, endedAt, `#${id}`, life, exitCode],
+      ...[null, null, parent, mayNotBeKilled],
+    )?.[0];
+  }
+
+  #wantKill(ask: Writes['wantKill']['ask']): Writes['wantKill']['answer'] {
+    const { id, by, at } = ask;
     if (this.#statements.wantKill.run(by, at, id) > 0) return 'wanted';
     const state = this.#statements.state.get(id)?.[0];
-    if (state === undefined) return 'unknown';
+    if (state === undefined) return this.#wantKillOfMember(ask);
     return state === 'over' ? 'over' : 'already';
+  }
+
+  /** A member that has no record yet gets one. */
+  #wantKillOfMember({ id, by, at }: Writes['wantKill']['ask']): Writes['wantKill']['answer'] {
+    const array = this.#statements.arrayOf.get(id, id);
+    if (array === undefined) return 'unknown';
+    const [parent, , , state] = array;
+    if (state === 'over') return 'over';
+    const isMade = this.#statements.makeMember.get(
+      ...[id, 'pending', 0, null, null, `#${id}`, FIRST_LIFE, null],
+      ...[by, at, Number(parent), 1],
+    );
+    return isMade === undefined ? 'already' : 'wanted';
   }
 
   #takeLease({ holder, seen }: Writes['takeLease']['ask']): Lease | undefined {

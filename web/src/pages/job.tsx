@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { arrayWords } from '../../../src/cli/arrays.js';
 import { isEnd, type JobView } from '../../../src/cli/wire.js';
 import { ageOf, launchesWords, localTime, memoryWords } from '../../../src/cli/words.js';
 import type { Api } from '../api.js';
@@ -25,11 +26,13 @@ export function JobPage({ api, id }: { api: Api; id: number }) {
     const { state, launches } = await api.state(id, signal);
     // The whole document has the script in it: asked for only when something changed, or reasons may.
     const isWaiting = state === 'pending' || state === 'launching';
+    const isArray = known.current?.array != null;
     if (
       known.current === null ||
       known.current.state !== state ||
       known.current.launches !== launches ||
-      isWaiting
+      isWaiting ||
+      isArray
     )
       known.current = await api.job(id, signal);
     return { value: known.current, isLast: isEnd(known.current.state) };
@@ -127,6 +130,10 @@ function Facts({ job }: { job: JobView }) {
     ['Needs', `${job.cpu} cpu · ${memoryWords(job)}${job.gpus > 0 ? ` · ${job.gpus} gpu` : ''}`],
     ['Launches', launchesWords(job)],
     [job.isImageUsed ? 'Image' : 'Image (not used here)', job.image],
+    ...(job.array === null ? [] : [['Array', arrayWords(job.array)] as const]),
+    ...(job.member === null
+      ? []
+      : [['Member', `index ${job.member.index} of array ${job.member.parent}`] as const]),
     ['Node', job.host ?? '-'],
     ['Project', job.project],
     ['Volumes', job.volumes.join(', ')],
