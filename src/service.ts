@@ -69,6 +69,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
       shares: async () => scheduler.shares(),
+      warnings: () => scheduler.status().warnings,
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -113,6 +114,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       notReady: () => leader.notReady(),
+      warnings: () => leader.warnings(),
     });
     return webProcess(foundation, web, []);
   });

@@ -20,6 +20,8 @@ import {
 } from '../core/suspicion.js';
 import type { AgentId, Instant, JobId, TaskId } from '../core/units.js';
 import { Closures, type ClosuresPorts } from './closures.js';
+import type { SchedulerStatus } from './ports.js';
+import { agentWarnings, countsOf } from './warnings.js';
 
 export interface AgentWatchPorts extends ClosuresPorts {
   readonly events: Events;
@@ -108,6 +110,15 @@ export class AgentWatch {
     const busy = new Set(this.#onTheWay.values());
     for (const { placement } of this.#owner.live()) busy.add(agentKey(placement));
     return busy;
+  }
+
+  // ---- for administrators
+
+  /** Which agents are not simply open, in words and in numbers. */
+  status(): Pick<SchedulerStatus, 'warnings' | 'agents'> {
+    const busy = this.closures.size === 0 ? new Set<string>() : this.#busy();
+    const closed = this.closures.closed((key) => Number(busy.has(key)));
+    return { warnings: agentWarnings(closed), agents: countsOf(closed) };
   }
 
   #see({ executor, host }: AgentName, at: Instant): void {

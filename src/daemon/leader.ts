@@ -203,7 +203,7 @@ export class Leader implements LinkOwner {
     const parts = [...this.#links.values(), orphans, this.#cycles];
     const trouble = parts.flatMap((part) => part.trouble() ?? []);
     const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
-    return { isReady: this.#isReady, ...sizes, trouble };
+    return { isReady: this.#isReady, ...sizes, trouble, ...this.#agents.status() };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
@@ -229,8 +229,8 @@ export class Leader implements LinkOwner {
 
   /** What web processes elsewhere are told. */
   bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
-    const { isReady, trouble } = this.status();
-    return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
+    const { isReady, trouble, warnings } = this.status();
+    return { isReady, trouble, warnings, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits: at takeover, and each hour. */

@@ -7,6 +7,7 @@ import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
+import type { ClosedState } from '../core/closure.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
@@ -86,8 +87,12 @@ export interface SchedulerStatus {
   readonly live: number;
   /** Tasks that no job holds and that were left alive. */
   readonly orphans: number;
-  /** Sentences for an administrator; empty when all is well. */
+  /** Sentences for an administrator: why work does not go on as it should; empty when it does. */
   readonly trouble: readonly string[];
+  /** Sentences of what should be known though work goes on. */
+  readonly warnings: readonly string[];
+  /** How many agents take no new jobs, or soon will not, by state. */
+  readonly agents: Readonly<Record<ClosedState, number>>;
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

@@ -14,10 +14,11 @@ import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
 import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
+import { countsOf } from './warnings.js';
 
 export type { SchedulerStatus } from './ports.js';
 
-const NOTHING = { pending: 0, live: 0, orphans: 0 };
+const NOTHING = { pending: 0, live: 0, orphans: 0, warnings: [], agents: countsOf([]) };
 
 /**
  * Made anew for each term: a cluster that was stopped stays stopped.

@@ -25,6 +25,7 @@ export type WebParts = Pick<
   | 'metrics'
   | 'notices'
   | 'notReady'
+  | 'warnings'
   | 'obstacles'
   | 'shares'
 > & {

@@ -154,6 +154,7 @@ function dullDeps(
     policy: fairshare(),
     shares: async () => undefined,
     notReady: () => [],
+    warnings: () => [],
     metrics: new Registry(),
     pages: null,
     version: '2.0.0',

@@ -56,6 +56,17 @@ const expectWhy =
   (stage, t) =>
     t.match(stage.daemon?.obstacles(stage.id(name)), obstacles, `why ${name} waits`);
 
+/** What metrics and readiness tell administrators; none of it keeps work away. */
+const expectTold =
+  (agents: object, warnings: readonly RegExp[]): Tick =>
+  (stage, t) => {
+    const status = stage.daemon?.status();
+    t.match(status?.agents, agents);
+    t.equal(status?.warnings.length, warnings.length);
+    t.match(status?.warnings, warnings);
+    t.same(status?.trouble, []);
+  };
+
 t.test(
   'a drained agent ends its jobs, gets no new ones, and users see why; resumed, it does',
   scenario(
@@ -68,8 +79,10 @@ t.test(
     offer('a1'),
     expectNotLaunched('j2'),
     expectWhy('j2', { code: 'drained', agents: 1, until: null, reason: 'new disks' }),
+    expectTold({ draining: 1, drained: 0 }, [/^1 node is drained, jobs still run there: a1$/]),
     report('j1', 'finished'),
     expectOutcome('j1', { kind: 'exited', exitCode: 0 }),
+    expectTold({ draining: 0, drained: 1 }, [/^1 node is drained: a1$/]),
     offer('a2'),
     expectLaunched('j2'),
     submit('j3'),
@@ -77,6 +90,7 @@ t.test(
     expectNotLaunched('j3'),
     resume('a1'),
     expectLaunched('j3'),
+    expectTold({ draining: 0, drained: 0 }, []),
   ),
 );
 
@@ -182,6 +196,7 @@ t.test(
   scenario(
     ...badNode,
     expectSetAside('bad', { strikes: 1 }),
+    expectTold({ 'set-aside': 1 }, [/^1 node is set aside, because jobs of several users.*: bad$/]),
     expectOutcome('j1', OVER_BY_1),
     expectOutcome('j2', OVER_BY_1),
     expectRecord('j3', { state: 'pending', faults: [{ because: { code: 'suspect-agent' } }] }),
