@@ -16,6 +16,7 @@ import { table } from './judge.js';
 import { killsAtEachState } from './kills.js';
 import { badPlugins } from './plugins.js';
 import { burst, pausedLeader, rollingRestart } from './processes.js';
+import { anotherMaster } from './two-masters.js';
 
 t.setTimeout(590_000);
 
@@ -28,6 +29,7 @@ const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
   ['F3: kill -9 in a burst of submissions and ends', burst],
   ['F4: a paused leader wakes up', pausedLeader],
   ['F5: the master dies and comes back, or another leads', masterFailover],
+  ['F5b: another of two masters leads, as ZooKeeper says', anotherMaster],
   ['F6: silence between scheduler and master', silentPartition],
   ['F7: updates repeated, late and out of order', updatesAgain],
   ['F8: an ACCEPT is lost', acceptLost],
@@ -43,7 +45,7 @@ const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
 ];
 
 /** The slow ones begin, so that none is left alone at the end. */
-const SLOW = ['F20', 'B1', 'F4', 'F3', 'F12', 'F2', 'F5', 'F8'];
+const SLOW = ['F5b', 'F20', 'B1', 'F4', 'F3', 'F12', 'F2', 'F5', 'F8'];
 const slownessOf = (name: string): number => {
   const at = SLOW.indexOf(name.split(':')[0] ?? '');
   return at === -1 ? 0 : SLOW.length - at;
