@@ -1,7 +1,7 @@
 // What may go wrong between users, schedulers and masters, done to real processes: kill -9, SIGSTOP, cut connections. The judge
 // is the master's own launch log; one table at the end tells how often each fault was tried and what it cost.
 import t, { type Test } from 'tap';
-import { agentAway, agentGone, poison } from './agents.js';
+import { agentAway, agentGone, agentReboots, poison } from './agents.js';
 import { restoredBackup } from './backup.js';
 import { clockJumps } from './clock.js';
 import {
@@ -36,6 +36,7 @@ const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
   ['F9: an offer is rescinded before its ACCEPT arrives', offerRescinded],
   ['F10: an agent is unreachable and comes back', agentAway],
   ['F11: an agent is gone for good', agentGone],
+  ['F11b: an agent reboots', agentReboots],
   ['F12: kills at each state', killsAtEachState],
   ['F17: poison jobs', poison],
   ['F18: the clock jumps', clockJumps],
