@@ -98,7 +98,13 @@ export function standingOf(
   return { shut: shutByDrain, launchesMax: 1 };
 }
 
-const shutOf = ({ from, until, reason }: Drain): Shut => ({ code: 'drained', from, until, reason });
+const shutOf = ({ from, until, reason, by }: Drain): Shut => ({
+  code: 'drained',
+  from,
+  until,
+  reason,
+  by,
+});
 
 /** Whether a job that holds a task may still run when `from` comes: one that has not started may do so now. */
 export function mayRunAt(job: LiveJob, from: Instant, now: Instant): boolean {

@@ -1,6 +1,7 @@
 /**
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  */
+import type { ToldAgents } from '../contracts/agents.js';
 import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
@@ -9,7 +10,7 @@ import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
 import { isLive } from '../core/job.js';
-import type { AgentShape, Obstacle } from '../core/obstacle.js';
+import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
@@ -59,7 +60,7 @@ export class Leader implements LinkOwner {
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
   #sweepTimer: Timer | undefined;
-  readonly #obstacles = new ObstacleBook(this.#queue);
+  readonly #obstacles: ObstacleBook;
   readonly #accounting: Accounting;
   #recordTimer: Timer | undefined;
   #isClosed = false;
@@ -74,6 +75,7 @@ export class Leader implements LinkOwner {
       closuresChanged: () => this.#cycles.newWork(),
       live: () => book.live(),
     });
+    this.#obstacles = new ObstacleBook(this.#queue, this.#agents);
     this.#accounting = new Accounting(ports, options);
     const strays = new Strays(ports, book, options.orphanPolicy);
     this.#placing = new Placing(ports, options, { book, accounting: this.#accounting, strays });
@@ -212,8 +214,9 @@ export class Leader implements LinkOwner {
   }
 
   /** The agents of the cluster, of whose resources shares are taken. */
-  inventoryTold(inventory: readonly AgentShape[] | null): void {
-    this.#accounting.inventoryTold(inventory);
+  inventoryTold(told: ToldAgents | null): void {
+    this.#accounting.inventoryTold(told?.shapes ?? null);
+    this.#agents.inventoryTold(told?.agents ?? []);
   }
 
   /** How everybody stands. */
@@ -252,10 +255,7 @@ export class Leader implements LinkOwner {
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 
-  readonly agentsChanged = (): void =>
-    void this.#agents.closures
-      .refresh()
-      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+  readonly agentsChanged = (): void => this.#agents.look();
 
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {

@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { agentAway, agentGone, agentReboots, poison } from './agents.js';
 import { restoredBackup } from './backup.js';
+import { badImages } from './bad-images.js';
 import { clockJumps } from './clock.js';
 import {
   acceptLost,
@@ -39,6 +40,7 @@ const FAULTS: readonly (readonly [string, (t: Test) => Promise<void>])[] = [
   ['F11b: an agent reboots', agentReboots],
   ['F12: kills at each state', killsAtEachState],
   ['F17: poison jobs', poison],
+  ['F17b: images that cannot be had', badImages],
   ['F18: the clock jumps', clockJumps],
   ['F19: plugins that throw', badPlugins],
   ['F20: rolling restart', rollingRestart],

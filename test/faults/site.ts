@@ -10,7 +10,9 @@ import { MasterProxy } from './proxy.js';
 
 export interface SiteOptions {
   /** More of the node's command line; tasks are processes of one agent with 16 cpus unless it says otherwise. */
-  readonly node?: readonly string[];
+  readonly node?: readonly string[] | ((folder: string) => readonly string[]);
+  /** What the schedulers take the node for; plain processes unless it says otherwise. */
+  readonly mode?: 'process' | 'auto';
   readonly schedulers?: number;
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -56,8 +58,10 @@ export class Site {
       mesosPort: proxy.port,
       nodePort,
       environment: { GODOCKER_MESOS_ENCODING: 'json', ...options.environment },
+      mode: options.mode ?? 'process',
     });
-    const nodeArgs = options.node ?? USUAL_NODE;
+    const { node = USUAL_NODE } = options;
+    const nodeArgs = typeof node === 'function' ? node(folder) : node;
     const site = new Site({ installation, proxy, folder, nodeArgs, nodePort });
     writeFileSync(site.launchLog, '');
     await site.startWeb();

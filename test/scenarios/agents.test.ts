@@ -152,6 +152,56 @@ t.test(
   ),
 );
 
+/** The cluster has these agents; what is offered of them is another matter. */
+const clusterHas =
+  (...agents: readonly (readonly [host: string, cpus: number])[]): Tick =>
+  (stage) => {
+    stage.agents = agents.map(([host, cpus]) => {
+      const total = { cpuMilli: cpus * 1_000, memMb: cpus * 1_000, gpus: 0, ports: 0, custom: {} };
+      const used = { ...total, cpuMilli: 0, memMb: 0 };
+      return { executor: 'mesos', host, total, used, attributes: {}, isActive: true };
+    });
+  };
+
+const expectWhyExactly =
+  (name: string, obstacles: readonly object[]): Tick =>
+  (stage, t) => {
+    const found = stage.daemon?.obstacles(stage.id(name));
+    t.equal(found?.length, obstacles.length, `reasons of ${name}`);
+    t.match(found, obstacles);
+  };
+
+t.test(
+  'a drained agent of which nothing is offered is a reason all the same, where the job would fit',
+  scenario(
+    clusterHas(['full', 4], ['small', 1], ['a1', 4], ['open', 4]),
+    restart(),
+    drain('full'),
+    drain('small'),
+    drain('a1'),
+    submit('j1', { cpus: 4 }),
+    pass(1_000),
+    // Nothing was offered at all: two drained agents would do, the small one would not.
+    expectWhyExactly('j1', [
+      { code: 'drained', agents: 2, reason: 'new disks', by: 'root', until: null },
+      { code: 'no-offers' },
+    ]),
+    // One of them is: it is not counted twice.
+    offer('a1', 4),
+    offer('open', 2),
+    pass(100),
+    expectWhyExactly('j1', [
+      { code: 'drained', agents: 2 },
+      { code: 'too-small', resource: 'cpuMilli', agents: 1 },
+    ]),
+    resume('full'),
+    resume('small'),
+    resume('a1'),
+    pass(100),
+    expectLaunched('j1'),
+  ),
+);
+
 // ---- agents that swallow jobs
 
 const settingAside: Tick = (stage) => {

@@ -2,6 +2,7 @@
  * Where scenarios play: a scheduler daemon that can be killed and started again, a store, a job directory and a master
  * that outlive it, and a clock that the scenario moves.
  */
+import type { AgentFacts } from '../../src/contracts/agents.js';
 import type { ToldTask } from '../../src/contracts/cluster.js';
 import { Events } from '../../src/contracts/events.js';
 import type { Log } from '../../src/contracts/log.js';
@@ -54,6 +55,9 @@ class Incarnation {
         policy: fifo,
         events: stage.events,
         installation: INSTALLATION,
+        ...(stage.agents === null
+          ? {}
+          : { inventory: async () => ({ shapes: null, agents: stage.agents ?? [] }) }),
         ...(stage.master.hidesLabels ? { task: stage.taskPage } : {}),
         failed: (error) => stage.failures.push(error),
         clock: time,
@@ -140,6 +144,8 @@ export class Stage {
   limits: Omit<LimitRules, 'advanceMs'> | undefined;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
+  /** What the cluster tells of its agents; read when a daemon starts, null: nothing. */
+  agents: readonly AgentFacts[] | null = null;
   isPageAway = false;
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
