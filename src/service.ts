@@ -57,7 +57,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const events = new Events();
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
-    const scheduler = await startDaemon(foundation, { node, events, counters, failed });
+    const scheduler = await startDaemon(foundation, { node, events, counters, metrics, failed });
     schedulerGauges(metrics, () => scheduler.status());
     const web = await serveWeb(foundation, {
       events,
@@ -126,7 +126,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const events = new Events();
-    const daemon = await startDaemon(foundation, { node: null, events, counters, failed });
+    const daemon = await startDaemon(foundation, { node: null, events, counters, metrics, failed });
     const status = await serveStatus(config, { stack: foundation.stack, metrics }, () =>
       daemon.status(),
     );

@@ -25,8 +25,15 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** So long a plugin that is asked during a request may take. */
+export const PLUGIN_CALL_MS_MAX = 2_000;
+
 /** A cycle that takes longer is told of: a policy of the site's own is the likely cause. */
 export const POLICY_MS_MAX = 1_000;
+/** A cycle that has not come back after this never will: the process ends, so that another may lead. */
+export const POLICY_STUCK_MS = 10_000;
+/** So many such ends, and the policy is not used any more. */
+export const POLICY_STUCK_ENDS_MAX = 2;
 
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;

@@ -5,6 +5,7 @@ import type { ToldTask } from '../contracts/cluster.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
+import type { PolicyWatch } from '../contracts/policy-watch.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { ClosedState } from '../core/closure.js';
@@ -27,6 +28,8 @@ export interface SchedulerPorts {
   readonly log: Log;
   readonly events: Events;
   readonly policy: Policy;
+  /** Notices a policy that does not come back; absent: nobody does. */
+  readonly policyWatch?: PolicyWatch;
   /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
   readonly changes?: ChangeFeed;
   /** The cluster's agents, for web processes; null when it does not tell. Never rejects. */
