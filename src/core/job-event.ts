@@ -46,6 +46,8 @@ export type JobEvent =
   /** The agent is cut off; the task may still run. */
   | { readonly kind: 'unreachable'; readonly taskId: TaskId }
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
+  /** The launch is stopped for the sake of another user's job. */
+  | { readonly kind: 'preempted'; readonly taskId: TaskId }
   | ArrayEvent
   /** It is not launched at all: impossible, not authorized, no job directory. */
   | { readonly kind: 'gaveUp'; readonly because: Reason };

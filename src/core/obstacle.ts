@@ -262,7 +262,7 @@ export class Tally {
   }
 
   #noteDrain(drain: Drained['drain'], agents: number): false {
-    const key = drainKey(drain);
+    const key = drainKey(drain, this.#at);
     const isFull = this.#drained.size === DRAINS_TOLD_MAX;
     const known =
       this.#drained.get(key) ?? (isFull ? [...this.#drained.values()].at(-1) : undefined);
@@ -300,9 +300,9 @@ export class Tally {
   }
 }
 
-/** The same for agents that are drained for one cause, if not in the same second. */
-export const drainKey = ({ until, reason, by }: Drained['drain']): string =>
-  JSON.stringify([until, reason, by]);
+/** The same for agents that one cause keeps from jobs by now, if not since the same second. */
+export const drainKey = ({ from, until, reason, by }: Drained['drain'], at: Instant | null) =>
+  JSON.stringify([at !== null && from <= at ? null : from, until, reason, by]);
 
 const earlier = (a: Instant | null, b: Instant | null): Instant | null =>
   a === null || (b !== null && b < a) ? b : a;

@@ -190,6 +190,7 @@ export function signOf(
     case 'killed':
     case 'unreachable':
     case 'killWanted':
+    case 'preempted':
     case 'gaveUp':
     case 'memberStarted':
     case 'membersOver':

@@ -11,7 +11,7 @@ export interface UnofferedAgent {
   readonly room: Room;
 }
 
-export type Drained = Extract<Obstacle, { code: 'drained' }>;
+type Drained = Extract<Obstacle, { code: 'drained' }>;
 
 const isDrained = (obstacle: Obstacle): obstacle is Drained => obstacle.code === 'drained';
 
@@ -33,15 +33,17 @@ export function drainsAgainst(
 export function withDrains(
   shown: readonly Obstacle[],
   unoffered: readonly Drained[],
+  at: Instant,
 ): readonly Obstacle[] {
+  const keyOf = (drained: Drained): string => drainKey(drained, at);
   if (unoffered.length === 0) return shown;
-  const known = new Map(shown.filter(isDrained).map((drained) => [drainKey(drained), drained]));
+  const known = new Map(shown.filter(isDrained).map((drained) => [keyOf(drained), drained]));
   const sums = unoffered.map((drained) => {
-    const other = known.get(drainKey(drained));
+    const other = known.get(keyOf(drained));
     if (other === undefined) return drained;
     const from = other.from < drained.from ? other.from : drained.from;
     return { ...drained, from, agents: other.agents + drained.agents };
   });
-  const summed = new Set(sums.map(drainKey));
-  return [...sums, ...shown.filter((one) => !isDrained(one) || !summed.has(drainKey(one)))];
+  const summed = new Set(sums.map(keyOf));
+  return [...sums, ...shown.filter((one) => !isDrained(one) || !summed.has(keyOf(one)))];
 }

@@ -10,7 +10,7 @@ import type { Launch } from '../core/cycle.js';
 import { isTakenBack, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
 import type { Offer } from '../core/matching.js';
-import type { Demand } from '../core/obstacle.js';
+import type { Demand, Obstacle } from '../core/obstacle.js';
 import {
   type BadEnd,
   type Fleet,
@@ -21,7 +21,7 @@ import {
   takenBack,
 } from '../core/suspicion.js';
 import type { AgentId, Instant, JobId, TaskId } from '../core/units.js';
-import { drainsAgainst } from '../core/unoffered.js';
+import { drainsAgainst, withDrains } from '../core/unoffered.js';
 import { Closures, type ClosuresPorts } from './closures.js';
 import { type SchedulerStatus, worldFailed } from './ports.js';
 import { agentWarnings, countsOf } from './warnings.js';
@@ -105,9 +105,9 @@ export class AgentWatch {
     this.#inventory = agents;
   }
 
-  /** Drains that keep such jobs from agents which are not offered. */
-  drainsAgainst(demand: Demand): ReturnType<typeof drainsAgainst> {
-    if (this.closures.size === 0) return [];
+  /** Why jobs of that demand wait, by the offers and by drained agents of which nothing is offered. */
+  withDrains(demand: Demand, shown: readonly Obstacle[]): readonly Obstacle[] {
+    if (this.closures.size === 0) return shown;
     const agents = this.#inventory.flatMap(({ executor, host, attributes, total }) => {
       if (this.#offered.has(agentKey({ executor, host }))) return [];
       const { shut } = this.closures.standing({ executor, host }, false);
@@ -115,7 +115,8 @@ export class AgentWatch {
       const site = { executor, host, attributes, unavailableFrom: null, shut };
       return [{ site, room: { ...total, portsFree: total.ports } }];
     });
-    return drainsAgainst(demand, agents, this.#ports.clock.now());
+    const at = this.#ports.clock.now();
+    return withDrains(shown, drainsAgainst(demand, agents, at), at);
   }
 
   /** From now on the agent is busy with this job, until `arrived` or the job's end. */
@@ -177,8 +178,9 @@ export class AgentWatch {
 
   /** The event as it counts: an end that was its agent's fault is none of the job's. */
   judged(job: LiveJob, event: JobEvent, endedAt: Instant): JobEvent {
-    if (this.#options.setsAgentsAside !== true || job.state === 'killing') return event;
     const { placement } = job;
+    const isStopped = job.state === 'killing' || placement.preemptedAt !== undefined;
+    if (this.#options.setsAgentsAside !== true || isStopped) return event;
     const { sign, how } = signOf(event, this.#ranMs(job, endedAt));
     if (sign === 'good') this.#goodEnd(placement, placement.placedAt);
     if (sign !== 'bad') return event;

@@ -141,9 +141,12 @@ export class Leader implements LinkOwner {
         agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
-        loads: book.loads,
+        book,
       },
-      (plan) => this.#carryOut(plan),
+      {
+        carryOut: (plan) => this.#carryOut(plan),
+        preempt: (job) => this.#updates.preempt(job),
+      },
     );
   }
 
@@ -174,10 +177,7 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
-    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
-    this.#kills
-      .actOnAll()
-      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
+    this.#kills.begin();
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }

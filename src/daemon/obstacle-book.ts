@@ -6,15 +6,14 @@ import type { Plan } from '../core/cycle.js';
 import type { Demand, Obstacle } from '../core/obstacle.js';
 import { type PendingQueue, type Shape, shapeKey } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
-import { type Drained, withDrains } from '../core/unoffered.js';
 
 /** Nothing was asked of any offer yet. */
 const NO_OFFERS: readonly Obstacle[] = [{ code: 'no-offers' }];
 
 /** Agents that cycles do not meet. */
 export interface UnofferedAgents {
-  /** Drains that keep jobs of a demand from agents which are not offered. */
-  drainsAgainst(demand: Demand): readonly Drained[];
+  /** What offers showed of a demand, and what is known of those. */
+  withDrains(demand: Demand, shown: readonly Obstacle[]): readonly Obstacle[];
 }
 
 export class ObstacleBook {
@@ -88,10 +87,7 @@ export class ObstacleBook {
   }
 
   #ofShape(shape: Shape): readonly Obstacle[] {
-    return withDrains(
-      this.#obstacles.get(shape.id) ?? NO_OFFERS,
-      this.#agents.drainsAgainst(shape),
-    );
+    return this.#agents.withDrains(shape, this.#obstacles.get(shape.id) ?? NO_OFFERS);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
 import type { LimitRules } from '../../src/core/limit-book.js';
 import { ADVANCE_MS, fifo } from '../../src/core/policy.js';
+import type { PreemptionOptions } from '../../src/core/preemption.js';
 import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
 import type { OrphanPolicy } from '../../src/daemon/orphans.js';
 import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
@@ -76,6 +77,7 @@ class Incarnation {
         setsAgentsAside: stage.setsAgentsAside,
         reservationAfterMs: stage.reservationAfterMs,
         orphanPolicy: stage.orphanPolicy,
+        preemption: stage.preemption,
         modeOf: () => 'process',
       },
       () => [new FakeCluster(master, time, this)],
@@ -142,6 +144,8 @@ export class Stage {
   reservationAfterMs = 600_000;
   /** Read when a daemon starts; undefined: none. */
   limits: Omit<LimitRules, 'advanceMs'> | undefined;
+  /** Read when a daemon starts; undefined: nobody is stopped for others. */
+  preemption: PreemptionOptions | undefined;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
   /** What the cluster tells of its agents; read when a daemon starts, null: nothing. */
