@@ -57,7 +57,7 @@ export const startedAtOf = (job: LiveJob): Instant | null =>
 export const containerOf = (job: LiveJob): ContainerFacts =>
   job.state === 'launching' ? NO_CONTAINER : job.container;
 
-/** What was told now, and before where nothing is told. */
+/** What was told last, and of what was not told what is known. */
 export const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
   containerId: told.containerId ?? known.containerId,
   ipAddress: told.ipAddress ?? known.ipAddress,
