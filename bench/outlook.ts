@@ -17,6 +17,7 @@ import { AgentLoads } from '../src/daemon/agent-loads.js';
 import { Outlook } from '../src/daemon/outlook.js';
 import { systemClock, systemTimers } from '../src/host/system.js';
 import { aRunning } from '../test/core/samples.js';
+import { MemoryStore } from '../test/support/memory-store.js';
 import { manyOffers, manyPending } from './cycle.js';
 import type { Figure } from './figure.js';
 
@@ -39,7 +40,7 @@ export async function outlook1m(): Promise<Figure[]> {
       },
     },
     { defaultExecutor: 'mesos', reservationAfterMs: 600_000 },
-    { queue, live: () => live, kept: () => [], ...(await cluster(live)) },
+    { queue, kept: () => [], ...(await cluster(live)) },
   );
   // Timers of the service keep no process alive.
   const alive = setInterval(() => {}, 1_000);
@@ -108,19 +109,16 @@ function manyTasks(): readonly LiveJob[] {
 }
 
 async function cluster(live: readonly LiveJob[]) {
-  const nothing = async () => [];
-  const none = { users: new Map(), projects: new Map() };
   const accounting = new Accounting(
     {
       clock: systemClock,
       timers: systemTimers,
       log: SILENT,
-      store: {
-        used: nothing,
-        list: nothing,
-        priorities: async () => none,
-        quotas: async () => none,
+      failed: (error) => {
+        throw error;
       },
+      store: new MemoryStore(),
+      storage: { measure: () => Promise.reject(new Error('there is none')) },
     },
     { usage: { kind: 'half-life', halfLifeMs: 7 * DAY_MS }, advanceMs: ADVANCE_MS },
   );
@@ -134,7 +132,7 @@ async function cluster(live: readonly LiveJob[]) {
   }));
   return {
     accounting,
-    loads,
+    book: { loads, live: () => live },
     agents: { offers: (held: readonly Offer[]) => held },
     links: new Map([['mesos', { book: { all: () => offers.values() } }]]),
   };

@@ -118,13 +118,14 @@ export class Leader implements LinkOwner {
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
-    this.#refusals = new Refusals(ports, book, {
+    this.#refusals = new Refusals(ports, book, this.#accounting.limits, {
       withdraw: (id) => {
         this.#queue.remove(id);
         this.#inHand.add(id);
       },
       settled: (id, applied) => {
         this.#inHand.delete(id);
+        if (applied === null) return this.#returns.later(id);
         this.#afterwards(applied, null);
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
@@ -136,12 +137,13 @@ export class Leader implements LinkOwner {
       agents: this.#agents,
       obstacles: this.#obstacles,
       steady: this.#steady,
-      loads: book.loads,
-      live: () => book.live(),
-      kept: () => this.#cycles.kept,
+      book,
     };
-    this.#cycles = new Cycles(ports, options, view, (plan) => this.#carryOut(plan));
-    this.outlook = new Outlook(ports, options, view);
+    this.#cycles = new Cycles(ports, options, view, {
+      carryOut: (plan) => this.#carryOut(plan),
+      preempt: (job) => this.#updates.preempt(job),
+    });
+    this.outlook = new Outlook(ports, options, { ...view, kept: () => this.#cycles.kept });
   }
 
   /** Reads everything under our epoch, then connects the clusters. */

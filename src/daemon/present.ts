@@ -16,9 +16,11 @@ export interface PresentView {
   readonly accounting: Accounting;
   readonly agents: Pick<AgentWatch, 'offers'>;
   readonly links: ReadonlyMap<string, { readonly book: { all(): Iterable<Offer> } }>;
-  readonly loads: AgentLoads;
-  /** All jobs that hold a task, or may. */
-  readonly live: () => Iterable<LiveJob>;
+  readonly book: {
+    readonly loads: AgentLoads;
+    /** All jobs that hold a task, or may. */
+    live(): Iterable<LiveJob>;
+  };
   /** Room that is kept for jobs. */
   readonly kept: () => readonly Reservation[];
 }
@@ -56,7 +58,7 @@ export function* presentOf(
   told: readonly AgentFacts[],
   at: Instant,
 ): Generator<undefined, Present> {
-  const live = [...view.live()];
+  const live = [...view.book.live()];
   const reservations = view.kept();
   yield;
   const agents = agentsOf(view, told, { at, live });
@@ -122,7 +124,7 @@ function runnerOf(job: LiveJob, at: Instant): Runner {
 
 /** Those that were seen in offers; and those the cluster told of, as long as they were too full to be offered. */
 function agentsOf(
-  { agents, links, loads }: PresentView,
+  { agents, links, book: { loads } }: PresentView,
   told: readonly AgentFacts[],
   { at, live }: { readonly at: Instant; readonly live: readonly LiveJob[] },
 ): readonly KnownAgent[] {
