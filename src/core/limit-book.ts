@@ -103,6 +103,7 @@ export class LimitBook {
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
   #settled: QuotaLedger;
+  /** A copy shares it: nothing that is played changes it. */
   #disk: DiskBook;
   readonly #holdersOf = new Map<string, Set<Holder>>();
 

@@ -16,14 +16,14 @@ import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
 import { type DiskPorts, DiskWatch } from './disk-watch.js';
-import { Ends } from './ends.js';
+import { Ends, type EndsPorts } from './ends.js';
 import { type LimitPorts, Limits, NO_LIMITS } from './limits.js';
 
 export interface AccountingPorts {
   readonly store: DiskPorts['store'] &
+    EndsPorts['store'] &
     LimitPorts['store'] &
-    Pick<ProjectStore, 'priorities'> &
-    Pick<JobStore, 'list'>;
+    Pick<ProjectStore, 'priorities'>;
   readonly storage: DiskPorts['storage'];
   readonly clock: Clock;
   readonly timers: Timers;
@@ -46,9 +46,9 @@ export class Accounting {
   readonly #options: AccountingOptions;
   readonly #book: UsageBook;
   readonly limits: Limits;
-  readonly #disk: DiskWatch;
   /** How long jobs took. */
   readonly ends: Ends;
+  readonly #disk: DiskWatch;
   #timer: Timer | undefined;
   #isClosed = false;
 
