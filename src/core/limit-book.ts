@@ -2,11 +2,12 @@
  * Counts what limits and quotas bound: jobs that run, by user, project, executor and queue; and what was used in the
  * period. A job counts from the moment a cycle has planned it, so that no burst slips through between two cycles.
  */
-import type { Allowance, Claim, Claimant, Denial } from './allowance.js';
-import type { Reason } from './job.js';
-import type { Obstacle } from './obstacle.js';
+import type { Allowance, Claimant } from './allowance.js';
+import { CycleAllowance } from './cycle-allowance.js';
+import { HeldUse } from './held-use.js';
+import { countersOf, type Payer, payersOf, queueUser } from './payers.js';
 import { PROJECT_OF_ALL } from './policy.js';
-import { isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
+import { isPassed, type QuotaReached, type Quotas } from './quota.js';
 import { bucketOf, endOf, firstBucket, type QuotaPeriod } from './quota-period.js';
 import type { Needs } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
@@ -59,7 +60,8 @@ export interface Holder extends Claimant {
 
 export type LimitScope = 'user' | 'project' | 'executor' | 'queue' | 'queue-user';
 
-interface Bound {
+/** A limit that somebody's jobs are under. */
+export interface Bound {
   readonly scope: LimitScope;
   /** Who or what reached it. */
   readonly name: string;
@@ -67,39 +69,28 @@ interface Bound {
   readonly limit: number;
 }
 
-/** Whoever quotas are kept for. */
-interface Payer {
-  readonly scope: 'user' | 'project';
-  readonly name: string;
-  readonly key: string;
+/** What the jobs of one claimant on one executor are held to. */
+export interface Ruled {
+  readonly payers: readonly Payer[];
+  /** Every limit that they are under, the widest last. */
+  readonly bounds: readonly Bound[];
+  /** Keys of everything they count for. */
+  readonly counters: readonly string[];
 }
-
-const payersOf = ({ user, project }: Pick<Claimant, 'user' | 'project'>): readonly Payer[] => {
-  const payer: Payer = { scope: 'user', name: user, key: `user ${user}` };
-  return project === PROJECT_OF_ALL
-    ? [payer]
-    : [payer, { scope: 'project', name: project, key: `project ${project}` }];
-};
-
-/** Everything a job counts for. */
-function countersOf({ user, project, queue }: Claimant, executor: string | null): string[] {
-  const keys = payersOf({ user, project }).map(({ key }) => key);
-  if (executor !== null) keys.push(`executor ${executor}`);
-  if (queue !== null) keys.push(`queue ${queue}`, queueUser(queue, user));
-  return keys;
-}
-
-const queueUser = (queue: string, user: UserId): string => JSON.stringify([queue, user]);
 
 export class LimitBook {
   readonly #rules: LimitRules;
   readonly #queues: ReadonlyMap<string, QueueRule>;
   #quotas = NO_QUOTAS;
+  readonly #ruled = new WeakMap<Claimant, Map<string | null, Ruled>>();
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
   /** By payer, then by bucket of the period. */
   readonly #settled = new Map<string, Map<number, Sums>>();
-  readonly #holdersOf = new Map<string, Set<Holder>>();
+  /** What is charged for those that run, by payer. */
+  readonly #held = new Map<string, HeldUse>();
+  /** Sums over `#settled` by payer, for the period that begins with the bucket `first`. */
+  readonly #sums = new Map<string, { readonly first: number; readonly sum: Sums }>();
 
   constructor(rules: LimitRules) {
     this.#rules = rules;
@@ -108,7 +99,8 @@ export class LimitBook {
 
   /** Begins anew: what ended in the period, and what is alive. */
   load(ended: readonly DayUse[], live: Iterable<Holder>): void {
-    for (const part of [this.#holders, this.#running, this.#settled, this.#holdersOf]) part.clear();
+    const parts = [this.#holders, this.#running, this.#settled, this.#held, this.#sums];
+    for (const part of parts) part.clear();
     for (const { owner, project, endedAt, ...sums } of ended)
       this.#end({ user: owner, project }, sums, endedAt);
     for (const holder of live) this.hold(holder);
@@ -125,9 +117,12 @@ export class LimitBook {
     for (const key of countersOf(holder, holder.executor))
       this.#running.set(key, this.running(key) + 1);
     for (const { key } of payersOf(holder)) {
-      const holders = this.#holdersOf.get(key);
-      if (holders === undefined) this.#holdersOf.set(key, new Set([holder]));
-      else holders.add(holder);
+      let held = this.#held.get(key);
+      if (held === undefined) {
+        held = new HeldUse(this.advanceMs);
+        this.#held.set(key, held);
+      }
+      held.hold(holder);
     }
   }
 
@@ -142,9 +137,10 @@ export class LimitBook {
       else this.#running.set(key, left);
     }
     for (const { key } of payersOf(holder)) {
-      const holders = this.#holdersOf.get(key);
-      holders?.delete(holder);
-      if (holders?.size === 0) this.#holdersOf.delete(key);
+      const held = this.#held.get(key);
+      held?.release(holder);
+      // What rounding left behind must not outlive the jobs.
+      if (held?.jobs === 0) this.#held.delete(key);
     }
   }
 
@@ -203,8 +199,26 @@ export class LimitBook {
       : this.#quotas.projects.get(name as ProjectId);
   }
 
-  /** Every limit that a job is under, the widest last. */
-  boundsOf({ user, project, queue }: Claimant, executor: string | null): Bound[] {
+  /** By claimant, the very object, and executor: it depends on nothing else. */
+  ruleOf(claimant: Claimant, executor: string | null): Ruled {
+    let own = this.#ruled.get(claimant);
+    if (own === undefined) {
+      own = new Map();
+      this.#ruled.set(claimant, own);
+    }
+    let ruled = own.get(executor);
+    if (ruled === undefined) {
+      ruled = {
+        payers: payersOf(claimant),
+        bounds: this.#boundsOf(claimant, executor),
+        counters: countersOf(claimant, executor),
+      };
+      own.set(executor, ruled);
+    }
+    return ruled;
+  }
+
+  #boundsOf({ user, project, queue }: Claimant, executor: string | null): Bound[] {
     const { running } = this.#rules;
     const rule = queue === null ? undefined : this.#queues.get(queue);
     const bounds: Bound[] = [];
@@ -227,23 +241,20 @@ export class LimitBook {
   }
 
   settledOf({ key }: Payer, at: Instant): Sums {
-    const { period } = this.#rules;
+    const first = firstBucket(this.#rules.period, at);
+    const known = this.#sums.get(key);
+    if (known?.first === first) return known.sum;
     const buckets = this.#settled.get(key);
-    const first = firstBucket(period, at);
     let sum = NO_USE;
     for (const [bucket, sums] of buckets ?? [])
       if (bucket < first) buckets?.delete(bucket);
       else sum = added(sum, sums);
+    this.#sums.set(key, { first, sum });
     return sum;
   }
 
   heldOf({ key }: Payer, at: Instant): Sums {
-    let sum = NO_USE;
-    for (const { needs, startedAt } of this.#holdersOf.get(key) ?? []) {
-      const ranMs = startedAt === null ? 0 : at - startedAt;
-      sum = added(sum, sumsOf(needs, Math.max(this.advanceMs, ranMs)));
-    }
-    return sum;
+    return this.#held.get(key)?.at(at) ?? NO_USE;
   }
 
   /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
@@ -262,6 +273,7 @@ export class LimitBook {
   #end(of: Pick<Claimant, 'user' | 'project'>, sums: Sums, endedAt: Instant): void {
     const bucket = bucketOf(this.#rules.period, endedAt);
     for (const { key } of payersOf(of)) {
+      this.#sums.delete(key);
       let buckets = this.#settled.get(key);
       if (buckets === undefined) {
         buckets = new Map();
@@ -274,74 +286,3 @@ export class LimitBook {
 
 const negative = (sums: Sums): Sums =>
   Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, -sum])) as unknown as Sums;
-
-/** One cycle's view: the book, and what the cycle has placed so far. */
-class CycleAllowance implements Allowance {
-  readonly #book: LimitBook;
-  readonly #at: Instant;
-  readonly #placed = new Map<string, number>();
-  readonly #use = new Map<string, { readonly settled: Sums; held: Sums }>();
-
-  constructor(book: LimitBook, at: Instant) {
-    this.#book = book;
-    this.#at = at;
-  }
-
-  denial(claimant: Claimant, { needs, executor }: Claim): Denial | null {
-    let waits: Denial | null = null;
-    for (const payer of payersOf(claimant)) {
-      const quotas = this.#book.quotasOf(payer);
-      const reached = quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs);
-      if (reached === null) continue;
-      if (reached.isCertain)
-        return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
-      waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
-    }
-    return waits ?? this.#limitDenial(claimant, executor);
-  }
-
-  taken(claimant: Claimant, { needs, executor }: Claim): void {
-    for (const key of countersOf(claimant, executor))
-      this.#placed.set(key, (this.#placed.get(key) ?? 0) + 1);
-    for (const payer of payersOf(claimant)) {
-      const use = this.#use.get(payer.key);
-      if (use !== undefined) use.held = added(use.held, sumsOf(needs, this.#book.advanceMs));
-    }
-  }
-
-  #limitDenial(claimant: Claimant, executor: string | null): Denial | null {
-    for (const { scope, name, key, limit } of this.#book.boundsOf(claimant, executor)) {
-      const running = this.#book.running(key) + (this.#placed.get(key) ?? 0);
-      if (running < limit) continue;
-      const obstacle: Obstacle = { code: 'limit-reached', scope, name, limit, running };
-      return { kind: 'wait', obstacle, isForAll: scope !== 'executor' };
-    }
-    return null;
-  }
-
-  #useOf(payer: Payer): { readonly settled: Sums; held: Sums } {
-    let use = this.#use.get(payer.key);
-    if (use === undefined) {
-      const settled = this.#book.settledOf(payer, this.#at);
-      // What the cycle placed before it was first asked about this payer was placed under its eyes: `denial` comes first.
-      use = { settled, held: this.#book.heldOf(payer, this.#at) };
-      this.#use.set(payer.key, use);
-    }
-    return use;
-  }
-
-  #reason({ scope, name, key }: Payer, reached: QuotaReached, needs: Needs): Reason {
-    const { quota, limit, used, held, asked } = reached;
-    const freesUpAt = this.#book.freesUpAt({ scope, name, key }, reached, needs, this.#at);
-    const facts = { scope, name, quota, limit, used, held, asked };
-    return {
-      code: 'quota-exceeded',
-      facts: freesUpAt === null ? facts : { ...facts, freesUpAt },
-    };
-  }
-}
-
-const quotaObstacle = (
-  { scope, name }: Payer,
-  { quota, limit, used, held, asked }: QuotaReached,
-): Obstacle => ({ code: 'quota', scope, name, quota, limit, used, held, asked });

@@ -160,11 +160,27 @@ interface Lack {
   best: number;
 }
 
+const noLack = (): Lack => ({ agents: 0, best: 0 });
+
+/** What is known of agents that are alike. */
+interface Kind {
+  /** One of them. */
+  readonly site: Site;
+  readonly suits: boolean;
+  /** How many of them were refused and not yet counted. */
+  refused: number;
+}
+
 /** Checks agents against one demand and counts the refusals, each agent for its first reason only. */
 export class Tally {
   readonly #demand: Demand;
   readonly #custom: readonly (readonly [string, number])[];
-  readonly #lacks = new Map<ResourceName, Lack>();
+  readonly #lacks: Readonly<Record<ResourceName, Lack>> = {
+    gpus: noLack(),
+    cpuMilli: noLack(),
+    memMb: noLack(),
+    ports: noLack(),
+  };
   readonly #customLacks = new Map<string, Lack>();
   readonly #unmet = new Map<Constraint, number>();
   #elsewhere = 0;
@@ -176,23 +192,66 @@ export class Tally {
   #setAside = 0;
   #kept: { agents: number; until: Instant | null } | null = null;
   readonly #at: Instant | null;
+  /** By the number of the kind. */
+  readonly #kinds: (Kind | undefined)[] = [];
+  /** Whether agents of one kind may differ for it, because it asks for them by name. */
+  readonly asksForNames: boolean;
 
   /** @param at when the launch would begin; null: not known, so that it may overlap any window. */
   constructor(demand: Demand, at: Instant | null = null) {
     this.#demand = demand;
     this.#at = at;
     this.#custom = Object.entries(demand.needs.custom);
+    const { constraints, avoid = [] } = demand;
+    this.asksForNames = avoid.length > 0 || constraints.some(({ name }) => name === 'hostname');
   }
 
   /** True when a launch fits there; a refusal is counted for `agents` agents alike. */
   admits(site: Site, room: Room, agents = 1): boolean {
     return (
-      this.#suits(site, agents) && this.#hasRoom(room, agents) && this.#leavesRoom(site, agents)
+      this.#suits(site, agents) &&
+      this.#maySome(site, agents) &&
+      this.#hasRoom(room, agents) &&
+      this.#leavesRoom(site, agents)
     );
+  }
+
+  /**
+   * The same for one agent of a kind: agents of one kind (a small number) agree in executor, attributes, maintenance and
+   * closure, so that all of it is asked once for each kind.
+   */
+  admitsOf(kind: number, site: Site, room: Room): boolean {
+    if (this.asksForNames) return this.admits(site, room);
+    const known = this.#kind(kind, site);
+    if (!known.suits) {
+      known.refused++;
+      return false;
+    }
+    return this.#maySome(site, 1) && this.#hasRoom(room, 1) && this.#leavesRoom(site, 1);
+  }
+
+  /** Whether agents of that kind, of which this is one, would do if they were empty; nothing is counted. */
+  suitsKind(kind: number, site: Site): boolean {
+    return this.#kind(kind, site).suits;
+  }
+
+  /** So many agents were refused because they have too little; the most that any of them has. */
+  lacked(resource: ResourceName, agents: number, best: number): void {
+    if (agents > 0) note(this.#lacks[resource], best, agents);
+  }
+
+  #kind(kind: number, site: Site): Kind {
+    let known = this.#kinds[kind];
+    if (known === undefined) {
+      known = { site, suits: this.#suits(site, 0), refused: 0 };
+      this.#kinds[kind] = known;
+    }
+    return known;
   }
 
   /** What stood in the way, in the order of the checks. */
   obstacles(): readonly Obstacle[] {
+    this.#countKinds();
     const { executor, needs } = this.#demand;
     const found: Obstacle[] = [];
     if (executor !== null && this.#elsewhere > 0)
@@ -212,8 +271,8 @@ export class Tally {
     for (const [name, lack] of this.#customLacks)
       found.push({ code: 'custom-too-small', name, wanted: unitsOf(needs.custom, name), ...lack });
     for (const resource of ['gpus', 'cpuMilli', 'memMb', 'ports'] as const) {
-      const lack = this.#lacks.get(resource);
-      if (lack !== undefined)
+      const lack = this.#lacks[resource];
+      if (lack.agents > 0)
         found.push({ code: 'too-small', resource, wanted: needs[resource], ...lack });
     }
     if (this.#kept !== null) found.push({ code: 'reserved-for', ...this.#kept });
@@ -247,11 +306,25 @@ export class Tally {
     }
     if (shut?.code === 'drained' && !this.#endsBefore(shut.from))
       return this.#noteDrain(shut, agents);
-    if (shut?.code === 'set-aside' || site.launchesLeft === 0) {
-      this.#setAside += agents;
-      return false;
+    if (shut?.code !== 'set-aside') return true;
+    this.#setAside += agents;
+    return false;
+  }
+
+  /** An agent on probation gets no more than one launch at a time. */
+  #maySome({ launchesLeft }: Site, agents: number): boolean {
+    if (launchesLeft !== 0) return true;
+    this.#setAside += agents;
+    return false;
+  }
+
+  /** Refusals by kind become refusals by reason. */
+  #countKinds(): void {
+    for (const known of this.#kinds) {
+      if (known === undefined || known.refused === 0) continue;
+      this.#suits(known.site, known.refused);
+      known.refused = 0;
     }
-    return true;
   }
 
   #endsBefore(from: Instant): boolean {
@@ -285,26 +358,32 @@ export class Tally {
     const { needs } = this.#demand;
     for (const [name, units] of this.#custom) {
       const best = unitsOf(room.custom, name);
-      if (units > best) return note(this.#customLacks, name, best, agents);
+      if (units > best) return note(this.#customLack(name), best, agents);
     }
-    if (needs.gpus > room.gpus) return note(this.#lacks, 'gpus', room.gpus, agents);
-    if (needs.cpuMilli > room.cpuMilli) return note(this.#lacks, 'cpuMilli', room.cpuMilli, agents);
-    if (needs.memMb > room.memMb) return note(this.#lacks, 'memMb', room.memMb, agents);
-    if (needs.ports > room.portsFree) return note(this.#lacks, 'ports', room.portsFree, agents);
+    const lacks = this.#lacks;
+    if (needs.gpus > room.gpus) return note(lacks.gpus, room.gpus, agents);
+    if (needs.cpuMilli > room.cpuMilli) return note(lacks.cpuMilli, room.cpuMilli, agents);
+    if (needs.memMb > room.memMb) return note(lacks.memMb, room.memMb, agents);
+    if (needs.ports > room.portsFree) return note(lacks.ports, room.portsFree, agents);
     return true;
+  }
+
+  #customLack(name: string): Lack {
+    let lack = this.#customLacks.get(name);
+    if (lack === undefined) {
+      lack = noLack();
+      this.#customLacks.set(name, lack);
+    }
+    return lack;
   }
 }
 
 const earlier = (a: Instant | null, b: Instant | null): Instant | null =>
   a === null || (b !== null && b < a) ? b : a;
 
-function note<Name>(lacks: Map<Name, Lack>, name: Name, best: number, agents: number): false {
-  const lack = lacks.get(name);
-  if (lack === undefined) lacks.set(name, { agents, best });
-  else {
-    lack.agents += agents;
-    if (best > lack.best) lack.best = best;
-  }
+function note(lack: Lack, best: number, agents: number): false {
+  if (lack.agents === 0 || best > lack.best) lack.best = best;
+  lack.agents += agents;
   return false;
 }
 
