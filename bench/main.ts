@@ -1,10 +1,13 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
 import { array1m } from './array.js';
+import { cycle1m, match100k } from './cycle.js';
 import { dispatch } from './dispatch.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
 import { recovery } from './recovery.js';
+import { restart1m } from './restart.js';
+import { firstOrder1m, memoryPerJob } from './scale.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
@@ -13,6 +16,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figur
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
+  'cycle-1m': cycle1m,
+  'first-order-1m': firstOrder1m,
+  'match-100k': match100k,
+  'memory-per-job': memoryPerJob,
+  'restart-1m': restart1m,
   recovery,
   fairness,
   'store-submit': storeSubmit,
