@@ -3,7 +3,7 @@ import type { Allowance, Claim, Claimant, Denial } from './allowance.js';
 import type { Reason } from './job.js';
 import type { Bound, LimitBook } from './limit-book.js';
 import type { Obstacle } from './obstacle.js';
-import type { Payer } from './payers.js';
+import type { Payer } from './payer.js';
 import { type QuotaMeter, type QuotaReached, quotaMeters, quotaReached } from './quota.js';
 import type { Needs } from './resources.js';
 import type { Instant } from './units.js';
@@ -12,6 +12,8 @@ import { sumsOf } from './usage.js';
 interface Account {
   readonly payer: Payer;
   readonly meters: readonly QuotaMeter[];
+  /** What its job directories take is too much; null: it is not. */
+  readonly disk: QuotaReached | null;
 }
 
 interface Counter {
@@ -20,7 +22,7 @@ interface Counter {
 
 /** All that is asked for the jobs of one claimant on one executor, looked up once. */
 interface Stand {
-  /** Those of the payers who have quotas. */
+  /** Those of the payers who have quotas, or have reached one. */
   readonly accounts: readonly Account[];
   /** The widest last. */
   readonly bounds: readonly { readonly bound: Bound; readonly counter: Counter }[];
@@ -44,8 +46,8 @@ export class CycleAllowance implements Allowance {
   denial(claimant: Claimant, { needs, executor }: Claim): Denial | null {
     const { accounts, bounds } = this.#stand(claimant, executor);
     let waits: Denial | null = null;
-    for (const { payer, meters } of accounts) {
-      const reached = quotaReached(meters, needs);
+    for (const { payer, meters, disk } of accounts) {
+      const reached = firstOf(disk, quotaReached(meters, needs));
       if (reached === null) continue;
       if (reached.isCertain)
         return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
@@ -98,20 +100,23 @@ export class CycleAllowance implements Allowance {
     return counter;
   }
 
-  /** Null: no quotas. */
+  /** Null: nothing that could be reached. */
   #account(payer: Payer): Account | null {
     let account = this.#accounts.get(payer.key);
     if (account === undefined) {
-      const quotas = this.#book.quotasOf(payer);
-      const at = this.#at;
-      const use = () => ({
-        settled: this.#book.settledOf(payer, at),
-        held: this.#book.heldOf(payer, at),
-      });
-      account = quotas === undefined ? null : { payer, meters: quotaMeters(quotas, use()) };
+      const meters = this.#meters(payer);
+      const disk = this.#book.diskReached(payer);
+      account = meters.length === 0 && disk === null ? null : { payer, meters, disk };
       this.#accounts.set(payer.key, account);
     }
     return account;
+  }
+
+  #meters(payer: Payer): readonly QuotaMeter[] {
+    const quotas = this.#book.quotasOf(payer);
+    if (quotas === undefined) return [];
+    const settled = this.#book.settledOf(payer, this.#at);
+    return quotaMeters(quotas, { settled, held: this.#book.heldOf(payer, this.#at) });
   }
 
   #reason({ scope, name, key }: Payer, reached: QuotaReached, needs: Needs): Reason {
@@ -124,6 +129,10 @@ export class CycleAllowance implements Allowance {
     };
   }
 }
+
+/** What ends a job goes before what lets it wait. */
+const firstOf = (one: QuotaReached | null, other: QuotaReached | null): QuotaReached | null =>
+  one === null || (!one.isCertain && other?.isCertain) ? other : one;
 
 const quotaObstacle = (
   { scope, name }: Payer,

@@ -4,14 +4,16 @@
  */
 import type { Allowance, Claimant } from './allowance.js';
 import { CycleAllowance } from './cycle-allowance.js';
+import { type AccountDisk, DiskBook } from './disk-book.js';
 import { HeldUse } from './held-use.js';
-import { countersOf, type Payer, payersOf, queueUser } from './payers.js';
+import { type Payer, payer, payersOf } from './payer.js';
 import { PROJECT_OF_ALL } from './policy.js';
-import { isPassed, type QuotaReached, type Quotas } from './quota.js';
-import { bucketOf, endOf, firstBucket, type QuotaPeriod } from './quota-period.js';
+import { DISK_QUOTA, isPassed, type QuotaReached, type Quotas } from './quota.js';
+import { QuotaLedger } from './quota-ledger.js';
+import type { QuotaPeriod } from './quota-period.js';
 import type { Needs } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
-import { added, type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
+import { type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
 
 /** Most jobs that may run at once; null: any number. The project of all has no limit. */
 export interface RunningLimits {
@@ -39,12 +41,28 @@ export interface LimitRules {
   readonly period: QuotaPeriod;
   /** A job that runs is charged for this time at least, in milliseconds. */
   readonly advanceMs: number;
+  /** GB that the job directories of a user without a quota of disk of his own may take; absent or null: any. */
+  readonly diskGbUsual?: number | null;
 }
 
 /** Those who have any. */
 export interface QuotaRecords {
   readonly users: ReadonlyMap<UserId, Quotas>;
   readonly projects: ReadonlyMap<ProjectId, Quotas>;
+  /** Absent: nobody's was reset. */
+  readonly resets?: QuotaResets;
+}
+
+/** What counted for somebody's quotas counts no longer: the days before `day`, and of that day `used`. */
+export interface QuotaReset {
+  /** UTC. */
+  readonly day: number;
+  readonly used: Sums;
+}
+
+export interface QuotaResets {
+  readonly users: ReadonlyMap<UserId, QuotaReset>;
+  readonly projects: ReadonlyMap<ProjectId, QuotaReset>;
 }
 
 export const NO_QUOTAS: QuotaRecords = { users: new Map(), projects: new Map() };
@@ -78,6 +96,16 @@ export interface Ruled {
   readonly counters: readonly string[];
 }
 
+/** Everything a job counts for. */
+function countersOf({ user, project, queue }: Claimant, executor: string | null): string[] {
+  const keys = payersOf({ user, project }).map(({ key }) => key);
+  if (executor !== null) keys.push(`executor ${executor}`);
+  if (queue !== null) keys.push(`queue ${queue}`, queueUser(queue, user));
+  return keys;
+}
+
+const queueUser = (queue: string, user: UserId): string => JSON.stringify([queue, user]);
+
 export class LimitBook {
   readonly #rules: LimitRules;
   readonly #queues: ReadonlyMap<string, QueueRule>;
@@ -85,21 +113,21 @@ export class LimitBook {
   readonly #ruled = new WeakMap<Claimant, Map<string | null, Ruled>>();
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
-  /** By payer, then by bucket of the period. */
-  readonly #settled = new Map<string, Map<number, Sums>>();
+  readonly #settled: QuotaLedger;
+  readonly #disk: DiskBook;
   /** What is charged for those that run, by payer. */
   readonly #held = new Map<string, HeldUse>();
-  /** Sums over `#settled` by payer, for the period that begins with the bucket `first`. */
-  readonly #sums = new Map<string, { readonly first: number; readonly sum: Sums }>();
 
   constructor(rules: LimitRules) {
     this.#rules = rules;
+    this.#settled = new QuotaLedger(rules.period);
+    this.#disk = new DiskBook(rules.diskGbUsual ?? null);
     this.#queues = new Map(rules.queues.map((queue) => [queue.name, queue]));
   }
 
   /** Begins anew: what ended in the period, and what is alive. */
   load(ended: readonly DayUse[], live: Iterable<Holder>): void {
-    const parts = [this.#holders, this.#running, this.#settled, this.#held, this.#sums];
+    const parts = [this.#holders, this.#running, this.#settled, this.#held];
     for (const part of parts) part.clear();
     for (const { owner, project, endedAt, ...sums } of ended)
       this.#end({ user: owner, project }, sums, endedAt);
@@ -108,6 +136,15 @@ export class LimitBook {
 
   setQuotas(quotas: QuotaRecords): void {
     this.#quotas = quotas;
+    const resets = new Map<string, QuotaReset>();
+    for (const [id, reset] of quotas.resets?.users ?? []) resets.set(payer('user', id).key, reset);
+    for (const [id, reset] of quotas.resets?.projects ?? [])
+      resets.set(payer('project', id).key, reset);
+    this.#settled.setResets(resets);
+  }
+
+  setDisk(accounts: readonly AccountDisk[]): void {
+    this.#disk.set(accounts);
   }
 
   /** A job was planned, placed, found alive or started; what was known of it before is replaced. */
@@ -159,6 +196,10 @@ export class LimitBook {
     if (of.usedMs > 0) this.#end(of, sumsOf(of.needs, of.usedMs), of.endedAt);
   }
 
+  holders(): Iterable<JobId> {
+    return this.#holders.keys();
+  }
+
   /** Jobs that run in a queue of the site. */
   runningIn(queue: string): number {
     return this.running(`queue ${queue}`);
@@ -178,6 +219,7 @@ export class LimitBook {
       this.#rules.queues.some(
         ({ maxRunning, maxRunningPerUser }) => maxRunning !== null || maxRunningPerUser !== null,
       ) ||
+      this.#rules.diskGbUsual != null ||
       this.#quotas.users.size > 0 ||
       this.#quotas.projects.size > 0;
     return isBounded ? new CycleAllowance(this, at) : undefined;
@@ -241,16 +283,11 @@ export class LimitBook {
   }
 
   settledOf({ key }: Payer, at: Instant): Sums {
-    const first = firstBucket(this.#rules.period, at);
-    const known = this.#sums.get(key);
-    if (known?.first === first) return known.sum;
-    const buckets = this.#settled.get(key);
-    let sum = NO_USE;
-    for (const [bucket, sums] of buckets ?? [])
-      if (bucket < first) buckets?.delete(bucket);
-      else sum = added(sum, sums);
-    this.#sums.set(key, { first, sum });
-    return sum;
+    return this.#settled.total(key, at);
+  }
+
+  diskReached(payer: Payer): QuotaReached | null {
+    return this.#disk.reached(payer, this.quotasOf(payer));
   }
 
   heldOf({ key }: Payer, at: Instant): Sums {
@@ -259,30 +296,13 @@ export class LimitBook {
 
   /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
   freesUpAt({ key }: Payer, reached: QuotaReached, needs: Needs, at: Instant): Instant | null {
-    const { period } = this.#rules;
     const { quota, limit } = reached;
-    let left = this.settledOf({ key } as Payer, at);
-    const buckets = [...(this.#settled.get(key) ?? [])].sort(([a], [b]) => a - b);
-    for (const [bucket, sums] of buckets) {
-      left = added(left, negative(sums));
-      if (!isPassed(quota, limit, left, needs)) return endOf(period, bucket);
-    }
-    return null;
+    // Directories go when somebody removes them.
+    if (quota === DISK_QUOTA) return null;
+    return this.#settled.freesUpAt(key, at, (left) => isPassed(quota, limit, left, needs));
   }
 
   #end(of: Pick<Claimant, 'user' | 'project'>, sums: Sums, endedAt: Instant): void {
-    const bucket = bucketOf(this.#rules.period, endedAt);
-    for (const { key } of payersOf(of)) {
-      this.#sums.delete(key);
-      let buckets = this.#settled.get(key);
-      if (buckets === undefined) {
-        buckets = new Map();
-        this.#settled.set(key, buckets);
-      }
-      buckets.set(bucket, added(buckets.get(bucket) ?? NO_USE, sums));
-    }
+    for (const { key } of payersOf(of)) this.#settled.add(key, sums, endedAt);
   }
 }
-
-const negative = (sums: Sums): Sums =>
-  Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, -sum])) as unknown as Sums;

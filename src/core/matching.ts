@@ -3,7 +3,7 @@
  * shrink within a cycle; so each shape keeps a finger on the first bin that may still take it, and never looks back.
  */
 import { assert } from './assert.js';
-import { type Demand, type Kept, type Obstacle, type Shut, Tally } from './obstacle.js';
+import type { Demand, Kept, Obstacle, Shut } from './obstacle.js';
 import {
   type Capacity,
   mergedRanges,
@@ -12,6 +12,7 @@ import {
   portCount,
   takePorts,
 } from './resources.js';
+import { Tally } from './tally.js';
 import type { AgentId, Instant, OfferId } from './units.js';
 
 /** A cluster's offer and the executor plugin it came through. */

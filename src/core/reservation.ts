@@ -9,10 +9,10 @@ import {
   type Kept,
   type Room,
   type Site,
-  Tally,
   type Tenant,
 } from './obstacle.js';
 import { type Needs, unitsOf } from './resources.js';
+import { Tally } from './tally.js';
 import type { AgentId, Instant, JobId } from './units.js';
 
 /** An agent whose room is kept for a job. */
@@ -340,7 +340,7 @@ export interface ShapeDemand {
   readonly demand: TenantDemand;
 }
 
-function holds(room: Room, needs: Needs): boolean {
+export function holds(room: Room, needs: Needs): boolean {
   const has =
     enough(room.cpuMilli, needs.cpuMilli) &&
     enough(room.memMb, needs.memMb) &&
@@ -367,4 +367,11 @@ function lackOf(room: Room, needs: Needs): number {
   for (const [name, units] of Object.entries(needs.custom))
     most = Math.max(most, lack(units, unitsOf(room.custom, name)));
   return most;
+}
+
+/** The room with so much more (1) or less (-1) of it free. */
+export function changed(room: Room, needs: Needs, sign: 1 | -1): Room {
+  const space = new Space(room);
+  space.add(needs, sign);
+  return space;
 }

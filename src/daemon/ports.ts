@@ -5,16 +5,17 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
+import type { ChangeFeed, DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
+import type { PreemptionOptions } from '../core/preemption.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
 
 /** What of the record the scheduler needs. */
-export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities' | 'quotas'>;
+export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities' | 'quotas'> & DiskStore;
 
 export interface SchedulerPorts {
   readonly store: SchedulerStore;
@@ -61,8 +62,12 @@ export interface SchedulerOptions {
   readonly advanceMs: number;
   /** Room is kept for a job that others overtake once it has waited for so long; absent: never. */
   readonly reservationAfterMs?: number;
+  /** Running jobs may be stopped for others; absent: never. */
+  readonly preemption?: PreemptionOptions | undefined;
   /** Limits of the site and its queues; absent: none. */
   readonly limits?: Omit<LimitRules, 'advanceMs'>;
+  /** How often the directory of a job that runs is measured; absent: `DISK_RUNNING_EACH_MS`. */
+  readonly diskRunningEachMs?: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
   /** Agents on which jobs of several users fail within seconds are set aside; absent: no. */
