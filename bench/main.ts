@@ -2,16 +2,18 @@
 import { array1m } from './array.js';
 import { cycle1m, match100k } from './cycle.js';
 import { dispatch } from './dispatch.js';
+import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
 import { restart1m } from './restart.js';
 import { firstOrder1m, memoryPerJob } from './scale.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figure[]>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Figure | Figure[]>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
@@ -23,6 +25,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figur
   'restart-1m': restart1m,
   recovery,
   fairness,
+  'outlook-1m': outlook1m,
+  estimate,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,

@@ -135,3 +135,17 @@ export const BROKEN_OFFER_REFUSE_MS = 300_000;
 export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
+/** Of the pending queue so many jobs get their exact place; those behind get a range. */
+export const PLACES_EXACT_MAX = 10_000;
+/** So many of them get an estimated start: each is played through the matching, three times. */
+export const STARTS_ESTIMATED_MAX = 3_000;
+/** An outlook this young is told again. */
+export const OUTLOOK_FRESH_MS = 10_000;
+/** Of the leader's time the outlook takes at most one part in so many, over a while. */
+export const OUTLOOK_TIME_PARTS = 20;
+/** It works in portions of this length, with pauses of twice that: cycles go on in between. */
+export const OUTLOOK_PORTION_MS = 4;
+/** Who asks waits this long for a newer one at most. */
+export const OUTLOOK_WAIT_MS_MAX = 3_000;
+/** Ends that are read from the record, once a term, so that estimates know how long jobs take. */
+export const ENDS_READ_MAX = 1_000;

@@ -56,3 +56,12 @@ export const startedAtOf = (job: LiveJob): Instant | null =>
 /** What its container is, as far as was told. */
 export const containerOf = (job: LiveJob): ContainerFacts =>
   job.state === 'launching' ? NO_CONTAINER : job.container;
+
+/** What was told now, and before where nothing is told. */
+export const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
+  containerId: told.containerId ?? known.containerId,
+  ipAddress: told.ipAddress ?? known.ipAddress,
+});
+
+export const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
+  a.containerId === b.containerId && a.ipAddress === b.ipAddress;

@@ -21,7 +21,7 @@ import {
   type Retried,
   type SystemFault,
 } from './job.js';
-import { asked, containerOf, live, startedAtOf } from './job-facts.js';
+import { asked, containerOf, live, merged, sameFacts, startedAtOf } from './job-facts.js';
 import {
   lastOutcome,
   needsOf,
@@ -390,13 +390,5 @@ const kill = (job: LiveJob): Effect => ({
   taskId: job.placement.taskId,
   agentId: job.placement.agentId,
 });
-
-const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
-  containerId: told.containerId ?? known.containerId,
-  ipAddress: told.ipAddress ?? known.ipAddress,
-});
-
-const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
-  a.containerId === b.containerId && a.ipAddress === b.ipAddress;
 
 export type { KillWanted };

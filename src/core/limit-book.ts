@@ -113,8 +113,8 @@ export class LimitBook {
   readonly #ruled = new WeakMap<Claimant, Map<string | null, Ruled>>();
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
-  readonly #settled: QuotaLedger;
-  readonly #disk: DiskBook;
+  #settled: QuotaLedger;
+  #disk: DiskBook;
   /** What is charged for those that run, by payer. */
   readonly #held = new Map<string, HeldUse>();
 
@@ -132,6 +132,16 @@ export class LimitBook {
     for (const { owner, project, endedAt, ...sums } of ended)
       this.#end({ user: owner, project }, sums, endedAt);
     for (const holder of live) this.hold(holder);
+  }
+
+  /** The same counts, to go on with by themselves. */
+  copy(): LimitBook {
+    const copy = new LimitBook(this.#rules);
+    copy.#quotas = this.#quotas;
+    copy.#settled = this.#settled.copy();
+    copy.#disk = this.#disk;
+    for (const holder of this.#holders.values()) copy.hold(holder);
+    return copy;
   }
 
   setQuotas(quotas: QuotaRecords): void {

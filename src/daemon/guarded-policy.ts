@@ -9,7 +9,7 @@ import type { Log } from '../contracts/log.js';
 import { fifo, type Groups, type Policy, type Ranking } from '../core/policy.js';
 
 /** What the plugin did, not we. */
-class PolicyFailed extends Error {
+export class PolicyFailed extends Error {
   override readonly name = 'PolicyFailed';
 }
 
@@ -55,7 +55,7 @@ export class GuardedPolicy {
 }
 
 /** The same policy; whatever it throws is `PolicyFailed`. */
-const guarded = (policy: Policy): Policy => ({
+export const guarded = (policy: Policy): Policy => ({
   name: policy.name,
   begin: (...input) => guardedRanking(tried('begin', () => policy.begin(...input))),
 });

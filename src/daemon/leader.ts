@@ -21,6 +21,7 @@ import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { Kills } from './kills.js';
 import { ObstacleBook } from './obstacle-book.js';
+import { Outlook } from './outlook.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import {
   announceLaunch,
@@ -54,6 +55,8 @@ export class Leader implements LinkOwner {
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
+  /** Where waiting jobs stand, and when they would start. */
+  readonly outlook: Outlook;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
@@ -127,23 +130,21 @@ export class Leader implements LinkOwner {
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
     });
-    this.#cycles = new Cycles(
-      ports,
-      options,
-      {
-        queue: this.#queue,
-        links: this.#links,
-        accounting: this.#accounting,
-        agents: this.#agents,
-        obstacles: this.#obstacles,
-        steady: this.#steady,
-        book,
-      },
-      {
-        carryOut: (plan) => this.#carryOut(plan),
-        preempt: (job) => this.#updates.preempt(job),
-      },
-    );
+    const view = {
+      queue: this.#queue,
+      links: this.#links,
+      accounting: this.#accounting,
+      agents: this.#agents,
+      obstacles: this.#obstacles,
+      steady: this.#steady,
+      book,
+      kept: () => this.#cycles.kept,
+    };
+    this.#cycles = new Cycles(ports, options, view, {
+      carryOut: (plan) => this.#carryOut(plan),
+      preempt: (job) => this.#updates.preempt(job),
+    });
+    this.outlook = new Outlook(ports, options, view);
   }
 
   /** Reads everything under our epoch, then connects the clusters. */
@@ -189,6 +190,7 @@ export class Leader implements LinkOwner {
     this.#placing.close();
     this.#returns.close();
     this.#cycles.close();
+    this.outlook.close();
     this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
@@ -234,7 +236,7 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits: at takeover, and each hour. */
+  /** All that waits, as at takeover: each hour. */
   #readRecordLater(): void {
     const again = () =>
       this.#intake

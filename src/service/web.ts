@@ -26,6 +26,7 @@ export type WebParts = Pick<
   | 'notices'
   | 'notReady'
   | 'obstacles'
+  | 'outlook'
   | 'shares'
 > & {
   readonly events: Events;

@@ -155,6 +155,7 @@ function dullDeps(
     obstacles: () => undefined,
     policy: fairshare(),
     shares: async () => undefined,
+    outlook: async () => undefined,
     notReady: () => [],
     metrics: new Registry(),
     pages: null,
