@@ -8,6 +8,7 @@ import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { needsOf } from './core/retry.js';
 import { avoidedBy } from './core/suspicion.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
+import { OutlookAsker } from './daemon/outlook-asker.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
 import { systemClock, systemTimers } from './host/system.js';
@@ -69,6 +70,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
       shares: async () => scheduler.shares(),
+      outlook: () => scheduler.outlook(),
       warnings: () => scheduler.status().warnings,
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
@@ -95,6 +97,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       log: log.with({ part: 'web' }),
     });
     leader.start();
+    const outlook = new OutlookAsker({ store, clock: systemClock, timers: systemTimers });
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
@@ -113,6 +116,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
         return leader.obstacles({ ...spec, needs: needsOf(job), avoid }, claimant);
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
+      outlook: () => outlook.ask(),
       notReady: () => leader.notReady(),
       warnings: () => leader.warnings(),
     });

@@ -56,6 +56,16 @@ export const RESERVATION_EACH_MS = 1_000;
 export const CYCLE_EACH_MS_MIN = 5;
 /** Job directories made side by side: enough to hide a file server's latency. */
 export const DIRECTORIES_AT_ONCE_MAX = 32;
+/** What ended is looked for, to have its directory measured, this often. */
+export const DISK_LOOK_EACH_MS = 5_000;
+/** Directories measured before their sizes are stored together. */
+export const DISK_AT_ONCE = 200;
+/** Files of one directory that are looked at after its job's end: minutes of a thread. More is said in the log. */
+export const DISK_ENTRIES_MAX = 10_000_000;
+/** And while it runs: it is looked at again soon. */
+export const DISK_ENTRIES_RUNNING_MAX = 200_000;
+/** The directory of a job that runs is measured this often, where the site does not say. */
+export const DISK_RUNNING_EACH_MS = 600_000;
 
 /** A RecordIO length above this is a broken stream, not a large message. */
 export const RECORD_BYTES_MAX = 64 * 1024 * 1024;
@@ -136,3 +146,17 @@ export const BROKEN_OFFER_REFUSE_MS = 300_000;
 export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
+/** Of the pending queue so many jobs get their exact place; those behind get a range. */
+export const PLACES_EXACT_MAX = 10_000;
+/** So many of them get an estimated start: each is played through the matching, three times. */
+export const STARTS_ESTIMATED_MAX = 3_000;
+/** An outlook this young is told again. */
+export const OUTLOOK_FRESH_MS = 10_000;
+/** Of the leader's time the outlook takes at most one part in so many, over a while. */
+export const OUTLOOK_TIME_PARTS = 20;
+/** It works in portions of this length, with pauses of twice that: cycles go on in between. */
+export const OUTLOOK_PORTION_MS = 4;
+/** Who asks waits this long for a newer one at most. */
+export const OUTLOOK_WAIT_MS_MAX = 3_000;
+/** Ends that are read from the record, once a term, so that estimates know how long jobs take. */
+export const ENDS_READ_MAX = 1_000;

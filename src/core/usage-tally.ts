@@ -36,6 +36,17 @@ export class UsageTally {
     return { ...this.#held };
   }
 
+  /** The same sums, to go on with by themselves. */
+  copy(): UsageTally {
+    const copy = new UsageTally(this.#rule, this.#origin);
+    copy.#faded = this.#faded;
+    for (const [day, sums] of this.#days) copy.#days.set(day, sums);
+    Object.assign(copy.#held, this.#held);
+    Object.assign(copy.#growing, this.#growing);
+    Object.assign(copy.#starts, this.#starts);
+    return copy;
+  }
+
   hold(needs: Needs): void {
     raise(this.#held, needs, 1);
   }
@@ -101,7 +112,9 @@ export class UsageTally {
       return young + Math.max(growing[name] * advanceMs, growing[name] * nowMs - starts[name]);
     };
     return {
-      ...pick(held),
+      cpuMilli: held.cpuMilli,
+      memMb: held.memMb,
+      gpus: held.gpus,
       timeMs: run('jobs'),
       cpuMilliMs: run('cpuMilli'),
       memMbMs: run('memMb'),
@@ -109,8 +122,6 @@ export class UsageTally {
     };
   }
 }
-
-const pick = ({ cpuMilli, memMb, gpus }: Amounts) => ({ cpuMilli, memMb, gpus });
 
 function raise(amounts: Amounts, { cpuMilli, memMb, gpus }: Needs, by: number): void {
   amounts.jobs += by;

@@ -17,7 +17,7 @@ export interface GuardedPolicyPorts {
 }
 
 /** What the plugin did, not we. */
-class PolicyFailed extends Error {
+export class PolicyFailed extends Error {
   override readonly name = 'PolicyFailed';
 }
 
@@ -69,7 +69,7 @@ export class GuardedPolicy {
 }
 
 /** The same policy; whatever it throws is `PolicyFailed`. */
-const guarded = (policy: Policy): Policy => ({
+export const guarded = (policy: Policy): Policy => ({
   name: policy.name,
   begin: (...input) => guardedRanking(tried('begin', () => policy.begin(...input))),
 });

@@ -23,9 +23,9 @@ export class Inventory {
   #latest: ToldAgents | null = null;
   /** The list as it was last stored. */
   #stored = '';
-  readonly #told: (told: ToldAgents | null) => void;
+  readonly #told: (latest: ToldAgents | null) => void;
 
-  constructor(ports: InventoryPorts, told: (told: ToldAgents | null) => void = () => {}) {
+  constructor(ports: InventoryPorts, told: (latest: ToldAgents | null) => void = () => {}) {
     this.#ports = ports;
     this.#told = told;
   }

@@ -22,6 +22,7 @@ import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { Kills } from './kills.js';
 import { ObstacleBook } from './obstacle-book.js';
+import { Outlook } from './outlook.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import {
   announceLaunch,
@@ -56,6 +57,8 @@ export class Leader implements LinkOwner {
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
+  /** Where waiting jobs stand, and when they would start. */
+  readonly outlook: Outlook;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
@@ -120,34 +123,33 @@ export class Leader implements LinkOwner {
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
-    this.#refusals = new Refusals(ports, book, {
+    this.#refusals = new Refusals(ports, book, this.#accounting.limits, {
       withdraw: (id) => {
         this.#queue.remove(id);
         this.#inHand.add(id);
       },
       settled: (id, applied) => {
         this.#inHand.delete(id);
+        if (applied === null) return this.#returns.later(id);
         this.#afterwards(applied, null);
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
     });
-    this.#cycles = new Cycles(
-      ports,
-      options,
-      {
-        queue: this.#queue,
-        links: this.#links,
-        accounting: this.#accounting,
-        agents: this.#agents,
-        obstacles: this.#obstacles,
-        steady: this.#steady,
-        book,
-      },
-      {
-        carryOut: (plan) => this.#carryOut(plan),
-        preempt: (job) => this.#updates.preempt(job),
-      },
-    );
+    const view = {
+      queue: this.#queue,
+      links: this.#links,
+      accounting: this.#accounting,
+      agents: this.#agents,
+      obstacles: this.#obstacles,
+      steady: this.#steady,
+      book,
+      kept: () => this.#cycles.kept,
+    };
+    this.#cycles = new Cycles(ports, options, view, {
+      carryOut: (plan) => this.#carryOut(plan),
+      preempt: (job) => this.#updates.preempt(job),
+    });
+    this.outlook = new Outlook(ports, options, view);
   }
 
   /** Reads everything under our epoch, then connects the clusters. */
@@ -166,7 +168,7 @@ export class Leader implements LinkOwner {
     try {
       await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
-      await leader.#readRecord();
+      await leader.#intake.readAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -190,6 +192,7 @@ export class Leader implements LinkOwner {
     this.#placing.close();
     this.#returns.close();
     this.#cycles.close();
+    this.outlook.close();
     this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
@@ -236,14 +239,11 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, warnings, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits: at takeover, and each hour. */
-  async #readRecord(): Promise<void> {
-    await this.#intake.readAll();
-  }
-
+  /** All that waits, as at takeover: each hour. */
   #readRecordLater(): void {
     const again = () =>
-      this.#readRecord()
+      this.#intake
+        .readAll()
         .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
         .finally(() => this.#isClosed || this.#readRecordLater());
     this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());

@@ -5,7 +5,7 @@
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { JobStore, ProjectStore } from '../contracts/store.js';
+import type { DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Allowance } from '../core/allowance.js';
 import type { Launch } from '../core/cycle.js';
 import type { LiveJob } from '../core/job.js';
@@ -17,7 +17,9 @@ import { needsOf } from '../core/retry.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 
 export interface LimitPorts {
-  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'quotas'>;
+  readonly store: Pick<JobStore, 'used'> &
+    Pick<ProjectStore, 'quotas'> &
+    Pick<DiskStore, 'diskUse'>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -47,9 +49,27 @@ export class Limits {
   async read(live: Iterable<LiveJob>): Promise<void> {
     const { store, clock } = this.#ports;
     const ended = await store.used({ since: periodStart(this.#rules.period, clock.now()) });
-    this.#book.setQuotas(await store.quotas());
+    await this.refresh();
     this.#book.load(ended, [...live].map(holderOf));
     this.#readQuotasLater();
+  }
+
+  /** Quotas, resets and sizes of directories, as the record has them. @throws ServiceError when the store is away */
+  async refresh(): Promise<void> {
+    const { store } = this.#ports;
+    const [quotas, disk] = await Promise.all([store.quotas(), store.diskUse()]);
+    this.#book.setQuotas(quotas);
+    this.#book.setDisk(disk);
+  }
+
+  /** As `refresh`; while the store is away the former ones hold. */
+  refreshSoon(): void {
+    void this.#readQuotas();
+  }
+
+  /** Jobs that hold a task, or are about to. */
+  holders(): Iterable<JobId> {
+    return this.#book.holders();
   }
 
   close(): void {
@@ -97,6 +117,11 @@ export class Limits {
     return this.#book.allowanceAt(at);
   }
 
+  /** What is counted now, to go on with by itself. */
+  copy(): LimitBook {
+    return this.#book.copy();
+  }
+
   readonly priorityOf = (queue: string | null): number => this.#book.priorityOf(queue);
 
   runningIn(queue: string): number {
@@ -117,7 +142,7 @@ export class Limits {
   /** While the store is away the former ones hold. */
   async #readQuotas(): Promise<void> {
     try {
-      this.#book.setQuotas(await this.#ports.store.quotas());
+      await this.refresh();
     } catch (error) {
       this.#ports.log.warn('quotas not read; tried again', { error });
     }

@@ -56,7 +56,7 @@ export class Returns {
   }
 
   /** A launch did not come to its intent. */
-  later(id: JobId, afterMs: number): void {
+  later(id: JobId, afterMs = READ_AGAIN_MS): void {
     this.#ports.timers.after(afterMs, () => void this.#readAgain(id));
   }
 
