@@ -216,6 +216,11 @@ export interface JobStore {
 
   setting(name: string): Promise<string | undefined>;
   putSetting(name: string, value: string): Promise<void>;
+  /**
+   * Stores it unless there is one of that name; answers the value that stands. For what is made once although several
+   * processes start together, on whichever machines.
+   */
+  firstSetting(name: string, value: string): Promise<string>;
   /** All whose names begin so, by name. */
   settings(prefix: string): Promise<ReadonlyMap<string, string>>;
   /** Harmless when there is none of that name. */

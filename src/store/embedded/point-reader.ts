@@ -1,4 +1,5 @@
 // Single records, read where they are asked for: each takes some ten microseconds.
+import type { Lease } from '../../contracts/store.js';
 import { ARRAY_OF, WHOLE_JOB } from './rows.js';
 import { Database, type Row } from './sqlite.js';
 
@@ -13,7 +14,7 @@ export interface PointReader {
   readonly project: (id: string) => Row | undefined;
   readonly setting: (name: string) => Row | undefined;
   readonly settings: (prefix: string) => readonly Row[];
-  readonly lease: () => Row | undefined;
+  readonly lease: () => Lease | undefined;
   readonly close: () => void;
 }
 
@@ -36,7 +37,12 @@ export function pointReader(path: string): PointReader {
     project: (id) => project.get(id),
     setting: (name) => setting.get(name),
     settings: (prefix) => settings.all(prefix),
-    lease: () => lease.get(),
+    lease: () => leaseOf(lease.get()),
     close: () => database.close(),
   };
 }
+
+const leaseOf = (row: Row | undefined): Lease | undefined =>
+  row === undefined
+    ? undefined
+    : { epoch: Number(row[0]), holder: String(row[1]), beat: Number(row[2]) };

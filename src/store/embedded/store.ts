@@ -34,6 +34,7 @@ import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { inPortions, slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
+import { readable } from './readable.js';
 import { textOf } from './reader.js';
 import type { Reads, Writes } from './requests.js';
 import { dayUseOf, jobOf, stepColumns, submissionColumns, UnreadableRecord } from './rows.js';
@@ -253,10 +254,7 @@ class EmbeddedStore implements Store {
   }
 
   async lease(): Promise<Lease | undefined> {
-    const row = this.#read((point) => point.lease());
-    return row === undefined
-      ? undefined
-      : { epoch: Number(row[0]), holder: String(row[1]), beat: Number(row[2]) };
+    return this.#read((point) => point.lease());
   }
 
   takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined> {
@@ -278,6 +276,11 @@ class EmbeddedStore implements Store {
 
   putSetting(name: string, value: string): Promise<void> {
     return this.#writer.call('putSetting', { name, value });
+  }
+
+  async firstSetting(name: string, value: string): Promise<string> {
+    await this.#writer.call('firstSetting', { name, value });
+    return (await this.setting(name)) ?? value;
   }
 
   async settings(prefix: string): Promise<ReadonlyMap<string, string>> {
@@ -385,15 +388,5 @@ class EmbeddedStore implements Store {
 
   #skip({ id, cause }: UnreadableRecord): void {
     this.#log.error('record left out: it cannot be read', { id, cause });
-  }
-}
-
-/** @throws ServiceError internal, with the record's id */
-function readable<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (failure) {
-    if (!(failure instanceof UnreadableRecord)) throw failure;
-    throw new ServiceError('internal', failure.message, { id: failure.id }, { cause: failure });
   }
 }
