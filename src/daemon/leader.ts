@@ -136,9 +136,12 @@ export class Leader implements LinkOwner {
         agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
-        loads: book.loads,
+        book,
       },
-      (plan) => this.#carryOut(plan),
+      {
+        carryOut: (plan) => this.#carryOut(plan),
+        preempt: (job) => this.#updates.preempt(job),
+      },
     );
   }
 
