@@ -35,7 +35,8 @@ export async function startDaemon(
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const isAlone = home.tenancy === 'alone';
+  // A database may have other processes on other machines.
+  const isAlone = home.tenancy === 'alone' && config.store.kind === 'embedded';
   const tls = tlsOf(config.mesos.tls);
   const unifiedForm = unifiedFormOf(config.mesos);
   let framework: MesosFramework | undefined;
