@@ -31,17 +31,21 @@ export function mongoMissing(): string | undefined {
 const standIn = (): string | undefined =>
   hasProgram('java') ? cachedTool('mongo-stand-in', 'test/clients/mongo-stand-in') : undefined;
 
-/** `isOurs`: one of our own in any case, since the test stops it. */
-export async function startMongo(t: Scope, { isOurs = false } = {}): Promise<MongoServer> {
+/** `isOurs`: one of our own in any case, since the test stops it. `port`: of such a one. */
+export async function startMongo(
+  t: Scope,
+  { isOurs = false, port }: { readonly isOurs?: boolean; readonly port?: number } = {},
+): Promise<MongoServer> {
   const url = process.env.GODOCKER_TEST_MONGO_URL;
   if (url && !isOurs)
     return { url, what: 'MongoDB of GODOCKER_TEST_MONGO_URL', isReal: true, process: null };
   const folder = temporaryFolder(t, 'mongo');
-  return hasProgram('mongod') ? startMongod(t, folder) : startStandIn(t, folder);
+  return hasProgram('mongod')
+    ? startMongod(t, folder, port ?? (await freePort()))
+    : startStandIn(t, folder, port ?? 0);
 }
 
-async function startMongod(t: Scope, folder: string): Promise<MongoServer> {
-  const port = await freePort();
+async function startMongod(t: Scope, folder: string, port: number): Promise<MongoServer> {
   const data = join(folder, 'data');
   mkdirSync(data);
   const process = startBackground(
@@ -55,14 +59,14 @@ async function startMongod(t: Scope, folder: string): Promise<MongoServer> {
   return { url, what: 'mongod of this machine', isReal: true, process };
 }
 
-async function startStandIn(t: Scope, folder: string): Promise<MongoServer> {
+async function startStandIn(t: Scope, folder: string, asked: number): Promise<MongoServer> {
   const tool = standIn();
   if (tool === undefined) throw new Error(mongoMissing());
   const process = startBackground(
     'java',
     [
       ...[`-Xmx${STAND_IN_MB_MAX}m`, '-XX:+UseSerialGC', '-cp', `${tool}/lib/*:${tool}/classes`],
-      ...['MongoStandIn', '0'],
+      ...['MongoStandIn', String(asked)],
     ],
     { logFile: join(folder, 'log') },
   );
