@@ -115,13 +115,14 @@ export class Leader implements LinkOwner {
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
-    this.#refusals = new Refusals(ports, book, {
+    this.#refusals = new Refusals(ports, book, this.#accounting.limits, {
       withdraw: (id) => {
         this.#queue.remove(id);
         this.#inHand.add(id);
       },
       settled: (id, applied) => {
         this.#inHand.delete(id);
+        if (applied === null) return this.#returns.later(id);
         this.#afterwards(applied, null);
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
@@ -161,7 +162,7 @@ export class Leader implements LinkOwner {
     try {
       await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
-      await leader.#readRecord();
+      await leader.#intake.readAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -234,13 +235,10 @@ export class Leader implements LinkOwner {
   }
 
   /** All that waits: at takeover, and each hour. */
-  async #readRecord(): Promise<void> {
-    await this.#intake.readAll();
-  }
-
   #readRecordLater(): void {
     const again = () =>
-      this.#readRecord()
+      this.#intake
+        .readAll()
         .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
         .finally(() => this.#isClosed || this.#readRecordLater());
     this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());

@@ -229,7 +229,8 @@ t.test(
       DROP INDEX jobs_arrays; DROP INDEX jobs_members; DROP INDEX jobs_sweep_arrays;
       ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN array_size;
       ALTER TABLE jobs DROP COLUMN array_limit; ALTER TABLE jobs DROP COLUMN exit_code;
-      DROP TABLE used_days; PRAGMA user_version = 3`;
+      DROP TABLE used_days; DROP TABLE quota_resets;
+      ALTER TABLE jobs DROP COLUMN archived_at; DROP TABLE disk_jobs; DROP TABLE disk_sums; DROP TABLE disk_due; PRAGMA user_version = 3`;
     meddle(path, asOfVersion3);
     const second = await openEmbeddedStore({ path, log: SILENT });
     t.strictSame(await second.used({ since: AT }), before);

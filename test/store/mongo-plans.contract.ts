@@ -40,10 +40,20 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'open arrays of all': questions.openArrays(null),
     'open arrays of an owner': questions.openArrays(ALICE),
     'due uses': questions.dueUses(),
+    ended: questions.ended({
+      ...{ since: AT, until: instant(AT + 5), limit: 9 },
+      after: { endedAt: AT, id: jobId(3) },
+    }),
+    'to be measured': questions.toBeMeasured(0),
+    'disk changes': questions.diskChangesDue(),
+    'left directories': questions.leftDirectories(),
     drafts: questions.drafts(),
     'drafts of batches': questions.draftsOf(['a', 'b']),
   },
-  uses: { 'used since': questions.usedSince({ since: AT, owner: ALICE }) },
+  uses: {
+    'used since': questions.usedSince({ since: AT, owner: ALICE }),
+    'used on a day': questions.usedOn('project', 'dna', 5),
+  },
   users: { unusual: questions.unusual('users'), quotas: questions.withQuotas('users') },
   projects: { unusual: questions.unusual('projects'), quotas: questions.withQuotas('projects') },
 };
@@ -54,7 +64,7 @@ const SORTED_IN_MEMORY = ['submitted since'];
 t.test('no question is forgotten', async (t) => {
   const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));
   const makers = Object.keys(questions);
-  t.equal(makers.length, 19, 'a new question gets an example above');
+  t.equal(makers.length, 24, 'a new question gets an example above');
   t.ok(forms.length >= makers.length);
 });
 

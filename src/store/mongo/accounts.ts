@@ -6,7 +6,7 @@ import type { QuotaRecords } from '../../core/limit-book.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { isUnlimited, type Quotas } from '../../core/quota.js';
 import { prioritiesOf, projectOf, quotasOf, userOf } from '../embedded/account-rows.js';
-import { readable } from '../embedded/readable.js';
+import { wholeOr } from '../embedded/accounts.js';
 import { UnreadableRecord } from '../embedded/rows.js';
 import type { AccountDocument, Collections, SettingDocument } from './documents.js';
 import { unusual, withQuotas } from './questions.js';
@@ -41,7 +41,7 @@ export class Accounts {
     parse: (id: string, document: string) => Of,
   ): Promise<Of | undefined> {
     const found = await this.#collections[kind].findOne({ _id: id });
-    return found === null ? undefined : readable(() => parse(id, found.document));
+    return found === null ? undefined : wholeOr(() => parse(id, found.document));
   }
 
   async #all<Of>(kind: Kind, parse: (id: string, document: string) => Of): Promise<Of[]> {
@@ -89,6 +89,7 @@ export class Accounts {
     return prioritiesOf(rows.flat());
   }
 
+  /** Without resets: these are with the sums. */
   async quotas(): Promise<QuotaRecords> {
     const rows = await Promise.all(
       KINDS.map(async ([word, kind]) => {

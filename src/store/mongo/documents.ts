@@ -4,6 +4,7 @@
  */
 import type { Collection, Db } from 'mongodb';
 import type { Job, JobState } from '../../core/job.js';
+import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
 import { JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
@@ -13,7 +14,8 @@ export const DRAFT = 'draft';
 
 /** One launch that ended and is not in the sums of its day yet. */
 export interface DueUse {
-  readonly launch: number;
+  /** Number of the launch. */
+  readonly name: number;
   readonly day: number;
   /** Milliseconds from the start of the day to the end. */
   readonly endedMs: number;
@@ -21,6 +23,14 @@ export interface DueUse {
   readonly cpuMilli: number;
   readonly memMb: number;
   readonly gpus: number;
+}
+
+/** What a measurement changes in the sums of its account, and is not in them yet. */
+export interface DiskChange {
+  readonly name: string;
+  readonly ended: number;
+  readonly held: number;
+  readonly jobs: number;
 }
 
 export interface JobDocument {
@@ -61,18 +71,35 @@ export interface JobDocument {
   /** Of drafts alone. */
   readonly batch?: string;
   readonly due?: readonly DueUse[];
+  /** It is over and has left a directory. */
+  readonly leftDirectory?: boolean;
+  /** Its directory is to be measured. */
+  readonly isDiskDue?: boolean;
+  /** What its directory takes; `change` is new with each measurement. */
+  readonly disk?: {
+    readonly bytes: number;
+    readonly isOver: boolean;
+    readonly measuredAt: number;
+    readonly change: string;
+  };
+  readonly diskChanges?: readonly DiskChange[];
+  readonly archivedAt?: number;
 }
 
-/** The sums of one account and day; `_id` joins the three. */
-export interface UseDocument {
+/** Sums that are folded: see there. */
+export interface SumsDocument {
   readonly _id: string;
-  readonly day: number;
   readonly owner: string;
   readonly project: string;
   /** Raised by each fold: a fold that began from an older one is refused. */
   readonly version: number;
-  /** Launches that are in the sums and may still be due in their job. */
+  /** Entries that are in the sums and may still be due in their job. */
   readonly folded: readonly string[];
+}
+
+/** Of one account and day; `_id` joins the three. */
+export interface UseDocument extends SumsDocument {
+  readonly day: number;
   readonly timeMs: number;
   readonly cpuMilli: number;
   readonly memMb: number;
@@ -82,6 +109,22 @@ export interface UseDocument {
   readonly gpuMs: number;
   /** Sum of `timeMs` × milliseconds from the start of the day to the end. */
   readonly ended: number;
+}
+
+/** What job directories of one account take, in bytes; `_id` joins both names. */
+export interface DiskSumsDocument extends SumsDocument {
+  readonly ended: number;
+  readonly held: number;
+  readonly jobs: number;
+}
+
+/** What a user or project had used on the day when its quotas were reset. */
+export interface ResetDocument extends Sums {
+  /** Kind and name. */
+  readonly _id: string;
+  readonly kind: 'user' | 'project';
+  readonly owner: string;
+  readonly day: number;
 }
 
 /** Users and projects. */
@@ -148,6 +191,8 @@ export interface Collections {
   readonly database: Db;
   readonly jobs: Collection<JobDocument>;
   readonly uses: Collection<UseDocument>;
+  readonly resets: Collection<ResetDocument>;
+  readonly disk: Collection<DiskSumsDocument>;
   readonly users: Collection<AccountDocument>;
   readonly projects: Collection<AccountDocument>;
   readonly settings: Collection<SettingDocument>;
@@ -167,6 +212,8 @@ export function collectionsOf(database: Db): Collections {
     database,
     jobs: database.collection('jobs'),
     uses: database.collection('used_days'),
+    resets: database.collection('quota_resets'),
+    disk: database.collection('disk_sums'),
     users: database.collection('users'),
     projects: database.collection('projects'),
     settings: database.collection('settings'),
@@ -259,10 +306,11 @@ export const stepFields = (step: StepColumns) => ({
   endedAt: step.endedAt,
   life: step.life,
   exitCode: step.exitCode,
+  ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
 });
 
 export function dueOf({ use, launches }: StepColumns): DueUse | null {
-  return use === null ? null : { launch: launches, ...use };
+  return use === null ? null : { name: launches, ...use };
 }
 
 /** Everything of a job but its script. */
@@ -288,7 +336,7 @@ export function jobIn(document: ReadDocument, asked: string | undefined): Job {
     ...[_id, owner, project, state, launches, version, submittedAt],
     ...[document.notBefore ?? null, document.endedAt ?? null],
     ...[document.killWantedBy ?? null, document.killWantedAt ?? null],
-    ...[life, asked ?? '', document.parent ?? null],
+    ...[life, asked ?? '', document.parent ?? null, document.archivedAt ?? null],
   ];
   const job = jobOf(row);
   if (job.state === 'open' && job.spec.array === undefined)

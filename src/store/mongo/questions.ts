@@ -3,7 +3,7 @@
  * or, where the server cannot explain, against the index as it is declared. Questions by `_id` alone are not listed.
  */
 import type { Filter, Sort } from 'mongodb';
-import type { JobQuery, UseQuery } from '../../contracts/store.js';
+import type { EndedQuery, JobQuery, UseQuery } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import { dayOf } from '../../core/usage.js';
 import { JOB_STATES } from '../embedded/rows.js';
@@ -109,6 +109,38 @@ export const dueUses = (): OfJobs => ({
   index: 'jobs_due',
 });
 
+/** In order of end and id, behind `after`. */
+export const ended = ({ since, until, after }: EndedQuery): OfJobs => ({
+  filter: {
+    state: 'over',
+    endedAt: { $gte: Math.max(since, after?.endedAt ?? since), $lt: until },
+    ...(after === null
+      ? {}
+      : { $or: [{ endedAt: { $gt: after.endedAt } }, { _id: { $gt: after.id } }] }),
+  },
+  sort: { endedAt: 1, _id: 1 },
+  index: 'jobs_ended',
+});
+
+/** Jobs whose directories are to be measured. */
+export const toBeMeasured = (after: number): OfJobs => ({
+  filter: { isDiskDue: true, _id: { $gt: after } },
+  sort: { _id: 1 },
+  index: 'jobs_disk_due',
+});
+
+/** Jobs with sizes that are not in the sums yet. */
+export const diskChangesDue = (): OfJobs => ({
+  filter: { 'diskChanges.name': { $gt: '' } },
+  index: 'jobs_disk_changes',
+});
+
+/** Jobs that are over and whose directories are there. */
+export const leftDirectories = (): OfJobs => ({
+  filter: { state: 'over', leftDirectory: true, archivedAt: { $exists: false } },
+  index: 'jobs_state',
+});
+
 export const drafts = (): OfJobs => ({ filter: { batch: { $gt: '' } }, index: 'jobs_batch' });
 
 export const draftsOf = (batches: readonly string[]): OfJobs => ({
@@ -122,6 +154,16 @@ export const usedSince = ({ since, owner, project }: UseQuery): Of<UseDocument, 
     ...(owner === undefined ? {} : { owner }),
     ...(project === undefined ? {} : { project }),
   },
+  index: 'used_days_day',
+});
+
+/** Of a user or a project, on one day. */
+export const usedOn = (
+  kind: 'user' | 'project',
+  id: string,
+  day: number,
+): Of<UseDocument, 'uses'> => ({
+  filter: { day, ...(kind === 'user' ? { owner: id } : { project: id }) },
   index: 'used_days_day',
 });
 

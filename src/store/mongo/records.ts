@@ -2,13 +2,13 @@
 import type { Collection, Document } from 'mongodb';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
-import type { JobQuery } from '../../contracts/store.js';
+import type { EndedQuery, JobQuery } from '../../contracts/store.js';
 import { unmadeMember } from '../../core/array-life.js';
-import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
+import { isLive, type Job, type JobState, type LiveJob, type OverJob } from '../../core/job.js';
 import { type JobId, jobId } from '../../core/units.js';
+import { wholeOr } from '../embedded/accounts.js';
 import { membersAmong } from '../embedded/members.js';
 import { slices } from '../embedded/portions.js';
-import { readable } from '../embedded/readable.js';
 import { JOB_STATES, UnreadableRecord } from '../embedded/rows.js';
 import {
   type Collections,
@@ -19,7 +19,7 @@ import {
   type ReadDocument,
   WITHOUT_SCRIPT,
 } from './documents.js';
-import { arrayBelow, counted, killsDue, listed, live } from './questions.js';
+import { arrayBelow, counted, ended, killsDue, listed, live } from './questions.js';
 
 /** Records of one question: keeps answers, and the work on them, in portions. */
 const RECORDS_SLICE = 500;
@@ -52,7 +52,7 @@ export class Records {
 
   async #readable(document: ReadDocument): Promise<Job> {
     const asked = await this.#askedBy([document]);
-    return readable(() => jobIn(document, document.asked ?? asked.get(document.parent ?? 0)));
+    return wholeOr(() => jobIn(document, document.asked ?? asked.get(document.parent ?? 0)));
   }
 
   /** The readable array that an id is a member of. */
@@ -167,6 +167,17 @@ export class Records {
       if (documents.length < RECORDS_SLICE || last === undefined) return found;
       after = last;
     }
+  }
+
+  async ended(query: EndedQuery): Promise<readonly OverJob[]> {
+    if (query.limit <= 0) return [];
+    const { filter, sort = {} } = ended(query);
+    const documents = await this.#jobs
+      .find(filter, { projection: WITHOUT_SCRIPT })
+      .sort(sort)
+      .limit(query.limit)
+      .toArray();
+    return (await this.readable(documents)).filter((job) => job.state === 'over');
   }
 
   async killsWanted(): Promise<readonly JobId[]> {
