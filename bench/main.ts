@@ -4,17 +4,20 @@ import { dispatch } from './dispatch.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
 import { recovery } from './recovery.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figure[]>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Figure | Figure[]>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
   recovery,
   fairness,
+  'mongo-submit': mongoSubmit,
+  'mongo-submit-web': mongoSubmitWeb,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,
