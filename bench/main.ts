@@ -1,10 +1,12 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
 import { array1m } from './array.js';
 import { dispatch } from './dispatch.js';
+import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
 import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
+import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
@@ -18,6 +20,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   fairness,
   'mongo-submit': mongoSubmit,
   'mongo-submit-web': mongoSubmitWeb,
+  'outlook-1m': outlook1m,
+  estimate,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,

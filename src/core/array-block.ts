@@ -13,6 +13,9 @@ export interface QueuedArray {
   readonly limit: number | null;
   /** Members that hold a task, or are about to. */
   readonly running: number;
+  readonly submittedAt: Instant;
+  /** By place: members that wait. */
+  readonly waiting: Bits;
 }
 
 /** How many more of its members may be placed. */
