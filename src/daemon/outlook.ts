@@ -66,6 +66,7 @@ export class Outlook {
 
   close(): void {
     this.#isClosed = true;
+    this.#work = undefined;
     this.#timer?.cancel();
     this.#tell();
   }
