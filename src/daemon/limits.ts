@@ -6,7 +6,7 @@ import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
-import type { Allowance, Denial, Refusal } from '../core/allowance.js';
+import type { Allowance } from '../core/allowance.js';
 import type { Launch } from '../core/cycle.js';
 import type { LiveJob } from '../core/job.js';
 import { type Holder, LimitBook, type LimitRules } from '../core/limit-book.js';
@@ -70,11 +70,6 @@ export class Limits {
   /** Jobs that hold a task, or are about to. */
   holders(): Iterable<JobId> {
     return this.#book.holders();
-  }
-
-  /** Whether limits and quotas let a job start, beside all that holds a task now; null: they do. */
-  denial({ claimant, claim }: Pick<Refusal, 'claimant' | 'claim'>, at: Instant): Denial | null {
-    return this.#book.allowanceAt(at)?.denial(claimant, claim) ?? null;
   }
 
   close(): void {

@@ -8,16 +8,15 @@ import type { AgentLoad, Reservation } from '../core/reservation.js';
 import { needsOf } from '../core/retry.js';
 import { type AgentId, agentId, type Instant, instant } from '../core/units.js';
 import type { Accounting } from './accounting.js';
-import type { AgentLoads } from './agent-loads.js';
 import type { AgentWatch } from './agent-watch.js';
 import { likeOf, likeOfJob } from './ends.js';
+import type { JobBook } from './job-book.js';
 
 export interface PresentView {
   readonly accounting: Accounting;
   readonly agents: Pick<AgentWatch, 'offers'>;
   readonly links: ReadonlyMap<string, { readonly book: { all(): Iterable<Offer> } }>;
-  readonly book: {
-    readonly loads: AgentLoads;
+  readonly book: Pick<JobBook, 'loads'> & {
     /** All jobs that hold a task, or may. */
     live(): Iterable<LiveJob>;
   };
