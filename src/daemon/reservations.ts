@@ -27,6 +27,11 @@ export class Reservations {
     this.#view = view;
   }
 
+  /** Those of the last cycle. */
+  get made(): readonly Reservation[] {
+    return this.#made;
+  }
+
   /** For the next cycle. */
   begin(offers: readonly Offer[], at: Instant, nowMs: number): Reserving | undefined {
     const { afterMs, loads } = this.#view;
