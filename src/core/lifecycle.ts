@@ -80,9 +80,8 @@ export type JobEvent =
   /** The agent is cut off; the task may still run. */
   | { readonly kind: 'unreachable'; readonly taskId: TaskId }
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
-  | ArrayEvent
-  /** It is not launched at all: impossible, not authorized, no job directory. */
-  | { readonly kind: 'gaveUp'; readonly because: Reason };
+  /** `gaveUp` besides: it is not launched at all, being impossible, not authorized, without a job directory. */
+  | ArrayEvent;
 
 type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
 /** Launching, running or unreachable: nobody has acted on a kill yet. */
@@ -131,7 +130,7 @@ export const LIFE = {
   killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
   /** An array; what is wanted of it is done to its members. */
-  open: ['memberStarted', 'membersOver'],
+  open: ['memberStarted', 'membersOver', 'gaveUp'],
   over: [],
 } as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
 

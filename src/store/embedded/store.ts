@@ -12,7 +12,6 @@ import {
   type MadeCount,
   type MadeMember,
   type NewJob,
-  type PendingRow,
   type Priorities,
   type ProjectRecord,
   type RateLimits,
@@ -30,7 +29,6 @@ import type { DayUse } from '../../core/usage.js';
 import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
 import { Channel, errorOf } from './channel.js';
 import { madeCountsOf, madeIn, membersAmong, stepAnswerOf } from './members.js';
-import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { type PointReader, pointReader } from './point-reader.js';
 import { inPortions, slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
@@ -38,6 +36,7 @@ import { textOf } from './reader.js';
 import type { Reads, Writes } from './requests.js';
 import { dayUseOf, jobOf, stepColumns, submissionColumns, UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
+import { WaitingJobs } from './waiting-jobs.js';
 import { watchFile } from './watch.js';
 import { failureOf } from './writer.js';
 
@@ -50,7 +49,6 @@ export interface EmbeddedStoreOptions {
 }
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
-const PENDING_SLICE = 2_000;
 const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
 const PAGE_BYTES = 4_096;
@@ -77,7 +75,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   }
 }
 
-class EmbeddedStore implements Store {
+class EmbeddedStore extends WaitingJobs implements Store {
   readonly #path: string;
   readonly #writer: Channel<Writes>;
   readonly #reader: Channel<Reads>;
@@ -93,6 +91,7 @@ class EmbeddedStore implements Store {
     point: PointReader,
     log: Log,
   ) {
+    super(writer, reader, log);
     this.#path = path;
     this.#writer = writer;
     this.#reader = reader;
@@ -128,7 +127,7 @@ class EmbeddedStore implements Store {
     const found = new Map<JobId, Job>();
     for (const slice of slices(ids, RECORDS_SLICE)) {
       const rows = await this.#reader.call('records', slice);
-      for (const job of this.#readableJobs(rows)) found.set(job.id, job);
+      for (const job of this.readableJobs(rows)) found.set(job.id, job);
       const known = new Set(rows.map(([id]) => Number(id)));
       const unknown = slice.filter((id) => !known.has(id));
       const members = await this.#arraysOf(unknown);
@@ -136,7 +135,7 @@ class EmbeddedStore implements Store {
       // Of an array that has ended since the first look, members may have got records and ended by themselves.
       const late = members.filter(([, { state }]) => state === 'over').map(([id]) => id);
       if (late.length === 0) continue;
-      for (const job of this.#readableJobs(await this.#reader.call('records', late)))
+      for (const job of this.readableJobs(await this.#reader.call('records', late)))
         found.set(job.id, job);
     }
     return found;
@@ -146,7 +145,7 @@ class EmbeddedStore implements Store {
   async #arraysOf(ids: readonly JobId[]): Promise<readonly (readonly [JobId, Job])[]> {
     if (ids.length === 0) return [];
     const rows = await this.#reader.call('arraysOf', ids);
-    return membersAmong(ids, this.#readableJobs(rows));
+    return membersAmong(ids, this.readableJobs(rows));
   }
 
   made(
@@ -177,46 +176,11 @@ class EmbeddedStore implements Store {
 
   async list(query: JobQuery): Promise<readonly Job[]> {
     const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
-    return this.#readableJobs(await this.#reader.call('list', { ...query, limit }));
+    return this.readableJobs(await this.#reader.call('list', { ...query, limit }));
   }
 
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
     return this.#reader.call('counts', owner ?? null);
-  }
-
-  async pending(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): Promise<readonly PendingRow[]> {
-    const answers: PendingRow[] = [];
-    const shapes: Shapes = new Map();
-    for await (const rows of this.#pendingSlices(query))
-      for (const row of pendingRowsOf(rows, shapes, (broken) => this.#skip(broken)))
-        answers.push(row);
-    return answers;
-  }
-
-  async *#pendingSlices(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): AsyncGenerator<readonly Row[]> {
-    const after: number = query.after ?? 0;
-    if (query.submittedSince !== undefined) {
-      const since = query.submittedSince;
-      const ids = await this.#reader.call('sweep', { since, after, limit: query.limit });
-      for (const slice of slices(ids, PENDING_SLICE))
-        yield await this.#reader.call('pendingAmong', slice);
-      return;
-    }
-    yield* readAhead({
-      ask: (part) => this.#reader.call('pending', part),
-      extentOf: extentOfGroups,
-      after,
-      total: query.limit,
-      slice: PENDING_SLICE,
-    });
   }
 
   async live(): Promise<readonly LiveJob[]> {
@@ -228,7 +192,7 @@ class EmbeddedStore implements Store {
       slice: RECORDS_SLICE,
     });
     for await (const rows of slices)
-      for (const job of this.#readableJobs(rows)) if (isLive(job)) live.push(job);
+      for (const job of this.readableJobs(rows)) if (isLive(job)) live.push(job);
     return live;
   }
 
@@ -244,7 +208,7 @@ class EmbeddedStore implements Store {
     const columns = await inPortions(steps, stepColumns);
     const answer = await this.#writer.call('advance', { epoch, steps: columns });
     if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
-    const read = (rows: readonly Row[]) => this.#readableJobs(rows);
+    const read = (rows: readonly Row[]) => this.readableJobs(rows);
     return answer.map((result, at) => stepAnswerOf(result, steps[at]?.to.id ?? jobId(0), read));
   }
 
@@ -296,7 +260,7 @@ class EmbeddedStore implements Store {
 
   async users(): Promise<readonly UserRecord[]> {
     const rows = await this.#reader.call('users', null);
-    return this.#readable(rows, ([id, document]) => userOf(String(id), String(document)));
+    return this.readable(rows, ([id, document]) => userOf(String(id), String(document)));
   }
 
   putUser(user: UserRecord): Promise<void> {
@@ -314,7 +278,7 @@ class EmbeddedStore implements Store {
 
   async projects(): Promise<readonly ProjectRecord[]> {
     const rows = await this.#reader.call('projects', null);
-    return this.#readable(rows, ([id, document]) => projectOf(String(id), String(document)));
+    return this.readable(rows, ([id, document]) => projectOf(String(id), String(document)));
   }
 
   putProject(project: ProjectRecord): Promise<void> {
@@ -364,27 +328,6 @@ class EmbeddedStore implements Store {
     } catch (failure) {
       throw errorOf(failureOf(failure));
     }
-  }
-
-  #readableJobs(rows: readonly Row[]): Job[] {
-    return this.#readable(rows, jobOf);
-  }
-
-  /** One broken record must not hide the others: it is left out, and said. */
-  #readable<T>(rows: readonly Row[], parse: (row: Row) => T): T[] {
-    return rows.flatMap((row) => {
-      try {
-        return [parse(row)];
-      } catch (failure) {
-        if (!(failure instanceof UnreadableRecord)) throw failure;
-        this.#skip(failure);
-        return [];
-      }
-    });
-  }
-
-  #skip({ id, cause }: UnreadableRecord): void {
-    this.#log.error('record left out: it cannot be read', { id, cause });
   }
 }
 

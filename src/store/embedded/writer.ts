@@ -2,6 +2,7 @@
 import type { Lease, SubmitAnswer } from '../../contracts/store.js';
 import { assert, unreachable } from '../../core/assert.js';
 import { jobId } from '../../core/units.js';
+import { HoldWriter } from './hold-writer.js';
 import { RateGate } from './rate-gate.js';
 import type {
   Failure,
@@ -22,17 +23,18 @@ const prepareAll = (database: Database) => ({
   known: database.prepare('SELECT id, digest FROM jobs WHERE idem_key = ?'),
   putJob: database.prepare(
     `INSERT INTO jobs (id, owner, project, state, launches, version, submitted_at, executor,
-                       idem_key, digest, shape, life, array_size, array_limit)
-     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                       idem_key, digest, shape, life, array_size, array_limit, name, waits)
+     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   putSubmission: database.prepare('INSERT INTO submissions VALUES (?, ?, ?)'),
-  // Never touches kill_wanted_*: these columns belong to the web processes.
+  // Never touches kill_wanted_* and held_*: these columns belong to the web processes.
   step: database.prepare(
     `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?, life = ?,
                      exit_code = ?, version = version + 1
      WHERE id = ? AND state = ? AND launches = ?
-       AND (? = 0 OR kill_wanted_by IS NULL AND (parent IS NULL OR
-         (SELECT kill_wanted_by IS NULL FROM jobs AS array WHERE array.id = jobs.parent)))
+       AND (? = 0 OR kill_wanted_by IS NULL AND held_by IS NULL AND (parent IS NULL OR
+         (SELECT kill_wanted_by IS NULL AND held_by IS NULL FROM jobs AS array
+          WHERE array.id = jobs.parent)))
      RETURNING version`,
   ),
   /** The first record of a member that was like all its siblings. */
@@ -44,7 +46,7 @@ const prepareAll = (database: Database) => ({
             ?5, executor, ?6, digest, shape, ?7, ?8, id, ?9, ?10
      FROM jobs
      WHERE id = ?11 AND state = 'open' AND ?1 > id AND ?1 <= id + array_size
-       AND (?12 = 0 OR kill_wanted_by IS NULL)
+       AND (?12 = 0 OR kill_wanted_by IS NULL AND (?2 = 'pending' OR held_by IS NULL))
      ON CONFLICT (id) DO NOTHING
      RETURNING version`,
   ),
@@ -98,11 +100,13 @@ export class Writer {
   /** The counter as this transaction sees it; undefined until it was read. */
   #lastId: number | undefined;
   readonly #rateGate: RateGate;
+  readonly #holds: HoldWriter;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
     this.#rateGate = new RateGate(database);
+    this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
 
   /**
@@ -140,6 +144,10 @@ export class Writer {
         return this.#advance(call.ask);
       case 'wantKill':
         return this.#wantKill(call.ask);
+      case 'holdBack':
+        return this.#holds.holdBack(call.ask);
+      case 'release':
+        return this.#holds.release(call.ask);
       case 'takeLease':
         return this.#takeLease(call.ask);
       case 'beatLease': {
@@ -218,6 +226,8 @@ export class Writer {
       job.life,
       arraySize,
       job.arrayLimit,
+      job.name,
+      job.waits,
     );
     statements.putSubmission.run(id, job.asked, job.script);
     return { kind: 'stored', id: jobId(id) };
@@ -288,11 +298,18 @@ export class Writer {
     if (array === undefined) return 'unknown';
     const [parent, , , state] = array;
     if (state === 'over') return 'over';
-    const isMade = this.#statements.makeMember.get(
+    return this.#makeWaiting(id, by, at, Number(parent)) ? 'wanted' : 'already';
+  }
+
+  /** The record of a member that waits; false when its array is to be killed, or there is none. */
+  #makeWaiting(id: number, by: string | null, at: number | null, array?: number): boolean {
+    const parent = array ?? this.#statements.arrayOf.get(id, id)?.[0];
+    if (parent === undefined) return false;
+    const made = this.#statements.makeMember.get(
       ...[id, 'pending', 0, null, null, `#${id}`, FIRST_LIFE, null],
       ...[by, at, Number(parent), 1],
     );
-    return isMade === undefined ? 'already' : 'wanted';
+    return made !== undefined;
   }
 
   #takeLease({ holder, seen }: Writes['takeLease']['ask']): Lease | undefined {
