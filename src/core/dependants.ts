@@ -35,28 +35,36 @@ export interface Doomed {
 /** How a job ends whose own dependencies never come true. */
 const GIVEN_UP: JobStanding = { state: 'over', exitCode: 1, hasStarted: false };
 
+/** Jobs that wait for one; some may wait no more, `#waiting` decides. */
+interface Target {
+  /** For its start. */
+  readonly start: JobId[];
+  /** For its end. */
+  readonly end: JobId[];
+}
+
 export class Dependants {
   readonly #waiting = new Map<JobId, Waiting>();
-  /** May name jobs that wait no more; `#waiting` decides. */
-  readonly #byTarget = new Map<JobId, JobId[]>();
-  readonly #targets = new SortedIds();
+  readonly #targets = new Map<JobId, Target>();
+  readonly #targetIds = new SortedIds();
 
   /** Jobs that wait. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** False when the job is known already. Nothing of it is judged before `settle` tells of its targets. */
+  /** False when the job is known already, or waits for nobody. It is judged by what `settle` tells from then on. */
   add(id: JobId, { on, isAnyEnough }: Pick<Dependencies, 'on' | 'isAnyEnough'>): boolean {
     if (this.#waiting.has(id) || on.length === 0) return false;
     this.#waiting.set(id, { open: on, isAnyEnough });
-    for (const target of new Set(on.map(({ job }) => job))) {
-      const known = this.#byTarget.get(target);
-      if (known !== undefined) known.push(id);
-      else {
-        this.#byTarget.set(target, [id]);
-        this.#targets.add(target);
+    for (const { type, job } of on) {
+      let target = this.#targets.get(job);
+      if (target === undefined) {
+        target = { start: [], end: [] };
+        this.#targets.set(job, target);
+        this.#targetIds.add(job);
       }
+      (type === 'after' ? target.start : target.end).push(id);
     }
     return true;
   }
@@ -66,19 +74,13 @@ export class Dependants {
     this.#waiting.delete(id);
   }
 
-  /** Whether anybody may wait for it. */
-  isTarget(id: JobId): boolean {
-    return this.#byTarget.has(id);
-  }
-
-  /** Those that are waited for, from one id to another, both included. */
-  targetsWithin(first: JobId, last: JobId): readonly JobId[] {
-    const found: JobId[] = [];
-    for (let at = this.#targets.atLeast(first); at !== undefined && at <= last; ) {
-      found.push(at as JobId);
-      at = this.#targets.atLeast(at + 1);
+  /** Jobs that others may wait for, in order of id, from one to another, both included. */
+  *targets(first = 0 as JobId, last = Number.MAX_SAFE_INTEGER as JobId): Generator<JobId> {
+    let at = this.#targetIds.atLeast(first);
+    while (at !== undefined && at <= last) {
+      yield at as JobId;
+      at = this.#targetIds.atLeast(at + 1);
     }
-    return found;
   }
 
   /**
@@ -98,45 +100,66 @@ export class Dependants {
 
   /** `ready` null: only what is impossible is looked for. */
   #judge(
-    target: JobId,
+    id: JobId,
     standing: JobStanding | undefined,
-    { ready, never }: { readonly ready: JobId[] | null; readonly never: Doomed[] },
+    found: { readonly ready: JobId[] | null; readonly never: Doomed[] },
   ): void {
-    const dependants = this.#byTarget.get(target);
-    if (dependants === undefined) return;
+    const target = this.#targets.get(id);
+    if (target === undefined) return;
+    const isOver = standing === undefined || standing.state === 'over';
+    if (!isOver && (!standing.hasStarted || target.start.length === 0)) return;
+    const about = { id, standing };
+    const left: Target = {
+      start: this.#judgeAll(target.start, about, found),
+      end: isOver ? this.#judgeAll(target.end, about, found) : target.end,
+    };
+    if (left.start.length + left.end.length > 0) this.#targets.set(id, left);
+    else {
+      this.#targets.delete(id);
+      this.#targetIds.delete(id);
+    }
+  }
+
+  /** Those that go on waiting for it. */
+  #judgeAll(
+    dependants: readonly JobId[],
+    about: About,
+    { ready, never }: { readonly ready: JobId[] | null; readonly never: Doomed[] },
+  ): JobId[] {
     const stay: JobId[] = [];
     for (const id of dependants) {
       const waiting = this.#waiting.get(id);
       if (waiting === undefined) continue;
-      const verdict = judged(waiting, target, standing, ready === null);
+      const verdict = judged(waiting, about, ready === null);
       if (verdict === 'waits') {
-        if (waiting.open.some(({ job }) => job === target)) stay.push(id);
+        if (waiting.open.some(({ job }) => job === about.id)) stay.push(id);
         continue;
       }
       this.#waiting.delete(id);
       if (verdict === 'true') ready?.push(id);
       else never.push({ id, because: verdict });
     }
-    if (stay.length > 0) this.#byTarget.set(target, stay);
-    else {
-      this.#byTarget.delete(target);
-      this.#targets.delete(target);
-    }
+    return stay;
   }
 }
 
-/** What has become of one job's dependencies on `target`; those that are settled are taken out of `waiting`. */
+/** A job, and how it stands. */
+interface About {
+  readonly id: JobId;
+  readonly standing: JobStanding | undefined;
+}
+
+/** What has become of one job's dependencies on another; those that are settled are taken out of `waiting`. */
 function judged(
   waiting: Waiting,
-  target: JobId,
-  standing: JobStanding | undefined,
+  { id, standing }: About,
   isForNeverOnly: boolean,
 ): 'true' | 'waits' | Reason {
   const open: Dependency[] = [];
   let never: Dependency | undefined;
   let isAnyTrue = false;
   for (const dependency of waiting.open) {
-    const verdict = dependency.job === target ? verdictOf(dependency.type, standing) : 'waits';
+    const verdict = dependency.job === id ? verdictOf(dependency.type, standing) : 'waits';
     if (verdict === 'never') never = dependency;
     else if (verdict === 'true' && !isForNeverOnly) isAnyTrue = true;
     else open.push(dependency);

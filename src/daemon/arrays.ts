@@ -15,6 +15,7 @@ import {
   type KillWanted,
   type LiveJob,
   type OpenJob,
+  type Reason,
 } from '../core/job.js';
 import type { PendingQueue } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
@@ -33,6 +34,8 @@ export interface ArraysOwner {
   killMember(id: JobId, wanted: KillWanted): Promise<void>;
   /** The kill of an array is to be carried out, if the record wants it. Not waited for: the write may never settle. */
   killWanted(id: JobId): void;
+  /** Whether it waits for more than resources. */
+  isWithheld(array: JobId): boolean;
   /** A member may be placed that could not before. */
   newWork(): void;
 }
@@ -133,6 +136,7 @@ export class Arrays {
     } while (reading.isStale);
     this.#arrays.set(array.id, array);
     this.#queue.addArray(entry.row, array.waiting);
+    this.#queue.bar(array.id, this.#owner.isWithheld(array.id));
     this.#queue.setRunning(array.id, array.running.size);
     this.#owner.newWork();
     this.#endIfDone(array);
@@ -224,7 +228,7 @@ export class Arrays {
     this.#book
       .apply(array.id, event)
       .then((applied) => {
-        if (event.kind === 'membersOver') {
+        if (event.kind !== 'memberStarted') {
           this.#arrays.delete(array.id);
           this.#queue.removeArray(array.id);
         }
@@ -241,6 +245,20 @@ export class Arrays {
           },
         );
       });
+  }
+
+  /** What the array waits for never comes true: members that have records end first, then all the others with it. */
+  async giveUp(job: OpenJob, because: Reason): Promise<void> {
+    await this.#add(arrayOfJob(job));
+    const array = this.#arrays.get(job.id);
+    if (array === undefined) return;
+    const made: JobId[] = [];
+    await this.#count(array, (id) => made.push(id));
+    const open = made.filter((id) => array.open.has(placeOf(array.id, id)));
+    for (const id of open)
+      this.#owner.applied(await this.#book.apply(id, { kind: 'gaveUp', because }));
+    array.isEnding = true;
+    this.#apply(array, { kind: 'gaveUp', because });
   }
 
   // ---- kills

@@ -2,9 +2,8 @@
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  */
 import type { Bulletin } from '../contracts/bulletin.js';
-import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
-import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
+import { BULLETIN_SHAPES_MAX } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
@@ -29,15 +28,13 @@ import {
   type SchedulerStatus,
   worldFailed,
 } from './ports.js';
-import { rowOfPending } from './queue-rows.js';
 import { Refusals } from './refusals.js';
 import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
+import { Sweep } from './sweep.js';
 import { Updates, type UpdatesOwner } from './updates.js';
-
-/** The record is read whole again after this. */
-const RECORD_EACH_MS = 3_600_000;
+import { Withheld } from './withheld.js';
 
 export class Leader implements LinkOwner {
   readonly #ports: SchedulerPorts;
@@ -50,6 +47,7 @@ export class Leader implements LinkOwner {
   readonly #intake: Intake;
   readonly #kills: Kills;
   readonly #arrays: Arrays;
+  readonly #withheld: Withheld;
   readonly #returns: Returns;
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
@@ -57,10 +55,9 @@ export class Leader implements LinkOwner {
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
-  #sweepTimer: Timer | undefined;
+  readonly #sweep: Sweep;
   readonly #obstacles = new ObstacleBook(this.#queue);
   readonly #accounting: Accounting;
-  #recordTimer: Timer | undefined;
   #isClosed = false;
   #isReady = false;
 
@@ -74,15 +71,15 @@ export class Leader implements LinkOwner {
       live: () => book.live(),
     });
     this.#accounting = new Accounting(ports, options);
+    this.#sweep = new Sweep(ports, () => this.#look());
     this.#placing = new Placing(ports, options, book, this.#accounting);
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
-      add: (row) => {
-        const notBefore = this.#steady.fromRecord(row);
-        this.#queue.add({ ...rowOfPending(row, options), notBefore });
-        this.#cycles.newWork();
+      add: (row) => this.#withheld.take(row) || this.#returns.admit(row),
+      addArray: (row) => {
+        this.#withheld.take(row);
+        return this.#arrays.takeIn(row);
       },
-      addArray: (row) => this.#arrays.takeIn(row),
       killWanted: (id) => void this.#kills.act(id),
     });
     const newWork = () => this.#cycles.newWork();
@@ -90,13 +87,27 @@ export class Leader implements LinkOwner {
     this.#returns = new Returns(ports, options, parts, {
       isKnown: (id) => this.#isKnown(id),
       isKilled: (job) => this.#arrays.forbids(job),
+      withholds: (job) => this.#withheld.takeBack(job),
       newWork,
     });
     this.#arrays = new Arrays(ports, parts, {
       applied: (applied) => this.#afterwards(applied, null),
       killWanted: (id) => void this.#kills.act(id),
       killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
+      isWithheld: (id) => this.#withheld.has(id),
       newWork,
+    });
+    this.#withheld = new Withheld(ports, book, {
+      admit: (row) => this.#returns.admit(row),
+      bar: (array, isBarred) => {
+        this.#queue.bar(array, isBarred);
+        newWork();
+      },
+      withdraw: (id) => this.#cycles.withdraw(id),
+      waits: (id) => this.#queue.has(id) || this.#inHand.has(id),
+      giveUpArray: (array, because) => this.#arrays.giveUp(array, because),
+      killWanted: (id) => void this.#kills.act(id),
+      applied: (applied) => this.#afterwards(applied, null),
     });
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -111,7 +122,10 @@ export class Leader implements LinkOwner {
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
-      withdraw: (id) => this.#cycles.withdraw(id),
+      withdraw: (id) => {
+        this.#withheld.drop(id);
+        this.#cycles.withdraw(id);
+      },
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
@@ -158,7 +172,7 @@ export class Leader implements LinkOwner {
     try {
       await leader.#agents.closures.refresh();
       await leader.#accounting.read(book.live());
-      await leader.#readRecord();
+      await leader.#intake.readAll();
     } catch (error) {
       await leader.stop({ isAtOnce: true });
       throw error;
@@ -167,8 +181,8 @@ export class Leader implements LinkOwner {
   }
 
   async start(): Promise<void> {
-    this.#sweepLater();
-    this.#readRecordLater();
+    this.#sweep.start();
+    this.#intake.keepReading(() => this.#withheld.lookAtAll());
     // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
     this.#kills
       .actOnAll()
@@ -182,13 +196,14 @@ export class Leader implements LinkOwner {
     this.#isClosed = true;
     this.#isReady = false;
     this.#intake.close();
+    this.#withheld.close();
     this.#placing.close();
     this.#returns.close();
     this.#cycles.close();
     this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
-    for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
+    this.#sweep.close();
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
@@ -199,7 +214,8 @@ export class Leader implements LinkOwner {
     const { orphans } = this.#updates;
     const parts = [...this.#links.values(), orphans, this.#cycles];
     const trouble = parts.flatMap((part) => part.trouble() ?? []);
-    const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
+    const pending = this.#queue.size + this.#withheld.size;
+    const sizes = { pending, live: this.#book.size, orphans: orphans.left };
     return { isReady: this.#isReady, ...sizes, trouble };
   }
 
@@ -230,24 +246,13 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits: at takeover, and each hour. */
-  async #readRecord(): Promise<void> {
-    await this.#intake.readAll();
-  }
-
-  #readRecordLater(): void {
-    const again = () =>
-      this.#readRecord()
-        .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
-        .finally(() => this.#isClosed || this.#readRecordLater());
-    this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());
-  }
-
   // ---- notices from web processes
 
   readonly submitted = (): void => void this.#intake.takeIn();
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
+
+  readonly holdChanged = (id: JobId): void => void this.#withheld.holdChanged(id);
 
   readonly agentsChanged = (): void =>
     void this.#agents.closures
@@ -259,6 +264,7 @@ export class Leader implements LinkOwner {
     await Promise.all([
       this.#intake.takeIn(),
       this.#kills.actOnAll(),
+      this.#withheld.sweep(),
       this.#agents.closures.refresh(),
     ]);
   }
@@ -266,25 +272,17 @@ export class Leader implements LinkOwner {
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
   #isKnown(id: JobId): boolean {
     const isHeld = this.#inHand.has(id) || this.#book.get(id) !== undefined;
-    return isHeld || this.#queue.has(id) || this.#arrays.has(id);
+    return isHeld || this.#queue.has(id) || this.#withheld.has(id) || this.#arrays.has(id);
   }
 
-  #sweepLater(): void {
-    this.#sweepTimer = this.#ports.timers.after(SWEEP_EACH_MS, () => void this.#sweep());
-  }
-
-  /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
-  async #sweep(): Promise<void> {
-    try {
-      await this.#agents.closures.refresh();
-      await this.#intake.sweep();
-      await this.#kills.actOnAll();
-      if (!this.#isClosed) this.#updates.sweep();
-      for (const link of this.#links.values()) link.wantAgain();
-    } catch (error) {
-      worldFailed(this.#ports, 'sweep not finished', error);
-    }
-    if (!this.#isClosed) this.#sweepLater();
+  /** What notices did not tell: jobs, kills, holds, tasks without a word, kills without an effect. */
+  async #look(): Promise<void> {
+    await this.#agents.closures.refresh();
+    await this.#intake.sweep();
+    await this.#kills.actOnAll();
+    await this.#withheld.sweep();
+    if (!this.#isClosed) this.#updates.sweep();
+    for (const link of this.#links.values()) link.wantAgain();
   }
 
   // ---- what the clusters tell, and what cycles decide
@@ -346,8 +344,11 @@ export class Leader implements LinkOwner {
         this.#inHand.delete(placed.jobId);
         this.#arrays.left(placed.jobId);
         this.#accounting.limits.dropped(placed.jobId);
-        // The kill of its array may be the reason.
-        if (placed.job?.parent !== undefined) void this.#kills.act(placed.job.parent);
+        // The kill, or a hold, of its array may be the reason.
+        if (placed.job?.parent !== undefined) {
+          void this.#kills.act(placed.job.parent);
+          this.holdChanged(placed.job.parent);
+        }
         // A kill came before the intent, or another process changed the record: take it as it is now.
         if (placed.job?.state === 'pending' && placed.job.killWanted === null)
           this.#returns.take(placed.job);
@@ -382,6 +383,7 @@ export class Leader implements LinkOwner {
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
     this.#arrays.moved(before, job);
+    this.#withheld.moved(job);
     this.#accounting.moved(job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);

@@ -625,14 +625,12 @@ function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep)
   const version = job.version + 1;
   const ofArray = parent === undefined ? {} : { parent };
   const kept = { owner, project, identity, spec, submittedAt, version, ...ofArray };
-  if (to.state === 'pending' || to.state === 'open') {
-    const { heldBack: _, ...rest } = to;
-    const held = record.jobs.has(to.id) ? heldIn(job) : undefined;
-    const still = held === undefined ? {} : { heldBack: held };
-    record.put({ ...rest, ...kept, ...still, killWanted: wanted ?? null });
-  } else if (to.state === 'killing')
-    record.put({ ...to, ...kept, killWanted: wanted ?? to.killWanted });
-  else record.put({ ...to, ...kept, killWanted: wanted ?? null });
+  const { heldBack: _, ...rest } = { heldBack: undefined, ...to };
+  const held = record.jobs.has(to.id) ? heldIn(job) : undefined;
+  const mayBeHeld = to.state === 'pending' || to.state === 'open';
+  const still = held === undefined || !mayBeHeld ? {} : { heldBack: held };
+  const killWanted = wanted ?? (to.state === 'killing' ? to.killWanted : null);
+  record.put({ ...rest, ...kept, ...still, killWanted } as Job);
   return { kind: 'stored', version };
 }
 
