@@ -13,6 +13,7 @@ import { cleanPath, securityHeaders } from './request.js';
 import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
+import { holdRoutes } from './routes/holds.js';
 import { listRoutes } from './routes/lists.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
@@ -46,6 +47,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   listRoutes(routes);
   taskRoutes(routes);
   arrayRoutes(routes);
+  holdRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);
 

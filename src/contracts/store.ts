@@ -6,6 +6,8 @@
  * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
  * throw `ServiceError('internal')` with `facts.id`.
  */
+
+import type { HeldBack } from '../core/dependency.js';
 import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
 import type { QuotaRecords } from '../core/limit-book.js';
 import type { Quotas } from '../core/quota.js';
@@ -24,6 +26,8 @@ export interface NewJob {
   readonly submittedAt: Instant;
   /** The client's key, or null. One user's keys do not meet another's. */
   readonly idempotencyKey: string | null;
+  /** It is held from the start; absent: it is not. */
+  readonly heldBack?: HeldBack;
   /** Tells a repeated submission from another one under the same key. */
   readonly digest: string;
 }

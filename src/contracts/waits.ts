@@ -14,14 +14,22 @@ export interface Waits {
   readonly heldBack?: HeldBack;
 }
 
+/** How a job stands, and whose it is. */
+export interface KnownStanding extends JobStanding {
+  readonly owner: UserId;
+}
+
 export interface WaitStore {
   /**
    * How jobs stand, members without records included; those that are on record no more are left out. Damaged ones count as
    * waiting: nobody starts on a guess.
    */
-  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, JobStanding>>;
-  /** A user's jobs of that name that are not over, in order of id; of arrays the parent. */
-  namesakes(owner: UserId, name: string): Promise<readonly Namesake[]>;
+  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>>;
+  /** A user's jobs of that name that are not over, in order of id, above `after`; of arrays the parent. */
+  namesakes(
+    named: { readonly owner: UserId; readonly name: string },
+    after: JobId | null,
+  ): Promise<readonly Namesake[]>;
 
   /**
    * Any process: keeps a waiting job, or the members of an open array that have not started, from being launched: no intent is

@@ -28,6 +28,16 @@ export class NameLines {
   readonly #lines = new Map<string, Line>();
   readonly #lineOf = new Map<JobId, Line>();
 
+  /** Whether the job stands in the line of that name already. */
+  knows(id: JobId, key: string): boolean {
+    return this.#lineOf.get(id)?.key === key;
+  }
+
+  /** The greatest id in the line; null: there is no such line. Lower ones are known but for those that came late. */
+  highest(key: string): JobId | null {
+    return (this.#lines.get(key)?.ids.last ?? null) as JobId | null;
+  }
+
   /** A job waits for its turn among those `namesakes`, as the record has them; the jobs whose turn it is, itself perhaps. */
   enter(id: JobId, key: string, namesakes: readonly Namesake[]): readonly JobId[] {
     let line = this.#lines.get(key);

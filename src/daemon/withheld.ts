@@ -310,12 +310,15 @@ export class Withheld {
       if (asked === undefined) continue;
       const ended = new Set<JobId>();
       this.#endedMeanwhile = ended;
-      const namesakes = await this.#ports.store.namesakes(asked.owner, asked.name);
+      const key = nameKey(asked.owner, asked.name);
+      const namesakes = this.#lines.knows(id, key)
+        ? []
+        : await this.#ports.store.namesakes(asked, this.#lines.highest(key));
       if (this.#isClosed) return;
       // Killed meanwhile: it takes no turn.
       if (!this.#nameless.delete(id)) continue;
       const known = namesakes.filter((one) => !ended.has(one.id));
-      this.#turns(this.#lines.enter(id, nameKey(asked.owner, asked.name), known));
+      this.#turns(this.#lines.enter(id, key, known));
     }
     this.#endedMeanwhile = undefined;
   }

@@ -107,11 +107,11 @@ export async function waitContract(t: Test, make: MakeStore): Promise<void> {
     t.strictSame(
       ids.map((id) => found.get(id)),
       [
-        { state: 'pending', exitCode: null, hasStarted: false },
-        { state: 'running', exitCode: null, hasStarted: true },
-        { state: 'over', exitCode: 0, hasStarted: true },
-        { state: 'over', exitCode: 3, hasStarted: true },
-        { state: 'over', exitCode: 137, hasStarted: false },
+        { state: 'pending', exitCode: null, hasStarted: false, owner: ALICE },
+        { state: 'running', exitCode: null, hasStarted: true, owner: ALICE },
+        { state: 'over', exitCode: 0, hasStarted: true, owner: ALICE },
+        { state: 'over', exitCode: 3, hasStarted: true, owner: ALICE },
+        { state: 'over', exitCode: 137, hasStarted: false, owner: ALICE },
       ],
     );
     t.equal(found.size, 5, 'who is not on record is left out');
@@ -159,18 +159,21 @@ export async function waitContract(t: Test, make: MakeStore): Promise<void> {
     const over = await named('turn');
     const live = await named('turn');
     await store.advance(epoch, [stepTo(over, givenUp(over)), stepTo(live, launched(live))]);
-    t.strictSame(await store.namesakes(ALICE, 'turn'), [
+    t.strictSame(await store.namesakes({ owner: ALICE, name: 'turn' }, null), [
       { id: first.id, hasBegun: false },
+      { id: live.id, hasBegun: true },
+    ]);
+    t.strictSame(await store.namesakes({ owner: ALICE, name: 'turn' }, first.id), [
       { id: live.id, hasBegun: true },
     ]);
     const array = await anArray(store, '3');
     await store.wantKill(jobId(array.id + 1), BOB, AT);
     t.strictSame(
-      await store.namesakes(ALICE, 'many'),
+      await store.namesakes({ owner: ALICE, name: 'many' }, null),
       [{ id: array.id, hasBegun: false }],
       'the parent stands for its members',
     );
-    t.strictSame(await store.namesakes(ALICE, "many' OR 1=1 --"), []);
+    t.strictSame(await store.namesakes({ owner: ALICE, name: "many' OR 1=1 --" }, null), []);
   });
 
   await t.test('a job that is held back gets no intent until it is released', async (t) => {
@@ -196,6 +199,17 @@ export async function waitContract(t: Test, make: MakeStore): Promise<void> {
     t.equal(await web.release(job.id, { isAdmin: true }), 'not-held');
     t.equal(await web.holdBack(jobId(99), HELD), 'unknown');
     t.equal(await web.release(jobId(99), { isAdmin: true }), 'unknown');
+  });
+
+  await t.test('jobs and arrays may be held from the start', async (t) => {
+    const { store } = await make(t);
+    const job = await submitted(store, { heldBack: HELD });
+    t.strictSame(job.heldBack, HELD);
+    const array = arrayOf('2');
+    const spec = aSpec(array === undefined ? {} : { array });
+    const [answer] = await store.submit([aNewJob({ spec, heldBack: HELD })]);
+    t.strictSame(await store.heldBack(), [job.id, answer?.id]);
+    t.match(await rows(store), [{ waits: { heldBack: HELD } }, { waits: { heldBack: HELD } }]);
   });
 
   await t.test("an administrator's hold is not its user's to release", async (t) => {

@@ -24,10 +24,10 @@ import {
   type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
-import type { Waits } from '../../src/contracts/waits.js';
+import type { KnownStanding, Waits } from '../../src/contracts/waits.js';
 import { arraySize, holdsMember, memberId } from '../../src/core/array.js';
 import { unmadeMember } from '../../src/core/array-life.js';
-import { type HeldBack, type JobStanding, standingOf } from '../../src/core/dependency.js';
+import { type HeldBack, standingOf } from '../../src/core/dependency.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
   codeOf,
@@ -52,6 +52,7 @@ import {
   jobId,
   type ProjectId,
   type UserId,
+  userId,
 } from '../../src/core/units.js';
 import { added, DAY_MS, type DayUse, dayOf, NO_USE, sumsOf } from '../../src/core/usage.js';
 
@@ -277,15 +278,18 @@ export class MemoryStore implements Store {
     });
   }
 
-  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, JobStanding>> {
+  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>> {
     return this.#do('standings', (record) => standingsIn(record, ids));
   }
 
-  namesakes(owner: UserId, name: string): Promise<readonly Namesake[]> {
+  namesakes(
+    { owner, name }: { readonly owner: UserId; readonly name: string },
+    after: JobId | null,
+  ): Promise<readonly Namesake[]> {
     return this.#do('namesakes', (record) =>
       all(record).flatMap((job) => {
         const isOne = job.owner === owner && job.spec.name === name && job.parent === undefined;
-        if (!isOne || job.state === 'over') return [];
+        if (!isOne || job.state === 'over' || job.id <= (after ?? 0)) return [];
         const hasBegun = job.launches > 0 || (job.state === 'open' && job.startedAt !== null);
         return [{ id: job.id, hasBegun }];
       }),
@@ -493,15 +497,22 @@ function holdOne(
   return 'held';
 }
 
-function standingsIn(record: MemoryRecord, ids: readonly JobId[]): ReadonlyMap<JobId, JobStanding> {
-  const found = new Map<JobId, JobStanding>();
+function standingsIn(
+  record: MemoryRecord,
+  ids: readonly JobId[],
+): ReadonlyMap<JobId, KnownStanding> {
+  const found = new Map<JobId, KnownStanding>();
   for (const id of ids) {
     const job = record.jobs.get(id) ?? unmade(record, id);
     const isDamaged = record.arrays.some(
       (array) => record.damaged.has(array.id) && holdsMember(array, id),
     );
-    if (job !== undefined) found.set(id, standingOf(job));
-    else if (isDamaged) found.set(id, { state: 'pending', exitCode: null, hasStarted: false });
+    if (job !== undefined) found.set(id, { ...standingOf(job), owner: job.owner });
+    else if (isDamaged)
+      found.set(id, {
+        ...{ state: 'pending', exitCode: null, hasStarted: false },
+        owner: userId(''),
+      });
   }
   return found;
 }

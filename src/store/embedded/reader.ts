@@ -70,11 +70,12 @@ const prepareAll = (database: Database) => ({
      WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
   ),
   standings: database.prepare(
-    `SELECT id, state, coalesce(exit_code, ${OLD_CODE}), ${HAS_STARTED} FROM jobs WHERE id ${AMONG}`,
+    `SELECT id, state, coalesce(exit_code, ${OLD_CODE}), ${HAS_STARTED}, owner
+     FROM jobs WHERE id ${AMONG}`,
   ),
   namesakes: database.prepare(
     `SELECT id, launches > 0 OR state = 'open' AND ${HAS_STARTED} FROM jobs INDEXED BY jobs_named
-     WHERE owner = ? AND name = ? AND name IS NOT NULL AND state <> 'over' ORDER BY id`,
+     WHERE owner = ? AND name = ? AND id > ? AND name IS NOT NULL AND state <> 'over' ORDER BY id`,
   ),
   heldBack: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_held
@@ -163,7 +164,7 @@ export class Reader {
       case 'standings':
         return statements.standings.all(JSON.stringify(call.ask));
       case 'namesakes':
-        return statements.namesakes.all(call.ask.owner, call.ask.name);
+        return statements.namesakes.all(call.ask.owner, call.ask.name, call.ask.after);
       case 'heldBack':
         return statements.heldBack.all().map(([id]) => jobId(Number(id)));
       case 'used':

@@ -30,6 +30,9 @@ export interface SubmissionColumns {
   readonly name: string;
   /** JSON of what it waits for; null: nothing but resources. */
   readonly waits: string | null;
+  readonly heldBy: string | null;
+  readonly heldAt: number | null;
+  readonly heldByAdmin: number | null;
 }
 
 export interface StepColumns {
@@ -126,10 +129,13 @@ export interface Reads {
   /** Those of the named jobs that still wait. */
   pendingAmong: { ask: readonly number[]; answer: readonly Row[] };
   live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
-  /** Id, state, code and whether it has started, of those that have records. */
+  /** Id, state, code, whether it has started, owner: of those that have records. */
   standings: { ask: readonly number[]; answer: readonly Row[] };
   /** Id, and whether it has begun. */
-  namesakes: { ask: { readonly owner: string; readonly name: string }; answer: readonly Row[] };
+  namesakes: {
+    ask: { readonly owner: string; readonly name: string; readonly after: number };
+    answer: readonly Row[];
+  };
   heldBack: { ask: null; answer: readonly JobId[] };
   killsWanted: { ask: null; answer: readonly JobId[] };
   used: { ask: UseQuery; answer: readonly Row[] };

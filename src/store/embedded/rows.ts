@@ -119,6 +119,9 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     arrayLimit: spec.array?.concurrencyMax ?? null,
     name: spec.name,
     waits: waitsOf(spec),
+    heldBy: job.heldBack?.by ?? null,
+    heldAt: job.heldBack?.at ?? null,
+    heldByAdmin: job.heldBack === undefined ? null : Number(job.heldBack.isAdmin),
   };
 }
 

@@ -1,12 +1,12 @@
 // The store's answers about jobs that wait: for resources, for others, for a date, for their release.
 import type { Log } from '../../contracts/log.js';
 import type { PendingQuery, PendingRow } from '../../contracts/store.js';
-import type { WaitStore } from '../../contracts/waits.js';
+import type { KnownStanding, WaitStore } from '../../contracts/waits.js';
 import { unmadeMember } from '../../core/array-life.js';
-import { type HeldBack, type JobStanding, standingOf } from '../../core/dependency.js';
+import { type HeldBack, standingOf } from '../../core/dependency.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Namesake } from '../../core/name-lines.js';
-import { type JobId, jobId, type UserId } from '../../core/units.js';
+import { type JobId, jobId, type UserId, userId } from '../../core/units.js';
 import type { Channel } from './channel.js';
 import { membersAmong } from './members.js';
 import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
@@ -18,6 +18,13 @@ import type { Row } from './sqlite.js';
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
 const PENDING_SLICE = 2_000;
+
+const UNREADABLE: KnownStanding = {
+  ...{ state: 'pending', exitCode: null, hasStarted: false },
+  owner: userId(''),
+};
+
+const knownStanding = (job: Job): KnownStanding => ({ ...standingOf(job), owner: job.owner });
 
 export class WaitingJobs implements WaitStore {
   readonly #writer: Channel<Writes>;
@@ -63,8 +70,8 @@ export class WaitingJobs implements WaitStore {
     });
   }
 
-  async standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, JobStanding>> {
-    const found = new Map<JobId, JobStanding>();
+  async standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>> {
+    const found = new Map<JobId, KnownStanding>();
     for (const slice of slices(ids, PENDING_SLICE)) {
       await this.#standingsOfRecords(slice, found);
       const unknown = slice.filter((id) => !found.has(id));
@@ -72,29 +79,35 @@ export class WaitingJobs implements WaitStore {
       const rows = await this.#reader.call('arraysOf', unknown);
       const arrays = this.readableJobs(rows);
       const members = membersAmong(unknown, arrays);
-      for (const [id, array] of members) found.set(id, standingOf(unmadeMember(array, id)));
+      for (const [id, array] of members) found.set(id, knownStanding(unmadeMember(array, id)));
       // Of an array that has ended since the first look, members may have got records and ended by themselves.
       const late = members.filter(([, { state }]) => state === 'over').map(([id]) => id);
       if (late.length > 0) await this.#standingsOfRecords(late, found);
       if (arrays.length === rows.length) continue;
       // Whether it is a member of a damaged array cannot be told: it counts as waiting until that is mended.
-      for (const id of unknown)
-        if (!found.has(id)) found.set(id, { state: 'pending', exitCode: null, hasStarted: false });
+      for (const id of unknown) if (!found.has(id)) found.set(id, UNREADABLE);
     }
     return found;
   }
 
-  async #standingsOfRecords(ids: readonly number[], found: Map<JobId, JobStanding>): Promise<void> {
-    for (const [id, state, code, hasStarted] of await this.#reader.call('standings', ids))
+  async #standingsOfRecords(
+    ids: readonly number[],
+    found: Map<JobId, KnownStanding>,
+  ): Promise<void> {
+    for (const [id, state, code, hasStarted, owner] of await this.#reader.call('standings', ids))
       found.set(jobId(Number(id)), {
         state: state as JobState,
         exitCode: code === null ? null : Number(code),
         hasStarted: hasStarted === 1,
+        owner: userId(String(owner)),
       });
   }
 
-  async namesakes(owner: UserId, name: string): Promise<readonly Namesake[]> {
-    const rows = await this.#reader.call('namesakes', { owner, name });
+  async namesakes(
+    { owner, name }: { readonly owner: UserId; readonly name: string },
+    after: JobId | null,
+  ): Promise<readonly Namesake[]> {
+    const rows = await this.#reader.call('namesakes', { owner, name, after: after ?? 0 });
     return rows.map(([id, hasBegun]) => ({ id: jobId(Number(id)), hasBegun: hasBegun === 1 }));
   }
 

@@ -23,8 +23,9 @@ const prepareAll = (database: Database) => ({
   known: database.prepare('SELECT id, digest FROM jobs WHERE idem_key = ?'),
   putJob: database.prepare(
     `INSERT INTO jobs (id, owner, project, state, launches, version, submitted_at, executor,
-                       idem_key, digest, shape, life, array_size, array_limit, name, waits)
-     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                       idem_key, digest, shape, life, array_size, array_limit, name, waits,
+                       held_by, held_at, held_admin)
+     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   putSubmission: database.prepare('INSERT INTO submissions VALUES (?, ?, ?)'),
   // Never touches kill_wanted_* and held_*: these columns belong to the web processes.
@@ -228,6 +229,7 @@ export class Writer {
       job.arrayLimit,
       job.name,
       job.waits,
+      ...[job.heldBy, job.heldAt, job.heldByAdmin],
     );
     statements.putSubmission.run(id, job.asked, job.script);
     return { kind: 'stored', id: jobId(id) };
