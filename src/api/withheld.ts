@@ -1,7 +1,12 @@
 /** Why a job waits that does not stand in the queue yet: found in the record, whatever process leads. In words, too. */
 import type { WaitStore } from '../contracts/waits.js';
-import type { Dependencies } from '../core/dependency.js';
-import { type JobStanding, verdictOf } from '../core/dependency.js';
+import { memberId, placeOf } from '../core/array.js';
+import {
+  type Dependencies,
+  type Dependency,
+  type JobStanding,
+  verdictOf,
+} from '../core/dependency.js';
 import type { Job } from '../core/job.js';
 import type { Awaited, Obstacle } from '../core/obstacle.js';
 import type { Instant, JobId } from '../core/units.js';
@@ -27,9 +32,7 @@ export async function withheldOf(
   jobs: readonly Job[],
 ): Promise<ReadonlyMap<JobId, readonly Obstacle[]>> {
   const waiting = jobs.filter(mayBeWithheld);
-  const targets = new Set(
-    waiting.flatMap((job) => dependenciesOf(job)?.on.map((one) => one.job) ?? []),
-  );
+  const targets = new Set(waiting.flatMap((job) => awaitedBy(job).map((one) => one.job)));
   const standings = targets.size === 0 ? new Map() : await store.standings([...targets]);
   const found = new Map<JobId, readonly Obstacle[]>();
   for (const job of waiting) {
@@ -49,6 +52,17 @@ function dependenciesOf(job: Job): Dependencies | undefined {
   return isFirst ? job.spec.dependencies : undefined;
 }
 
+/** For a member of an array, its counterpart where the arrays correspond. */
+function awaitedBy(job: Job): readonly Dependency[] {
+  const { parent } = job;
+  const on = dependenciesOf(job)?.on ?? [];
+  if (parent === undefined) return on;
+  return on.map(({ type, job: other }) => ({
+    type,
+    job: type === 'aftercorr' ? memberId(other, placeOf(parent, job.id)) : other,
+  }));
+}
+
 function obstaclesOf(
   job: Job,
   standings: ReadonlyMap<JobId, JobStanding>,
@@ -62,9 +76,14 @@ function obstaclesOf(
     obstacles.push({ code: 'not-before', at: beginAt });
   const dependencies = dependenciesOf(job);
   if (dependencies === undefined) return obstacles;
-  const { on, isAnyEnough } = dependencies;
-  const isTrue = ({ type, job: id }: (typeof on)[number]) =>
-    verdictOf(type, standings.get(id)) === 'true';
+  const { isAnyEnough } = dependencies;
+  const on = awaitedBy(job);
+  const isTrue = ({ type, job: id }: Dependency) => {
+    const verdict = verdictOf(type, standings.get(id));
+    // Of an array, members wait one by one: once the other is over, the array waits for nobody.
+    const isArrays = type === 'aftercorr' && job.parent === undefined;
+    return isArrays ? verdict !== 'waits' : verdict === 'true';
+  };
   if (isAnyEnough && on.some(isTrue)) return obstacles;
   const open = [...new Set(on.filter((one) => !isTrue(one)).map((one) => one.job))];
   if (open.length > 0)

@@ -22,6 +22,8 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
   if (values['fairshare.half_life'] < DAY_MS)
     reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
+  if (values['preemption.every'] < 10_000)
+    reader.problem('preemption.every', reader.raw('preemption.every'), 'at least 10 seconds (10s)');
   checkLifespan(values, reader);
   checkContainers(values, reader);
   checkMesos(values, reader);

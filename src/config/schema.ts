@@ -25,6 +25,7 @@ import {
 } from './keys.js';
 import { LIMITS } from './limit-keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
+import { PREEMPTION } from './preemption-keys.js';
 
 const SERVICE = {
   home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
@@ -85,10 +86,6 @@ const FAIRSHARE = {
   'fairshare.advance': duration(
     600_000,
     'A job that runs counts for this time at least, so that a burst cannot slip through.',
-  ),
-  reservation_after: duration(
-    600_000,
-    'A job that has waited for so long, and that others would overtake, gets an agent kept free for it; `3650d`: never.',
   ),
   fairshare_waiting_time_weight: weight(0.1, 'Weight of the time a job has waited.'),
   fairshare_user_time_weight: weight(1, "Weight of the user's used time."),
@@ -296,6 +293,7 @@ export const SECTIONS = {
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
   'Limits and queues': LIMITS,
+  'Reservations and preemption': PREEMPTION,
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
@@ -308,6 +306,7 @@ export const SCHEMA = {
   ...FAIRSHARE,
   ...JOBS,
   ...LIMITS,
+  ...PREEMPTION,
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,

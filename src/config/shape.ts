@@ -4,6 +4,7 @@ import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
 import { limitsOf } from './limit-shape.js';
+import { preemptionOf } from './preemption-keys.js';
 import { type Values, WINDOW_DAYS } from './schema.js';
 
 /** Names of the original's plugins, and of ours. */
@@ -39,6 +40,7 @@ export function shape(
     usage: usageOf(values),
     usageAdvanceMs: values['fairshare.advance'],
     reservationAfterMs: values.reservation_after,
+    preemption: preemptionOf(values),
     jobs: {
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),

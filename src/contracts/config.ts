@@ -1,6 +1,7 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
 import type { Constraint, NetworkKind } from '../core/job.js';
 import type { QueueRule, RunningLimits } from '../core/limit-book.js';
+import type { PreemptionOptions } from '../core/preemption.js';
 import type { QuotaPeriod } from '../core/quota-period.js';
 import type { UsageRule } from '../core/usage.js';
 import type { SiteVolume } from './auth.js';
@@ -66,6 +67,8 @@ export interface Config {
   readonly usageAdvanceMs: number;
   /** A job that others overtake has an agent kept for it once it has waited for so long. */
   readonly reservationAfterMs: number;
+  /** Null: running jobs are never stopped for others. */
+  readonly preemption: PreemptionOptions | null;
   readonly jobs: JobsConfig;
   readonly limits: LimitsConfig;
   readonly images: {

@@ -1,6 +1,7 @@
 /** What a stored step adds to the use of an account. Stores add it with the step, so it counts once whatever happens. */
+
+import { usedMsOf } from './charged-time.js';
 import type { Job, JobState } from './job.js';
-import { usedMsOf } from './lifecycle.js';
 import type { Needs } from './resources.js';
 import { grantedNeeds, needsOf } from './retry.js';
 import { type Instant, taskIdOf } from './units.js';

@@ -1,5 +1,5 @@
 /** How often a job is launched again after faults that are not its own. */
-import { isRegistryFault, isTakenBack, type SystemFault } from './job.js';
+import { isPreempted, isRegistryFault, isTakenBack, type SystemFault } from './job.js';
 
 /** Relaunches after failures of the system, whatever the job asks for: beyond, it is the job's own fault. */
 export const SYSTEM_RETRIES_MAX = 5;
@@ -15,10 +15,12 @@ export const REGISTRY_RETRIES_MAX = 12;
  */
 export function isBeyondGranted(faults: readonly SystemFault[], retriesMax: number): boolean {
   const last = faults.at(-1);
-  // The agent's fault, and bounded elsewhere: see `TAKEN_BACK_MAX`.
-  if (last !== undefined && isTakenBack(last)) return false;
+  // Bounded elsewhere: see `TAKEN_BACK_MAX` and `PREEMPTIONS_PER_JOB_MAX`.
+  if (last !== undefined && isUncounted(last)) return false;
   const isOfRegistry = last !== undefined && isRegistryFault(last);
   const granted = isOfRegistry ? REGISTRY_RETRIES_MAX : Math.min(retriesMax, SYSTEM_RETRIES_MAX);
-  const counted = faults.filter((fault) => !isTakenBack(fault));
+  const counted = faults.filter((fault) => !isUncounted(fault));
   return counted.filter((fault) => isRegistryFault(fault) === isOfRegistry).length > granted;
 }
+
+const isUncounted = (fault: SystemFault): boolean => isTakenBack(fault) || isPreempted(fault);

@@ -103,6 +103,8 @@ export interface Placement {
   readonly placedAt: Instant;
   /** Host ports, in the order of `spec.ports`. */
   readonly ports: readonly number[];
+  /** The launch is being stopped since then, for the sake of another user's job; absent: it is not. */
+  readonly preemptedAt?: Instant;
 }
 
 /** What the cluster told about the container; empty until it did. */
@@ -150,9 +152,13 @@ export const isRegistryFault = ({ because }: SystemFault): boolean =>
 export const isTakenBack = ({ because }: Pick<SystemFault, 'because'>): boolean =>
   because.code === 'suspect-agent';
 
+/** Whether a launch was stopped for another user's job: it is not charged, nor counted against the job. */
+export const isPreempted = ({ because }: Pick<SystemFault, 'because'>): boolean =>
+  because.code === 'preempted';
+
 /** Hosts on which the job has failed. */
 export const failedHosts = (faults: readonly SystemFault[]): readonly string[] =>
-  faults.filter((fault) => !isRegistryFault(fault)).map(({ host }) => host);
+  faults.filter((fault) => !isRegistryFault(fault) && !isPreempted(fault)).map(({ host }) => host);
 
 /** Why something ended or was refused: a code and facts. Sentences are made at the edge. */
 export interface Reason {
@@ -179,6 +185,8 @@ export type ReasonCode =
   | 'max-duration'
   /** Jobs of several users ended so on that agent within seconds. */
   | 'suspect-agent'
+  /** Stopped for a job of a user who is further below their share. */
+  | 'preempted'
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'

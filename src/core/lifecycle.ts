@@ -2,8 +2,9 @@
  * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
  * repeats itself, and updates of former launches come late.
  */
-import { type ArrayEvent, isArray, openStep } from './array-life.js';
+import { type ArrayEvent, openStep } from './array-life.js';
 import { assert, unreachable } from './assert.js';
+import { startOf, usedMs } from './charged-time.js';
 import { isBeyondGranted } from './granted-retries.js';
 import {
   type ContainerFacts,
@@ -14,7 +15,6 @@ import {
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
-  type OverJob,
   type PendingJob,
   type Placement,
   type Reason,
@@ -80,6 +80,8 @@ export type JobEvent =
   /** The agent is cut off; the task may still run. */
   | { readonly kind: 'unreachable'; readonly taskId: TaskId }
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
+  /** The launch is stopped for the sake of another user's job. */
+  | { readonly kind: 'preempted'; readonly taskId: TaskId }
   /** `gaveUp` besides: it is not launched at all, being impossible, not authorized, without a job directory. */
   | ArrayEvent;
 
@@ -126,6 +128,7 @@ export const LIFE = {
     'launchFailed',
     'unreachable',
     'killWanted',
+    'preempted',
   ],
   killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
@@ -166,6 +169,7 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
     case 'systemFault':
     case 'launchFailed':
     case 'unreachable':
+    case 'preempted':
     case 'memberStarted':
     case 'membersOver':
       return ignore(job, event);
@@ -183,7 +187,9 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
     case 'ended':
       return ended(job, event, at);
     case 'killed':
-      return fault(job, event.because, 0, at);
+      return fault(job, stopOf(job) ?? event.because, 0, at);
+    case 'preempted':
+      return preempt(job, at);
     case 'systemFault':
       return fault(job, event.because, event.graceMs, at);
     case 'launchFailed':
@@ -236,6 +242,7 @@ function fromKilling(
     case 'placed':
     case 'unreachable':
     case 'killWanted':
+    case 'preempted':
     case 'gaveUp':
     case 'memberStarted':
     case 'membersOver':
@@ -278,8 +285,26 @@ function fault(job: Unkilled, because: Reason, graceMs: number, at: Instant): St
   return again({ ...job, faults }, { pauseMs: graceMs, usedMs: 0 }, at);
 }
 
+/** The mark is stored before the kill goes out: whoever leads when the task ends knows why it did. */
+function preempt(job: Unkilled, at: Instant): Step {
+  if (job.placement.preemptedAt !== undefined)
+    return { kind: 'ignored', because: 'preempted already', effects: [kill(job)] };
+  const known = live(job);
+  const placement = { ...known.placement, preemptedAt: at };
+  return moved({ ...job, placement }, [kill(job)]);
+}
+
+/** Why the launch was stopped by us, if it was. */
+const stopOf = ({ placement }: LiveJob): Reason | undefined =>
+  placement.preemptedAt === undefined
+    ? undefined
+    : { code: 'preempted', facts: { host: placement.host } };
+
 /** An end by itself is the job's own: over, or launched again and charged, if a rule of the job grants it. */
 function ended(job: Unkilled, { outcome, memMbMax = null }: EndedEvent, at: Instant): Step {
+  // It was stopped, whatever code its handler of signals chose; only 0 may as well be its work done in time.
+  const stop = outcome.kind === 'exited' && outcome.exitCode === 0 ? undefined : stopOf(job);
+  if (stop !== undefined) return fault(job, stop, 0, at);
   if (outcome.kind !== 'exited' || job.killWanted !== null) return end(job, outcome, at);
   const retry = retryOf(job, outcome, memMbMax);
   if (retry.kind === 'no-rule') return end(job, outcome, at);
@@ -319,12 +344,6 @@ function end(job: LiveJob, outcome: Outcome, at: Instant): Step {
   );
 }
 
-/** An end by itself proves a start, even if its update was lost. */
-function startOf(job: LiveJob, outcome: Outcome): Instant | null {
-  const hasRun = outcome.kind === 'exited' || outcome.kind === 'unknown';
-  return live(job).startedAt ?? (hasRun ? job.placement.placedAt : null);
-}
-
 /** The end of a job that waits. */
 function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
   return moved(
@@ -340,15 +359,6 @@ function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
     [{ kind: 'dequeue' }],
   );
 }
-
-/** Nobody pays for what the system broke, nor for a launch that never ran. `JobStore.used` counts by the same rule. */
-/** How long a job ran that is over, as far as it is charged. */
-export const usedMsOf = (job: OverJob): number =>
-  // The members of an array are charged one by one, their parent never.
-  isArray(job) ? 0 : usedMs(job.startedAt, job.outcome, job.endedAt);
-
-const usedMs = (startedAt: Instant | null, outcome: Outcome, at: Instant): number =>
-  outcome.kind === 'gaveUp' || startedAt === null ? 0 : Math.max(0, at - startedAt);
 
 /**
  * Masters repeat updates, so a second `started` is normal. One for a task that no live state holds is an orphan and

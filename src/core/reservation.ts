@@ -292,7 +292,7 @@ export interface ShapeDemand {
 const keyOf = ({ executor, agentId }: Pick<Shelf, 'executor' | 'agentId'>): string =>
   JSON.stringify([executor, agentId]);
 
-const holds = (room: Room, needs: Needs): boolean => lackOf(room, needs) === 0;
+export const holds = (room: Room, needs: Needs): boolean => lackOf(room, needs) === 0;
 
 /** The largest part of what is needed that is not there: 0 if all is. */
 function lackOf(room: Room, needs: Needs): number {
@@ -309,7 +309,7 @@ function lackOf(room: Room, needs: Needs): number {
   return most;
 }
 
-function changed(room: Room, needs: Needs, sign: 1 | -1): Room {
+export function changed(room: Room, needs: Needs, sign: 1 | -1): Room {
   const names = Object.entries(needs.custom);
   return {
     cpuMilli: room.cpuMilli + sign * needs.cpuMilli,

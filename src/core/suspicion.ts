@@ -188,6 +188,7 @@ export function signOf(
     case 'killed':
     case 'unreachable':
     case 'killWanted':
+    case 'preempted':
     case 'gaveUp':
     case 'memberStarted':
     case 'membersOver':

@@ -96,6 +96,8 @@ const placeOf = ({ placement: { executor, agentId } }: LiveJob) => ({ executor, 
 /** An agent that cannot be reached ends nothing. */
 function endOf(job: LiveJob): Instant | null {
   const { lifespanMs } = job.spec;
+  // It was told to end: others must not count on the time until it does.
+  if (job.placement.preemptedAt !== undefined) return job.placement.preemptedAt;
   if (lifespanMs === null || job.state === 'unreachable') return null;
   const startedAt = job.state === 'launching' ? null : job.startedAt;
   return ((startedAt ?? job.placement.placedAt) + lifespanMs) as Instant;

@@ -132,8 +132,9 @@ export class AgentWatch {
 
   /** The event as it counts: an end that was its agent's fault is none of the job's. */
   judged(job: LiveJob, event: JobEvent, endedAt: Instant): JobEvent {
-    if (this.#options.setsAgentsAside !== true || job.state === 'killing') return event;
     const { placement } = job;
+    const isStopped = job.state === 'killing' || placement.preemptedAt !== undefined;
+    if (this.#options.setsAgentsAside !== true || isStopped) return event;
     const { sign, how } = signOf(event, this.#ranMs(job, endedAt));
     if (sign === 'good') this.#goodEnd(placement, placement.placedAt);
     if (sign !== 'bad') return event;

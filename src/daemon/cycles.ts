@@ -5,16 +5,19 @@ import {
   LAUNCHES_PER_CYCLE_MAX,
   SHAPES_PER_CYCLE_MAX,
 } from '../contracts/limits.js';
-import { type CycleCursor, type Plan, planCycle } from '../core/cycle.js';
+import { type CycleCursor, type CycleInput, type Plan, planCycle } from '../core/cycle.js';
+import { firstInLine } from '../core/first-in-line.js';
+import type { LiveJob } from '../core/job.js';
 import type { PendingQueue } from '../core/queue.js';
-import type { JobId } from '../core/units.js';
+import type { Instant, JobId } from '../core/units.js';
 import type { Accounting } from './accounting.js';
-import type { AgentLoads } from './agent-loads.js';
 import type { AgentWatch } from './agent-watch.js';
 import type { ClusterLink } from './cluster-link.js';
 import { GuardedPolicy } from './guarded-policy.js';
+import type { JobBook } from './job-book.js';
 import type { ObstacleBook } from './obstacle-book.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
+import { Preemptions } from './preemptions.js';
 import { Reservations } from './reservations.js';
 import type { SteadyTime } from './steady-time.js';
 
@@ -26,18 +29,26 @@ export interface CycleView {
   readonly agents: Pick<AgentWatch, 'offers'>;
   readonly obstacles: ObstacleBook;
   readonly steady: SteadyTime;
-  readonly loads: AgentLoads;
+  readonly book: Pick<JobBook, 'live' | 'loads'>;
 }
 
-type Options = Pick<SchedulerOptions, 'defaultExecutor' | 'reservationAfterMs'>;
+/** What becomes of a cycle's decisions. */
+export interface CyclesOwner {
+  carryOut(plan: Plan): void;
+  /** The launch is to be stopped for another user's job. */
+  preempt(job: LiveJob): void;
+}
+
+type Options = Pick<SchedulerOptions, 'defaultExecutor' | 'reservationAfterMs' | 'preemption'>;
 
 export class Cycles {
   readonly #ports: SchedulerPorts;
   readonly #options: Options;
   readonly #view: CycleView;
-  readonly #carryOut: (plan: Plan) => void;
+  readonly #owner: CyclesOwner;
   readonly #policy: GuardedPolicy;
   readonly #reservations: Reservations;
+  readonly #preemptions: Preemptions | undefined;
   #timer: Timer | undefined;
   #dueTimer: Timer | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -45,26 +56,35 @@ export class Cycles {
   #wantsOffers = false;
   #isClosed = false;
 
-  constructor(
-    ports: SchedulerPorts,
-    options: Options,
-    view: CycleView,
-    carryOut: (plan: Plan) => void,
-  ) {
+  constructor(ports: SchedulerPorts, options: Options, view: CycleView, owner: CyclesOwner) {
     this.#ports = ports;
     this.#policy = new GuardedPolicy(ports.policy, ports);
     this.#options = options;
     this.#view = view;
-    const { loads, links } = view;
+    const {
+      links,
+      book: { loads },
+    } = view;
     const afterMs = options.reservationAfterMs ?? null;
     this.#reservations = new Reservations({ loads, links, log: ports.log, afterMs });
-    this.#carryOut = carryOut;
+    this.#owner = owner;
+    const { preemption } = options;
+    if (preemption !== undefined)
+      this.#preemptions = new Preemptions(ports, preemption, {
+        queue: view.queue,
+        standings: (at) => view.accounting.standingsAt(at),
+        inLine: (most) => this.#inLine(most),
+        reservations: this.#reservations,
+        book: view.book,
+        preempt: owner.preempt,
+      });
   }
 
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#dueTimer?.cancel();
+    this.#preemptions?.close();
   }
 
   /** What an administrator should know of the policy, or null. */
@@ -97,7 +117,7 @@ export class Cycles {
   }
 
   #run(): void {
-    const { queue, obstacles, accounting, agents, steady } = this.#view;
+    const { queue, obstacles, agents, steady } = this.#view;
     const reservations = this.#reservations;
     const startedMs = this.#ports.clock.monotonicMs();
     this.#lastMs = startedMs;
@@ -108,35 +128,51 @@ export class Cycles {
       reservations.end([]);
       return;
     }
+    this.#preemptions?.wake();
     const links = [...this.#view.links.values()];
     const offers = agents.offers(links.flatMap((link) => [...link.book.all()]));
     const at = this.#ports.clock.now();
     const reserving = reservations.begin(offers, at, startedMs);
-    const input = {
-      queue,
-      offers,
-      standings: accounting.standingsAt(at),
-      at,
-      limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
-      defaultExecutor: this.#options.defaultExecutor,
-      cursor: this.#cursor,
-      ...(reserving === undefined ? {} : { reserving }),
-      priorityOf: accounting.limits.priorityOf,
-    };
-    const plan = this.#policy.decide((policy) =>
-      // Counts what a plan places, so each attempt gets its own.
-      planCycle({ ...input, policy, allowance: accounting.limits.allowanceAt(at) }),
+    const plan = this.#decide(at, (input) =>
+      planCycle({
+        ...input,
+        offers,
+        cursor: this.#cursor,
+        ...(reserving === undefined ? {} : { reserving }),
+      }),
     );
     reservations.end(plan.reservations);
     const round = { isNew: this.#cursor === null, hasOffers: offers.length > 0 };
     obstacles.note(plan, round);
     this.#cursor = plan.cursor;
-    this.#carryOut(plan);
+    this.#owner.carryOut(plan);
     const tookMs = this.#ports.clock.monotonicMs() - startedMs;
     const launched = plan.launches.length;
     this.#ports.events.emit('cycle:finished', { pending: queue.size, launched, tookMs });
     if (plan.isUnfinished) this.soon();
     else this.#askForOffers(links, launched);
+  }
+
+  #inLine(most: number) {
+    return this.#decide(this.#ports.clock.now(), (input) => firstInLine(input, most));
+  }
+
+  /** By the policy in force, as things stand; no offer is looked at. */
+  #decide<T>(at: Instant, how: (input: CycleInput) => T): T {
+    const { queue, accounting } = this.#view;
+    const input = {
+      queue,
+      offers: [],
+      standings: accounting.standingsAt(at),
+      at,
+      limits: { launchesMax: LAUNCHES_PER_CYCLE_MAX, shapesMax: SHAPES_PER_CYCLE_MAX },
+      defaultExecutor: this.#options.defaultExecutor,
+      priorityOf: accounting.limits.priorityOf,
+    };
+    return this.#policy.decide((policy) =>
+      // Counts what a plan places, so each attempt gets its own.
+      how({ ...input, policy, allowance: accounting.limits.allowanceAt(at) }),
+    );
   }
 
   /** Jobs still wait and nothing fitted: ask for more, once for each reason to. */

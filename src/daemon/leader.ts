@@ -95,15 +95,14 @@ export class Leader implements LinkOwner {
       killWanted: (id) => void this.#kills.act(id),
       killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
       isWithheld: (id) => this.#withheld.has(id),
+      pairReady: (id) => this.#withheld.pairReady(id),
       newWork,
     });
     this.#withheld = new Withheld(ports, book, {
       admit: (row) => this.#returns.admit(row),
-      bar: (array, isBarred) => {
-        this.#queue.bar(array, isBarred);
-        newWork();
-      },
+      bar: (array, isBarred) => this.#arrays.bar(array, isBarred),
       withdraw: (id) => this.#cycles.withdraw(id),
+      awaitsPair: (id) => this.#arrays.awaitsPair(id),
       waits: (id) => this.#queue.has(id) || this.#inHand.has(id),
       giveUpArray: (array, because) => this.#arrays.giveUp(array, because),
       killWanted: (id) => void this.#kills.act(id),
@@ -122,10 +121,7 @@ export class Leader implements LinkOwner {
     };
     this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
-      withdraw: (id) => {
-        this.#withheld.drop(id);
-        this.#cycles.withdraw(id);
-      },
+      withdraw: (id) => this.#withheld.withdraw(id),
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
@@ -150,9 +146,12 @@ export class Leader implements LinkOwner {
         agents: this.#agents,
         obstacles: this.#obstacles,
         steady: this.#steady,
-        loads: book.loads,
+        book,
       },
-      (plan) => this.#carryOut(plan),
+      {
+        carryOut: (plan) => this.#carryOut(plan),
+        preempt: (job) => this.#updates.preempt(job),
+      },
     );
   }
 

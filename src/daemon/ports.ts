@@ -9,6 +9,7 @@ import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
+import type { PreemptionOptions } from '../core/preemption.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
@@ -61,6 +62,8 @@ export interface SchedulerOptions {
   readonly advanceMs: number;
   /** Room is kept for a job that others overtake once it has waited for so long; absent: never. */
   readonly reservationAfterMs?: number;
+  /** Running jobs may be stopped for others; absent: never. */
+  readonly preemption?: PreemptionOptions | undefined;
   /** Limits of the site and its queues; absent: none. */
   readonly limits?: Omit<LimitRules, 'advanceMs'>;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */

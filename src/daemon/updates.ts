@@ -14,7 +14,7 @@ import {
   UPDATE_OVERDUE_MS,
 } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
-import { isLive, type Job, type KillingJob, type LiveJob } from '../core/job.js';
+import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
 import {
   type AgentId,
@@ -277,7 +277,7 @@ export class Updates {
   sweep(): void {
     for (const job of this.#book.live()) {
       const { taskId, agentId, executor } = job.placement;
-      if (job.state === 'killing') this.#killAgain(job);
+      if (job.state === 'killing' || job.placement.preemptedAt !== undefined) this.#killAgain(job);
       const isSilent = job.state === 'launching' && this.#silenceMs(taskId) >= UPDATE_OVERDUE_MS;
       // A cluster that gives an agent up for good may say so only to those who ask.
       if (job.state === 'unreachable')
@@ -314,6 +314,14 @@ export class Updates {
 
   // ---- kills
 
+  /** The launch is stopped for another user's job. */
+  preempt(job: LiveJob): void {
+    const { taskId } = job.placement;
+    this.#apply(job, { kind: 'preempted', taskId }).catch((error: unknown) =>
+      worldFailed(this.#ports, 'job not stopped for another', error, { taskId }),
+    );
+  }
+
   kill(
     executor: string,
     task: { readonly taskId: TaskId; readonly agentId: AgentId | null },
@@ -324,7 +332,7 @@ export class Updates {
   }
 
   /** Sent again until the end is known: calls to a master are at most once. */
-  #killAgain({ placement }: KillingJob): void {
+  #killAgain({ placement }: LiveJob): void {
     const sentMs = this.#killsSent.get(placement.taskId) ?? Number.NEGATIVE_INFINITY;
     if (this.#ports.clock.monotonicMs() - sentMs >= KILL_AGAIN_MS)
       this.kill(placement.executor, placement);

@@ -3,16 +3,16 @@
  * cost cycles nothing. What memory knows of them follows from the record; each is read again before it enters the queue, so
  * that a change which was not told of is met there.
  */
-import type { Clock, Timer, Timers } from '../contracts/clock.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import type { JobStore, PendingRow } from '../contracts/store.js';
 import { arraySize, memberId } from '../core/array.js';
 import { isArray } from '../core/array-life.js';
 import { Dependants, type Settled } from '../core/dependants.js';
 import { type JobStanding, standingOf } from '../core/dependency.js';
-import { Heap } from '../core/heap.js';
 import type { Job, OpenJob, PendingJob, Reason } from '../core/job.js';
 import { NameLines, nameKey } from '../core/name-lines.js';
-import type { Instant, JobId, UserId } from '../core/units.js';
+import type { JobId, UserId } from '../core/units.js';
+import { Dates } from './dates.js';
 import type { Applied, JobBook } from './job-book.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
@@ -32,6 +32,8 @@ export interface WithheldOwner {
   bar(array: JobId, isBarred: boolean): void;
   /** Takes a job out of the queue; false when it does not stand there. */
   withdraw(id: JobId): boolean;
+  /** Whether it is the member of an array that waits for its counterpart in another array. */
+  awaitsPair(id: JobId): boolean;
   /** Whether the job surely waits and its end will be told. */
   waits(id: JobId): boolean;
   giveUpArray(array: OpenJob, because: Reason): Promise<void>;
@@ -45,23 +47,17 @@ const HELD = 1;
 const DEPENDS = 2;
 const TURN = 4;
 const DATE = 8;
+const PAIR = 16;
 
 interface Entry {
   reasons: number;
   readonly isArray: boolean;
 }
 
-interface Dated {
-  readonly id: JobId;
-  readonly at: Instant;
-}
-
 /** Jobs of one question to the store, or of one round of ends. */
 const SLICE = 2_000;
 /** A store that failed is asked again after this. */
 const AGAIN_MS = 1_000;
-/** Dates are of the wall clock, which may jump: it is looked at this often at least. */
-const CLOCK_LOOK_MS = 60_000;
 
 export class Withheld {
   readonly #ports: WithheldPorts;
@@ -72,8 +68,7 @@ export class Withheld {
 
   readonly #dependants = new Dependants();
   readonly #lines = new NameLines();
-  readonly #dates = new Heap<Dated>((a, b) => a.at < b.at || (a.at === b.at && a.id < b.id));
-  #dateTimer: Timer | undefined;
+  readonly #dates: Dates;
 
   /** Work for the next round, which goes on where a former one failed. */
   readonly #unknown = new Set<JobId>();
@@ -89,11 +84,12 @@ export class Withheld {
     this.#ports = ports;
     this.#book = book;
     this.#owner = owner;
+    this.#dates = new Dates(ports, (id) => this.#came(id, DATE));
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#dateTimer?.cancel();
+    this.#dates.close();
   }
 
   /** Jobs that stand in no queue; arrays are counted there. */
@@ -110,19 +106,19 @@ export class Withheld {
   /** False when nothing but resources keeps the job, or the array, waiting. */
   take(row: PendingRow): boolean {
     const { id, owner, waits } = row;
-    if (waits === undefined) return false;
+    const isPaired = this.#owner.awaitsPair(id);
+    if (waits === undefined && !isPaired) return false;
     if (this.#entries.has(id)) return true;
-    const { dependencies, name, beginAt, heldBack } = waits;
-    const entry: Entry = { reasons: 0, isArray: row.array !== undefined };
+    const { dependencies, name, beginAt, heldBack } = waits ?? {};
+    const entry: Entry = { reasons: isPaired ? PAIR : 0, isArray: row.array !== undefined };
     if (heldBack !== undefined) entry.reasons |= HELD;
-    if (beginAt !== undefined && beginAt > this.#ports.clock.now()) {
-      entry.reasons |= DATE;
-      this.#dates.push({ id, at: beginAt });
-      this.#watchDates();
-    }
-    if (dependencies !== undefined && this.#dependants.add(id, dependencies)) {
+    if (beginAt !== undefined && this.#dates.add(id, beginAt)) entry.reasons |= DATE;
+    // Members are matched one by one elsewhere.
+    const on = dependencies?.on.filter(({ type }) => type !== 'aftercorr') ?? [];
+    const isAnyEnough = dependencies?.isAnyEnough === true;
+    if (this.#dependants.add(id, { on, isAnyEnough })) {
       entry.reasons |= DEPENDS;
-      for (const { type, job } of dependencies.on)
+      for (const { type, job } of on)
         if (type === 'after' || !this.#surelyWaits(job)) this.#unknown.add(job);
     }
     if (dependencies?.isSingleton === true && name !== undefined) {
@@ -141,6 +137,18 @@ export class Withheld {
     if (heldBack === undefined || (parent !== undefined && version === 0)) return false;
     if (!this.#entries.has(id)) this.#entries.set(id, { reasons: HELD, isArray: false });
     return true;
+  }
+
+  /** Its counterpart in another array has ended well. False: it is not withheld here. */
+  pairReady(id: JobId): boolean {
+    this.#came(id, PAIR);
+    return this.#entries.has(id);
+  }
+
+  /** The job must not be placed from now on. */
+  withdraw(id: JobId): void {
+    this.drop(id);
+    this.#owner.withdraw(id);
   }
 
   /** The job is to be killed, or is over. */
@@ -202,25 +210,6 @@ export class Withheld {
     if (entry.reasons > 0) return;
     this.#ready.add(id);
     this.#workSoon();
-  }
-
-  #watchDates(): void {
-    this.#dateTimer?.cancel();
-    const next = this.#dates.peek();
-    if (next === undefined || this.#isClosed) return;
-    const leftMs = next.at - this.#ports.clock.now();
-    const waitMs = Math.min(Math.max(1, leftMs), CLOCK_LOOK_MS);
-    this.#dateTimer = this.#ports.timers.after(waitMs, () => this.#lookAtClock());
-  }
-
-  #lookAtClock(): void {
-    const now = this.#ports.clock.now();
-    for (let next = this.#dates.peek(); next !== undefined && next.at <= now; ) {
-      this.#dates.pop();
-      this.#came(next.id, DATE);
-      next = this.#dates.peek();
-    }
-    this.#watchDates();
   }
 
   // ---- holds
@@ -362,6 +351,7 @@ export class Withheld {
       if (entry === undefined || entry.reasons > 0) continue;
       const row = found.get(id);
       if (row?.waits?.heldBack !== undefined) entry.reasons = HELD;
+      else if (this.#owner.awaitsPair(id)) entry.reasons = PAIR;
       else if (row?.isKillWanted === true) this.#owner.killWanted(id);
       else this.#letIn(id, entry, row);
     }

@@ -64,6 +64,7 @@ export async function startDaemon(
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
       reservationAfterMs: config.reservationAfterMs,
+      ...(config.preemption === null ? {} : { preemption: config.preemption }),
       limits: config.limits,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       setsAgentsAside: config.jobs.setsAgentsAside,

@@ -8,7 +8,7 @@ type Asked = Record<string, unknown>;
 
 async function submit(service: AService, requirements: Asked = {}, token?: string): Promise<JobId> {
   const answer = await service.ask('/api/1.0/task', {
-    body: aTask({ requirements }),
+    body: aTask({ requirements, ...(token === undefined ? {} : { more: { user: {} } }) }),
     ...(token === undefined ? {} : { token }),
   });
   if (answer.statusCode !== 200) throw new Error(JSON.stringify(answer.json()));
@@ -21,7 +21,7 @@ const taskOf = async (service: AService, id: number, token?: string) =>
 /** The status code, the field and the sentence of a refusal. */
 async function refusal(service: AService, requirements: Asked, token?: string) {
   const answer = await service.ask('/api/1.0/task', {
-    body: aTask({ requirements }),
+    body: aTask({ requirements, ...(token === undefined ? {} : { more: { user: {} } }) }),
     ...(token === undefined ? {} : { token }),
   });
   const { field, msg } = answer.json();
@@ -294,7 +294,7 @@ t.test('turns and choices, in words', async (t) => {
   const b = await submit(service, { dependencies: [{ type: 'singleton' }] });
   t.match(
     (await taskOf(service, b)).status.reason,
-    `Waits for its turn among jobs named "hello", behind job ${a} (pending)`,
+    `Waits for its turn among jobs named "align", behind job ${a} (pending)`,
   );
   const c = await submit(service, {
     dependencies: [

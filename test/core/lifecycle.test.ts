@@ -52,6 +52,7 @@ const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = 
     launchFailed: 'over',
     unreachable: 'unreachable',
     killWanted: 'killing',
+    preempted: 'running',
   },
   killing: {
     neverRan: 'over',
@@ -370,3 +371,30 @@ t.test('random histories keep the promises', async (t) => {
   );
   t.ok(histories > 300, `${histories} of them ended after several launches`);
 });
+
+t.test(
+  'a launch that is stopped for another job is marked, told to end, and waits again',
+  async (t) => {
+    const marked = step(JOBS.running, EVENTS.preempted, after(0));
+    t.match(marked, {
+      kind: 'moved',
+      job: { state: 'running', placement: { preemptedAt: after(0) } },
+      effects: [{ kind: 'killTask' }],
+    });
+    if (marked.kind !== 'moved') return;
+    t.match(step(marked.job, EVENTS.preempted, after(1)), {
+      kind: 'ignored',
+      effects: [{ kind: 'killTask' }],
+    });
+    const fault = { because: { code: 'preempted' } };
+    for (const event of [EVENTS.killed, EVENTS.ended])
+      t.match(step(marked.job, event, after(1)), {
+        job: { state: 'pending', faults: [fault] },
+        effects: [{ kind: 'settle', usedMs: 0 }, { kind: 'enqueue' }],
+      });
+    const well = { kind: 'exited', exitCode: 0, because: null } as const;
+    t.match(step(marked.job, { ...EVENTS.ended, outcome: well }, after(1)), {
+      job: { state: 'over', outcome: well },
+    });
+  },
+);

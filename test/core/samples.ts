@@ -161,6 +161,7 @@ export function eventsOf(launch: number): {
       taskId,
       outcome: { kind: 'exited', exitCode: 3, because: null },
     },
+    preempted: { kind: 'preempted', taskId },
     killed: { kind: 'killed', taskId, because: { code: 'killed-by-cluster', facts: {} } },
     systemFault: { kind: 'systemFault', taskId, because: LOST, graceMs: 30_000 },
     launchFailed: { kind: 'launchFailed', taskId, because: { code: 'task-error', facts: {} } },

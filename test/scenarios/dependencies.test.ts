@@ -27,7 +27,7 @@ import {
   submitArray,
   type Tick,
 } from './ticks.js';
-import { runs, submitAfter, submitInLine } from './wait-ticks.js';
+import { hold, release, runs, submitAfter, submitInLine } from './wait-ticks.js';
 
 const never = (facts: object) => ({ kind: 'gaveUp', because: { code: 'dependency-never', facts } });
 
@@ -296,6 +296,132 @@ t.test(
     offer('a1'),
     ...runs('a'),
     expectEnds('m', 1),
+  ),
+);
+
+t.test(
+  'arrays that correspond: each member waits for its counterpart alone',
+  scenario(
+    submitArray('a', '1:3'),
+    submitAfter('b', [['aftercorr', 'a']], { values: '1:3' }),
+    expectWaiting(3),
+    offer('a1', 3),
+    expectLaunched('a.0'),
+    expectLaunched('a.1'),
+    expectLaunched('a.2'),
+    offer('a2', 9),
+    expectNotLaunched('b.0'),
+    ...runs('a.1'),
+    offer('a2', 9),
+    expectLaunched('b.1'),
+    expectNotLaunched('b.0'),
+    ...runs('a.0', 4),
+    expectOutcome('b.0', never({ type: 'aftercorr', exitCode: 4 })),
+    expectEnds('b.0', 1),
+    restart(),
+    pass(1_000),
+    ...runs('a.2'),
+    rescindAll(),
+    offer('a2', 9),
+    expectLaunched('b.2'),
+    ...runs('b.1'),
+    ...runs('b.2'),
+    expectOutcome('b', { kind: 'exited', exitCode: 1 }),
+    expectEnds('b', 1),
+    expectWaiting(0),
+  ),
+);
+
+t.test(
+  'members whose counterparts were over before, or end with their array',
+  scenario(
+    submitArray('a', '1:3'),
+    offer('a1', 2),
+    ...runs('a.0'),
+    ...runs('a.1', 2),
+    submitAfter('b', [['aftercorr', 'a']], { values: '1:3' }),
+    kill('a'),
+    expectMade('a.2', false),
+    expectOutcome('b.1', never({ exitCode: 2 })),
+    expectOutcome('b.2', never({ exitCode: 137 })),
+    rescindAll(),
+    offer('a1', 9),
+    expectLaunched('b.0'),
+    ...runs('b.0'),
+    expectOutcome('b', { kind: 'exited', exitCode: 1 }),
+  ),
+);
+
+t.test(
+  'a corresponding array keeps to its limit, and is killed whole',
+  scenario(
+    submitArray('a', '1:4'),
+    submitAfter('b', [['aftercorr', 'a']], { values: '1:4%1' }),
+    offer('a1', 4),
+    ...['a.0', 'a.1', 'a.2'].flatMap((name) => runs(name)),
+    rescindAll(),
+    offer('a2', 9),
+    expectLaunched('b.0'),
+    expectNotLaunched('b.1'),
+    report('b.0', 'running'),
+    kill('b'),
+    report('b.0', 'killed'),
+    expectOutcome('b', { kind: 'killed' }),
+    expectMade('b.1', false),
+    expectMade('b.3', false),
+    ...runs('a.3'),
+    rescindAll(),
+    offer('a2', 9),
+    expectNotLaunched('b.3'),
+    expectWaiting(0),
+  ),
+);
+
+t.test(
+  'a member that was held and released still waits for its counterpart',
+  scenario(
+    submitArray('a', '1:2'),
+    submitAfter('b', [['aftercorr', 'a']], { values: '1:2' }),
+    hold('b.0'),
+    release('b.0'),
+    offer('a1', 2),
+    expectLaunched('a.0'),
+    offer('a2', 9),
+    expectNotLaunched('b.0'),
+    restart(),
+    rescindAll(),
+    offer('a2', 9),
+    expectNotLaunched('b.0'),
+    ...runs('a.0'),
+    rescindAll(),
+    offer('a2', 9),
+    expectLaunched('b.0'),
+    expectNotLaunched('b.1'),
+  ),
+);
+
+t.test(
+  'a corresponding array that also waits as a whole',
+  scenario(
+    submitArray('a', '1:1'),
+    submit('c'),
+    submitAfter(
+      'b',
+      [
+        ['aftercorr', 'a'],
+        ['afterok', 'c'],
+      ],
+      { values: '1:1' },
+    ),
+    offer('a1', 2),
+    ...runs('a.0'),
+    rescindAll(),
+    offer('a2', 9),
+    expectNotLaunched('b.0'),
+    ...runs('c'),
+    rescindAll(),
+    offer('a2', 9),
+    expectLaunched('b.0'),
   ),
 );
 

@@ -2,11 +2,13 @@
  * Where scenarios play: a scheduler daemon that can be killed and started again, a store, a job directory and a master
  * that outlive it, and a clock that the scenario moves.
  */
+
 import { Events } from '../../src/contracts/events.js';
 import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
 import type { LimitRules } from '../../src/core/limit-book.js';
 import { ADVANCE_MS, fifo } from '../../src/core/policy.js';
+import type { PreemptionOptions } from '../../src/core/preemption.js';
 import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
 import type { OrphanPolicy } from '../../src/daemon/orphans.js';
 import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
@@ -70,6 +72,7 @@ class Incarnation {
         setsAgentsAside: stage.setsAgentsAside,
         reservationAfterMs: stage.reservationAfterMs,
         orphanPolicy: stage.orphanPolicy,
+        preemption: stage.preemption,
         modeOf: () => 'process',
       },
       () => [new FakeCluster(master, time, this)],
@@ -136,6 +139,8 @@ export class Stage {
   reservationAfterMs = 600_000;
   /** Read when a daemon starts; undefined: none. */
   limits: Omit<LimitRules, 'advanceMs'> | undefined;
+  /** Read when a daemon starts; undefined: nobody is stopped for others. */
+  preemption: PreemptionOptions | undefined;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
   readonly names = new Map<string, JobId>();

@@ -349,6 +349,11 @@ export const expectKilled =
     stage.seenKills.set(name, kills);
   };
 
+export const expectNotKilled =
+  (name: string): Tick =>
+  (stage, t) =>
+    t.equal(stage.master.tasks.get(stage.taskId(name))?.kills, 0, `${name} is not killed`);
+
 export const expectStrayKills =
   (id: string, count: number): Tick =>
   (stage, t) =>

@@ -1,6 +1,7 @@
 /** Looks over the policy's shoulder: what it is told of users' use is never negative, and at rest it is what the record says. */
+
+import { usedMsOf } from '../../src/core/charged-time.js';
 import { isLive, type Job } from '../../src/core/job.js';
-import { usedMsOf } from '../../src/core/lifecycle.js';
 import { ADVANCE_MS, NO_USE, type Policy, type Sums } from '../../src/core/policy.js';
 import type { Needs } from '../../src/core/resources.js';
 import { needsOf } from '../../src/core/retry.js';

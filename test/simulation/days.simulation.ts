@@ -46,7 +46,7 @@ function figures(all: readonly Summary[], wallMs: number): string[] {
   });
   const perSecond = Math.round((10_000 * agentHours) / wallMs) / 10;
   return [
-    `${all.length} histories, ${sum((one) => one.jobs)} jobs, ${sum((one) => one.launches)} launches`,
+    `${all.length} histories, ${sum((one) => one.jobs)} jobs, ${sum((one) => one.launches)} launches, ${sum((one) => one.stops)} stopped for other jobs`,
     `${Math.round(agentHours)} agent-hours in ${Math.round(wallMs / 1_000)} s: ${perSecond} a second`,
     ...faults,
   ];

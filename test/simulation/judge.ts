@@ -47,6 +47,8 @@ export class Judge {
   readonly breaches: string[] = [];
   readonly truths = new Map<string, Truth>();
   readonly #record: MemoryRecord;
+  /** Launches that the record says are stopped for other jobs. */
+  readonly #stopped = new Set<string>();
   readonly #trace: Trace;
   readonly #byJob = new Map<JobId, Truth[]>();
   readonly #acceptedOffers = new Set<string>();
@@ -128,8 +130,9 @@ export class Judge {
     return truth;
   }
 
-  /** A rule of the job lets another launch follow. */
-  #isFollowed({ taskId, jobId }: Truth): boolean {
+  /** A rule of the job lets another launch follow, or it was being stopped and did not end well. */
+  #isFollowed({ taskId, jobId, fate }: Truth): boolean {
+    if (this.#stopped.has(taskId) && codeOf(fate) !== 0) return true;
     const failures = this.#record.jobs.get(jobId)?.retried.failures ?? [];
     return failures.some((failure) => failure.taskId === taskId);
   }
@@ -139,7 +142,7 @@ export class Judge {
     truth.kills += 1;
     const job = this.#record.jobs.get(truth.jobId);
     if (job === undefined || heldBy(job) !== truth.taskId) return;
-    if (job.killWanted === null)
+    if (job.killWanted === null && !this.#stopped.has(truth.taskId))
       this.breach(`healthy task ${truth.taskId} killed while its job is ${describe(job)}`);
   }
 
@@ -155,6 +158,7 @@ export class Judge {
       if (this.#ended.has(step.id))
         this.breach(`job ${step.id} became ${step.state} after its end`);
       const job = jobs.get(step.id);
+      if (job !== undefined) this.#noteStop(job);
       if (job?.parent !== undefined && step.state === 'launching') this.#checkLimit(job.parent);
       if (step.state !== 'over') continue;
       this.#ended.add(step.id);
@@ -162,6 +166,21 @@ export class Judge {
       if (isArray(job)) this.#checkArray(job);
       else this.#checkEnd(job);
     }
+  }
+
+  /** A launch is stopped for another user's job: only one that may be repeated, and not for ever. */
+  #noteStop(job: Job): void {
+    if (!isLive(job) || job.placement.preemptedAt === undefined) return;
+    if (this.#stopped.has(job.placement.taskId)) return;
+    this.#stopped.add(job.placement.taskId);
+    this.#trace.add('record', `task ${job.placement.taskId} is stopped for another job`);
+    const former = job.faults.filter(({ because }) => because.code === 'preempted').length;
+    if (former >= 3 || job.spec.systemRetriesMax === 0)
+      this.breach(`job ${job.id} is stopped for another, after ${former} times`);
+  }
+
+  get stops(): number {
+    return this.#stopped.size;
   }
 
   #membersOf(array: JobId): Job[] {
@@ -214,7 +233,10 @@ export class Judge {
         this.breach(`job ${job.id}: rule ${index} granted ${grantedBy(job, index)} launches`);
     for (const fault of job.faults) {
       const blamed = this.truths.get(fault.taskId);
-      if (blamed !== undefined && blamed.excuse === null)
+      if (fault.because.code === 'preempted') {
+        if (!this.#stopped.has(fault.taskId))
+          this.breach(`job ${job.id}: ${fault.taskId} was stopped by nobody`);
+      } else if (blamed !== undefined && blamed.excuse === null)
         this.breach(`job ${job.id}: the system is blamed for ${fault.taskId} without a reason`);
     }
   }

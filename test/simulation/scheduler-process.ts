@@ -21,6 +21,15 @@ import type { Trace } from './trace.js';
 export const INSTALLATION = 'simulated';
 const FRAMEWORK_ID = 'mesos.framework';
 
+/** Eager, so that jobs are stopped in most of the histories that allow it. */
+const PREEMPTION = {
+  afterMs: 3_000,
+  eachMs: 5_000,
+  protectedShare: 0.5,
+  differenceMin: 0.1,
+  stopsMax: 3,
+};
+
 export interface Surroundings {
   readonly time: SimTime;
   readonly trace: Trace;
@@ -31,6 +40,7 @@ export interface Surroundings {
   readonly network: NetworkPorts;
   readonly policy: Policy;
   readonly usage: UsageRule;
+  readonly hasPreemption: boolean;
   readonly mistake: Mistake | undefined;
   readonly isAlone: boolean;
   readonly masters: readonly string[];
@@ -78,6 +88,7 @@ export class SchedulerProcess {
         advanceMs: ADVANCE_MS,
         // Soon, so that room is kept in most histories.
         reservationAfterMs: 5_000,
+        ...(around.hasPreemption ? { preemption: PREEMPTION } : {}),
         modeOf: () => 'process',
       },
       () => [this.#cluster(store)],

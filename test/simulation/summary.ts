@@ -9,13 +9,14 @@ export interface Summary {
   readonly agentHours: number;
   readonly jobs: number;
   readonly launches: number;
+  readonly stops: number;
   readonly faults: readonly (readonly [string, number])[];
 }
 
 const LINES_MAX = 40;
 
 export function summary(history: History): Summary {
-  const { seed, breaches, trace, agentHours, jobs, launches, faults } = history;
+  const { seed, breaches, trace, agentHours, jobs, launches, stops, faults } = history;
   const isClean = breaches.length === 0;
   return {
     seed,
@@ -23,6 +24,7 @@ export function summary(history: History): Summary {
     agentHours,
     jobs,
     launches,
+    stops,
     faults: [...faults],
     lines: isClean ? [] : trace.last(LINES_MAX, about(breaches[0] ?? '')),
   };

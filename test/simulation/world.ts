@@ -28,6 +28,8 @@ export interface History {
   readonly agentHours: number;
   readonly jobs: number;
   readonly launches: number;
+  /** Launches stopped for other users' jobs. */
+  readonly stops: number;
   readonly events: number;
   readonly faults: ReadonlyMap<string, number>;
 }
@@ -56,6 +58,7 @@ export class World {
   readonly #schedulers: SchedulerProcess[] = [];
   readonly #audit: Audit;
   readonly #wanted: number;
+  readonly #hasPreemption: boolean;
   readonly #mediaType: MediaType;
   #lives = 0;
   #isPeace = false;
@@ -68,6 +71,7 @@ export class World {
     this.#wanted = chance.happens(0.7) ? 2 : chance.between(1, 3);
     const policy = chance.happens(0.5) ? fifo : fairshare();
     // From the seed and not by chance: older seeds keep their histories.
+    this.#hasPreemption = seed % 3 === 0;
     const usage = seed % 2 === 0 ? WINDOW : HALF_LIFE;
     this.#audit = new Audit({ policy, usage }, this.record, this.judge);
     this.storeWeather = new SimStore(this.time, chance.fork());
@@ -113,6 +117,7 @@ export class World {
       network: this.cluster.networkFor(this.#mediaType),
       policy: this.#audit.policy,
       usage: this.#audit.usage,
+      hasPreemption: this.#hasPreemption,
       mistake: this.#mistake,
       isAlone: this.#wanted === 1,
       masters: MASTERS,
@@ -153,6 +158,7 @@ export class World {
       jobs: this.record.jobs.size,
       launches: this.judge.launches,
       events: this.time.events,
+      stops: this.judge.stops,
       faults: troublemaker.counts,
     };
   }
