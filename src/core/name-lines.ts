@@ -45,6 +45,8 @@ export class NameLines {
       line = { key, ids: new SortedIds(), waiting: new SortedIds(), begun: new Set() };
       this.#lines.set(key, line);
     }
+    // Let go before, and back without having been launched: the turn is still its own.
+    if (line.begun.has(id)) return [id];
     for (const other of [...namesakes, { id, hasBegun: false }]) {
       line.ids.add(other.id);
       this.#lineOf.set(other.id, line);

@@ -330,7 +330,8 @@ export class Withheld {
 
   async #end(job: Job, because: Reason): Promise<void> {
     if (job.state === 'open') await this.#owner.giveUpArray(job, because);
-    else if (job.state === 'pending')
+    else if (job.state !== 'pending') this.drop(job.id);
+    else
       this.#owner.applied(await this.#book.apply(job.id, { kind: 'gaveUp', because }, job));
   }
 
@@ -357,11 +358,12 @@ export class Withheld {
     }
   }
 
-  /** `row` undefined: it waits no more. */
+  /** `row` undefined: it waits no more, and was taken in by a row that was read before its end. */
   #letIn(id: JobId, { isArray: ofArray }: Entry, row: PendingRow | undefined): void {
     this.drop(id);
     if (ofArray) this.#owner.bar(id, false);
     else if (row !== undefined) this.#owner.admit(row);
+    if (row === undefined) this.#turns(this.#lines.left(id));
   }
 }
 

@@ -151,6 +151,7 @@ t.test('jobs of one name take turns', async (t) => {
   t.strictSame(lines.enter(jobId(6), key, [named(3), named(5), named(6)]), []);
   t.strictSame(lines.enter(jobId(7), 'ann other', []), [7], 'another name');
   t.strictSame(lines.left(jobId(3)), [5]);
+  t.strictSame(lines.enter(jobId(5), key, []), [5], 'it comes back, and it is still its turn');
   t.strictSame(lines.enter(jobId(4), key, [named(4), named(5)]), [], 'an id that came late');
   t.strictSame(lines.left(jobId(5)), [4]);
   t.strictSame(lines.left(jobId(5)), [], 'twice');

@@ -3,6 +3,8 @@ import t from 'tap';
 import {
   crash,
   crashAt,
+  directoryFails,
+  directoryIsFine,
   expectEnds,
   expectLaunched,
   expectMade,
@@ -465,6 +467,22 @@ t.test(
     expectNotLaunched('third'),
     ...runs('first'),
     ...twoOf('third'),
+  ),
+);
+
+t.test(
+  'a job whose turn has come and whose directory cannot be made yet keeps its turn (found by seed 3)',
+  scenario(
+    submitInLine('first', 'line'),
+    directoryFails('first'),
+    offer('a1'),
+    expectNotLaunched('first'),
+    pass(4_990),
+    directoryIsFine('first'),
+    pass(10_000),
+    rescindAll(),
+    offer('a1'),
+    expectLaunched('first'),
   ),
 );
 
