@@ -331,8 +331,7 @@ export class Withheld {
   async #end(job: Job, because: Reason): Promise<void> {
     if (job.state === 'open') await this.#owner.giveUpArray(job, because);
     else if (job.state !== 'pending') this.drop(job.id);
-    else
-      this.#owner.applied(await this.#book.apply(job.id, { kind: 'gaveUp', because }, job));
+    else this.#owner.applied(await this.#book.apply(job.id, { kind: 'gaveUp', because }, job));
   }
 
   /** Lets those into the queue that still may. */
