@@ -6,6 +6,7 @@ import { definePlugin } from '../../src/contracts/plugin.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
 import { exitFile } from '../../src/core/wrapper.js';
 import { Crew } from './crew.js';
+import { Keeper } from './keeper.js';
 
 export { pairtreePath } from './directory.js';
 
@@ -39,6 +40,12 @@ export default definePlugin({
   options: (raw) => ({ sharedDir: raw.text('shared_dir', '') }),
   create: ({ sharedDir }): FileStorage => {
     const crew = new Crew(sharedDir);
-    return { prepare: (order) => crew.prepare(order), exitFile: readExitFile };
+    const keeper = new Keeper();
+    return {
+      prepare: (order) => crew.prepare(order),
+      exitFile: readExitFile,
+      measure: (directory, { entriesMax }) => keeper.measure(directory, entriesMax),
+      remove: (directory) => keeper.remove(directory),
+    };
   },
 });

@@ -10,6 +10,7 @@ import { failures } from './failures.js';
 import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
+import { archiveRoutes } from './routes/archive.js';
 import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
@@ -22,6 +23,7 @@ import { sessionRoutes } from './routes/sessions.js';
 import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
+import { traceRoutes } from './routes/trace.js';
 import type { Routes } from './routes.js';
 import { createTokens } from './tokens.js';
 
@@ -46,6 +48,8 @@ export function createApi(deps: ApiDeps): Koa<State> {
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);
+  archiveRoutes(routes);
+  traceRoutes(routes);
   arrayRoutes(routes);
   holdRoutes(routes);
   fileRoutes(routes);

@@ -26,6 +26,8 @@ export interface ApiDeps {
   readonly events: Events;
   readonly notices: Notices;
   readonly files: JobFiles;
+  /** Removes a job's directory; null: the storage cannot. @throws Error with the system's message */
+  readonly removeDirectory: ((directory: string) => Promise<void>) | null;
   /** The catalogue in force, never empty: configured, or what the machine has. */
   readonly images: () => Promise<readonly CatalogueImage[]>;
   /** What runs jobs: a job's image is used unless it is `process`. */

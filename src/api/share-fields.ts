@@ -30,6 +30,7 @@ export function readShare(
       cpuHours: read('quota_cpu_hours', before.quotas.cpuHours ?? 0),
       gpuHours: read('quota_gpu_hours', before.quotas.gpuHours ?? 0),
       memoryHours: read('quota_memory_hours', before.quotas.memoryHours ?? 0),
+      disk: read('quota_disk', before.quotas.disk ?? 0),
     },
   };
 }
@@ -42,6 +43,7 @@ export const quotasToWire = (quotas: Quotas) => ({
   quota_cpu_hours: quotas.cpuHours ?? 0,
   quota_gpu_hours: quotas.gpuHours ?? 0,
   quota_memory_hours: quotas.memoryHours ?? 0,
+  quota_disk: quotas.disk ?? 0,
 });
 
 function readAmount(

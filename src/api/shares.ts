@@ -1,6 +1,7 @@
 /** Who stands where and why: the accounts scored by the policy in force, every term with its weight. */
 import type { AccountFacts, ShareFacts, StandingFacts } from '../contracts/shares.js';
 import { standingsIn } from '../contracts/shares.js';
+import { QUEUE_PRIORITY_USUAL } from '../core/limit-book.js';
 import { AccountOrder } from '../core/order.js';
 import type { AccountView, Head, Policy, Ranking, Term } from '../core/policy.js';
 import { jobId } from '../core/units.js';
@@ -17,7 +18,8 @@ const NO_JOB = jobId(Number.MAX_SAFE_INTEGER);
 const IDLE_SCORED_MAX = 50;
 
 /**
- * The report as it goes over the wire: amounts in seconds, cpus and GB. Accounts in the order of the policy, those
+ * The report as it goes over the wire: amounts in seconds, cpus and GB. Accounts in the order of the cycle (priority of
+ * the queue first, then the policy), those
  * without a waiting job at the end, scored as if they submitted one now.
  */
 export function shareReport(facts: ShareFacts, policy: Policy, isChosen: Chosen) {
@@ -30,6 +32,8 @@ export function shareReport(facts: ShareFacts, policy: Policy, isChosen: Chosen)
     accounts: scored.map(({ account, score, group, position, terms }) => ({
       user: account.user,
       project: account.project,
+      queue: account.queue ?? null,
+      queue_priority: account.priority ?? QUEUE_PRIORITY_USUAL,
       waiting: account.waiting,
       position,
       score,
@@ -117,7 +121,7 @@ function inOrder(
 ): readonly Scored[] {
   const ranked = scored.map((one, index) => ({
     index,
-    priority: 0,
+    priority: one.account.priority ?? QUEUE_PRIORITY_USUAL,
     head: headOf(one.account, facts),
     score: one.score ?? 0,
     one,

@@ -36,6 +36,8 @@ export interface WireExtras {
   readonly census?: ArrayCensus | undefined;
   /** Why the job waits; absent when nobody knows, or it does not wait. */
   readonly obstacles?: readonly Obstacle[] | undefined;
+  /** What the directory of a job that is over takes; absent: not measured, or not asked. */
+  readonly diskBytes?: number | undefined;
   /** Now: ages are reckoned from it. */
   readonly at: Instant;
 }
@@ -91,7 +93,7 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       tags: job.spec.tags,
     },
     requirements: requirementsToWire(job, census),
-    container: { ...containerToWire(job), image_used: isImageUsed },
+    container: { ...containerToWire(job, extras.diskBytes), image_used: isImageUsed },
     command: { interactive: false, ...(script === undefined ? {} : { cmd: script }) },
     status: statusToWire(job, extras),
   };
@@ -146,7 +148,7 @@ function dependenciesToWire({ dependencies, beginAt }: Job['spec']): Wire {
   };
 }
 
-function containerToWire(job: Job): Wire {
+function containerToWire(job: Job, diskBytes: number | undefined): Wire {
   const placement = 'placement' in job ? job.placement : null;
   const facts = 'container' in job ? job.container : null;
   const isHolding = placement !== null && job.state !== 'over';
@@ -162,7 +164,7 @@ function containerToWire(job: Job): Wire {
     network: job.spec.hasNetwork,
     root: job.spec.isRoot,
     id: facts?.containerId ?? null,
-    meta: containerMeta(job, placement),
+    meta: containerMeta(job, placement, diskBytes),
     stats: null,
     // Strings here, numbers in `requirements.ports`: clients join these.
     ports: isHolding ? placement.ports.map(String) : [],
@@ -181,10 +183,18 @@ function containerWord(job: Job): string | undefined {
 }
 
 /** Null only while pending; the exit code stands here for the old command line. */
-function containerMeta(job: Job, placement: Placement | null): Wire | null {
+function containerMeta(
+  job: Job,
+  placement: Placement | null,
+  diskBytes: number | undefined,
+): Wire | null {
   const node = placement === null ? {} : { Node: { Name: placement.host } };
   if (job.state === 'over')
-    return { ...node, State: { ExitCode: describeOutcome(job.outcome).exitCode } };
+    return {
+      ...node,
+      State: { ExitCode: describeOutcome(job.outcome).exitCode },
+      ...(diskBytes === undefined ? {} : { disk_size: diskBytes }),
+    };
   return placement === null ? null : node;
 }
 
@@ -227,7 +237,7 @@ export function statusToWire(
       const ran = job.startedAt === null ? {} : { date_running: seconds(job.startedAt) };
       const durationMs = Math.max(0, job.endedAt - (job.startedAt ?? job.endedAt));
       return {
-        primary: 'over',
+        primary: job.archivedAt === undefined ? 'over' : 'archived',
         secondary,
         reason,
         exitcode: exitCode,
@@ -283,8 +293,8 @@ function failureToWire(job: Job): Wire {
   };
 }
 
-/** The user document. API keys are kept as hashes only, so the historic field is empty. */
-export function personToWire(person: Person): Wire {
+/** The user document; `more` goes into its `usage`. API keys are kept as hashes only, so the historic field is empty. */
+export function personToWire(person: Person, more: Wire = {}): Wire {
   const { identity, quotas } = person;
   return {
     id: person.id,
@@ -298,11 +308,12 @@ export function personToWire(person: Person): Wire {
     usage: {
       prio: person.prio,
       ...quotasToWire(quotas),
+      ...more,
     },
   };
 }
 
-export function projectToWire(project: ProjectRecord): Wire {
+export function projectToWire(project: ProjectRecord, more: Wire = {}): Wire {
   const { id, description, prio, members, quotas } = project;
   return {
     id,
@@ -312,6 +323,7 @@ export function projectToWire(project: ProjectRecord): Wire {
     // Old command lines append to it.
     volumes: [],
     ...quotasToWire(quotas),
+    ...more,
   };
 }
 

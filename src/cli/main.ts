@@ -1,6 +1,7 @@
 /** The command line of `god`: words and options in, an exit code out. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { NAME_CHARS_MAX } from '../contracts/limits.js';
+import { addAccountCommands } from './account-commands.js';
 import { MEMBER_STATES, members, retryFailed } from './commands/arrays.js';
 import { files, get, logs } from './commands/files.js';
 import { hold, release } from './commands/holds.js';
@@ -66,6 +67,7 @@ function program(
   addJobCommands(god, context, words, done);
   addQueryCommands(god, context, done);
   addShareCommands(god, context, done);
+  addAccountCommands(god, context, done);
   addFileCommands(god, context, done);
   addNodeCommands(god, context, done);
   addLoginCommands(god, context, done);

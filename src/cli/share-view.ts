@@ -15,6 +15,10 @@ export interface ShareTerm {
 export interface Account {
   readonly user: string;
   readonly project: string;
+  /** The queue of the site that its jobs wait in; null: none. */
+  readonly queue: string | null;
+  /** Null: the server does not tell. */
+  readonly queuePriority: number | null;
   readonly prio: number;
   readonly waiting: number;
   readonly running: number;
@@ -58,6 +62,8 @@ function readAccount(found: Json): Account {
   return {
     user: text(found.user),
     project: text(found.project),
+    queue: typeof found.queue === 'string' ? found.queue : null,
+    queuePriority: numberOrNull(found.queue_priority),
     prio: amount(found.prio),
     waiting: amount(found.waiting),
     running: amount(found.running),

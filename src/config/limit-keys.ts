@@ -1,10 +1,10 @@
 /** Keys of rate limits, running limits, quotas and queues. */
 import type { SiteQueue } from '../contracts/config.js';
-import { NAME_CHARS_MAX, RATE_LIMIT_MAX } from '../contracts/limits.js';
+import { DISK_RUNNING_EACH_MS, NAME_CHARS_MAX, RATE_LIMIT_MAX } from '../contracts/limits.js';
 import type { Range, Reader } from '../contracts/reader.js';
 import type { Constraint } from '../core/job.js';
 import { QUEUE_PRIORITY_USUAL } from '../core/limit-book.js';
-import { choice, items, type Key, text } from './keys.js';
+import { choice, duration, items, type Key, text } from './keys.js';
 
 const optionalInteger = (range: Range, doc: string, shown = 'no limit'): Key<number | null> => ({
   doc,
@@ -44,6 +44,16 @@ export const LIMITS = {
     '`user_reset_usage_duration`, else 30',
   ),
   'quotas.time_zone': text('UTC', 'Where months begin, as `Europe/Paris`.'),
+  disk_default_quota: {
+    doc: 'What the job directories of one user may take; users and projects may have a quota of their own (`quota_disk`).',
+    kind: 'size (`40G`, `1.5T`; k, M, G, T are powers of 1000; a bare number is bytes)',
+    shown: 'no quota',
+    read: readSize,
+  } satisfies Key<number | null>,
+  'disk.measure_every': duration(
+    DISK_RUNNING_EACH_MS,
+    'How often the directory of a job that runs is measured; each is measured at the end of its job besides.',
+  ),
   queues: items(
     readQueue,
     'list of {name, description, executor, constraints, priority, users, projects, max_running, max_running_per_user, default_lifespan, max_lifespan}',
@@ -95,4 +105,17 @@ function readConstraints(item: Reader): readonly Constraint[] {
 
 function readOptional(reader: Reader, path: string, range: Range): number | null {
   return reader.raw(path) === undefined ? null : reader.integer(path, range.min ?? 0, range);
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+/** Bytes. */
+function readSize(reader: Reader, path: string): number | null {
+  const found = reader.raw(path);
+  if (found === undefined || found === '') return null;
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(String(found)) ?? [];
+  const bytes = Number(amount) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
+  if (bytes > 0) return bytes;
+  reader.problem(path, found, 'a size above 0 such as 40G; leave it out for no quota');
+  return null;
 }

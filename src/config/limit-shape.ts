@@ -1,6 +1,8 @@
 /** Limits and queues as the parts use them, and what must hold between their keys. */
 import type { LimitsConfig } from '../contracts/config.js';
+import { DISK_LOOK_EACH_MS } from '../contracts/limits.js';
 import type { Reader } from '../contracts/reader.js';
+import { BYTES_PER_GB } from '../core/disk-book.js';
 import { isTimeZone } from '../core/quota-period.js';
 import { type Values, WINDOW_DAYS } from './schema.js';
 
@@ -18,6 +20,9 @@ export function limitsOf(values: Values): LimitsConfig {
         ? { kind: 'month', timeZone: values['quotas.time_zone'] }
         : { kind: 'window', days },
     queues: values.queues,
+    diskGbUsual:
+      values.disk_default_quota === null ? null : values.disk_default_quota / BYTES_PER_GB,
+    diskRunningEachMs: values['disk.measure_every'],
   };
 }
 
@@ -27,6 +32,9 @@ export function checkLimits(values: Values, reader: Reader): void {
     reader.problem('quotas.time_zone', zone, 'a time zone such as Europe/Paris');
   if (values['quotas.period'] === 'month' && values['quotas.days'] !== null)
     reader.problem('quotas.days', values['quotas.days'], 'quotas.period: window, or no days');
+  const everyMs = values['disk.measure_every'];
+  if (everyMs < DISK_LOOK_EACH_MS)
+    reader.problem('disk.measure_every', everyMs / 1_000, 'at least 5 seconds');
   for (const [index, { executor }] of values.queues.entries())
     if (executor !== null && !values.executors.includes(executor))
       reader.problem(

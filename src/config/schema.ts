@@ -378,7 +378,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_host',
   'email_smtp_port',
   'clean_old',
-  'disk_default_quota',
   'status_policy',
   'etcd_prefix',
   'etcd_host',

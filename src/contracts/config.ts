@@ -90,6 +90,10 @@ export interface LimitsConfig {
   readonly running: RunningLimits;
   /** Over what quotas are summed. */
   readonly period: QuotaPeriod;
+  /** GB that the job directories of a user may take who has no quota of disk of his own; null: any. */
+  readonly diskGbUsual: number | null;
+  /** How often the directory of a job that runs is measured. */
+  readonly diskRunningEachMs: number;
   readonly queues: readonly SiteQueue[];
 }
 

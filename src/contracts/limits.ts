@@ -49,6 +49,16 @@ export const RESERVATION_EACH_MS = 1_000;
 export const CYCLE_EACH_MS_MIN = 5;
 /** Job directories made side by side: enough to hide a file server's latency. */
 export const DIRECTORIES_AT_ONCE_MAX = 32;
+/** What ended is looked for, to have its directory measured, this often. */
+export const DISK_LOOK_EACH_MS = 5_000;
+/** Directories measured before their sizes are stored together. */
+export const DISK_AT_ONCE = 200;
+/** Files of one directory that are looked at after its job's end: minutes of a thread. More is said in the log. */
+export const DISK_ENTRIES_MAX = 10_000_000;
+/** And while it runs: it is looked at again soon. */
+export const DISK_ENTRIES_RUNNING_MAX = 200_000;
+/** The directory of a job that runs is measured this often, where the site does not say. */
+export const DISK_RUNNING_EACH_MS = 600_000;
 
 /** A RecordIO length above this is a broken stream, not a large message. */
 export const RECORD_BYTES_MAX = 64 * 1024 * 1024;

@@ -9,6 +9,10 @@ import type { Sums, UsageRule } from '../core/usage.js';
 export interface AccountFacts {
   readonly user: UserId;
   readonly project: ProjectId;
+  /** The queue of the site that its jobs wait in; null: none. Absent: told by a version that put all queues together. */
+  readonly queue?: string | null;
+  /** Of that queue: compared before the scores. Absent: the usual one. */
+  readonly priority?: number;
   /** Jobs that are ready and wait. */
   readonly waiting: number;
   /** The oldest of them, and when the newest was submitted; null: none waits. */

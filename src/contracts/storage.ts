@@ -22,6 +22,15 @@ export interface JobDirectoryOrder {
   readonly files: readonly PlacedFile[];
 }
 
+export interface MeasuredDirectory {
+  /** Room that is taken on the disk, as `du` counts it: blocks, not lengths; each file once, however many names it has. */
+  readonly bytes: number;
+  /** Files, directories and whatever else has a name. */
+  readonly entries: number;
+  /** False: there is more than was looked at, or some of it could not be read. */
+  readonly isWhole: boolean;
+}
+
 export interface FileStorage {
   /**
    * Makes the job's directory (0700, owned by the job's user) if it is missing, puts the files there anew, and
@@ -35,4 +44,16 @@ export interface FileStorage {
    * following links and without blocking; only a regular file of at most 16 bytes counts.
    */
   exitFile(directory: string, launch: number): Promise<string | undefined>;
+  /**
+   * What a job's directory takes; nothing, where there is none. Follows no link and leaves no file system; takes its time,
+   * so that jobs and launches do not notice. Absent: sizes are not known, and nobody has a quota of them.
+   * @throws Error with the system's message when it cannot.
+   */
+  measure?(directory: string, bounds: { readonly entriesMax: number }): Promise<MeasuredDirectory>;
+  /**
+   * Removes a job's directory with all that is in it. Harmless twice; removes nothing outside it, whatever its owner does
+   * meanwhile. Absent: directories stay.
+   * @throws Error with the system's message when it cannot.
+   */
+  remove?(directory: string): Promise<void>;
 }

@@ -6,9 +6,16 @@
  * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
  * throw `ServiceError('internal')` with `facts.id`.
  */
-
 import type { HeldBack } from '../core/dependency.js';
-import type { Constraint, Identity, Job, JobSpec, JobState, LiveJob } from '../core/job.js';
+import type {
+  Constraint,
+  Identity,
+  Job,
+  JobSpec,
+  JobState,
+  LiveJob,
+  OverJob,
+} from '../core/job.js';
 import type { QuotaRecords } from '../core/limit-book.js';
 import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
@@ -135,6 +142,14 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
+export interface EndedQuery {
+  readonly since: Instant;
+  readonly until: Instant;
+  /** The last one of the page before; null: from the first. */
+  readonly after: Pick<OverJob, 'endedAt' | 'id'> | null;
+  readonly limit: number;
+}
+
 /** Whose use is asked for, and since when. */
 export interface UseQuery {
   readonly since: Instant;
@@ -204,6 +219,8 @@ export interface JobStore extends WaitStore {
    * the same rule. The cost grows with days and accounts, not with jobs.
    */
   used(query: UseQuery): Promise<readonly DayUse[]>;
+  /** Jobs that ended at `since` or later and before `until`, in order of end and id, behind `after`; at most `limit`. */
+  ended(query: EndedQuery): Promise<readonly OverJob[]>;
   /** Jobs not over whose kill is wanted. */
   killsWanted(): Promise<readonly JobId[]>;
 
@@ -277,6 +294,9 @@ export interface Priorities {
   readonly projects: ReadonlyMap<ProjectId, number>;
 }
 
+/** Whose quotas. */
+export type QuotaOwner = { readonly user: UserId } | { readonly project: ProjectId };
+
 export interface ProjectStore {
   project(id: ProjectId): Promise<ProjectRecord | undefined>;
   /** In order of id. */
@@ -286,8 +306,56 @@ export interface ProjectStore {
   deleteProject(id: ProjectId): Promise<boolean>;
   /** Small, however many accounts there are: the leader asks often. */
   priorities(): Promise<Priorities>;
-  /** Of users and projects that have any: asked as often. */
+  /** Of users and projects that have any, with the resets of them: asked as often. */
   quotas(): Promise<QuotaRecords>;
+  /**
+   * From now on nothing that has ended so far counts for the quotas of a user or project; its use for fair share, and by day,
+   * stays. Exact: of its own UTC day what is stored before it is gone, and what is stored after it counts.
+   */
+  resetQuota(whose: QuotaOwner, at: Instant): Promise<void>;
+}
+
+/** What the directory of a job takes on the disk, as it was measured. */
+export interface DirectorySize {
+  readonly id: JobId;
+  readonly bytes: number;
+  /** The job was over when the measuring began. Otherwise what it takes may still go with its end. */
+  readonly isOver: boolean;
+  /** When the measuring began: what was measured earlier never replaces what was measured later. */
+  readonly measuredAt: Instant;
+}
+
+/** What the job directories of an account take; exact sums of the last measurements, in bytes. */
+export interface DiskUse {
+  readonly owner: UserId;
+  readonly project: ProjectId;
+  /** Of jobs that are over. */
+  readonly endedBytes: number;
+  /** Of jobs that are not. */
+  readonly heldBytes: number;
+  /** How many directories that is. */
+  readonly jobs: number;
+}
+
+export interface DiskStore {
+  /**
+   * Jobs whose directories are to be measured, in order of id above `after`: each that ends with a directory, from the
+   * step that ends it, until a size of then is put; and those that `recountDisk` named.
+   */
+  diskDue(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+  }): Promise<readonly JobId[]>;
+  /** Replaces what was known of these jobs; sums follow in the same transaction. Unknown and archived jobs are passed over. */
+  putDisk(sizes: readonly DirectorySize[]): Promise<void>;
+  /** By account, those with anything; the cost grows with accounts, not with jobs. */
+  diskUse(): Promise<readonly DiskUse[]>;
+  /** Of one job, in bytes; undefined: not measured. */
+  diskOf(id: JobId): Promise<number | undefined>;
+  /** Every job that is over and not archived is to be measured anew, and the sums are added up again; how many jobs. */
+  recountDisk(): Promise<number>;
+  /** The directory of a job that is over is gone: it takes nothing any more. */
+  archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'>;
 }
 
 export interface UserStore {
@@ -307,4 +375,4 @@ export interface ChangeFeed {
   watch(changed: () => void): () => void;
 }
 
-export type Store = JobStore & UserStore & ProjectStore & ChangeFeed;
+export type Store = JobStore & UserStore & ProjectStore & DiskStore & ChangeFeed;

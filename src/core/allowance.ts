@@ -36,6 +36,9 @@ export interface Allowance {
 export interface Refusal {
   readonly jobId: JobId;
   readonly because: Reason;
+  /** Whose it is and what it would have taken: asked once more before it ends. */
+  readonly claimant: Claimant;
+  readonly claim: Claim;
 }
 
 /** Why jobs of one account wait whatever is free. */

@@ -1,13 +1,13 @@
 /** How long a launch ran, as far as anybody pays for it. `JobStore.used` counts by the same rule. */
 import { isArray } from './array-life.js';
 import type { LiveJob, Outcome, OverJob } from './job.js';
-import { live } from './job-facts.js';
+import { startedAtOf } from './job-facts.js';
 import type { Instant } from './units.js';
 
 /** An end by itself proves a start, even if its update was lost. */
 export function startOf(job: LiveJob, outcome: Outcome): Instant | null {
   const hasRun = outcome.kind === 'exited' || outcome.kind === 'unknown';
-  return live(job).startedAt ?? (hasRun ? job.placement.placedAt : null);
+  return startedAtOf(job) ?? (hasRun ? job.placement.placedAt : null);
 }
 
 /** Nobody pays for what the system broke, nor for a launch that never ran. In milliseconds. */

@@ -25,7 +25,10 @@ export class CycleGate {
     const no = this.#allowance?.denial(account, this.#claim(shape));
     if (no == null) return 'go';
     if (no.kind === 'refuse') {
-      this.refusals.push({ jobId: head.id, because: no.because });
+      const { user, project, queue } = account;
+      const claimant = { user, project, queue };
+      const claim = this.#claim(shape);
+      this.refusals.push({ jobId: head.id, because: no.because, claimant, claim });
       return 'refused';
     }
     const { obstacle, isForAll } = no;

@@ -29,21 +29,12 @@ type AskedFacts = Pick<
 export function asked(job: AskedFacts): AskedFacts {
   const { id, parent, owner, project, identity, spec, submittedAt } = job;
   const { launches, faults, retried, directory, killWanted, version } = job;
-  return {
-    id,
-    ...(parent === undefined ? {} : { parent }),
-    owner,
-    project,
-    identity,
-    spec,
-    submittedAt,
-    launches,
-    faults,
-    retried,
-    directory,
-    killWanted,
-    version,
+  // In one piece, and the rare field after it: engines make such objects many times faster than those put together bit by bit.
+  // biome-ignore format: one line a row
+  const facts = {
+    id, owner, project, identity, spec, submittedAt, launches, faults, retried, directory, killWanted, version,
   };
+  return parent === undefined ? facts : { ...facts, parent };
 }
 
 interface LiveFacts extends AskedFacts {
@@ -54,12 +45,14 @@ interface LiveFacts extends AskedFacts {
 
 /** What is known of a job's task, whichever live state holds it. */
 export function live(job: LiveJob): LiveFacts {
-  const task =
-    job.state === 'launching' ? { startedAt: null, container: NO_CONTAINER } : pickStart(job);
-  return { ...asked(job), placement: job.placement, ...task };
+  const { placement } = job;
+  return { ...asked(job), placement, startedAt: startedAtOf(job), container: containerOf(job) };
 }
 
-const pickStart = (job: {
-  readonly startedAt: Instant | null;
-  readonly container: ContainerFacts;
-}) => ({ startedAt: job.startedAt, container: job.container });
+/** When its task started, as far as was told. */
+export const startedAtOf = (job: LiveJob): Instant | null =>
+  job.state === 'launching' ? null : job.startedAt;
+
+/** What its container is, as far as was told. */
+export const containerOf = (job: LiveJob): ContainerFacts =>
+  job.state === 'launching' ? NO_CONTAINER : job.container;

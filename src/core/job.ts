@@ -285,6 +285,8 @@ export type OverJob = Asked & {
   readonly startedAt: Instant | null;
   readonly placement: Placement | null;
   readonly container: ContainerFacts;
+  /** Its directory was removed then; absent: it was not. */
+  readonly archivedAt?: Instant;
 };
 
 export type Job =

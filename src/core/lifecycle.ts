@@ -21,7 +21,7 @@ import {
   type Retried,
   type SystemFault,
 } from './job.js';
-import { asked, live } from './job-facts.js';
+import { asked, containerOf, live, startedAtOf } from './job-facts.js';
 import {
   lastOutcome,
   needsOf,
@@ -260,13 +260,15 @@ function place(job: PendingJob, placement: Placement, directory: string): Step {
 }
 
 function start(job: Unkilled, told: ContainerFacts, at: Instant): Step {
-  const known = live(job);
-  const container = merged(known.container, told);
+  const { placement, retried } = job;
+  const container = merged(containerOf(job), told);
   if (job.state === 'running' && sameFacts(container, job.container))
     return { kind: 'ignored', because: 'started while running', effects: [] };
-  const retried = { ...known.retried, refusals: 0 };
-  const startedAt = known.startedAt ?? at;
-  return moved({ ...known, retried, state: 'running', startedAt, container });
+  const startedAt = startedAtOf(job) ?? at;
+  const known = asked(
+    retried.refusals === 0 ? job : { ...job, retried: { ...retried, refusals: 0 } },
+  );
+  return moved({ ...known, state: 'running', placement, startedAt, container });
 }
 
 /** The cluster has not run it: uncharged, without a bound on how often, but ever more slowly. */
@@ -336,10 +338,11 @@ function again(
 
 /** The end of a job that holds a task. */
 function end(job: LiveJob, outcome: Outcome, at: Instant): Step {
-  const { container, placement, ...rest } = live(job);
+  const { placement } = job;
+  const container = containerOf(job);
   const startedAt = startOf(job, outcome);
   return moved(
-    { ...asked(rest), state: 'over', outcome, endedAt: at, startedAt, container, placement },
+    { ...asked(job), state: 'over', outcome, endedAt: at, startedAt, container, placement },
     [{ kind: 'settle', taskId: placement.taskId, usedMs: usedMs(startedAt, outcome, at) }],
   );
 }

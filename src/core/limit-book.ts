@@ -3,11 +3,14 @@
  * period. A job counts from the moment a cycle has planned it, so that no burst slips through between two cycles.
  */
 import type { Allowance, Claim, Claimant, Denial } from './allowance.js';
+import { type AccountDisk, DiskBook } from './disk-book.js';
 import type { Reason } from './job.js';
 import type { Obstacle } from './obstacle.js';
+import { type Payer, payer, payersOf } from './payer.js';
 import { PROJECT_OF_ALL } from './policy.js';
-import { isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
-import { bucketOf, endOf, firstBucket, type QuotaPeriod } from './quota-period.js';
+import { DISK_QUOTA, isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
+import { QuotaLedger } from './quota-ledger.js';
+import type { QuotaPeriod } from './quota-period.js';
 import type { Needs } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
 import { added, type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
@@ -38,12 +41,28 @@ export interface LimitRules {
   readonly period: QuotaPeriod;
   /** A job that runs is charged for this time at least, in milliseconds. */
   readonly advanceMs: number;
+  /** GB that the job directories of a user without a quota of disk of his own may take; absent or null: any. */
+  readonly diskGbUsual?: number | null;
 }
 
 /** Those who have any. */
 export interface QuotaRecords {
   readonly users: ReadonlyMap<UserId, Quotas>;
   readonly projects: ReadonlyMap<ProjectId, Quotas>;
+  /** Absent: nobody's was reset. */
+  readonly resets?: QuotaResets;
+}
+
+/** What counted for somebody's quotas counts no longer: the days before `day`, and of that day `used`. */
+export interface QuotaReset {
+  /** UTC. */
+  readonly day: number;
+  readonly used: Sums;
+}
+
+export interface QuotaResets {
+  readonly users: ReadonlyMap<UserId, QuotaReset>;
+  readonly projects: ReadonlyMap<ProjectId, QuotaReset>;
 }
 
 export const NO_QUOTAS: QuotaRecords = { users: new Map(), projects: new Map() };
@@ -67,20 +86,6 @@ interface Bound {
   readonly limit: number;
 }
 
-/** Whoever quotas are kept for. */
-interface Payer {
-  readonly scope: 'user' | 'project';
-  readonly name: string;
-  readonly key: string;
-}
-
-const payersOf = ({ user, project }: Pick<Claimant, 'user' | 'project'>): readonly Payer[] => {
-  const payer: Payer = { scope: 'user', name: user, key: `user ${user}` };
-  return project === PROJECT_OF_ALL
-    ? [payer]
-    : [payer, { scope: 'project', name: project, key: `project ${project}` }];
-};
-
 /** Everything a job counts for. */
 function countersOf({ user, project, queue }: Claimant, executor: string | null): string[] {
   const keys = payersOf({ user, project }).map(({ key }) => key);
@@ -97,12 +102,14 @@ export class LimitBook {
   #quotas = NO_QUOTAS;
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
-  /** By payer, then by bucket of the period. */
-  readonly #settled = new Map<string, Map<number, Sums>>();
+  readonly #settled: QuotaLedger;
+  readonly #disk: DiskBook;
   readonly #holdersOf = new Map<string, Set<Holder>>();
 
   constructor(rules: LimitRules) {
     this.#rules = rules;
+    this.#settled = new QuotaLedger(rules.period);
+    this.#disk = new DiskBook(rules.diskGbUsual ?? null);
     this.#queues = new Map(rules.queues.map((queue) => [queue.name, queue]));
   }
 
@@ -116,6 +123,15 @@ export class LimitBook {
 
   setQuotas(quotas: QuotaRecords): void {
     this.#quotas = quotas;
+    const resets = new Map<string, QuotaReset>();
+    for (const [id, reset] of quotas.resets?.users ?? []) resets.set(payer('user', id).key, reset);
+    for (const [id, reset] of quotas.resets?.projects ?? [])
+      resets.set(payer('project', id).key, reset);
+    this.#settled.setResets(resets);
+  }
+
+  setDisk(accounts: readonly AccountDisk[]): void {
+    this.#disk.set(accounts);
   }
 
   /** A job was planned, placed, found alive or started; what was known of it before is replaced. */
@@ -163,6 +179,10 @@ export class LimitBook {
     if (of.usedMs > 0) this.#end(of, sumsOf(of.needs, of.usedMs), of.endedAt);
   }
 
+  holders(): Iterable<JobId> {
+    return this.#holders.keys();
+  }
+
   /** Jobs that run in a queue of the site. */
   runningIn(queue: string): number {
     return this.running(`queue ${queue}`);
@@ -182,6 +202,7 @@ export class LimitBook {
       this.#rules.queues.some(
         ({ maxRunning, maxRunningPerUser }) => maxRunning !== null || maxRunningPerUser !== null,
       ) ||
+      this.#rules.diskGbUsual != null ||
       this.#quotas.users.size > 0 ||
       this.#quotas.projects.size > 0;
     return isBounded ? new CycleAllowance(this, at) : undefined;
@@ -227,14 +248,11 @@ export class LimitBook {
   }
 
   settledOf({ key }: Payer, at: Instant): Sums {
-    const { period } = this.#rules;
-    const buckets = this.#settled.get(key);
-    const first = firstBucket(period, at);
-    let sum = NO_USE;
-    for (const [bucket, sums] of buckets ?? [])
-      if (bucket < first) buckets?.delete(bucket);
-      else sum = added(sum, sums);
-    return sum;
+    return this.#settled.total(key, at);
+  }
+
+  diskReached(payer: Payer): QuotaReached | null {
+    return this.#disk.reached(payer, this.quotasOf(payer));
   }
 
   heldOf({ key }: Payer, at: Instant): Sums {
@@ -248,32 +266,16 @@ export class LimitBook {
 
   /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
   freesUpAt({ key }: Payer, reached: QuotaReached, needs: Needs, at: Instant): Instant | null {
-    const { period } = this.#rules;
     const { quota, limit } = reached;
-    let left = this.settledOf({ key } as Payer, at);
-    const buckets = [...(this.#settled.get(key) ?? [])].sort(([a], [b]) => a - b);
-    for (const [bucket, sums] of buckets) {
-      left = added(left, negative(sums));
-      if (!isPassed(quota, limit, left, needs)) return endOf(period, bucket);
-    }
-    return null;
+    // Directories go when somebody removes them.
+    if (quota === DISK_QUOTA) return null;
+    return this.#settled.freesUpAt(key, at, (left) => isPassed(quota, limit, left, needs));
   }
 
   #end(of: Pick<Claimant, 'user' | 'project'>, sums: Sums, endedAt: Instant): void {
-    const bucket = bucketOf(this.#rules.period, endedAt);
-    for (const { key } of payersOf(of)) {
-      let buckets = this.#settled.get(key);
-      if (buckets === undefined) {
-        buckets = new Map();
-        this.#settled.set(key, buckets);
-      }
-      buckets.set(bucket, added(buckets.get(bucket) ?? NO_USE, sums));
-    }
+    for (const { key } of payersOf(of)) this.#settled.add(key, sums, endedAt);
   }
 }
-
-const negative = (sums: Sums): Sums =>
-  Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, -sum])) as unknown as Sums;
 
 /** One cycle's view: the book, and what the cycle has placed so far. */
 class CycleAllowance implements Allowance {
@@ -291,11 +293,16 @@ class CycleAllowance implements Allowance {
     let waits: Denial | null = null;
     for (const payer of payersOf(claimant)) {
       const quotas = this.#book.quotasOf(payer);
-      const reached = quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs);
-      if (reached === null) continue;
-      if (reached.isCertain)
-        return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
-      waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
+      const all = [
+        this.#book.diskReached(payer),
+        quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs),
+      ];
+      for (const reached of all) {
+        if (reached === null) continue;
+        if (reached.isCertain)
+          return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
+        waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
+      }
     }
     return waits ?? this.#limitDenial(claimant, executor);
   }

@@ -1,6 +1,6 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
 import type { Constraint, JobState } from './job.js';
-import type { QuotaName } from './quota.js';
+import type { QuotaReached } from './quota.js';
 import { type Capacity, type Needs, portCount, unitsOf } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
 
@@ -59,7 +59,7 @@ export type Obstacle =
       readonly code: 'quota';
       readonly scope: 'user' | 'project';
       readonly name: string;
-      readonly quota: QuotaName;
+      readonly quota: QuotaReached['quota'];
       readonly limit: number;
       readonly used: number;
       readonly held: number;

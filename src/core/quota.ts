@@ -15,17 +15,22 @@ export interface Quotas {
   readonly gpuHours?: number;
   /** GB × hours. */
   readonly memoryHours?: number;
+  /** GB that job directories take, whatever the period; 0 or absent: the site's usual one for users, none for projects. */
+  readonly disk?: number;
 }
 
 export const QUOTA_NAMES = ['time', 'cpu', 'ram', 'cpuHours', 'gpuHours', 'memoryHours'] as const;
+/** Those that are summed over the period. */
 export type QuotaName = (typeof QUOTA_NAMES)[number];
+/** The one that is not. */
+export const DISK_QUOTA = 'disk';
 
 export const isUnlimited = (quotas: Quotas): boolean =>
-  QUOTA_NAMES.every((name) => (quotas[name] ?? 0) <= 0);
+  [...QUOTA_NAMES, DISK_QUOTA].every((name) => (quotas[name as keyof Quotas] ?? 0) <= 0);
 
 /** The quota that stands in the way of one more job; amounts in the quota's own unit. */
 export interface QuotaReached {
-  readonly quota: QuotaName;
+  readonly quota: QuotaName | typeof DISK_QUOTA;
   readonly limit: number;
   /** By launches that have ended. */
   readonly used: number;

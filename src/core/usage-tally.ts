@@ -101,7 +101,9 @@ export class UsageTally {
       return young + Math.max(growing[name] * advanceMs, growing[name] * nowMs - starts[name]);
     };
     return {
-      ...pick(held),
+      cpuMilli: held.cpuMilli,
+      memMb: held.memMb,
+      gpus: held.gpus,
       timeMs: run('jobs'),
       cpuMilliMs: run('cpuMilli'),
       memMbMs: run('memMb'),
@@ -109,8 +111,6 @@ export class UsageTally {
     };
   }
 }
-
-const pick = ({ cpuMilli, memMb, gpus }: Amounts) => ({ cpuMilli, memMb, gpus });
 
 function raise(amounts: Amounts, { cpuMilli, memMb, gpus }: Needs, by: number): void {
   amounts.jobs += by;

@@ -3,9 +3,9 @@
  * `UsageBook`; the record of the jobs is the truth, from which they are made at the start of a term.
  */
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
-import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
+import { DISK_RUNNING_EACH_MS, PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { JobStore, ProjectStore } from '../contracts/store.js';
+import type { ProjectStore } from '../contracts/store.js';
 import { endedLaunch } from '../core/ended-launch.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
@@ -15,13 +15,16 @@ import { needsOf } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
-import { Limits, NO_LIMITS } from './limits.js';
+import { type DiskPorts, DiskWatch } from './disk-watch.js';
+import { type LimitPorts, Limits, NO_LIMITS } from './limits.js';
 
 export interface AccountingPorts {
-  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'priorities' | 'quotas'>;
+  readonly store: DiskPorts['store'] & LimitPorts['store'] & Pick<ProjectStore, 'priorities'>;
+  readonly storage: DiskPorts['storage'];
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+  readonly failed: (error: unknown) => void;
 }
 
 export interface AccountingOptions {
@@ -30,6 +33,8 @@ export interface AccountingOptions {
   readonly advanceMs: number;
   /** Absent: nothing but the quotas of the record is bounded. */
   readonly limits?: Omit<LimitRules, 'advanceMs'>;
+  /** How often the directory of a job that runs is measured; absent: `DISK_RUNNING_EACH_MS`. */
+  readonly diskRunningEachMs?: number;
 }
 
 export class Accounting {
@@ -37,6 +42,7 @@ export class Accounting {
   readonly #options: AccountingOptions;
   readonly #book: UsageBook;
   readonly limits: Limits;
+  readonly #disk: DiskWatch;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -46,6 +52,10 @@ export class Accounting {
     const { usage, advanceMs, limits = NO_LIMITS } = options;
     this.#book = new UsageBook(usage, advanceMs);
     this.limits = new Limits(ports, { ...limits, advanceMs });
+    this.#disk = new DiskWatch(ports, options.diskRunningEachMs ?? DISK_RUNNING_EACH_MS, {
+      holders: () => this.limits.holders(),
+      changed: () => this.limits.refreshSoon(),
+    });
   }
 
   /** Begins anew from the record, before anything happens to any job. @throws ServiceError when the store is away */
@@ -57,12 +67,14 @@ export class Accounting {
     this.#book.setDues(await store.priorities());
     this.#book.load(ended, jobs.map(chargedJob), at);
     await this.limits.read(jobs);
+    this.#disk.start();
     this.#readPrioritiesLater();
   }
 
   close(): void {
     this.#isClosed = true;
     this.limits.close();
+    this.#disk.close();
     this.#timer?.cancel();
   }
 

@@ -125,13 +125,14 @@ export class Leader implements LinkOwner {
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
-    this.#refusals = new Refusals(ports, book, {
+    this.#refusals = new Refusals(ports, book, this.#accounting.limits, {
       withdraw: (id) => {
         this.#queue.remove(id);
         this.#inHand.add(id);
       },
       settled: (id, applied) => {
         this.#inHand.delete(id);
+        if (applied === null) return this.#returns.later(id);
         this.#afterwards(applied, null);
         if (applied.kind === 'refused') void this.#kills.act(id);
       },

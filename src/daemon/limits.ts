@@ -5,8 +5,8 @@
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { JobStore, ProjectStore } from '../contracts/store.js';
-import type { Allowance } from '../core/allowance.js';
+import type { DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
+import type { Allowance, Denial, Refusal } from '../core/allowance.js';
 import type { Launch } from '../core/cycle.js';
 import type { LiveJob } from '../core/job.js';
 import { type Holder, LimitBook, type LimitRules } from '../core/limit-book.js';
@@ -17,7 +17,9 @@ import { needsOf } from '../core/retry.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 
 export interface LimitPorts {
-  readonly store: Pick<JobStore, 'used'> & Pick<ProjectStore, 'quotas'>;
+  readonly store: Pick<JobStore, 'used'> &
+    Pick<ProjectStore, 'quotas'> &
+    Pick<DiskStore, 'diskUse'>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -47,9 +49,32 @@ export class Limits {
   async read(live: Iterable<LiveJob>): Promise<void> {
     const { store, clock } = this.#ports;
     const ended = await store.used({ since: periodStart(this.#rules.period, clock.now()) });
-    this.#book.setQuotas(await store.quotas());
+    await this.refresh();
     this.#book.load(ended, [...live].map(holderOf));
     this.#readQuotasLater();
+  }
+
+  /** Quotas, resets and sizes of directories, as the record has them. @throws ServiceError when the store is away */
+  async refresh(): Promise<void> {
+    const { store } = this.#ports;
+    const [quotas, disk] = await Promise.all([store.quotas(), store.diskUse()]);
+    this.#book.setQuotas(quotas);
+    this.#book.setDisk(disk);
+  }
+
+  /** As `refresh`; while the store is away the former ones hold. */
+  refreshSoon(): void {
+    void this.#readQuotas();
+  }
+
+  /** Jobs that hold a task, or are about to. */
+  holders(): Iterable<JobId> {
+    return this.#book.holders();
+  }
+
+  /** Whether limits and quotas let a job start, beside all that holds a task now; null: they do. */
+  denial({ claimant, claim }: Pick<Refusal, 'claimant' | 'claim'>, at: Instant): Denial | null {
+    return this.#book.allowanceAt(at)?.denial(claimant, claim) ?? null;
   }
 
   close(): void {
@@ -117,7 +142,7 @@ export class Limits {
   /** While the store is away the former ones hold. */
   async #readQuotas(): Promise<void> {
     try {
-      this.#book.setQuotas(await this.#ports.store.quotas());
+      await this.refresh();
     } catch (error) {
       this.#ports.log.warn('quotas not read; tried again', { error });
     }

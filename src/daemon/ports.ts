@@ -5,7 +5,7 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { ChangeFeed, JobStore, ProjectStore } from '../contracts/store.js';
+import type { ChangeFeed, DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
@@ -15,7 +15,7 @@ import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
 
 /** What of the record the scheduler needs. */
-export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities' | 'quotas'>;
+export type SchedulerStore = JobStore & Pick<ProjectStore, 'priorities' | 'quotas'> & DiskStore;
 
 export interface SchedulerPorts {
   readonly store: SchedulerStore;
@@ -66,6 +66,8 @@ export interface SchedulerOptions {
   readonly preemption?: PreemptionOptions | undefined;
   /** Limits of the site and its queues; absent: none. */
   readonly limits?: Omit<LimitRules, 'advanceMs'>;
+  /** How often the directory of a job that runs is measured; absent: `DISK_RUNNING_EACH_MS`. */
+  readonly diskRunningEachMs?: number;
   /** Relaunches pass over hosts on which the job has failed before; absent: no. */
   readonly skipsFailedNodes?: boolean;
   /** Agents on which jobs of several users fail within seconds are set aside; absent: no. */

@@ -1,37 +1,68 @@
-/** Jobs that a cycle found must end because a quota is used up: each is ended once, with the numbers as its reason. */
+/**
+ * Jobs that a cycle found must end because a quota is used up: each is ended once, with the numbers as its reason. Quotas, resets
+ * and sizes of directories are read anew before: whoever has just made room and submits again must not be told of before.
+ */
 import type { Refusal } from '../core/allowance.js';
+import type { Reason } from '../core/job.js';
 import type { JobId } from '../core/units.js';
 import type { Applied, JobBook } from './job-book.js';
+import type { Limits } from './limits.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
 export interface RefusalsOwner {
   /** The job leaves the queue; until `settled` it is still ours, and nobody adds it again. */
   withdraw(id: JobId): void;
-  settled(id: JobId, applied: Applied): void;
+  /** Null: it did not end, and waits on. */
+  settled(id: JobId, applied: Applied | null): void;
 }
 
 export class Refusals {
-  readonly #ports: Pick<SchedulerPorts, 'log' | 'failed'>;
+  readonly #ports: Pick<SchedulerPorts, 'clock' | 'log' | 'failed'>;
   readonly #book: JobBook;
+  readonly #limits: Pick<Limits, 'refresh' | 'denial'>;
   readonly #owner: RefusalsOwner;
 
-  constructor(ports: Pick<SchedulerPorts, 'log' | 'failed'>, book: JobBook, owner: RefusalsOwner) {
+  constructor(
+    ports: Pick<SchedulerPorts, 'clock' | 'log' | 'failed'>,
+    book: JobBook,
+    limits: Pick<Limits, 'refresh' | 'denial'>,
+    owner: RefusalsOwner,
+  ) {
     this.#ports = ports;
     this.#book = book;
+    this.#limits = limits;
     this.#owner = owner;
   }
 
   carryOut(refusals: readonly Refusal[]): void {
+    if (refusals.length === 0) return;
     for (const { jobId } of refusals) this.#owner.withdraw(jobId);
-    for (const refusal of refusals) void this.#end(refusal);
+    void this.#endAll(refusals);
   }
 
-  async #end({ jobId, because }: Refusal): Promise<void> {
+  async #endAll(refusals: readonly Refusal[]): Promise<void> {
+    try {
+      await this.#limits.refresh();
+    } catch (error) {
+      worldFailed(this.#ports, 'quotas not read; refused jobs wait on', error);
+      for (const { jobId } of refusals) this.#owner.settled(jobId, null);
+      return;
+    }
+    const at = this.#ports.clock.now();
+    for (const refusal of refusals) {
+      const no = this.#limits.denial(refusal, at);
+      if (no?.kind === 'refuse') void this.#end(refusal.jobId, no.because);
+      else this.#owner.settled(refusal.jobId, null);
+    }
+  }
+
+  async #end(jobId: JobId, because: Reason): Promise<void> {
     try {
       const applied = await this.#book.apply(jobId, { kind: 'gaveUp', because });
       this.#owner.settled(jobId, applied);
     } catch (error) {
-      worldFailed(this.#ports, 'refused job not ended; the next sweep finds it', error, { jobId });
+      worldFailed(this.#ports, 'refused job not ended; it waits on', error, { jobId });
+      this.#owner.settled(jobId, null);
     }
   }
 }

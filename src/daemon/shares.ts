@@ -19,27 +19,26 @@ export interface SharesOf {
 
 export function shareFacts({ queue, standings, policy, usage, limits }: SharesOf): ShareFacts {
   const accounts: AccountFacts[] = [];
-  const seen = new Map<string, number>();
-  const add = (user: UserId, project: ProjectId, waiting?: AccountQueue): void => {
-    const key = JSON.stringify([user, project]);
-    const before = seen.get(key);
-    if (before !== undefined && waiting !== undefined) {
-      // The same account in another queue of the site.
-      const known = accounts[before];
-      if (known !== undefined) accounts[before] = together(known, waiting, queue);
-    }
-    if (before !== undefined || accounts.length >= SHARE_ACCOUNTS_MAX) return;
-    seen.set(key, accounts.length);
+  const waiting = new Set<string>();
+  const add = (user: UserId, project: ProjectId, line?: AccountQueue): void => {
+    if (accounts.length >= SHARE_ACCOUNTS_MAX) return;
+    const name = line?.queue ?? null;
     accounts.push({
       user,
       project,
-      waiting: waiting?.size ?? 0,
-      line: waiting === undefined ? null : lineOf(waiting, queue),
+      queue: name,
+      priority: limits.priorityOf(name),
+      waiting: line?.size ?? 0,
+      line: line === undefined ? null : lineOf(line, queue),
       standing: factsOf(standings.account(user, project)),
     });
   };
-  for (const account of queue.accounts()) add(account.user, account.project, account);
-  for (const { user, project } of standings.accounts()) add(user, project);
+  for (const account of queue.accounts()) {
+    waiting.add(JSON.stringify([account.user, account.project]));
+    add(account.user, account.project, account);
+  }
+  for (const { user, project } of standings.accounts())
+    if (!waiting.has(JSON.stringify([user, project]))) add(user, project);
   const users = [...new Set(accounts.map(({ user }) => user))].sort();
   const projects = [...new Set(accounts.map(({ project }) => project))].sort();
   const { capacity } = standings;
@@ -56,17 +55,6 @@ export function shareFacts({ queue, standings, policy, usage, limits }: SharesOf
     queues: loadsOf(queue, limits),
     users: users.map((id) => [id, factsOf(standings.user(id))]),
     projects: projects.map((id) => [id, factsOf(standings.project(id))]),
-  };
-}
-
-function together(known: AccountFacts, waiting: AccountQueue, queue: PendingQueue): AccountFacts {
-  const [a, b] = [known.line, lineOf(waiting, queue)];
-  const head = a === null || (b !== null && b.headId < a.headId) ? b : a;
-  const newestAt = Math.max(a?.newestAt ?? 0, b?.newestAt ?? 0) as Instant;
-  return {
-    ...known,
-    waiting: known.waiting + waiting.size,
-    line: head === null ? null : { ...head, newestAt },
   };
 }
 

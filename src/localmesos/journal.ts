@@ -125,6 +125,7 @@ export class FileJournal implements Journal {
   }
 
   launched(task: Task): void {
+    if (!this.#keepsTasks) return;
     const { containerId, framework, agent, role, executorId, bootId, info } = task;
     const v = {
       containerId,

@@ -294,8 +294,10 @@ function wholeBody(request: IncomingMessage): Promise<Buffer> {
       const [first] = chunks;
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks));
     });
-    // Nobody is left who could read an answer; after the end it changes nothing.
-    request.once('close', () => reject(new Refusal(400, 'the request broke off')));
+    // Nobody is left who could read an answer.
+    request.once('close', () => {
+      if (!request.complete) reject(new Refusal(400, 'the request broke off'));
+    });
     request.once('error', reject);
   });
 }

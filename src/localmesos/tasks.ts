@@ -186,10 +186,7 @@ export class Tasks {
         containerId: this.#ports.uuid(),
         live: new Set(),
       };
-      const tasks = (task_group.tasks ?? []).flatMap(
-        (info) => this.#admit(room, info, group) ?? [],
-      );
-      return tasks;
+      return (task_group.tasks ?? []).flatMap((info) => this.#admit(room, info, group) ?? []);
     }
     this.#ports.log.warn('operation not supported by the local node', { type: operation.type });
     if (operation.id !== undefined) {
@@ -237,8 +234,13 @@ export class Tasks {
     }: Pick<KeptTask, 'containerId' | 'executorId' | 'bootId' | 'info'>,
     placed: Pick<Task, 'framework' | 'agent' | 'role' | 'amount' | 'group'>,
   ): Task {
+    const { framework, agent, role, amount, group } = placed;
     const task: Task = {
-      ...placed,
+      framework,
+      agent,
+      role,
+      amount,
+      group,
       id: info.task_id.value,
       info,
       executorId,
@@ -254,8 +256,8 @@ export class Tasks {
       endWanted: null,
       isReleased: false,
     };
-    task.containerStatus = containerStatus(task, placed.agent.ip, null);
-    placed.framework.tasks.set(task.id, task);
+    task.containerStatus = containerStatus(task, agent.ip, null);
+    framework.tasks.set(task.id, task);
     this.#books.containers.set(containerId, task);
     return task;
   }

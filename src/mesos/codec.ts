@@ -4,9 +4,10 @@
  * those of a real master.
  */
 import protobuf from 'protobufjs/light.js';
+import { readBinary, writeBinary } from './binary.js';
 import { schema } from './generated/v1.js';
 import type { Call, Event, FrameworkInfo, Offer } from './messages.js';
-import { BadMessage, type Plain, readJson, readMessage, shapeOf } from './shape.js';
+import { BadMessage, type Plain, readJson, type Shape, shapeOf } from './shape.js';
 
 export { BadMessage } from './shape.js';
 
@@ -18,18 +19,18 @@ const root = protobuf.Root.fromJSON(schema).resolveAll();
 
 /** One top-level message type in both encodings. */
 class Codec<Message extends object> {
-  readonly #type: protobuf.Type;
+  readonly #shape: Shape;
   readonly #name: string;
 
   constructor(fullName: string) {
-    this.#type = root.lookupType(fullName);
-    this.#name = this.#type.name;
+    const type = root.lookupType(fullName);
+    this.#shape = shapeOf(type);
+    this.#name = type.name;
   }
 
   encode(message: Message, mediaType: MediaType): Buffer {
     if (mediaType === JSON_TYPE) return Buffer.from(asciiJson(message), 'latin1');
-    const bytes = this.#type.encode(this.#type.fromObject({ ...message })).finish();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return writeBinary(this.#shape, message);
   }
 
   decode(bytes: Uint8Array, mediaType: MediaType): Message {
@@ -40,7 +41,7 @@ class Codec<Message extends object> {
   #fromJson(bytes: Uint8Array): Plain {
     const value = parseJson(bytes);
     try {
-      return readJson(shapeOf(this.#type), value);
+      return readJson(this.#shape, value);
     } catch (error) {
       if (!(error instanceof BadMessage)) throw error;
       throw new BadMessage(`Failed to convert JSON into ${this.#name} protobuf: ${error.message}`);
@@ -49,7 +50,7 @@ class Codec<Message extends object> {
 
   #fromProtobuf(bytes: Uint8Array): Plain {
     try {
-      return readMessage(shapeOf(this.#type), this.#type.decode(bytes));
+      return readBinary(this.#shape, bytes);
     } catch (cause) {
       throw new BadMessage(`Failed to parse body into ${this.#name} protobuf`, { cause });
     }

@@ -1,6 +1,6 @@
-/** Walks values along the schema: from JSON of anybody, or from decoded binary messages, into our one shape. */
+/** What the schema says of each message, prepared for walking; and the way from JSON of anybody into our one shape. */
 import protobuf from 'protobufjs/light.js';
-import { unreachable } from '../core/assert.js';
+import { assert, unreachable } from '../core/assert.js';
 
 /** A message somebody sent is not what the protocol asks for. The text is fit for an answer. */
 export class BadMessage extends Error {
@@ -11,9 +11,21 @@ export type Plain = Record<string, unknown>;
 
 type Kind = 'message' | 'enum' | 'string' | 'bytes' | 'bool' | 'integer' | 'double';
 
-interface Field {
+const SCALAR_TYPES = [
+  ...(['string', 'bytes', 'bool', 'double', 'float'] as const),
+  ...(['int32', 'uint32', 'int64', 'uint64'] as const),
+];
+export type ScalarType = (typeof SCALAR_TYPES)[number];
+
+export interface Field {
   readonly name: string;
+  /** By which binary messages name it. */
+  readonly id: number;
   readonly kind: Kind;
+  /** How binary messages write it; undefined: as a message. */
+  readonly scalar: ScalarType | undefined;
+  /** The lowest three bits of its tag. */
+  readonly wire: number;
   readonly isRequired: boolean;
   readonly form: 'single' | 'repeated' | 'map';
   /** Of a message. */
@@ -26,23 +38,29 @@ interface Field {
 /** A message type, prepared for walking. Fields stand in order of their numbers. */
 export interface Shape {
   readonly fields: Field[];
+  readonly required: Field[];
   readonly byName: Map<string, Field>;
+  readonly byId: Map<number, Field>;
 }
 
 /** ContainerID may nest in itself; protobuf libraries stop at the same depth. */
-const DEPTH_MAX = 100;
+export const DEPTH_MAX = 100;
+/** The wire type of texts, bytes and messages: their length goes before them. */
+export const DELIMITED = 2;
 const shapes = new WeakMap<protobuf.Type, Shape>();
 
 /** Prepared once for each type. Types refer to each other in circles, so a shape is known before it is filled. */
 export function shapeOf(type: protobuf.Type): Shape {
   const known = shapes.get(type);
   if (known !== undefined) return known;
-  const shape: Shape = { fields: [], byName: new Map() };
+  const shape: Shape = { fields: [], required: [], byName: new Map(), byId: new Map() };
   shapes.set(type, shape);
   for (const field of [...type.fieldsArray].sort((a, b) => a.id - b.id)) {
     const made = fieldOf(field);
     shape.fields.push(made);
+    if (made.isRequired) shape.required.push(made);
     shape.byName.set(made.name, made);
+    shape.byId.set(made.id, made);
   }
   return shape;
 }
@@ -50,9 +68,13 @@ export function shapeOf(type: protobuf.Type): Shape {
 function fieldOf(field: protobuf.Field): Field {
   const of = field.resolve().resolvedType;
   const values = of instanceof protobuf.Enum ? Object.entries(of.values) : [];
+  const scalar = scalarOf(field);
   return {
     name: field.name,
+    id: field.id,
     kind: kindOf(field),
+    scalar,
+    wire: scalar === undefined ? DELIMITED : (protobuf.types.basic[scalar] ?? DELIMITED),
     isRequired: field.required,
     form: field.map ? 'map' : field.repeated ? 'repeated' : 'single',
     shape: of instanceof protobuf.Type ? shapeOf(of) : undefined,
@@ -61,68 +83,19 @@ function fieldOf(field: protobuf.Field): Field {
   };
 }
 
+function scalarOf(field: protobuf.Field): ScalarType | undefined {
+  if (field.resolvedType instanceof protobuf.Enum) return 'int32';
+  if (field.resolvedType instanceof protobuf.Type) return undefined;
+  const scalar = SCALAR_TYPES.find((type) => type === field.type);
+  assert(scalar !== undefined, `${field.fullName} is of a type that we read and write`);
+  return scalar;
+}
+
 function kindOf(field: protobuf.Field): Kind {
   if (field.resolvedType instanceof protobuf.Enum) return 'enum';
   if (field.resolvedType instanceof protobuf.Type) return 'message';
   if (field.type === 'string' || field.type === 'bytes' || field.type === 'bool') return field.type;
   return field.type === 'double' || field.type === 'float' ? 'double' : 'integer';
-}
-
-// ---- From a decoded binary message ----
-
-/**
- * Looks only at fields that are set; that all required ones are, the decoder has checked.
- * @throws BadMessage when a required field is an enum number we do not know.
- */
-export function readMessage(shape: Shape, message: object): Plain {
-  const plain: Plain = {};
-  for (const [name, set] of Object.entries(message)) {
-    const field = shape.byName.get(name);
-    if (field === undefined) continue;
-    const value = fromField(field, set);
-    if (value !== undefined) plain[name] = value;
-    else if (field.isRequired) throw new BadMessage(`Missing required fields: ${name}`);
-  }
-  return plain;
-}
-
-function fromField(field: Field, value: unknown): unknown {
-  if (field.form === 'repeated') {
-    const items = (value as unknown[]).map((item) => fromScalar(field, item));
-    const known = items.filter((item) => item !== undefined);
-    return known.length > 0 ? known : undefined;
-  }
-  if (field.form === 'map') {
-    const pairs = Object.entries(value as Plain).map(([key, item]) => [
-      key,
-      fromScalar(field, item),
-    ]);
-    return pairs.length > 0 ? Object.fromEntries(pairs) : undefined;
-  }
-  return fromScalar(field, value);
-}
-
-function fromScalar(field: Field, value: unknown): unknown {
-  if (value === null || value === undefined) return undefined;
-  switch (field.kind) {
-    case 'message':
-      return field.shape && readMessage(field.shape, value as object);
-    case 'enum':
-      return field.names.get(value as number);
-    case 'bytes': {
-      const bytes = value as Uint8Array;
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-    }
-    case 'integer':
-      // 64-bit numbers beyond 2^53 (nanoseconds) lose their last digits; nothing of ours counts on them.
-      return Number(value);
-    case 'string':
-    case 'bool':
-    case 'double':
-      return value;
-    default:
-      return unreachable(field.kind);
-  }
 }
 
 // ---- From JSON ----

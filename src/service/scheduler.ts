@@ -66,6 +66,7 @@ export async function startDaemon(
       reservationAfterMs: config.reservationAfterMs,
       ...(config.preemption === null ? {} : { preemption: config.preemption }),
       limits: config.limits,
+      diskRunningEachMs: config.limits.diskRunningEachMs,
       skipsFailedNodes: config.jobs.skipsFailedNodes,
       setsAgentsAside: config.jobs.setsAgentsAside,
       orphanPolicy: config.jobs.orphans,

@@ -42,9 +42,10 @@ export interface WebServer {
 /** Listens, and tells the administrator's file where. */
 export async function serveWeb(foundation: Foundation, parts: WebParts): Promise<WebServer> {
   const { config, store, log, stack, home, tokenSecret: secret } = foundation;
-  const [auth, policy] = await Promise.all([
+  const [auth, policy, storage] = await Promise.all([
     loaded(foundation, 'auth', config.plugins.auth),
     loaded(foundation, 'scheduler', config.plugins.scheduler),
+    loaded(foundation, 'storage', 'pairtree'),
   ]);
   const { failed, ...told } = parts;
   const api = createApi({
@@ -58,6 +59,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     secret,
     log: log.with({ part: 'web' }),
     files: localJobFiles,
+    removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
     pages: pagesFolder(),
     version: version(),

@@ -6,6 +6,7 @@ import inject, { type Response } from 'light-my-request';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import authLocal from '../../plugins/auth-local.js';
+import { removeDirectory } from '../../plugins/storage-pairtree/walk.js';
 import { makeUser } from '../../src/api/accounts.js';
 import { type ApiDeps, createApi } from '../../src/api/app.js';
 import { localJobFiles } from '../../src/api/job-files.js';
@@ -150,6 +151,7 @@ function dullDeps(
     log: SILENT,
     events: new Events(),
     files: localJobFiles,
+    removeDirectory: async (path) => removeDirectory(path),
     images: async () => CATALOGUE,
     containerizer: 'docker',
     executorFeatures: () => ['kill'],

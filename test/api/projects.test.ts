@@ -1,6 +1,8 @@
 // Projects over the API: who makes them, who sees them, who may submit to them; priorities and quotas of users.
 import t from 'tap';
-import { type AService, type Asked, aService, aTask } from './a-service.js';
+import { instant } from '../../src/core/units.js';
+import { AT, ended, stepTo } from '../store/a-job.js';
+import { type AService, type Asked, aService, aTask, lead, NOW } from './a-service.js';
 
 const API = '/api/1.0';
 const BODY = { id: 'dna', description: 'genomes', prio: 70, members: ['alice'], quota_time: 3600 };
@@ -22,7 +24,8 @@ t.test(
     const service = await withProject(t);
     const none = { quota_cpu: 0, quota_ram: 0 };
     const hours = { quota_cpu_hours: 0, quota_gpu_hours: 0, quota_memory_hours: 0 };
-    const document = { ...BODY, volumes: [], ...none, ...hours };
+    const disk = { quota_disk: 0, quota_disk_in_force: 0, disk: 0 };
+    const document = { ...BODY, volumes: [], ...none, ...hours, ...disk };
     t.strictSame((await asRoot(service, '/project/dna')).json(), document);
     const [first, second] = (await asRoot(service, '/project')).json();
     t.match(first, { id: 'default', prio: 50 });
@@ -152,4 +155,62 @@ t.test('an administrator sets priority and quotas of a user', async (t) => {
   }
   const nobody = await asRoot(service, '/user/nobody', { method: 'PUT', body: { usage: {} } });
   t.equal(nobody.statusCode, 404);
+});
+
+t.test('quotas: what is used, by whom it may be seen, and a reset', async (t) => {
+  const service = await withProject(t);
+  const quota = { quota_time: 100, quota_cpu: 8 };
+  await asRoot(service, '/project/dna', { method: 'PUT', body: quota });
+  await asRoot(service, '/user/alice', { method: 'PUT', body: { usage: { quota_cpu_hours: 2 } } });
+  service.later(AT - NOW);
+  const run = async (seconds: number) => {
+    const running = await lead(service, await service.submit(forProject('dna')), 'running');
+    if (running.state !== 'running') throw new Error('it should run');
+    const over = { ...ended(running), endedAt: instant(running.startedAt + seconds * 1_000) };
+    const epoch = (await service.store.lease())?.epoch ?? 0;
+    await service.store.advance(epoch, [stepTo(running, over)]);
+  };
+  const usedOf = async (path: string, name: string) =>
+    (await service.ask(`${API}${path}`))
+      .json()
+      .quotas.find((one: { name: string }) => one.name === name).used;
+  await run(60);
+  await run(30);
+  const report = (await service.ask(`${API}/project/dna/quota`)).json();
+  t.match(report, { period: 'window', days: 30, begins_anew: null });
+  t.match(report.quotas[0], { name: 'quota_time', unit: 's', limit: 100, used: 90 });
+  t.match(report.quotas[1], { name: 'quota_cpu', unit: 'cpus', limit: 8, used: 2 });
+  t.equal(await usedOf('/user/alice/quota', 'quota_cpu_hours'), 0.025);
+
+  const bob = await service.tokenOf('bob');
+  for (const [path, method, token, status] of [
+    ['/project/dna/quota', 'GET', bob, 404],
+    ['/user/alice/quota', 'GET', bob, 404],
+    ['/project/dna/quota', 'DELETE', bob, 403],
+    ['/project/dna/quota', 'DELETE', await service.tokenOf('alice'), 403],
+    ['/user/alice/quota', 'DELETE', await service.tokenOf('alice'), 403],
+    ['/project/dna/quota', 'DELETE', null, 401],
+  ] as const)
+    t.equal((await service.ask(`${API}${path}`, { method, token })).statusCode, status, path);
+  t.equal(
+    await usedOf('/project/dna/quota', 'quota_time'),
+    90,
+    'whoever may not has reset nothing',
+  );
+
+  const done = await asRoot(service, '/project/dna/quota', { method: 'DELETE' });
+  t.match(done.json(), { msg: 'Quota reset', id: 'dna' });
+  t.equal(await usedOf('/project/dna/quota', 'quota_time'), 0);
+  t.equal(await usedOf('/user/alice/quota', 'quota_time'), 90, 'of the project alone');
+  await run(7);
+  t.equal(await usedOf('/project/dna/quota', 'quota_time'), 7);
+  t.match((await service.ask(`${API}/project/dna/usage`)).json(), [{ time: 97 }], 'history stays');
+  t.equal((await asRoot(service, '/user/alice/quota', { method: 'DELETE' })).statusCode, 200);
+  t.equal(await usedOf('/user/alice/quota', 'quota_time'), 0);
+
+  for (const path of ['/project/none/quota', '/user/none/quota'])
+    for (const method of ['GET', 'DELETE'] as const)
+      t.equal((await asRoot(service, path, { method })).statusCode, 404, `${method} ${path}`);
+  const fixed = await asRoot(service, '/project/default/quota', { method: 'DELETE' });
+  t.equal(fixed.statusCode, 403, 'default has none');
 });

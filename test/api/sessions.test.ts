@@ -112,6 +112,7 @@ t.test('users: oneself, or anybody for administrators', async (t) => {
       prio: 50,
       ...{ quota_time: 0, quota_cpu: 0, quota_ram: 0 },
       ...{ quota_cpu_hours: 0, quota_gpu_hours: 0, quota_memory_hours: 0 },
+      ...{ quota_disk: 0, disk: 0, quota_disk_in_force: 0 },
     },
   });
   const others = await service.ask('/api/1.0/user/bob');

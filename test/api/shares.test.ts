@@ -1,7 +1,7 @@
 // Who stands where and why, over the API; use by day.
 import t, { type Test } from 'tap';
 import { readShares, type ShareFacts, type StandingFacts } from '../../src/contracts/shares.js';
-import { FAIRSHARE_WEIGHTS } from '../../src/core/fairshare.js';
+import { FAIRSHARE_WEIGHTS, fairshare } from '../../src/core/fairshare.js';
 import { fairtree } from '../../src/core/fairtree.js';
 import { NO_USE } from '../../src/core/policy.js';
 import { instant, jobId, projectId, userId } from '../../src/core/units.js';
@@ -107,6 +107,29 @@ t.test('an administrator sees all, in order, with terms that sum up to the score
   t.ok(one.accounts[0].score > 0, 'scored as if he submitted now');
   const project = (await service.ask(`${API}/share?project=dna`, { token })).json();
   t.strictSame(namesOf(project.accounts), ['bob/dna']);
+});
+
+t.test('the priority of a queue goes before every score', async (t) => {
+  const [first, second, third] = FACTS.accounts;
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three');
+  const accounts = [
+    { ...first, queue: 'short', priority: 80 },
+    { ...first, queue: null, priority: 50, line: waiting(8, 0) },
+    { ...second, queue: 'night', priority: 10 },
+    { ...third, queue: null, priority: 50 },
+  ];
+  for (const policy of [fairshare(), fairtree()]) {
+    const service = await withShares(t, { policy, shares: async () => ({ ...FACTS, accounts }) });
+    const token = await service.tokenOf('root');
+    const report = (await service.ask(`${API}/share`, { token })).json();
+    t.match(report.accounts, [
+      { user: 'alice', queue: 'short', queue_priority: 80, position: 1 },
+      { user: 'alice', queue: null, queue_priority: 50, position: 2 },
+      { user: 'bob', queue: 'night', queue_priority: 10, position: 3 },
+      { user: 'carl', queue: null, position: null },
+    ]);
+    t.ok(report.accounts[2].score < report.accounts[0].score, 'although bob has used least');
+  }
 });
 
 t.test('users see themselves and their projects, and nobody else', async (t) => {

@@ -71,3 +71,18 @@ t.test('for machines, for nobody, and from a stranger', async (t) => {
   t.match(terminal.errText, /nobody has used anything yet/);
   t.equal(await god('share'), EXIT.protocol);
 });
+
+t.test('queues are shown where somebody waits in one', async (t) => {
+  const { server, terminal, god } = await setUp(t);
+  const accounts = [
+    { ...account('ada', 1), queue: 'short', queue_priority: 80 },
+    { ...account('bob', 2), queue: null, queue_priority: 50 },
+  ];
+  server.faults.push(asked({ ...REPORT, accounts }), asked({ ...REPORT, accounts: [accounts[0]] }));
+  t.equal(await god('share'), 0);
+  t.match(terminal.outText, /PROJECT +QUEUE +Q-PRIO +WAITING/);
+  t.match(terminal.outText, / 1 +ada +dna +short +80 +3/);
+  t.match(terminal.outText, / 2 +bob +dna +- +50 +3/);
+  t.equal(await god('share', 'ada'), 0);
+  t.match(terminal.outText, /Queue: +short, priority 80: compared before the score/);
+});

@@ -16,7 +16,17 @@ t.test('nothing is bounded unless the site says so', async (t) => {
     running: { user: null, project: null, executor: null },
     period: { kind: 'window', days: 30 },
     queues: [],
+    diskGbUsual: null,
+    diskRunningEachMs: 600_000,
   });
+});
+
+t.test('quotas of disk', async (t) => {
+  const sizes = { '40G': 40, '1.5T': 1_500, '500M': 0.5, 2e9: 2, '10 GB': 10, '7k': 7e-6 };
+  for (const [text, gb] of Object.entries(sizes))
+    t.equal(limitsOf({ disk_default_quota: text }).diskGbUsual, gb, text);
+  t.equal(limitsOf({ disk_default_quota: '' }).diskGbUsual, null);
+  t.equal(limitsOf({ 'disk.measure_every': '1h' }).diskRunningEachMs, 3_600_000);
 });
 
 t.test('limits and periods', async (t) => {
@@ -59,6 +69,10 @@ const BAD: Readonly<Record<string, readonly [Raw, string]>> = {
   'half a job': [{ 'max_running.user': 1.5 }, 'max_running.user'],
   'an unknown zone': [{ 'quotas.time_zone': 'Mars/Olympus' }, 'quotas.time_zone'],
   'days of a month': [{ 'quotas.period': 'month', 'quotas.days': 3 }, 'quotas.days'],
+  'a size of nothing': [{ disk_default_quota: 0 }, 'disk_default_quota'],
+  'a size below nothing': [{ disk_default_quota: '-4G' }, 'disk_default_quota'],
+  'no size': [{ disk_default_quota: 'much' }, 'disk_default_quota'],
+  'measuring all the time': [{ 'disk.measure_every': '1s' }, 'disk.measure_every'],
   'no name': [{ queues: [{ priority: 1 }] }, 'queues[0].name'],
   'a name with a colon': [{ queues: [{ name: 'a:b' }] }, 'queues[0].name'],
   'a name twice': [{ queues: [{ name: 'a' }, { name: 'a' }] }, 'queues'],

@@ -82,6 +82,11 @@ t.test('each mistake by itself', async (t) => {
     'fairshare: { usage: never }': 'fairshare.usage',
     'fairshare: { advance: -1 }': 'fairshare.advance',
     'fairshare_user_gpu_weight: -0.1': 'fairshare_user_gpu_weight',
+    ...Object.fromEntries(
+      ['waiting_time', ...['time', 'cpu', 'ram'].map((one) => `user_${one}`), 'user', 'group'].map(
+        (one) => [`fairshare_${one}_weight: -1`, `fairshare_${one}_weight`],
+      ),
+    ),
     'user_reset_usage_duration: 0': 'user_reset_usage_duration',
     'session_timeout: 5': 'session_timeout',
     'log_level: loud': 'log_level',

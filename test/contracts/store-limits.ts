@@ -1,18 +1,22 @@
 // Rate limits are counted where jobs are stored, so that several web processes cannot pass them together; quotas.
 import type { Test } from 'tap';
 import type { Limited, SubmitAnswer } from '../../src/contracts/store.js';
-import { projectId } from '../../src/core/units.js';
+import { instant, type ProjectId, projectId, type UserId } from '../../src/core/units.js';
+import { dayOf } from '../../src/core/usage.js';
 import {
   ALICE,
+  AT,
   aNewJob,
   aProject,
   aSpec,
   aUser,
   BOB,
   DNA,
+  ended,
   givenUp,
   launched,
   leader,
+  started,
   stepTo,
   submitted,
 } from '../store/a-job.js';
@@ -111,4 +115,41 @@ export async function limitContract(t: Test, make: MakeStore): Promise<void> {
     t.strictSame([...users], [[ALICE, { ...none, cpuHours: 2.5, gpuHours: 0 }]]);
     t.strictSame([...projects], [[DNA, { ...none, time: 3_600 }]]);
   });
+
+  await t.test(
+    'a reset remembers what was used on its day, of one user or one project',
+    async (t) => {
+      const { store, another } = await make(t);
+      const use = async (owner: UserId, project: ProjectId, seconds: number) => {
+        const epoch = (await store.lease())?.epoch ?? (await leader(store));
+        const pending = await submitted(store, { owner, project });
+        const launching = launched(pending);
+        const running = { ...started(launching), startedAt: instant(AT - seconds * 1_000) };
+        const steps = [stepTo(pending, launching), stepTo(launching, running)];
+        for (const step of [...steps, stepTo(running, ended(running))])
+          await store.advance(epoch, [step]);
+      };
+      await use(ALICE, DNA, 10);
+      await use(BOB, DNA, 5);
+      await use(ALICE, projectId('default'), 1);
+      t.equal((await store.quotas()).resets?.users.size, 0);
+      await store.resetQuota({ user: ALICE }, AT);
+      await store.resetQuota({ project: DNA }, AT);
+      const { resets } = await (await another()).quotas();
+      t.match(resets?.users.get(ALICE), {
+        day: dayOf(AT),
+        used: { timeMs: 11_000, cpuMilli: 2_000 },
+      });
+      t.match(resets?.projects.get(DNA), { day: dayOf(AT), used: { timeMs: 15_000 } });
+      t.equal(resets?.users.get(BOB), undefined);
+      await use(ALICE, DNA, 2);
+      await store.resetQuota({ user: ALICE }, instant(AT + 86_400_000));
+      t.match((await store.quotas()).resets?.users.get(ALICE), {
+        day: dayOf(AT) + 1,
+        used: { timeMs: 0 },
+      });
+      const sum = (await store.used({ since: AT, owner: ALICE })).reduce((a, b) => a + b.timeMs, 0);
+      t.equal(sum, 13_000, 'the history stays');
+    },
+  );
 }

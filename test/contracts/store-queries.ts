@@ -2,7 +2,8 @@
 import type { Test } from 'tap';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import type { Store } from '../../src/contracts/store.js';
-import { instant, jobId, projectId, taskIdOf } from '../../src/core/units.js';
+import type { OverJob } from '../../src/core/job.js';
+import { instant, type JobId, jobId, projectId, taskIdOf } from '../../src/core/units.js';
 import { DAY_MS } from '../../src/core/usage.js';
 import {
   ALICE,
@@ -309,4 +310,40 @@ export async function queryContract(t: Test, make: MakeStore): Promise<void> {
     t.strictSame(await store.used({ since: AT, project }), [alice, bob, next]);
     t.strictSame(await store.used({ since: AT, owner: ALICE, project: projectId('dna') }), []);
   });
+
+  await t.test(
+    'jobs that ended in a period, page by page, in the order of their ends',
+    async (t) => {
+      const { store } = await make(t);
+      const epoch = await leader(store);
+      const ends = [30, 10, 20, 10, 40];
+      const ids: JobId[] = [];
+      for (const end of ends) {
+        const pending = await submitted(store);
+        const launching = launched(pending);
+        const running = started(launching);
+        const over = { ...ended(running), endedAt: instant(AT + end) };
+        for (const step of [
+          stepTo(pending, launching),
+          stepTo(launching, running),
+          stepTo(running, over),
+        ])
+          await store.advance(epoch, [step]);
+        ids.push(pending.id);
+      }
+      await submitted(store);
+      const inOrder = [ids[1], ids[3], ids[2], ids[0]];
+      const period = { since: instant(AT + 10), until: instant(AT + 40) };
+      const found: JobId[] = [];
+      for (let after: OverJob | null = null; ; ) {
+        const page: readonly OverJob[] = await store.ended({ ...period, after, limit: 2 });
+        found.push(...page.map(({ id }) => id));
+        after = page.at(-1) ?? null;
+        if (after === null) break;
+      }
+      t.strictSame(found, inOrder);
+      const none = { since: instant(AT + 41), until: instant(AT + 99), after: null, limit: 9 };
+      t.strictSame(await store.ended(none), []);
+    },
+  );
 }

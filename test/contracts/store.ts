@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import type { Store } from '../../src/contracts/store.js';
 import { arrayContract } from './store-arrays.js';
 import { changesContract } from './store-changes.js';
+import { diskContract } from './store-disk.js';
 import { historyContract } from './store-history.js';
 import { leaderContract } from './store-leader.js';
 import { limitContract } from './store-limits.js';
@@ -28,6 +29,7 @@ export function storeContract(name: string, make: MakeStore): void {
   t.test(`${name} store`, { timeout: SUITE_MS_MAX }, async (t) => {
     await t.test('submissions', (t) => submissionContract(t, make));
     await t.test('limits', (t) => limitContract(t, make));
+    await t.test('disk', (t) => diskContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));
     await t.test('arrays', (t) => arrayContract(t, make));

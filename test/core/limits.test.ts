@@ -141,9 +141,15 @@ t.test('a quota that ended jobs fill ends the next job, with its numbers', async
   const made = plan(queue, book.allowanceAt(T0));
   const facts = { scope: 'user', name: 'bob', quota: 'cpu', limit: 3, used: 2, held: 0, asked: 2 };
   const freesUpAt = (dayOf(T0) + 2) * DAY_MS;
-  t.same(made.refusals, [
-    { jobId: 2, because: { code: 'quota-exceeded', facts: { ...facts, freesUpAt } } },
+  t.match(made.refusals, [
+    {
+      jobId: 2,
+      because: { code: 'quota-exceeded', facts: { ...facts, freesUpAt } },
+      claimant: { user: 'bob', project: 'default', queue: null },
+      claim: { needs: { cpuMilli: 2_000 }, executor: 'mesos' },
+    },
   ]);
+  t.equal(made.refusals.length, 1);
   t.same(ids(made), [3], 'a smaller one that fits goes on');
   t.match(
     made.holds,
@@ -152,6 +158,71 @@ t.test('a quota that ended jobs fill ends the next job, with its numbers', async
   );
   const later = instant(freesUpAt);
   t.same(plan(queue, book.allowanceAt(later), { at: later }).refusals, [], 'days pass by');
+});
+
+const GB = 1e9;
+const taking = (endedGb: number, heldGb: number, project = 'default') => ({
+  owner: bob,
+  project: projectId(project),
+  endedBytes: endedGb * GB,
+  heldBytes: heldGb * GB,
+});
+
+t.test('directories of ended jobs end the next job; those of others make it wait', async (t) => {
+  const book = new LimitBook({ ...RULES, diskGbUsual: 10 });
+  const next = () => plan(queueOf([aRow(2)]), book.allowanceAt(T0));
+  t.same(ids(next()), [2], 'nothing is known to take anything');
+  book.setDisk([taking(4, 5)]);
+  t.same(ids(next()), [2], '9 of 10');
+  book.setDisk([taking(4, 5), taking(1, 0, 'dna')]);
+  t.match(next(), {
+    launches: [],
+    refusals: [],
+    holds: [{ obstacle: { code: 'quota', quota: 'disk', limit: 10, used: 5, held: 5, asked: 0 } }],
+  });
+  book.setDisk([taking(10, 0)]);
+  const [refusal] = next().refusals;
+  const facts = { scope: 'user', name: 'bob', quota: 'disk', limit: 10, used: 10, held: 0 };
+  t.match(refusal?.because, { code: 'quota-exceeded', facts });
+  t.notOk(Object.hasOwn(refusal?.because.facts ?? {}, 'freesUpAt'), 'no time frees it');
+  book.setDisk([]);
+  t.same(ids(next()), [2], 'they are gone');
+});
+
+t.test('a quota of disk of one’s own, and a project’s, beside the usual one', async (t) => {
+  const book = new LimitBook({ ...RULES, diskGbUsual: 10 });
+  const quotas = (users: number, projects: number) =>
+    book.setQuotas({
+      users: new Map([[bob, { ...NO_QUOTA, disk: users }]]),
+      projects: new Map([[projectId('dna'), { ...NO_QUOTA, disk: projects }]]),
+    });
+  const next = (project = 'default') =>
+    plan(queueOf([aRow(2, { project: projectId(project) })]), book.allowanceAt(T0));
+  quotas(20, 0);
+  book.setDisk([taking(15, 0), taking(1, 0, 'dna')]);
+  t.same(ids(next()), [2], 'his own is larger');
+  quotas(0, 0);
+  t.match(next().refusals, [{ because: { facts: { limit: 10, used: 16 } } }], 'the usual one');
+  quotas(20, 1);
+  t.same(ids(next()), [2]);
+  t.match(next('dna').refusals, [
+    { because: { facts: { scope: 'project', name: 'dna', used: 1 } } },
+  ]);
+  quotas(20, 0);
+  t.same(ids(next('dna')), [2], 'projects have no usual one');
+});
+
+t.test('what is certain goes before what only waits', async (t) => {
+  const book = new LimitBook(RULES);
+  book.setQuotas({
+    users: new Map([[bob, { ...NO_QUOTA, disk: 5, cpu: 1 }]]),
+    projects: new Map(),
+  });
+  book.setDisk([taking(1, 9)]);
+  const used = { user: bob, project: projectId('default'), needs: aNeed({ cpuMilli: 1_000 }) };
+  book.settle(jobId(1), { ...used, usedMs: 1_000, endedAt: T0 });
+  const made = plan(queueOf([aRow(2)]), book.allowanceAt(T0));
+  t.match(made.refusals, [{ because: { facts: { quota: 'cpu' } } }]);
 });
 
 t.test('a job above the whole quota is told so', async (t) => {
@@ -280,7 +351,7 @@ function cycle(world: World): string[] {
   for (const { jobId: id, because } of made.refusals) {
     const row = world.rows.get(id);
     if (row === undefined) throw new Error('a refused job was submitted');
-    const name = because.facts.quota as keyof Quotas;
+    const name = because.facts.quota as (typeof QUOTA_NAMES)[number];
     const isUsedUp = payers(row).some((of) =>
       isPassed(name, world.quotas[name] ?? 0, world.sums(of).settled, row.needs),
     );

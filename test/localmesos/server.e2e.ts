@@ -1,6 +1,8 @@
 /** The node as HTTP sees it: who may ask, what pages look like, what is refused at start. */
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -54,6 +56,27 @@ function get(url: string, headers: Readonly<Record<string, string>> = {}): Promi
     sent.end();
   });
 }
+
+test('calls sent ahead of their answers are all answered, in their order and together', async (t) => {
+  const { port } = await aNode(t);
+  const paths = Array.from({ length: 32 }, (_, n) => (n % 2 === 0 ? '/health' : '/nowhere'));
+  const socket = connect(port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  const pieces: string[] = [];
+  const statuses = (): string[] => pieces.join('').match(/HTTP\/1\.1 \d+/g) ?? [];
+  const answered = new Promise<void>((done) =>
+    socket.on('data', (piece) => {
+      pieces.push(String(piece));
+      if (statuses().length === paths.length) done();
+    }),
+  );
+  socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(''));
+  await answered;
+  const expected = paths.map((path) => `HTTP/1.1 ${path === '/health' ? 200 : 404}`);
+  t.same(statuses(), expected);
+  t.ok(pieces.length < paths.length / 4, `in ${pieces.length} pieces`);
+});
 
 test('with a credential only /health and /version are open', async (t) => {
   const credential = { principal: 'godocker', secret: 'a b:c' };

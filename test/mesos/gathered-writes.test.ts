@@ -38,6 +38,23 @@ t.test('messages of one turn leave in one piece, in their order', async (t) => {
   t.equal(pieces.length, 2, 'the next turn has a piece of its own');
 });
 
+t.test('who waits until something is written goes on within the turn', async (t) => {
+  const { socket, pieces } = aSocket();
+  socket.cork();
+  socket.uncork();
+  const answer = (n: number): unknown =>
+    n > 3 || socket.write(`answer ${n}; `, () => void answer(n + 1));
+  answer(1);
+  await turn();
+  t.same(pieces, ['answer 1; answer 2; answer 3; ']);
+});
+
+t.test('of a socket that nobody holds all is as it was', async (t) => {
+  const { socket, pieces } = aSocket();
+  const told = await new Promise((done) => socket.write('alone', () => done([...pieces])));
+  t.same(told, ['alone']);
+});
+
 t.test('who still holds the socket at the end of the turn holds up nobody', async (t) => {
   const { socket, pieces } = aSocket();
   send(socket, 'first ', 'message');

@@ -20,6 +20,8 @@ import {
   report,
   restart,
   scenario,
+  storeComesBack,
+  storeGoesAway,
   submit,
   type Tick,
 } from './ticks.js';
@@ -245,6 +247,157 @@ t.test(
     pass(31_000),
     offer('a1'),
     expectOutcome('j1', reached({ quota: 'cpu', limit: 0.5 })),
+  ),
+);
+
+t.test(
+  'a job that was submitted after a quota was raised is not told of the one before',
+  scenario(
+    quota({ cpu: 0.5 }),
+    pass(31_000),
+    quota({ cpu: 5 }),
+    submit('j1'),
+    offer('a1'),
+    expectState('j1', 'pending'),
+    pass(5_000),
+    offer('a2'),
+    expectLaunched('j1'),
+  ),
+);
+
+t.test(
+  'nobody is told of a quota while the store is away; nor forgotten',
+  scenario(
+    quota({ cpu: 0.5 }),
+    restart(),
+    submit('j1'),
+    storeGoesAway('quotas'),
+    offer('a1'),
+    expectState('j1', 'pending'),
+    storeComesBack(),
+    pass(5_000),
+    offer('a2'),
+    expectOutcome('j1', reached({ quota: 'cpu', limit: 0.5 })),
+  ),
+);
+
+const GB = 1e9;
+/** For daemons that start from now on, so also now. */
+const usualDisk =
+  (diskGbUsual: number | null): Tick =>
+  (stage) => {
+    stage.limits = { ...NO_LIMITS, diskGbUsual };
+    stage.sizes ??= new Map();
+    stage.crash();
+    stage.start(true);
+  };
+/** What a job's directory takes from now on; -1: it cannot be measured. */
+const takes =
+  (name: string, gb: number): Tick =>
+  (stage) =>
+    stage.sizes?.set(stage.id(name), gb * GB);
+const archived =
+  (name: string): Tick =>
+  async (stage, t) => {
+    t.equal(await stage.web.archive(stage.id(name), stage.time.now()), 'archived');
+  };
+const expectTaken =
+  (endedGb: number, heldGb: number): Tick =>
+  async (stage, t) => {
+    const [use] = await stage.web.diskUse();
+    const taken = { ended: use?.endedBytes ?? 0, held: use?.heldBytes ?? 0 };
+    t.same(taken, { ended: endedGb * GB, held: heldGb * GB });
+  };
+
+t.test(
+  'job directories at the quota end the next job, until one is removed',
+  scenario(
+    usualDisk(3),
+    submit('j1'),
+    takes('j1', 3),
+    offer('a1'),
+    expectLaunched('j1'),
+    ...runs('j1', 1_000),
+    expectTaken(0, 0),
+    pass(5_000),
+    expectTaken(3, 0),
+    submit('j2'),
+    offer('a2'),
+    expectOutcome('j2', reached({ quota: 'disk', limit: 3, used: 3, held: 0, asked: 0 })),
+    restart(),
+    submit('j3'),
+    offer('a3'),
+    expectOutcome('j3', reached({ quota: 'disk', used: 3 })),
+    archived('j1'),
+    expectTaken(0, 0),
+    submit('j4'),
+    offer('a4'),
+    expectState('j4', 'pending'),
+    pass(5_000),
+    offer('a5'),
+    expectLaunched('j4'),
+  ),
+);
+
+t.test(
+  'a directory that grows while its job runs makes others wait, and its end settles it',
+  scenario(
+    usualDisk(3),
+    submit('j1'),
+    takes('j1', 8),
+    offer('a1'),
+    expectLaunched('j1'),
+    report('j1', 'running'),
+    pass(590_000),
+    expectTaken(0, 0),
+    pass(20_000),
+    expectTaken(0, 8),
+    submit('j2'),
+    offer('a2'),
+    expectNotLaunched('j2'),
+    expectState('j2', 'pending'),
+    takes('j1', 1),
+    report('j1', 'finished'),
+    pass(5_000),
+    expectTaken(1, 0),
+    offer('a3'),
+    expectLaunched('j2'),
+  ),
+);
+
+t.test(
+  'what cannot be measured is tried again, and holds up no other',
+  scenario(
+    usualDisk(null),
+    submit('j1'),
+    submit('j2'),
+    takes('j1', -1),
+    takes('j2', 2),
+    offer('a1', 4),
+    expectLaunched('j1'),
+    expectLaunched('j2'),
+    ...runs('j1', 1_000),
+    ...runs('j2', 1_000),
+    pass(5_000),
+    expectTaken(2, 0),
+    takes('j1', 1),
+    pass(5_000),
+    expectTaken(3, 0),
+  ),
+);
+
+t.test(
+  'a directory is measured by the next leader, if the former one did not come to it',
+  scenario(
+    usualDisk(null),
+    submit('j1'),
+    takes('j1', 2),
+    offer('a1'),
+    expectLaunched('j1'),
+    ...runs('j1', 1_000),
+    restart(),
+    pass(6_000),
+    expectTaken(2, 0),
   ),
 );
 

@@ -9,7 +9,7 @@ import type { FileStorage } from '../../src/contracts/storage.js';
 import type { LimitRules } from '../../src/core/limit-book.js';
 import { ADVANCE_MS, fifo } from '../../src/core/policy.js';
 import type { PreemptionOptions } from '../../src/core/preemption.js';
-import { type JobId, type TaskId, taskIdOf } from '../../src/core/units.js';
+import { type JobId, jobId, type TaskId, taskIdOf } from '../../src/core/units.js';
 import type { OrphanPolicy } from '../../src/daemon/orphans.js';
 import { SchedulerDaemon } from '../../src/daemon/scheduler.js';
 import { FakeTime } from '../support/fake-time.js';
@@ -163,6 +163,8 @@ export class Stage {
   /** Directories that were made, or tried. */
   readonly prepared: JobId[] = [];
   readonly exitFiles = new Map<string, string>();
+  /** Bytes that the directory of a job takes; -1: it cannot be measured. Undefined: the storage does not measure. Read when a daemon starts. */
+  sizes: Map<JobId, number> | undefined;
   /** Jobs whose end was told to listeners. */
   readonly ended: JobId[] = [];
   readonly #attempts = new Map<StoreMethod, number>();
@@ -240,8 +242,22 @@ export class Stage {
         if (this.badDirectories.has(id)) throw new Error('no space left on device');
         return inArray === undefined ? `/shared/${id}` : `/shared/${inArray.array}/${inArray.name}`;
       },
+      ...this.#measuring(process),
       exitFile: async (directory, launch) =>
         process.isDead ? NEVER : this.exitFiles.get(`${directory}/${launch}`),
+    };
+  }
+
+  #measuring(process: { readonly isDead: boolean }): Pick<FileStorage, 'measure'> {
+    const { sizes } = this;
+    if (sizes === undefined) return {};
+    return {
+      measure: async (directory) => {
+        if (process.isDead) return NEVER;
+        const bytes = sizes.get(jobId(Number(directory.split('/').at(-1)))) ?? 0;
+        if (bytes < 0) throw new Error('stale file handle');
+        return { bytes, entries: 1, isWhole: true };
+      },
     };
   }
 

@@ -183,8 +183,8 @@ t.test('the command line: corresponding arrays, turns, holds and dates', async (
   const later = await submitted(...needs, '--begin', '+3s', '--', 'true');
   const submittedAt = Date.now() / 1_000;
   const told = await god(service, 'show', String(held));
-  t.match(told.stdout, /State +held/);
-  t.match(told.stdout, /Reason +Held by /);
+  t.match(told.stdout, /State: +held/);
+  t.match(told.stdout, /Reason: +Held by /);
   const [dated] = await over(client, [later]);
   t.ok((dated?.status.date_running ?? 0) >= submittedAt + 1.5, 'it did not start before its date');
   t.match(await taskOf(client, held), { status: { primary: 'pending', secondary: 'held' } });

@@ -206,12 +206,12 @@ t.test('a broken record is named, and hides no other', async (t) => {
   t.strictSame([...(await store.priorities()).projects], [[DNA, 7]]);
 });
 
-/** Takes away what step 6 brought. */
-const AS_OF_VERSION_5 = `
+/** Takes away what step 8 brought. */
+const AS_OF_VERSION_7 = `
   DROP INDEX jobs_named; DROP INDEX jobs_held;
   ALTER TABLE jobs DROP COLUMN name; ALTER TABLE jobs DROP COLUMN waits;
   ALTER TABLE jobs DROP COLUMN held_by; ALTER TABLE jobs DROP COLUMN held_at;
-  ALTER TABLE jobs DROP COLUMN held_admin; PRAGMA user_version = 5;`;
+  ALTER TABLE jobs DROP COLUMN held_admin; PRAGMA user_version = 7;`;
 
 t.test('jobs of an older file can be waited for, by number and by name', async (t) => {
   const path = join(t.testdir({}), 'store.db');
@@ -239,7 +239,7 @@ t.test('jobs of an older file can be waited for, by number and by name', async (
   meddle(
     path,
     `UPDATE submissions SET asked = '' WHERE id = ${broken.id};
-     UPDATE jobs SET exit_code = NULL; ${AS_OF_VERSION_5}`,
+     UPDATE jobs SET exit_code = NULL; ${AS_OF_VERSION_7}`,
   );
   const second = await opened(t, path);
   t.strictSame(await second.namesakes({ owner: ALICE, name: 'turn' }, null), [
@@ -274,11 +274,12 @@ t.test(
     t.match(before, [{ owner: ALICE, timeMs: 4_000, cpuMilli: 4_000, endedAt: AT + 1_000 }]);
     await first.close();
     const asOfVersion3 = `
-      ${AS_OF_VERSION_5}
+      ${AS_OF_VERSION_7}
       DROP INDEX jobs_arrays; DROP INDEX jobs_members; DROP INDEX jobs_sweep_arrays;
       ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN array_size;
       ALTER TABLE jobs DROP COLUMN array_limit; ALTER TABLE jobs DROP COLUMN exit_code;
-      DROP TABLE used_days; PRAGMA user_version = 3`;
+      DROP TABLE used_days; DROP TABLE quota_resets;
+      ALTER TABLE jobs DROP COLUMN archived_at; DROP TABLE disk_jobs; DROP TABLE disk_sums; DROP TABLE disk_due; PRAGMA user_version = 3`;
     meddle(path, asOfVersion3);
     const second = await openEmbeddedStore({ path, log: SILENT });
     t.strictSame(await second.used({ since: AT }), before);

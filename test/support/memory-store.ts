@@ -5,6 +5,9 @@
 import { ServiceError } from '../../src/contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
+  type DirectorySize,
+  type DiskUse,
+  type EndedQuery,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -17,6 +20,7 @@ import {
   type PendingRow,
   type Priorities,
   type ProjectRecord,
+  type QuotaOwner,
   type RateLimits,
   type StepAnswer,
   type Store,
@@ -38,9 +42,10 @@ import {
   type KillWanted,
   type LiveJob,
   type OpenJob,
+  type OverJob,
   type PendingJob,
 } from '../../src/core/job.js';
-import type { QuotaRecords } from '../../src/core/limit-book.js';
+import type { QuotaRecords, QuotaReset } from '../../src/core/limit-book.js';
 import type { Namesake } from '../../src/core/name-lines.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
 import { isUnlimited, type Quotas } from '../../src/core/quota.js';
@@ -51,6 +56,7 @@ import {
   type JobId,
   jobId,
   type ProjectId,
+  projectId,
   type UserId,
   userId,
 } from '../../src/core/units.js';
@@ -69,6 +75,12 @@ export class MemoryRecord {
   readonly users = new Map<UserId, UserRecord>();
   readonly projects = new Map<ProjectId, ProjectRecord>();
   readonly settings = new Map<string, string>();
+  readonly disk = new Map<JobId, DirectorySize>();
+  readonly diskDue = new Set<JobId>();
+  readonly resets = {
+    users: new Map<UserId, QuotaReset>(),
+    projects: new Map<ProjectId, QuotaReset>(),
+  };
   /** Records that cannot be read, as after damage on the disk. */
   readonly damaged = new Set<JobId>();
   readonly watches = new Set<() => void>();
@@ -88,7 +100,8 @@ const WRITES = new Set<StoreMethod>([
   ...(['holdBack', 'release'] as const),
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
   ...(['putSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
-  ...(['putProject', 'deleteProject'] as const),
+  ...(['putProject', 'deleteProject', 'resetQuota'] as const),
+  ...(['putDisk', 'recountDisk', 'archive'] as const),
 ]);
 
 /** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
@@ -247,6 +260,22 @@ export class MemoryStore implements Store {
 
   used(query: UseQuery): Promise<readonly DayUse[]> {
     return this.#do('used', (record) => usedBy(all(record), query));
+  }
+
+  ended({ since, until, after, limit }: EndedQuery): Promise<readonly OverJob[]> {
+    return this.#do('ended', (record) =>
+      all(record)
+        .filter((job) => job.state === 'over')
+        .filter(({ endedAt }) => endedAt >= since && endedAt < until)
+        .sort((a, b) => a.endedAt - b.endedAt || a.id - b.id)
+        .filter(
+          ({ endedAt, id }) =>
+            after === null ||
+            endedAt > after.endedAt ||
+            (endedAt === after.endedAt && id > after.id),
+        )
+        .slice(0, limit),
+    );
   }
 
   killsWanted(): Promise<readonly JobId[]> {
@@ -425,10 +454,73 @@ export class MemoryStore implements Store {
   }
 
   quotas(): Promise<QuotaRecords> {
-    return this.#do('quotas', ({ users, projects }) => ({
+    return this.#do('quotas', ({ users, projects, resets }) => ({
       users: limited(users),
       projects: limited(projects),
+      resets: { users: new Map(resets.users), projects: new Map(resets.projects) },
     }));
+  }
+
+  diskDue(query: {
+    readonly after: JobId | null;
+    readonly limit: number;
+  }): Promise<readonly JobId[]> {
+    return this.#do('diskDue', ({ diskDue }) =>
+      [...diskDue]
+        .filter((id) => id > (query.after ?? 0))
+        .sort((a, b) => a - b)
+        .slice(0, query.limit),
+    );
+  }
+
+  putDisk(sizes: readonly DirectorySize[]): Promise<void> {
+    return this.#do('putDisk', (record) => {
+      for (const size of sizes) putSize(record, size);
+    });
+  }
+
+  diskUse(): Promise<readonly DiskUse[]> {
+    return this.#do('diskUse', diskUseIn);
+  }
+
+  diskOf(id: JobId): Promise<number | undefined> {
+    return this.#do('diskOf', ({ disk }) => disk.get(id)?.bytes);
+  }
+
+  recountDisk(): Promise<number> {
+    return this.#do('recountDisk', (record) => {
+      for (const job of all(record))
+        if (job.state === 'over' && job.directory !== null && job.archivedAt === undefined)
+          record.diskDue.add(job.id);
+      return record.diskDue.size;
+    });
+  }
+
+  archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'> {
+    return this.#do('archive', (record) => {
+      const job = record.jobs.get(id);
+      if (job === undefined) return 'unknown';
+      if (job.state !== 'over') return 'not-over';
+      record.diskDue.delete(id);
+      record.disk.delete(id);
+      if (job.archivedAt !== undefined) return 'already';
+      // It ended before: this is nothing of its history.
+      const archived = { ...job, archivedAt: at, version: job.version + 1 };
+      record.jobs.set(id, frozen(structuredClone(archived)));
+      return 'archived';
+    });
+  }
+
+  resetQuota(whose: QuotaOwner, at: Instant): Promise<void> {
+    return this.#do('resetQuota', (record) => {
+      const day = dayOf(at);
+      const asked = 'user' in whose ? { owner: whose.user } : { project: whose.project };
+      let used = NO_USE;
+      for (const use of usedBy(all(record), { ...asked, since: instant(day * DAY_MS) }))
+        if (dayOf(use.endedAt) === day) used = added(used, use);
+      if ('user' in whose) record.resets.users.set(whose.user, { day, used });
+      else record.resets.projects.set(whose.project, { day, used });
+    });
   }
 
   watch(changed: () => void): () => void {
@@ -443,6 +535,32 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#isClosed = true;
   }
+}
+
+function putSize(record: MemoryRecord, size: DirectorySize): void {
+  const job = record.jobs.get(size.id);
+  if (job === undefined || (size.isOver && job.state !== 'over')) return;
+  if (size.isOver) record.diskDue.delete(size.id);
+  if (job.state === 'over' && job.archivedAt !== undefined) return;
+  const known = record.disk.get(size.id);
+  const isLater = known === undefined || known.measuredAt <= size.measuredAt;
+  if (isLater && (size.isOver || known?.isOver !== true)) record.disk.set(size.id, size);
+}
+
+function diskUseIn({ disk, jobs }: MemoryRecord): readonly DiskUse[] {
+  const sums = new Map<string, DiskUse>();
+  for (const { id, bytes, isOver } of disk.values()) {
+    const { owner, project } = jobs.get(id) ?? { owner: userId(''), project: projectId('') };
+    const key = JSON.stringify([owner, project]);
+    const sum = sums.get(key) ?? { owner, project, endedBytes: 0, heldBytes: 0, jobs: 0 };
+    sums.set(key, {
+      ...sum,
+      endedBytes: sum.endedBytes + (isOver ? bytes : 0),
+      heldBytes: sum.heldBytes + (isOver ? 0 : bytes),
+      jobs: sum.jobs + 1,
+    });
+  }
+  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
 }
 
 const unusual = <Id>(records: ReadonlyMap<Id, { readonly prio: number }>): Map<Id, number> =>
@@ -642,6 +760,7 @@ function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep)
   const still = held === undefined || !mayBeHeld ? {} : { heldBack: held };
   const killWanted = wanted ?? (to.state === 'killing' ? to.killWanted : null);
   record.put({ ...rest, ...kept, ...still, killWanted } as Job);
+  if (to.state === 'over' && to.directory !== null) record.diskDue.add(to.id);
   return { kind: 'stored', version };
 }
 

@@ -89,7 +89,7 @@ export async function startService(t: Scope, options: ServiceOptions = {}): Prom
 }
 
 /** A data directory that the jobs' own user can enter; otherwise jobs would leave theirs in /var/lib. */
-function temporaryHome(t: Scope): string {
+export function temporaryHome(t: Scope): string {
   const folder = temporaryFolder(t, 'home');
   chmodSync(folder, 0o711);
   const home = join(folder, 'home');

@@ -8,8 +8,11 @@ import { type ProjectId, projectId, type UserId, userId } from '../../core/units
 import { readObject } from '../body.js';
 import type { RouteContext } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { diskToWire, takenBy } from '../disk.js';
 import { isDefaultProject } from '../membership.js';
 import { mustBeAdmin } from '../people.js';
+import { quotaReport } from '../quota-report.js';
+import { resetQuota } from '../quota-reset.js';
 import type { Routes } from '../routes.js';
 import { readShare } from '../share-fields.js';
 import { DEFAULT_PROJECT, projectToWire } from '../wire.js';
@@ -22,7 +25,8 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
 
   router.get('/project', async (context) => {
     mustBeAdmin(await signedIn(context), 'list all projects');
-    context.body = [DEFAULT_PROJECT, ...(await store.projects()).map(projectToWire)];
+    const toWire = await withDisk(deps);
+    context.body = [DEFAULT_PROJECT, ...(await store.projects()).map(toWire)];
   });
 
   router.post('/project', async (context) => {
@@ -51,7 +55,7 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     }
     const project = await projectAt(context);
     if (!person.isAdmin && !project.members.includes(person.id)) throw notFound(project.id);
-    context.body = projectToWire(project);
+    context.body = (await withDisk(deps))(project);
   });
 
   // The old command line sends the whole document back, with POST.
@@ -75,6 +79,22 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     context.body = { msg: 'Project deleted', id };
   });
 
+  router.get('/project/:id/quota', async (context) => {
+    const person = await signedIn(context);
+    const { id, members, quotas } = await projectAt(context);
+    if (!person.isAdmin && !members.includes(person.id)) throw notFound(id);
+    context.body = await quotaReport(deps, { project: id }, quotas);
+  });
+
+  // The old command line's `quota_reset`.
+  router.delete('/project/:id/quota', async (context) => {
+    const person = await signedIn(context);
+    mustBeAdmin(person, 'reset quotas');
+    const { id } = await projectAt(context);
+    await resetQuota(deps, { project: id }, person);
+    context.body = { msg: 'Quota reset', id };
+  });
+
   /** @throws ServiceError project-not-found; forbidden: `default` is nobody's to change */
   async function projectAt(context: RouteContext): Promise<ProjectRecord> {
     const id = projectId(context.params.id ?? '');
@@ -84,6 +104,13 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     if (project === undefined) throw notFound(id);
     return project;
   }
+}
+
+/** Projects with what their job directories take. */
+export async function withDisk({ store }: Pick<ApiDeps, 'store'>) {
+  const taken = await takenBy(store);
+  return (project: ProjectRecord) =>
+    projectToWire(project, diskToWire(taken.project(project.id), project.quotas, null));
 }
 
 const notFound = (id: ProjectId): ServiceError =>

@@ -4,11 +4,15 @@ import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
 import { isRaw } from '../../contracts/reader.js';
 import { readObject } from '../body.js';
+import { diskToWire, takenBy } from '../disk.js';
 import { projectsOf } from '../membership.js';
 import { mustBeAdmin, personFor } from '../people.js';
+import { quotaReport } from '../quota-report.js';
+import { resetQuota } from '../quota-reset.js';
 import type { Routes } from '../routes.js';
 import { readShare } from '../share-fields.js';
-import { DEFAULT_PROJECT, personToWire, projectToWire } from '../wire.js';
+import { DEFAULT_PROJECT, personToWire } from '../wire.js';
+import { withDisk as projectsWithDisk } from './projects.js';
 
 export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void {
   const { auth, events } = deps;
@@ -45,23 +49,26 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
       const one = await auth.user(id);
       if (one !== undefined) people.push(one);
     }
-    context.body = people.map(personToWire);
+    const toWire = await withDisk();
+    context.body = people.map(toWire);
   });
 
   router.get('/user/:id', async (context) => {
-    context.body = personToWire(await personOf(await signedIn(context), context.params.id));
+    const person = await personOf(await signedIn(context), context.params.id);
+    context.body = (await withDisk())(person);
   });
 
   router.get('/user/:id/project', async (context) => {
     const { id } = await personOf(await signedIn(context), context.params.id);
     const projects = await projectsOf(deps, id);
-    context.body = [DEFAULT_PROJECT, ...projects.map(projectToWire)];
+    context.body = [DEFAULT_PROJECT, ...projects.map(await projectsWithDisk(deps))];
   });
 
   // The old command line sends the whole document back, with other values under `usage`.
   router.put('/user/:id', async (context) => {
-    mustBeAdmin(await signedIn(context), 'change users');
-    const { id } = await personOf(await signedIn(context), context.params.id);
+    const person = await signedIn(context);
+    mustBeAdmin(person, 'change users');
+    const { id } = await personOf(person, context.params.id);
     const record = await deps.store.user(id);
     if (record === undefined)
       throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
@@ -73,6 +80,26 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     context.body = { msg: 'User updated', id };
   });
 
+  router.get('/user/:id/quota', async (context) => {
+    const { id, quotas } = await personOf(await signedIn(context), context.params.id);
+    context.body = await quotaReport(deps, { user: id }, quotas);
+  });
+
+  router.delete('/user/:id/quota', async (context) => {
+    const person = await signedIn(context);
+    mustBeAdmin(person, 'reset quotas');
+    const { id } = await personOf(person, context.params.id);
+    await resetQuota(deps, { user: id }, person);
+    context.body = { msg: 'Quota reset', id };
+  });
+
+  /** Users with what their job directories take. */
+  const withDisk = async () => {
+    const taken = await takenBy(deps.store);
+    const { diskGbUsual } = deps.config.limits;
+    return (person: Person) =>
+      personToWire(person, diskToWire(taken.user(person.id), person.quotas, diskGbUsual));
+  };
   const personOf = (asker: Person, login: string | undefined) => personFor(deps, asker, login);
 }
 

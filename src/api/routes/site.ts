@@ -1,4 +1,5 @@
 /** What the site offers: read by clients before they submit, without signing in. */
+import { BYTES_PER_GB } from '../../core/disk-book.js';
 import { bucketOf, endOf, periodStart, type QuotaPeriod } from '../../core/quota-period.js';
 import type { Instant } from '../../core/units.js';
 import type { Routes } from '../routes.js';
@@ -30,6 +31,8 @@ export function siteRoutes({ deps, router, signedIn }: Routes): void {
         ram: config.jobs.memMbDefault / 1000,
       },
       queues: config.limits.queues.map(({ name }) => name),
+      disk_default_quota:
+        config.limits.diskGbUsual === null ? null : config.limits.diskGbUsual * BYTES_PER_GB,
       quota_period: periodToWire(config.limits.period, deps.clock.now()),
       allow_root: config.jobs.isRootAllowed,
       containerizer: deps.containerizer,

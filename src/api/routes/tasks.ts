@@ -22,7 +22,8 @@ export function taskRoutes(routes: Routes): void {
     const told = (await extrasFor(deps, [job]))(job);
     const isWaiting = told.obstacles?.some(isWithheld) === true;
     const obstacles = (isWaiting ? undefined : await limitOf(deps, job)) ?? told.obstacles;
-    context.body = jobToWire(job, { script, ...told, obstacles, census });
+    const diskBytes = job.state === 'over' ? await deps.store.diskOf(job.id) : undefined;
+    context.body = jobToWire(job, { script, ...told, obstacles, census, diskBytes });
   });
 
   router.get('/task/:id/status', async (context) => {

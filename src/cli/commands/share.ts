@@ -26,7 +26,8 @@ export async function share(
       context,
       name === undefined ? 'nobody has used anything yet' : `${name} has used nothing yet`,
     );
-  else if (isOfAll) await terminal.out(`\n${table(shares.accounts, ACCOUNTS, terminal.columns)}`);
+  else if (isOfAll)
+    await terminal.out(`\n${table(shares.accounts, columnsFor(shares), terminal.columns)}`);
   if (name !== undefined)
     for (const account of shares.accounts)
       await terminal.out(`\n${details(account, terminal.columns)}`);
@@ -45,6 +46,11 @@ async function ask(context: Context, name: string | undefined): Promise<unknown>
   }
 }
 
+const queueOf = ({ queue, queuePriority }: Account): string =>
+  queuePriority === null
+    ? (queue ?? '-')
+    : `${queue}, priority ${number(queuePriority)}: compared before the score`;
+
 function heading({ policy, usage }: SharesView): string {
   const past =
     usage.kind === 'window'
@@ -57,6 +63,22 @@ const number = (value: number): string =>
   Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(3)
     : String(Number(value.toFixed(3)));
+
+/** Queues are shown where somebody waits in one: their priority goes before every score. */
+function columnsFor({ accounts }: SharesView): readonly Column<Account>[] {
+  if (accounts.every(({ queue }) => queue === null)) return ACCOUNTS;
+  const at = ACCOUNTS.findIndex(({ title }) => title === 'WAITING');
+  return [...ACCOUNTS.slice(0, at), ...QUEUES, ...ACCOUNTS.slice(at)];
+}
+
+const QUEUES: readonly Column<Account>[] = [
+  { title: 'QUEUE', value: ({ queue }) => queue ?? '-', widthMin: 5 },
+  {
+    title: 'Q-PRIO',
+    value: ({ queuePriority }) => (queuePriority === null ? '-' : number(queuePriority)),
+    isRight: true,
+  },
+];
 
 const ACCOUNTS: readonly Column<Account>[] = [
   {
@@ -87,6 +109,7 @@ function details(account: Account, columns: number | null): string {
   const supposed = position === null ? ' (if a job were submitted now)' : '';
   const head = facts([
     ['Account', `${user} in ${project}, priority ${number(account.prio)}`],
+    ...(account.queue === null ? [] : ([['Queue', queueOf(account)]] as const)),
     ['Jobs', `${waiting} waiting, ${running} running`],
     ['Position', position === null ? '-' : String(position)],
     ...(groupScore === null ? [] : ([['Score of its group', number(groupScore)]] as const)),

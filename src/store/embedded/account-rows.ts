@@ -1,8 +1,11 @@
 /** Users and projects: from rows of the tables to records. */
-import type { Priorities, ProjectRecord, UserRecord } from '../../contracts/store.js';
-import type { QuotaRecords } from '../../core/limit-book.js';
+import type { Priorities, ProjectRecord, QuotaOwner, UserRecord } from '../../contracts/store.js';
+import type { QuotaRecords, QuotaReset, QuotaResets } from '../../core/limit-book.js';
 import type { Quotas } from '../../core/quota.js';
-import { type ProjectId, projectId, type UserId, userId } from '../../core/units.js';
+import { type Instant, type ProjectId, projectId, type UserId, userId } from '../../core/units.js';
+import { dayOf } from '../../core/usage.js';
+import type { Channel } from './channel.js';
+import type { QuotaResetColumns, Reads } from './requests.js';
 import { present, UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
 
@@ -15,13 +18,50 @@ export function prioritiesOf(rows: readonly Row[]): Priorities {
   return { users, projects };
 }
 
-export function quotasOf(rows: readonly Row[]): QuotaRecords {
+function quotasOf(rows: readonly Row[]): QuotaRecords {
   const users = new Map<UserId, Quotas>();
   const projects = new Map<ProjectId, Quotas>();
   for (const [kind, id, text] of rows) {
     const quotas = JSON.parse(String(text)) as Quotas;
     if (kind === 'user') users.set(userId(String(id)), quotas);
     else projects.set(projectId(String(id)), quotas);
+  }
+  return { users, projects };
+}
+
+export async function readQuotas(reader: Channel<Reads>): Promise<QuotaRecords> {
+  const [quotas, resets] = await Promise.all([
+    reader.call('quotas', null),
+    reader.call('quotaResets', null),
+  ]);
+  return { ...quotasOf(quotas), resets: resetsOf(resets) };
+}
+
+export const resetColumns = (whose: QuotaOwner, at: Instant): QuotaResetColumns =>
+  'user' in whose
+    ? { kind: 'user', id: whose.user, day: dayOf(at) }
+    : { kind: 'project', id: whose.project, day: dayOf(at) };
+
+/** What was used on a day so far, kept in the same transaction: id and day go in. */
+export const quotaReset = (kind: 'user' | 'project', column: 'owner' | 'project'): string =>
+  `INSERT OR REPLACE INTO quota_resets
+   SELECT '${kind}', ?1, ?2, total(time_ms), total(cpu_milli), total(mem_mb), total(gpus),
+     total(cpu_milli_ms), total(mem_mb_ms), total(gpu_ms)
+   FROM used_days WHERE day = ?2 AND ${column} = ?1`;
+
+export const QUOTA_RESETS =
+  'SELECT kind, id, day, time_ms, cpu_milli, mem_mb, gpus, cpu_milli_ms, mem_mb_ms, gpu_ms FROM quota_resets';
+
+/** Out of rows of `QUOTA_RESETS`. */
+function resetsOf(rows: readonly Row[]): QuotaResets {
+  const users = new Map<UserId, QuotaReset>();
+  const projects = new Map<ProjectId, QuotaReset>();
+  for (const [kind, id, day, ...sums] of rows) {
+    const [timeMs = 0, cpuMilli = 0, memMb = 0, gpus = 0, ...products] = sums.map(Number);
+    const [cpuMilliMs = 0, memMbMs = 0, gpuMs = 0] = products;
+    const used = { timeMs, cpuMilli, memMb, gpus, cpuMilliMs, memMbMs, gpuMs };
+    if (kind === 'user') users.set(userId(String(id)), { day: Number(day), used });
+    else projects.set(projectId(String(id)), { day: Number(day), used });
   }
   return { users, projects };
 }

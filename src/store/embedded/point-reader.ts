@@ -1,4 +1,5 @@
 // Single records, read where they are asked for: each takes some ten microseconds.
+import { DISK_OF } from './disk-rows.js';
 import { ARRAY_OF, WHOLE_JOB } from './rows.js';
 import { Database, type Row } from './sqlite.js';
 
@@ -13,6 +14,8 @@ export interface PointReader {
   readonly project: (id: string) => Row | undefined;
   readonly setting: (name: string) => Row | undefined;
   readonly settings: (prefix: string) => readonly Row[];
+  /** What the job's directory takes. */
+  readonly disk: (id: number) => Row | undefined;
   readonly lease: () => Row | undefined;
   readonly close: () => void;
 }
@@ -29,6 +32,7 @@ export function pointReader(path: string): PointReader {
     'SELECT name, CAST(value AS BLOB) FROM settings WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name',
   );
   const lease = database.prepare('SELECT epoch, holder, beat FROM lease');
+  const disk = database.prepare(DISK_OF);
   return {
     job: (id) => job.get(id),
     arrayOf: (id) => arrayOf.get(id, id),
@@ -36,6 +40,7 @@ export function pointReader(path: string): PointReader {
     project: (id) => project.get(id),
     setting: (name) => setting.get(name),
     settings: (prefix) => settings.all(prefix),
+    disk: (id) => disk.get(id),
     lease: () => lease.get(),
     close: () => database.close(),
   };

@@ -5,6 +5,8 @@ import { type JobState, KILLED_EXIT_CODE } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
+import { QUOTA_RESETS } from './account-rows.js';
+import { DISK_DUE, DISK_USE } from './disk-rows.js';
 import { pendingGroups } from './pending-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { ARRAY_OF, JOB_STATES, USE_COLUMNS, WHOLE_JOB } from './rows.js';
@@ -90,6 +92,16 @@ const prepareAll = (database: Database) => ({
   projects: database.prepare('SELECT id, document FROM projects ORDER BY id'),
   priorities: database.prepare(['user', 'project'].map(unusualPriorities).join(' UNION ALL ')),
   quotas: database.prepare(['user', 'project'].map(givenQuotas).join(' UNION ALL ')),
+  ended: database.prepare(
+    `${WHOLE_JOB} WHERE j.id IN (
+       SELECT id FROM jobs INDEXED BY jobs_ended
+       WHERE state = 'over' AND ended_at < ?1 AND (ended_at, id) > (?2, ?3)
+       ORDER BY ended_at, id LIMIT ?4)
+     ORDER BY j.ended_at, j.id`,
+  ),
+  diskDue: database.prepare(DISK_DUE),
+  diskUse: database.prepare(DISK_USE),
+  quotaResets: database.prepare(QUOTA_RESETS),
 });
 
 /** A damaged document has the usual priority. */
@@ -181,6 +193,16 @@ export class Reader {
         return statements.priorities.all();
       case 'quotas':
         return statements.quotas.all();
+      case 'ended': {
+        const { since, until, after, limit } = call.ask;
+        return statements.ended.all(until, after?.endedAt ?? since, after?.id ?? 0, limit);
+      }
+      case 'diskDue':
+        return statements.diskDue.all(call.ask.after, call.ask.limit).map(([id]) => Number(id));
+      case 'diskUse':
+        return statements.diskUse.all();
+      case 'quotaResets':
+        return statements.quotaResets.all();
       default:
         return unreachable(call);
     }

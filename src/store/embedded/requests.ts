@@ -1,5 +1,7 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
 import type {
+  DirectorySize,
+  EndedQuery,
   JobQuery,
   Lease,
   Limited,
@@ -49,6 +51,15 @@ export interface StepColumns {
   readonly parent: number | null;
   /** Added to the sums of its day with the step; null: the job is not over, or used nothing. */
   readonly use: UseColumns | null;
+  /** The job is over, and has a directory that is to be measured. */
+  readonly leavesDirectory: boolean;
+}
+
+export interface QuotaResetColumns {
+  readonly kind: 'user' | 'project';
+  readonly id: string;
+  /** UTC. */
+  readonly day: number;
 }
 
 export interface UseColumns {
@@ -105,6 +116,13 @@ export interface Writes {
   deleteUser: { ask: string; answer: boolean };
   putProject: { ask: { readonly id: string; readonly document: string }; answer: undefined };
   deleteProject: { ask: string; answer: boolean };
+  putDisk: { ask: readonly DirectorySize[]; answer: undefined };
+  recountDisk: { ask: null; answer: number };
+  archive: {
+    ask: { readonly id: number; readonly at: number };
+    answer: 'archived' | 'already' | 'not-over' | 'unknown';
+  };
+  resetQuota: { ask: QuotaResetColumns; answer: undefined };
 }
 
 /** What the reading thread does. Each question is small work, so that none waits long behind another. */
@@ -145,6 +163,12 @@ export interface Reads {
   priorities: { ask: null; answer: readonly Row[] };
   /** Kind, id and quotas as JSON of those who have any. */
   quotas: { ask: null; answer: readonly Row[] };
+  ended: { ask: EndedQuery; answer: readonly Row[] };
+  diskDue: { ask: { readonly after: number; readonly limit: number }; answer: readonly number[] };
+  /** Owner, project, bytes of ended jobs, of others, and how many jobs. */
+  diskUse: { ask: null; answer: readonly Row[] };
+  /** Kind, id, day and what was used on it by then. */
+  quotaResets: { ask: null; answer: readonly Row[] };
 }
 
 /** A set of questions and answers that a thread serves. */

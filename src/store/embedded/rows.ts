@@ -54,7 +54,7 @@ export class UnreadableRecord extends Error {
 /** Columns of a whole job, in the order `jobOf` reads them. */
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
-  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent, ' +
+  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent, j.archived_at, ' +
   'j.held_by, j.held_at, j.held_admin';
 /** Members share what was asked with the parent of their array. */
 export const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id)`;
@@ -67,7 +67,7 @@ export const ARRAY_OF = `${WHOLE_JOB} WHERE j.id = (
 export interface LifeDocument {
   readonly faults: readonly SystemFault[];
   /** Absent: never retried, as in records of former versions. */
-  readonly retried?: Retried;
+  readonly retried?: Retried | undefined;
   /** Of a job that waits; absent: see `pauseOf`. */
   readonly pauseMs?: number;
   readonly directory: string | null;
@@ -163,6 +163,7 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     exitCode: to.state === 'over' ? codeOf(to.outcome) : null,
     parent: to.parent ?? null,
     use: useOf(from.state, to),
+    leavesDirectory: to.state === 'over' && to.directory !== null,
   };
 }
 
@@ -197,31 +198,32 @@ export function dayUseOf(row: Row): DayUse {
   };
 }
 
+/** What is undefined in it is not written. */
 function lifeOf(job: Job): LifeDocument {
-  const { faults, retried, directory } = job;
-  const kept = { faults, directory, ...(isRetried(retried) ? { retried } : {}) };
+  const { faults, directory } = job;
+  const retried = isRetried(job.retried) ? job.retried : undefined;
   switch (job.state) {
     case 'pending':
-      return { ...kept, pauseMs: job.pauseMs };
+      return { faults, directory, retried, pauseMs: job.pauseMs };
     case 'launching':
-      return { ...kept, placement: job.placement };
+      return { faults, directory, retried, placement: job.placement };
     case 'running': {
       const { placement, startedAt, container } = job;
-      return { ...kept, placement, startedAt, container };
+      return { faults, directory, retried, placement, startedAt, container };
     }
     case 'killing': {
       const { placement, startedAt, container, killWanted } = job;
-      return { ...kept, placement, startedAt, container, killWanted };
+      return { faults, directory, retried, placement, startedAt, container, killWanted };
     }
     case 'unreachable': {
       const { placement, startedAt, container, since } = job;
-      return { ...kept, placement, startedAt, container, since };
+      return { faults, directory, retried, placement, startedAt, container, since };
     }
     case 'open':
-      return { ...kept, startedAt: job.startedAt };
+      return { faults, directory, retried, startedAt: job.startedAt };
     case 'over': {
       const { placement, startedAt, container, outcome } = job;
-      return { ...kept, placement, startedAt, container, outcome };
+      return { faults, directory, retried, placement, startedAt, container, outcome };
     }
     default:
       return unreachable(job);
@@ -240,12 +242,12 @@ export function jobOf(row: Row): Job {
 
 function assembled(row: Row): Job {
   const [id, owner, project, state, launches, version, submittedAt] = row;
-  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent, ...held] = row.slice(7);
+  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent, archivedAt, ...held] =
+    row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
-  const asked = {
+  const told = {
     id: jobId(Number(id)),
-    ...(parent === null ? {} : { parent: jobId(Number(parent)) }),
     owner: userId(String(owner)),
     project: projectId(String(project)),
     identity: present(identity),
@@ -259,6 +261,7 @@ function assembled(row: Row): Job {
       killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
     version: Number(version),
   };
+  const asked = parent === null ? told : { ...told, parent: jobId(Number(parent)) };
   const known = state as JobState;
   switch (known) {
     case 'pending':
@@ -300,6 +303,7 @@ function assembled(row: Row): Job {
         startedAt: life.startedAt ?? null,
         placement: life.placement ?? null,
         container: present(life.container),
+        ...(archivedAt === null ? {} : { archivedAt: instant(Number(archivedAt)) }),
       };
     default:
       return unreachable(known);

@@ -93,6 +93,45 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_members ON jobs (parent, id, state, exit_code) WHERE parent IS NOT NULL;
   CREATE INDEX jobs_sweep_arrays ON jobs (submitted_at, id) WHERE state = 'open';
   `,
+  // The day of a reset, and what its owner had used on that day by then.
+  `
+  CREATE TABLE quota_resets (
+    kind TEXT NOT NULL CHECK (kind IN ('user', 'project')),
+    id TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    time_ms REAL NOT NULL,
+    cpu_milli REAL NOT NULL,
+    mem_mb REAL NOT NULL,
+    gpus REAL NOT NULL,
+    cpu_milli_ms REAL NOT NULL,
+    mem_mb_ms REAL NOT NULL,
+    gpu_ms REAL NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  // Sizes of job directories, their sums, and what is still to be measured.
+  `
+  ALTER TABLE jobs ADD COLUMN archived_at INTEGER;
+  CREATE TABLE disk_jobs (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    project TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    is_over INTEGER NOT NULL,
+    measured_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE disk_sums (
+    owner TEXT NOT NULL,
+    project TEXT NOT NULL,
+    ended INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    jobs INTEGER NOT NULL,
+    PRIMARY KEY (owner, project)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE disk_due (id INTEGER PRIMARY KEY) STRICT;
+  INSERT INTO disk_due SELECT id FROM jobs WHERE state = 'over' AND json_valid(life)
+    AND json_extract(life, '$.directory') IS NOT NULL;
+    `,
   // What jobs wait for besides resources. Members of arrays have no name here: their parent stands for them.
   `
   ALTER TABLE jobs ADD COLUMN name TEXT;

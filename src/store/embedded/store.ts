@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import {
+  type EndedQuery,
   FencedOut,
   type JobQuery,
   type JobStep,
@@ -12,29 +13,25 @@ import {
   type MadeCount,
   type MadeMember,
   type NewJob,
-  type Priorities,
-  type ProjectRecord,
   type RateLimits,
   type StepAnswer,
   type Store,
   type SubmitAnswer,
   type UseQuery,
-  type UserRecord,
 } from '../../contracts/store.js';
 import { unmadeMember } from '../../core/array-life.js';
-import { isLive, type Job, type JobState, type LiveJob } from '../../core/job.js';
-import type { QuotaRecords } from '../../core/limit-book.js';
-import { type Instant, type JobId, jobId, type ProjectId, type UserId } from '../../core/units.js';
+import { isLive, type Job, type JobState, type LiveJob, type OverJob } from '../../core/job.js';
+import { type Instant, type JobId, jobId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
-import { prioritiesOf, projectOf, quotasOf, userOf } from './account-rows.js';
+import { type StoreParts, wholeOr } from './accounts.js';
 import { Channel, errorOf } from './channel.js';
 import { madeCountsOf, madeIn, membersAmong, stepAnswerOf } from './members.js';
-import { type PointReader, pointReader } from './point-reader.js';
+import { pointReader } from './point-reader.js';
 import { inPortions, slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
 import { textOf } from './reader.js';
 import type { Reads, Writes } from './requests.js';
-import { dayUseOf, jobOf, stepColumns, submissionColumns, UnreadableRecord } from './rows.js';
+import { dayUseOf, jobOf, stepColumns, submissionColumns } from './rows.js';
 import type { Row } from './sqlite.js';
 import { WaitingJobs } from './waiting-jobs.js';
 import { watchFile } from './watch.js';
@@ -67,7 +64,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   try {
     if (writer.status === 'rejected') throw writer.reason;
     if (reader.status === 'rejected') throw reader.reason;
-    return new EmbeddedStore(path, writer.value, reader.value, pointReader(path), log);
+    const parts = { writer: writer.value, reader: reader.value, point: pointReader(path), log };
+    return new EmbeddedStore(path, parts);
   } catch (failure) {
     for (const channel of [writer, reader])
       if (channel.status === 'fulfilled') await channel.value.close();
@@ -77,26 +75,12 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 
 class EmbeddedStore extends WaitingJobs implements Store {
   readonly #path: string;
-  readonly #writer: Channel<Writes>;
-  readonly #reader: Channel<Reads>;
-  readonly #point: PointReader;
-  readonly #log: Log;
   readonly #watches = new Set<() => void>();
   #closing: Promise<void> | undefined;
 
-  constructor(
-    path: string,
-    writer: Channel<Writes>,
-    reader: Channel<Reads>,
-    point: PointReader,
-    log: Log,
-  ) {
-    super(writer, reader, log);
+  constructor(path: string, parts: StoreParts) {
+    super(parts);
     this.#path = path;
-    this.#writer = writer;
-    this.#reader = reader;
-    this.#point = point;
-    this.#log = log;
   }
 
   async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
@@ -110,23 +94,23 @@ class EmbeddedStore extends WaitingJobs implements Store {
   ): Promise<readonly (SubmitAnswer | Limited)[]> {
     if (jobs.length === 0) return [];
     const columns = await inPortions(jobs, submissionColumns);
-    return this.#writer.call('submit', { jobs: columns, limits: limits ?? null });
+    return this.writer.call('submit', { jobs: columns, limits: limits ?? null });
   }
 
   async job(id: JobId): Promise<Job | undefined> {
-    const row = this.#read((point) => point.job(id));
-    if (row !== undefined) return readable(() => jobOf(row));
-    const array = this.#read((point) => point.arrayOf(id));
+    const row = this.read((point) => point.job(id));
+    if (row !== undefined) return wholeOr(() => jobOf(row));
+    const array = this.read((point) => point.arrayOf(id));
     if (array === undefined) return undefined;
     // Between both looks the member may have got its record.
-    const again = this.#read((point) => point.job(id));
-    return readable(() => (again === undefined ? unmadeMember(jobOf(array), id) : jobOf(again)));
+    const again = this.read((point) => point.job(id));
+    return wholeOr(() => (again === undefined ? unmadeMember(jobOf(array), id) : jobOf(again)));
   }
 
   async jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>> {
     const found = new Map<JobId, Job>();
     for (const slice of slices(ids, RECORDS_SLICE)) {
-      const rows = await this.#reader.call('records', slice);
+      const rows = await this.reader.call('records', slice);
       for (const job of this.readableJobs(rows)) found.set(job.id, job);
       const known = new Set(rows.map(([id]) => Number(id)));
       const unknown = slice.filter((id) => !known.has(id));
@@ -135,7 +119,7 @@ class EmbeddedStore extends WaitingJobs implements Store {
       // Of an array that has ended since the first look, members may have got records and ended by themselves.
       const late = members.filter(([, { state }]) => state === 'over').map(([id]) => id);
       if (late.length === 0) continue;
-      for (const job of this.readableJobs(await this.#reader.call('records', late)))
+      for (const job of this.readableJobs(await this.reader.call('records', late)))
         found.set(job.id, job);
     }
     return found;
@@ -144,7 +128,7 @@ class EmbeddedStore extends WaitingJobs implements Store {
   /** The arrays of those ids that are members. */
   async #arraysOf(ids: readonly JobId[]): Promise<readonly (readonly [JobId, Job])[]> {
     if (ids.length === 0) return [];
-    const rows = await this.#reader.call('arraysOf', ids);
+    const rows = await this.reader.call('arraysOf', ids);
     return membersAmong(ids, this.readableJobs(rows));
   }
 
@@ -152,17 +136,17 @@ class EmbeddedStore extends WaitingJobs implements Store {
     array: JobId,
     { after, limit }: { readonly after: JobId | null; readonly limit: number },
   ): Promise<readonly MadeMember[]> {
-    return madeIn(array, after ?? 0, limit, (ask) => this.#reader.call('made', ask));
+    return madeIn(array, after ?? 0, limit, (ask) => this.reader.call('made', ask));
   }
 
   async madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>> {
-    return madeCountsOf(await this.#reader.call('madeCounts', arrays));
+    return madeCountsOf(await this.reader.call('madeCounts', arrays));
   }
 
   async scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
     const found = new Map<JobId, string>();
     for (const slice of slices(ids, SCRIPTS_SLICE))
-      for (const [id, script] of await this.#reader.call('scripts', slice))
+      for (const [id, script] of await this.reader.call('scripts', slice))
         found.set(jobId(id), script);
     const arrays = await this.#arraysOf(ids.filter((id) => !found.has(id)));
     const parents = [...new Set(arrays.map(([, { id }]) => id))];
@@ -176,17 +160,17 @@ class EmbeddedStore extends WaitingJobs implements Store {
 
   async list(query: JobQuery): Promise<readonly Job[]> {
     const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
-    return this.readableJobs(await this.#reader.call('list', { ...query, limit }));
+    return this.readableJobs(await this.reader.call('list', { ...query, limit }));
   }
 
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
-    return this.#reader.call('counts', owner ?? null);
+    return this.reader.call('counts', owner ?? null);
   }
 
   async live(): Promise<readonly LiveJob[]> {
     const live: LiveJob[] = [];
     const slices = readAhead({
-      ask: (part) => this.#reader.call('live', part),
+      ask: (part) => this.reader.call('live', part),
       extentOf: (rows) => ({ count: rows.length, lastId: Number(rows.at(-1)?.[0]) }),
       after: 0,
       slice: RECORDS_SLICE,
@@ -197,108 +181,69 @@ class EmbeddedStore extends WaitingJobs implements Store {
   }
 
   async used(query: UseQuery): Promise<readonly DayUse[]> {
-    return (await this.#reader.call('used', query)).map(dayUseOf);
+    return (await this.reader.call('used', query)).map(dayUseOf);
+  }
+
+  async ended(query: EndedQuery): Promise<readonly OverJob[]> {
+    const jobs = this.readableJobs(await this.reader.call('ended', query));
+    return jobs.filter((job) => job.state === 'over');
   }
 
   killsWanted(): Promise<readonly JobId[]> {
-    return this.#reader.call('killsWanted', null);
+    return this.reader.call('killsWanted', null);
   }
 
   async advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]> {
     const columns = await inPortions(steps, stepColumns);
-    const answer = await this.#writer.call('advance', { epoch, steps: columns });
+    const answer = await this.writer.call('advance', { epoch, steps: columns });
     if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
     const read = (rows: readonly Row[]) => this.readableJobs(rows);
     return answer.map((result, at) => stepAnswerOf(result, steps[at]?.to.id ?? jobId(0), read));
   }
 
   wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
-    return this.#writer.call('wantKill', { id, by, at });
+    return this.writer.call('wantKill', { id, by, at });
   }
 
   async lease(): Promise<Lease | undefined> {
-    const row = this.#read((point) => point.lease());
+    const row = this.read((point) => point.lease());
     return row === undefined
       ? undefined
       : { epoch: Number(row[0]), holder: String(row[1]), beat: Number(row[2]) };
   }
 
   takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined> {
-    return this.#writer.call('takeLease', { holder, seen: seen ?? null });
+    return this.writer.call('takeLease', { holder, seen: seen ?? null });
   }
 
   beatLease(lease: Lease): Promise<Lease | undefined> {
-    return this.#writer.call('beatLease', lease);
+    return this.writer.call('beatLease', lease);
   }
 
   freeLease(lease: Lease): Promise<void> {
-    return this.#writer.call('freeLease', lease);
+    return this.writer.call('freeLease', lease);
   }
 
   async setting(name: string): Promise<string | undefined> {
-    const row = this.#read((point) => point.setting(name));
+    const row = this.read((point) => point.setting(name));
     return row === undefined ? undefined : textOf(row[0]);
   }
 
   putSetting(name: string, value: string): Promise<void> {
-    return this.#writer.call('putSetting', { name, value });
+    return this.writer.call('putSetting', { name, value });
   }
 
   async settings(prefix: string): Promise<ReadonlyMap<string, string>> {
-    const rows = this.#read((point) => point.settings(prefix));
+    const rows = this.read((point) => point.settings(prefix));
     return new Map(rows.map(([name, value]) => [String(name), textOf(value)]));
   }
 
   dropSetting(name: string): Promise<void> {
-    return this.#writer.call('dropSetting', name);
-  }
-
-  async user(id: UserId): Promise<UserRecord | undefined> {
-    const row = this.#read((point) => point.user(id));
-    return row === undefined ? undefined : readable(() => userOf(id, String(row[0])));
-  }
-
-  async users(): Promise<readonly UserRecord[]> {
-    const rows = await this.#reader.call('users', null);
-    return this.readable(rows, ([id, document]) => userOf(String(id), String(document)));
-  }
-
-  putUser(user: UserRecord): Promise<void> {
-    return this.#writer.call('putUser', { id: user.id, document: JSON.stringify(user) });
-  }
-
-  deleteUser(id: UserId): Promise<boolean> {
-    return this.#writer.call('deleteUser', id);
-  }
-
-  async project(id: ProjectId): Promise<ProjectRecord | undefined> {
-    const row = this.#read((point) => point.project(id));
-    return row === undefined ? undefined : readable(() => projectOf(id, String(row[0])));
-  }
-
-  async projects(): Promise<readonly ProjectRecord[]> {
-    const rows = await this.#reader.call('projects', null);
-    return this.readable(rows, ([id, document]) => projectOf(String(id), String(document)));
-  }
-
-  putProject(project: ProjectRecord): Promise<void> {
-    return this.#writer.call('putProject', { id: project.id, document: JSON.stringify(project) });
-  }
-
-  deleteProject(id: ProjectId): Promise<boolean> {
-    return this.#writer.call('deleteProject', id);
-  }
-
-  async priorities(): Promise<Priorities> {
-    return prioritiesOf(await this.#reader.call('priorities', null));
-  }
-
-  async quotas(): Promise<QuotaRecords> {
-    return quotasOf(await this.#reader.call('quotas', null));
+    return this.writer.call('dropSetting', name);
   }
 
   watch(changed: () => void): () => void {
-    const end = watchFile(this.#path, changed, this.#log);
+    const end = watchFile(this.#path, changed, this.log);
     const stop = () => {
       if (this.#watches.delete(stop)) end();
     };
@@ -308,35 +253,16 @@ class EmbeddedStore extends WaitingJobs implements Store {
 
   /** What was asked before is finished; the writer goes last and folds the log into the file. */
   close(): Promise<void> {
+    this.isClosed = true;
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
     for (const stop of this.#watches) stop();
-    this.#point.close();
-    const reader = this.#reader.close();
-    const writer = this.#writer.close();
+    this.point.close();
+    const reader = this.reader.close();
+    const writer = this.writer.close();
     await Promise.all([reader, writer]);
-  }
-
-  #read<Answer>(question: (point: PointReader) => Answer): Answer {
-    if (this.#closing !== undefined)
-      throw errorOf({ because: 'closed', detail: 'the store is closed', stack: '' });
-    try {
-      return question(this.#point);
-    } catch (failure) {
-      throw errorOf(failureOf(failure));
-    }
-  }
-}
-
-/** @throws ServiceError internal, with the record's id */
-function readable<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (failure) {
-    if (!(failure instanceof UnreadableRecord)) throw failure;
-    throw new ServiceError('internal', failure.message, { id: failure.id }, { cause: failure });
   }
 }

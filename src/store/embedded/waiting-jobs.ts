@@ -1,5 +1,4 @@
 // The store's answers about jobs that wait: for resources, for others, for a date, for their release.
-import type { Log } from '../../contracts/log.js';
 import type { PendingQuery, PendingRow } from '../../contracts/store.js';
 import type { KnownStanding, WaitStore } from '../../contracts/waits.js';
 import { unmadeMember } from '../../core/array-life.js';
@@ -7,13 +6,12 @@ import { type HeldBack, standingOf } from '../../core/dependency.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Namesake } from '../../core/name-lines.js';
 import { type JobId, jobId, type UserId, userId } from '../../core/units.js';
-import type { Channel } from './channel.js';
+import { EmbeddedAccounts } from './accounts.js';
 import { membersAmong } from './members.js';
 import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
-import type { Reads, Writes } from './requests.js';
-import { jobOf, UnreadableRecord } from './rows.js';
+import { jobOf } from './rows.js';
 import type { Row } from './sqlite.js';
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
@@ -26,17 +24,7 @@ const UNREADABLE: KnownStanding = {
 
 const knownStanding = (job: Job): KnownStanding => ({ ...standingOf(job), owner: job.owner });
 
-export class WaitingJobs implements WaitStore {
-  readonly #writer: Channel<Writes>;
-  readonly #reader: Channel<Reads>;
-  readonly #log: Log;
-
-  constructor(writer: Channel<Writes>, reader: Channel<Reads>, log: Log) {
-    this.#writer = writer;
-    this.#reader = reader;
-    this.#log = log;
-  }
-
+export class WaitingJobs extends EmbeddedAccounts implements WaitStore {
   async pending(query: PendingQuery): Promise<readonly PendingRow[]> {
     const answers: PendingRow[] = [];
     const shapes: Shapes = new Map();
@@ -52,17 +40,17 @@ export class WaitingJobs implements WaitStore {
     if (query.among !== undefined || since !== undefined) {
       const ids: readonly number[] =
         query.among === undefined && since !== undefined
-          ? await this.#reader.call('sweep', { since, after, limit: query.limit })
+          ? await this.reader.call('sweep', { since, after, limit: query.limit })
           : [...(query.among ?? [])]
               .filter((id) => id > after)
               .sort((a, b) => a - b)
               .slice(0, query.limit);
       for (const slice of slices(ids, PENDING_SLICE))
-        yield await this.#reader.call('pendingAmong', slice);
+        yield await this.reader.call('pendingAmong', slice);
       return;
     }
     yield* readAhead({
-      ask: (part) => this.#reader.call('pending', part),
+      ask: (part) => this.reader.call('pending', part),
       extentOf: extentOfGroups,
       after,
       total: query.limit,
@@ -76,7 +64,7 @@ export class WaitingJobs implements WaitStore {
       await this.#standingsOfRecords(slice, found);
       const unknown = slice.filter((id) => !found.has(id));
       if (unknown.length === 0) continue;
-      const rows = await this.#reader.call('arraysOf', unknown);
+      const rows = await this.reader.call('arraysOf', unknown);
       const arrays = this.readableJobs(rows);
       const members = membersAmong(unknown, arrays);
       for (const [id, array] of members) found.set(id, knownStanding(unmadeMember(array, id)));
@@ -94,7 +82,7 @@ export class WaitingJobs implements WaitStore {
     ids: readonly number[],
     found: Map<JobId, KnownStanding>,
   ): Promise<void> {
-    for (const [id, state, code, hasStarted, owner] of await this.#reader.call('standings', ids))
+    for (const [id, state, code, hasStarted, owner] of await this.reader.call('standings', ids))
       found.set(jobId(Number(id)), {
         state: state as JobState,
         exitCode: code === null ? null : Number(code),
@@ -107,7 +95,7 @@ export class WaitingJobs implements WaitStore {
     { owner, name }: { readonly owner: UserId; readonly name: string },
     after: JobId | null,
   ): Promise<readonly Namesake[]> {
-    const rows = await this.#reader.call('namesakes', { owner, name, after: after ?? 0 });
+    const rows = await this.reader.call('namesakes', { owner, name, after: after ?? 0 });
     return rows.map(([id, hasBegun]) => ({ id: jobId(Number(id)), hasBegun: hasBegun === 1 }));
   }
 
@@ -115,38 +103,21 @@ export class WaitingJobs implements WaitStore {
     id: JobId,
     { by, at, isAdmin }: HeldBack,
   ): Promise<'held' | 'already' | 'too-late' | 'unknown'> {
-    return this.#writer.call('holdBack', { id, by, at, isAdmin });
+    return this.writer.call('holdBack', { id, by, at, isAdmin });
   }
 
   release(
     id: JobId,
     { isAdmin }: { readonly isAdmin: boolean },
   ): Promise<'released' | 'not-held' | 'forbidden' | 'unknown'> {
-    return this.#writer.call('release', { id, isAdmin });
+    return this.writer.call('release', { id, isAdmin });
   }
 
   heldBack(): Promise<readonly JobId[]> {
-    return this.#reader.call('heldBack', null);
+    return this.reader.call('heldBack', null);
   }
 
   protected readableJobs(rows: readonly Row[]): Job[] {
     return this.readable(rows, jobOf);
-  }
-
-  /** One broken record must not hide the others: it is left out, and said. */
-  protected readable<T>(rows: readonly Row[], parse: (row: Row) => T): T[] {
-    return rows.flatMap((row) => {
-      try {
-        return [parse(row)];
-      } catch (failure) {
-        if (!(failure instanceof UnreadableRecord)) throw failure;
-        this.skip(failure);
-        return [];
-      }
-    });
-  }
-
-  protected skip({ id, cause }: UnreadableRecord): void {
-    this.#log.error('record left out: it cannot be read', { id, cause });
   }
 }

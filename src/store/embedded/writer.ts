@@ -2,6 +2,8 @@
 import type { Lease, SubmitAnswer } from '../../contracts/store.js';
 import { assert, unreachable } from '../../core/assert.js';
 import { jobId } from '../../core/units.js';
+import { quotaReset } from './account-rows.js';
+import { DiskWriter } from './disk-rows.js';
 import { HoldWriter } from './hold-writer.js';
 import { RateGate } from './rate-gate.js';
 import type {
@@ -86,12 +88,17 @@ const prepareAll = (database: Database) => ({
   deleteUser: database.prepare('DELETE FROM users WHERE id = ?'),
   putProject: database.prepare('INSERT OR REPLACE INTO projects VALUES (?, ?)'),
   deleteProject: database.prepare('DELETE FROM projects WHERE id = ?'),
+  resetQuota: {
+    user: database.prepare(quotaReset('user', 'owner')),
+    project: database.prepare(quotaReset('project', 'project')),
+  },
 });
 
 /** How many rows a call writes, about: what a commit is bounded by. */
 export function weightOf(call: WriteCall): number {
   if (call.kind === 'submit') return call.ask.jobs.length;
   if (call.kind === 'advance') return call.ask.steps.length;
+  if (call.kind === 'putDisk') return call.ask.length;
   return 1;
 }
 
@@ -101,12 +108,14 @@ export class Writer {
   /** The counter as this transaction sees it; undefined until it was read. */
   #lastId: number | undefined;
   readonly #rateGate: RateGate;
+  readonly #disk: DiskWriter;
   readonly #holds: HoldWriter;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
     this.#rateGate = new RateGate(database);
+    this.#disk = new DiskWriter(database);
     this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
 
@@ -175,6 +184,18 @@ export class Writer {
         return undefined;
       case 'deleteProject':
         return statements.deleteProject.run(call.ask) > 0;
+      case 'putDisk':
+        for (const size of call.ask) this.#disk.put(size);
+        return undefined;
+      case 'recountDisk':
+        return this.#disk.recount();
+      case 'archive':
+        return this.#disk.archive(call.ask.id, call.ask.at);
+      case 'resetQuota': {
+        const { kind, id, day } = call.ask;
+        statements.resetQuota[kind].run(id, day);
+        return undefined;
+      }
       default:
         return unreachable(call);
     }
@@ -264,6 +285,7 @@ export class Writer {
     const version = stored?.[0] ?? this.#makeMember(step);
     if (version !== undefined) {
       if (step.use !== null) this.#addUse(step.id, step.use);
+      if (step.leavesDirectory) this.#disk.due(step.id);
       return { kind: 'stored', version: Number(version) };
     }
     const record = this.#statements.record.get(step.id);

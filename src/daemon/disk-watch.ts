@@ -1,0 +1,152 @@
+/**
+ * Has job directories measured: each once after its job has ended, and now and then while it runs. Sizes are absolute and sums are
+ * the store's, so nothing is wrong if this happens twice, late, or in two daemons at once. One directory at a time.
+ */
+import type { Clock, Timer, Timers } from '../contracts/clock.js';
+import { ServiceError } from '../contracts/errors.js';
+import {
+  DISK_AT_ONCE,
+  DISK_ENTRIES_MAX,
+  DISK_ENTRIES_RUNNING_MAX,
+  DISK_LOOK_EACH_MS,
+} from '../contracts/limits.js';
+import type { Log } from '../contracts/log.js';
+import type { FileStorage } from '../contracts/storage.js';
+import type { DirectorySize, DiskStore, JobStore } from '../contracts/store.js';
+import type { Job } from '../core/job.js';
+import type { JobId } from '../core/units.js';
+
+export interface DiskPorts {
+  readonly store: Pick<DiskStore, 'diskDue' | 'putDisk'> & Pick<JobStore, 'jobs'>;
+  readonly storage: Pick<FileStorage, 'measure'>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly failed: (error: unknown) => void;
+}
+
+export interface DiskOwner {
+  /** Who holds a task. */
+  holders(): Iterable<JobId>;
+  /** Sizes were stored. */
+  changed(): void;
+}
+
+export class DiskWatch {
+  readonly #ports: DiskPorts;
+  readonly #runningEachMs: number;
+  readonly #owner: DiskOwner;
+  /** When a job that runs was measured last, or first seen; on the monotonic clock. */
+  readonly #seenMs = new Map<JobId, number>();
+  /** Those that could not be measured are passed over until the others have had their turn. */
+  #after: JobId | null = null;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(ports: DiskPorts, runningEachMs: number, owner: DiskOwner) {
+    this.#ports = ports;
+    this.#runningEachMs = runningEachMs;
+    this.#owner = owner;
+  }
+
+  start(): void {
+    if (this.#ports.storage.measure === undefined || this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#later(DISK_LOOK_EACH_MS);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
+  #later(ms: number): void {
+    if (this.#isClosed) return;
+    this.#timer = this.#ports.timers.after(ms, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    let hasMore = false;
+    try {
+      const ended = await this.#ended();
+      hasMore = ended.hasMore;
+      const sizes = [...ended.sizes, ...(hasMore ? [] : await this.#running())];
+      if (sizes.length > 0 && !this.#isClosed) {
+        await this.#ports.store.putDisk(sizes);
+        this.#owner.changed();
+      }
+    } catch (error) {
+      if (!(error instanceof ServiceError)) {
+        this.#ports.failed(error);
+        return;
+      }
+      this.#ports.log.warn('job directories not measured; tried again', { error });
+      hasMore = false;
+    }
+    this.#later(hasMore ? 0 : DISK_LOOK_EACH_MS);
+  }
+
+  async #ended(): Promise<{ readonly sizes: readonly DirectorySize[]; readonly hasMore: boolean }> {
+    const { store } = this.#ports;
+    const ids = await store.diskDue({ after: this.#after, limit: DISK_AT_ONCE });
+    this.#after = ids.length < DISK_AT_ONCE ? null : (ids.at(-1) ?? null);
+    const jobs = await store.jobs(ids);
+    const sizes: DirectorySize[] = [];
+    for (const id of ids) {
+      if (this.#isClosed) break;
+      const size = await this.#sizeOf(id, jobs.get(id), DISK_ENTRIES_MAX);
+      if (size !== undefined) sizes.push({ ...size, isOver: true });
+    }
+    return { sizes, hasMore: ids.length === DISK_AT_ONCE };
+  }
+
+  async #running(): Promise<readonly DirectorySize[]> {
+    const ids = this.#dueHolders();
+    const jobs = ids.length === 0 ? new Map<JobId, Job>() : await this.#ports.store.jobs(ids);
+    const sizes: DirectorySize[] = [];
+    for (const id of ids) {
+      if (this.#isClosed) break;
+      const job = jobs.get(id);
+      if (job === undefined || job.state === 'over') continue;
+      const size = await this.#sizeOf(id, job, DISK_ENTRIES_RUNNING_MAX);
+      if (size !== undefined) sizes.push({ ...size, isOver: false });
+    }
+    return sizes;
+  }
+
+  /** Those whose turn it is, at most so many at once; the others come next time. */
+  #dueHolders(): readonly JobId[] {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const holders = new Set(this.#owner.holders());
+    for (const id of this.#seenMs.keys()) if (!holders.has(id)) this.#seenMs.delete(id);
+    const due: JobId[] = [];
+    for (const id of holders) {
+      const seenMs = this.#seenMs.get(id);
+      if (seenMs === undefined) this.#seenMs.set(id, nowMs);
+      else if (nowMs - seenMs >= this.#runningEachMs && due.length < DISK_AT_ONCE) due.push(id);
+    }
+    for (const id of due) this.#seenMs.set(id, nowMs);
+    return due;
+  }
+
+  /** Undefined: it could not be measured, and is tried again. */
+  async #sizeOf(
+    id: JobId,
+    job: Job | undefined,
+    entriesMax: number,
+  ): Promise<Omit<DirectorySize, 'isOver'> | undefined> {
+    const measuredAt = this.#ports.clock.now();
+    // A record that cannot be read names no directory.
+    if (job === undefined || job.directory === null) return { id, bytes: 0, measuredAt };
+    try {
+      const found = await this.#ports.storage.measure?.(job.directory, { entriesMax });
+      if (found === undefined) return undefined;
+      if (!found.isWhole)
+        this.#ports.log.warn('job directory measured in part', { jobId: id, ...found });
+      return { id, bytes: found.bytes, measuredAt };
+    } catch (error) {
+      this.#ports.log.warn('job directory not measured; tried again', { jobId: id, error });
+      return undefined;
+    }
+  }
+}

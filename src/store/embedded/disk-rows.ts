@@ -1,0 +1,106 @@
+// Sizes of job directories: each write moves the sums with it, so that they are exact whoever measures what when.
+import type { DirectorySize, DiskUse } from '../../contracts/store.js';
+import { projectId, userId } from '../../core/units.js';
+import type { Database, Row } from './sqlite.js';
+
+const SUMMED = `SELECT owner, project, sum(bytes * is_over), sum(bytes * (1 - is_over)), count(*)
+  FROM disk_jobs GROUP BY owner, project`;
+
+const prepareAll = (database: Database) => ({
+  job: database.prepare(
+    "SELECT owner, project, state = 'over', archived_at IS NOT NULL FROM jobs WHERE id = ?",
+  ),
+  known: database.prepare(
+    'SELECT owner, project, bytes, is_over, measured_at FROM disk_jobs WHERE id = ?',
+  ),
+  put: database.prepare('INSERT OR REPLACE INTO disk_jobs VALUES (?, ?, ?, ?, ?, ?)'),
+  drop: database.prepare('DELETE FROM disk_jobs WHERE id = ?'),
+  add: database.prepare(
+    `INSERT INTO disk_sums VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET ended = ended + excluded.ended, held = held + excluded.held,
+       jobs = jobs + excluded.jobs`,
+  ),
+  due: database.prepare('INSERT OR IGNORE INTO disk_due VALUES (?)'),
+  done: database.prepare('DELETE FROM disk_due WHERE id = ?'),
+  archive: database.prepare(
+    `UPDATE jobs SET archived_at = ?, version = version + 1
+     WHERE id = ? AND state = 'over' AND archived_at IS NULL`,
+  ),
+  allDue: database.prepare(
+    `INSERT OR IGNORE INTO disk_due SELECT id FROM jobs
+     WHERE state = 'over' AND archived_at IS NULL AND json_valid(life)
+       AND json_extract(life, '$.directory') IS NOT NULL`,
+  ),
+  countDue: database.prepare('SELECT count(*) FROM disk_due'),
+  dropSums: database.prepare('DELETE FROM disk_sums'),
+  sumAgain: database.prepare(`INSERT INTO disk_sums ${SUMMED}`),
+});
+
+export const DISK_DUE = 'SELECT id FROM disk_due WHERE id > ? ORDER BY id LIMIT ?';
+export const DISK_USE =
+  'SELECT owner, project, ended, held, jobs FROM disk_sums WHERE jobs > 0 ORDER BY owner, project';
+export const DISK_OF = 'SELECT bytes FROM disk_jobs WHERE id = ?';
+
+export const diskUseOf = ([owner, project, ended, held, jobs]: Row): DiskUse => ({
+  owner: userId(String(owner)),
+  project: projectId(String(project)),
+  endedBytes: Number(ended),
+  heldBytes: Number(held),
+  jobs: Number(jobs),
+});
+
+/** The part of the writer for these tables; runs inside its transactions. */
+export class DiskWriter {
+  readonly #statements: ReturnType<typeof prepareAll>;
+
+  constructor(database: Database) {
+    this.#statements = prepareAll(database);
+  }
+
+  /** A job has ended and left a directory. */
+  due(id: number): void {
+    this.#statements.due.run(id);
+  }
+
+  put({ id, bytes, isOver, measuredAt }: DirectorySize): void {
+    const job = this.#statements.job.get(id);
+    if (job === undefined || (isOver && job[2] !== 1)) return;
+    if (isOver) this.#statements.done.run(id);
+    if (job[3] === 1) return;
+    const known = this.#statements.known.get(id);
+    const isOlder = known !== undefined && Number(known[4]) > measuredAt;
+    // A measurement that began while the job ran says nothing of what its end left.
+    if (isOlder || (known?.[3] === 1 && !isOver)) return;
+    this.#forget(id);
+    const [owner, project] = [String(job[0]), String(job[1])];
+    this.#statements.put.run(id, owner, project, bytes, isOver ? 1 : 0, measuredAt);
+    this.#statements.add.run(owner, project, isOver ? bytes : 0, isOver ? 0 : bytes, 1);
+  }
+
+  archive(id: number, at: number): 'archived' | 'already' | 'not-over' | 'unknown' {
+    const isDone = this.#statements.archive.run(at, id) > 0;
+    const job = this.#statements.job.get(id);
+    if (job === undefined) return 'unknown';
+    if (job[3] !== 1) return 'not-over';
+    this.#statements.done.run(id);
+    this.#forget(id);
+    return isDone ? 'archived' : 'already';
+  }
+
+  recount(): number {
+    const statements = this.#statements;
+    statements.dropSums.run();
+    statements.sumAgain.run();
+    statements.allDue.run();
+    return Number(statements.countDue.get()?.[0]);
+  }
+
+  #forget(id: number): void {
+    const known = this.#statements.known.get(id);
+    if (known === undefined) return;
+    const [owner, project, bytes, isOver] = known;
+    const [ended, held] = isOver === 1 ? [Number(bytes), 0] : [0, Number(bytes)];
+    this.#statements.drop.run(id);
+    this.#statements.add.run(String(owner), String(project), -ended, -held, -1);
+  }
+}
