@@ -7,7 +7,10 @@ import type { Instant, JobId } from './units.js';
 export type ArrayEvent =
   /** Its first member runs; `directory` holds those of the members. */
   | { readonly kind: 'memberStarted'; readonly directory: string | null }
-  /** What it waited for never comes true; no member has begun, and none that has a record is not over. */
+  /**
+   * It is not launched at all: impossible, not authorized, a dependency that never comes true … Of an array: no member has begun,
+   * and none that has a record is not over.
+   */
   | { readonly kind: 'gaveUp'; readonly because: Reason }
   /** No member is left that is not over. */
   | { readonly kind: 'membersOver'; readonly outcome: Extract<Outcome, { kind: 'exited' }> };

@@ -82,7 +82,6 @@ export type JobEvent =
   | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
   /** The launch is stopped for the sake of another user's job. */
   | { readonly kind: 'preempted'; readonly taskId: TaskId }
-  /** `gaveUp` besides: it is not launched at all, being impossible, not authorized, without a job directory. */
   | ArrayEvent;
 
 type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
