@@ -13,7 +13,7 @@ import type { Figure } from './figure.js';
 import { FAIRNESS_CLUSTER, fairnessTraces } from './traces.js';
 
 /** The defaults of the configuration. */
-const RULES = {
+export const RULES = {
   usage: { kind: 'half-life', halfLifeMs: 7 * DAY_MS },
   advanceMs: ADVANCE_MS,
   reservationAfterMs: 600_000,

@@ -1,20 +1,24 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
 import { array1m } from './array.js';
 import { dispatch } from './dispatch.js';
+import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Figure> | Figure | Figure[]>> = {
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Figure | Figure[]>> = {
   submit,
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
   recovery,
   fairness,
+  'outlook-1m': outlook1m,
+  estimate,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,

@@ -8,6 +8,7 @@ import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { needsOf } from './core/retry.js';
 import { avoidedBy } from './core/suspicion.js';
 import { LeaderWatch } from './daemon/leader-watch.js';
+import { OutlookAsker } from './daemon/outlook-asker.js';
 import { openLog } from './host/log.js';
 import { Stack } from './host/stack.js';
 import { systemClock, systemTimers } from './host/system.js';
@@ -57,7 +58,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const events = new Events();
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
-    const scheduler = await startDaemon(foundation, { node, events, counters, failed });
+    const scheduler = await startDaemon(foundation, { node, events, counters, metrics, failed });
     schedulerGauges(metrics, () => scheduler.status());
     const web = await serveWeb(foundation, {
       events,
@@ -69,6 +70,8 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
       shares: async () => scheduler.shares(),
+      outlook: () => scheduler.outlook(),
+      warnings: () => scheduler.status().warnings,
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -94,6 +97,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       log: log.with({ part: 'web' }),
     });
     leader.start();
+    const outlook = new OutlookAsker({ store, clock: systemClock, timers: systemTimers });
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
@@ -112,7 +116,9 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
         return leader.obstacles({ ...spec, needs: needsOf(job), avoid }, claimant);
       },
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
+      outlook: () => outlook.ask(),
       notReady: () => leader.notReady(),
+      warnings: () => leader.warnings(),
     });
     return webProcess(foundation, web, []);
   });
@@ -124,7 +130,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const events = new Events();
-    const daemon = await startDaemon(foundation, { node: null, events, counters, failed });
+    const daemon = await startDaemon(foundation, { node: null, events, counters, metrics, failed });
     const status = await serveStatus(config, { stack: foundation.stack, metrics }, () =>
       daemon.status(),
     );

@@ -24,6 +24,7 @@ import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
 import { taskRoutes } from './routes/tasks.js';
 import { traceRoutes } from './routes/trace.js';
+import { whyRoutes } from './routes/why.js';
 import type { Routes } from './routes.js';
 import { createTokens } from './tokens.js';
 
@@ -52,6 +53,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   traceRoutes(routes);
   arrayRoutes(routes);
   holdRoutes(routes);
+  whyRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);
 

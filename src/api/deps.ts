@@ -7,6 +7,7 @@ import type { Events } from '../contracts/events.js';
 import type { JobFiles } from '../contracts/files.js';
 import type { Log } from '../contracts/log.js';
 import type { Notices } from '../contracts/notices.js';
+import type { OutlookFacts } from '../contracts/outlook.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Store } from '../contracts/store.js';
 import type { Bug } from '../core/assert.js';
@@ -44,8 +45,12 @@ export interface ApiDeps {
   readonly policy: Policy;
   /** How everybody stands, as the leader told last; undefined when nothing is known here. */
   readonly shares: () => Promise<ShareFacts | undefined>;
+  /** Where waiting jobs stand and when they may start; takes a few seconds when it must be made. */
+  readonly outlook: () => Promise<OutlookFacts | undefined>;
   /** Why work cannot go on; empty when it can. */
   readonly notReady: () => readonly string[];
+  /** What an administrator should know though work goes on. */
+  readonly warnings: () => readonly string[];
   readonly metrics: Registry;
   /** Folder with the built pages, or null. */
   readonly pages: string | null;

@@ -50,7 +50,7 @@ export function shareReport(facts: ShareFacts, policy: Policy, isChosen: Chosen)
   };
 }
 
-interface Scored {
+export interface Scored {
   readonly account: AccountFacts;
   /** Null: not scored, as nothing waits and too many others are asked about. */
   readonly score: number | null;
@@ -61,7 +61,11 @@ interface Scored {
   readonly terms: readonly Term[];
 }
 
-function scoredAccounts(facts: ShareFacts, policy: Policy, isChosen: Chosen): readonly Scored[] {
+export function scoredAccounts(
+  facts: ShareFacts,
+  policy: Policy,
+  isChosen: Chosen,
+): readonly Scored[] {
   const standings = standingsIn(facts);
   const waiting = facts.accounts.filter(({ line }) => line !== null);
   const ranking = policy.begin(waiting.map(viewOf(facts)), standings, facts.at);

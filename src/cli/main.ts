@@ -12,6 +12,7 @@ import { queues } from './commands/queues.js';
 import { run } from './commands/run.js';
 import { share } from './commands/share.js';
 import { submit } from './commands/submit.js';
+import { why } from './commands/why.js';
 import { type Context, tell } from './context.js';
 import { readDepend } from './dependencies.js';
 import { EXIT, exitCodeTable } from './exit-codes.js';
@@ -139,6 +140,11 @@ function addQueryCommands(god: Command, context: Context, done: Done): void {
     .argument('<id>', 'job')
     .option('--script', 'print its script')
     .action(async (id, options) => done(await show(context, id, options)));
+  common(god.command('why'))
+    .description('where a waiting job stands, what it waits for, and when it may start')
+    .argument('<id>', 'job')
+    .argument('[other]', 'why this one stands before it, or behind')
+    .action(async (id, other, options) => done(await why(context, id, other, options)));
   common(god.command('members'))
     .description('the members of a job array')
     .argument('<id>', 'the array')

@@ -144,9 +144,9 @@ const JOBS = {
     'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
   ),
   orphans: choice(
-    ['kill', 'keep'],
+    ['kill', 'keep', 'adopt'],
     'kill',
-    'Tasks of ours that run and that no job holds: end them, or leave them alone.',
+    'Tasks of ours that run and that no job holds: end them, leave them alone, or give them back to the waiting job that launched them (others are ended).',
   ),
   orphan_kills_max: integer(
     ORPHAN_KILLS_MAX,

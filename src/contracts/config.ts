@@ -146,7 +146,7 @@ export interface JobsConfig {
   /** Agents on which jobs of several users fail within seconds get no new jobs for a while. */
   readonly setsAgentsAside: boolean;
   /** What becomes of tasks that no job holds. */
-  readonly orphans: { readonly orphans: 'kill' | 'keep'; readonly killsMax: number };
+  readonly orphans: { readonly orphans: 'kill' | 'keep' | 'adopt'; readonly killsMax: number };
   readonly refusesImpossible: boolean;
   /** Of a job that names no lifespan; null: it may run for ever. Never above `lifespanMsMax`. */
   readonly lifespanMsDefault: number | null;

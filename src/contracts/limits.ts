@@ -25,8 +25,15 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** So long a plugin that is asked during a request may take. */
+export const PLUGIN_CALL_MS_MAX = 2_000;
+
 /** A cycle that takes longer is told of: a policy of the site's own is the likely cause. */
 export const POLICY_MS_MAX = 1_000;
+/** A cycle that has not come back after this never will: the process ends, so that another may lead. */
+export const POLICY_STUCK_MS = 10_000;
+/** So many such ends, and the policy is not used any more. */
+export const POLICY_STUCK_ENDS_MAX = 2;
 
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;
@@ -75,6 +82,10 @@ export const BACKOFF_MS_MAX = 10_000;
 export const LOST_GRACE_MS = 30_000;
 /** Orphans killed in a day without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+/** Questions about single tasks that are under way to a cluster at a time: each makes a master look through all it has. */
+export const STRAY_ASKS_AT_ONCE_MAX = 2;
+/** So long a task of which it cannot be told whether its job takes it back is left alone; then it is an orphan. */
+export const STRAY_UNSETTLED_MS_MAX = 5 * 60_000;
 export const ORPHAN_KILLS_WINDOW_MS = 86_400_000;
 /** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
 export const CONTAINER_PIDS_MAX = 8_192;
@@ -139,3 +150,17 @@ export const BROKEN_OFFER_REFUSE_MS = 300_000;
 export const ODDITIES_LOGGED_MAX = 1_000;
 /** Mesos: of an error's text we keep this much. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
+/** Of the pending queue so many jobs get their exact place; those behind get a range. */
+export const PLACES_EXACT_MAX = 10_000;
+/** So many of them get an estimated start: each is played through the matching, three times. */
+export const STARTS_ESTIMATED_MAX = 3_000;
+/** An outlook this young is told again. */
+export const OUTLOOK_FRESH_MS = 10_000;
+/** Of the leader's time the outlook takes at most one part in so many, over a while. */
+export const OUTLOOK_TIME_PARTS = 20;
+/** It works in portions of this length, with pauses of twice that: cycles go on in between. */
+export const OUTLOOK_PORTION_MS = 4;
+/** Who asks waits this long for a newer one at most. */
+export const OUTLOOK_WAIT_MS_MAX = 3_000;
+/** Ends that are read from the record, once a term, so that estimates know how long jobs take. */
+export const ENDS_READ_MAX = 1_000;

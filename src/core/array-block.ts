@@ -15,6 +15,9 @@ export interface QueuedArray {
   readonly running: number;
   /** None may be placed: the array waits for more than resources. */
   readonly isBarred: boolean;
+  readonly submittedAt: Instant;
+  /** By place: members that wait. */
+  readonly waiting: Bits;
 }
 
 /** How many more of its members may be placed. */

@@ -15,6 +15,13 @@ export class Bits {
     this.#count = size;
   }
 
+  copy(): Bits {
+    const copy = new Bits(this.size);
+    copy.#words.set(this.#words);
+    copy.#count = this.#count;
+    return copy;
+  }
+
   /** Bits that are set. */
   get count(): number {
     return this.#count;

@@ -14,6 +14,11 @@ export class Heap<T> {
     return this.#items.length;
   }
 
+  /** All, in no order that means anything. */
+  items(): readonly T[] {
+    return [...this.#items];
+  }
+
   peek(): T | undefined {
     return this.#items[0];
   }

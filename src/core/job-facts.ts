@@ -56,3 +56,12 @@ export const startedAtOf = (job: LiveJob): Instant | null =>
 /** What its container is, as far as was told. */
 export const containerOf = (job: LiveJob): ContainerFacts =>
   job.state === 'launching' ? NO_CONTAINER : job.container;
+
+/** What was told last, and of what was not told what is known. */
+export const merged = (known: ContainerFacts, told: ContainerFacts): ContainerFacts => ({
+  containerId: told.containerId ?? known.containerId,
+  ipAddress: told.ipAddress ?? known.ipAddress,
+});
+
+export const sameFacts = (a: ContainerFacts, b: ContainerFacts): boolean =>
+  a.containerId === b.containerId && a.ipAddress === b.ipAddress;

@@ -254,6 +254,8 @@ export type PendingJob = Asked & {
   readonly pauseMs: number;
   /** Absent: nobody holds it back. */
   readonly heldBack?: HeldBack;
+  /** The cluster refused the latest launch because a task of its number was there, which this record never launched. */
+  readonly isNumberTaken?: true;
 };
 /** The intent is stored; the cluster may or may not know of it. */
 export type LaunchingJob = Placed & { readonly state: 'launching' };

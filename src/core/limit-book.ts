@@ -102,8 +102,8 @@ export class LimitBook {
   #quotas = NO_QUOTAS;
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
-  readonly #settled: QuotaLedger;
-  readonly #disk: DiskBook;
+  #settled: QuotaLedger;
+  #disk: DiskBook;
   readonly #holdersOf = new Map<string, Set<Holder>>();
 
   constructor(rules: LimitRules) {
@@ -119,6 +119,18 @@ export class LimitBook {
     for (const { owner, project, endedAt, ...sums } of ended)
       this.#end({ user: owner, project }, sums, endedAt);
     for (const holder of live) this.hold(holder);
+  }
+
+  /** The same counts, to go on with by themselves. */
+  copy(): LimitBook {
+    const copy = new LimitBook(this.#rules);
+    copy.#quotas = this.#quotas;
+    for (const [id, holder] of this.#holders) copy.#holders.set(id, holder);
+    for (const [key, count] of this.#running) copy.#running.set(key, count);
+    copy.#settled = this.#settled.copy();
+    copy.#disk = this.#disk;
+    for (const [key, holders] of this.#holdersOf) copy.#holdersOf.set(key, new Set(holders));
+    return copy;
   }
 
   setQuotas(quotas: QuotaRecords): void {

@@ -86,13 +86,15 @@ export type Obstacle =
       readonly at: Instant;
     }
   | { readonly code: 'not-before'; readonly at: Instant }
-  /** An administrator lets no new jobs onto them: from when, until when (null: until told), and why. */
+  /** An administrator lets no new jobs onto them: from when (the earliest), until when (null: until told), and why. */
   | {
       readonly code: 'drained';
       readonly agents: number;
       readonly from: Instant;
       readonly until: Instant | null;
       readonly reason: string;
+      /** Absent: told by a version that did not say. */
+      readonly by?: UserId;
     }
   /** Jobs of several users ended badly there within seconds; they are tried again, or an administrator lets them back. */
   | { readonly code: 'set-aside'; readonly agents: number }
@@ -161,6 +163,7 @@ export type Shut =
       readonly from: Instant;
       readonly until: Instant | null;
       readonly reason: string;
+      readonly by?: UserId;
     }
   | { readonly code: 'set-aside' };
 
@@ -181,7 +184,7 @@ export const endsBefore = (from: Instant, at: Instant, lifespanMs: number | null
 
 interface Drained {
   agents: number;
-  readonly drain: Extract<Shut, { code: 'drained' }>;
+  drain: Extract<Shut, { code: 'drained' }>;
 }
 
 interface Lack {
@@ -288,13 +291,15 @@ export class Tally {
   }
 
   #noteDrain(drain: Drained['drain'], agents: number): false {
-    const { from, until, reason } = drain;
-    const key = JSON.stringify([from, until, reason]);
+    const key = drainKey(drain, this.#at);
     const isFull = this.#drained.size === DRAINS_TOLD_MAX;
     const known =
       this.#drained.get(key) ?? (isFull ? [...this.#drained.values()].at(-1) : undefined);
     if (known === undefined) this.#drained.set(key, { agents, drain });
-    else known.agents += agents;
+    else {
+      known.agents += agents;
+      if (drain.from < known.drain.from) known.drain = { ...known.drain, from: drain.from };
+    }
     return false;
   }
 
@@ -323,6 +328,10 @@ export class Tally {
     return true;
   }
 }
+
+/** The same for agents that one cause keeps from jobs by now, if not since the same second. */
+export const drainKey = ({ from, until, reason, by }: Drained['drain'], at: Instant | null) =>
+  JSON.stringify([at !== null && from <= at ? null : from, until, reason, by]);
 
 const earlier = (a: Instant | null, b: Instant | null): Instant | null =>
   a === null || (b !== null && b < a) ? b : a;

@@ -26,6 +26,15 @@ export class QuotaLedger {
     this.#period = period;
   }
 
+  /** The same sums, to go on with by themselves. */
+  copy(): QuotaLedger {
+    const copy = new QuotaLedger(this.#period);
+    copy.#resets = this.#resets;
+    for (const [payer, slots] of this.#slots)
+      copy.#slots.set(payer, new Map([...slots].map(([key, slot]) => [key, { ...slot }])));
+    return copy;
+  }
+
   clear(): void {
     this.#slots.clear();
   }

@@ -33,7 +33,7 @@ export interface Settled {
 
 interface Live extends ChargedJob {
   /** It has run longer than its advance, so its use grows. */
-  grows: boolean;
+  readonly grows: boolean;
 }
 
 /** What differs from the usual priority. */
@@ -83,6 +83,21 @@ export class UsageBook implements Standings {
     this.moveTo(at);
   }
 
+  /** The same use, to go on with by itself: what happens to one is not the other's. */
+  copy(): UsageBook {
+    const copy = new UsageBook(this.#rule, this.advanceMs);
+    copy.#at = this.#at;
+    copy.#dues = this.#dues;
+    copy.#capacity = this.#capacity;
+    for (const [id, live] of this.#live) copy.#live.set(id, live);
+    copy.#growing = growthHeap([...this.#growing.items()]);
+    for (const [user, tally] of this.#users) copy.#users.set(user, tally.copy());
+    for (const [project, tally] of this.#projects) copy.#projects.set(project, tally.copy());
+    for (const [user, own] of this.#accounts)
+      copy.#accounts.set(user, new Map([...own].map(([id, tally]) => [id, tally.copy()])));
+    return copy;
+  }
+
   setDues(dues: Dues): void {
     this.#dues = dues;
   }
@@ -104,7 +119,7 @@ export class UsageBook implements Standings {
       if (this.#growsFrom(job.startedAt) > at) continue;
       for (const tally of this.#of(job.owner, job.project))
         tally.startGrowing(job.needs, job.startedAt);
-      job.grows = true;
+      this.#live.set(next.id, { ...job, grows: true });
     }
   }
 
@@ -113,16 +128,13 @@ export class UsageBook implements Standings {
     const known = this.#live.get(id);
     if (known !== undefined && known.startedAt === startedAt) return;
     if (known !== undefined) this.#release(known);
-    const live: Live = { id, owner, project, needs, startedAt, grows: false };
-    this.#live.set(id, live);
+    const from = startedAt === null ? null : this.#growsFrom(startedAt);
+    const grows = from !== null && from <= this.#at;
+    this.#live.set(id, { id, owner, project, needs, startedAt, grows });
     for (const tally of this.#of(owner, project)) tally.hold(needs);
-    if (startedAt === null) return;
-    const from = this.#growsFrom(startedAt);
-    if (from > this.#at) this.#growing.push({ id, from });
-    else {
-      live.grows = true;
-      for (const tally of this.#of(owner, project)) tally.startGrowing(needs, startedAt);
-    }
+    if (startedAt === null || from === null) return;
+    if (!grows) this.#growing.push({ id, from });
+    else for (const tally of this.#of(owner, project)) tally.startGrowing(needs, startedAt);
   }
 
   /** What was charged is replaced by what was really used. */
@@ -198,7 +210,10 @@ export class UsageBook implements Standings {
 
 const NOTHING_HELD: Held = { jobs: 0, cpuMilli: 0, memMb: 0, gpus: 0 };
 
-const growthHeap = () =>
-  new Heap<{ readonly id: JobId; readonly from: Instant }>(
-    (a, b) => a.from < b.from || (a.from === b.from && a.id < b.id),
-  );
+interface Growth {
+  readonly id: JobId;
+  readonly from: Instant;
+}
+
+const growthHeap = (items: Growth[] = []) =>
+  new Heap<Growth>((a, b) => a.from < b.from || (a.from === b.from && a.id < b.id), items);

@@ -36,6 +36,17 @@ export class UsageTally {
     return { ...this.#held };
   }
 
+  /** The same sums, to go on with by themselves. */
+  copy(): UsageTally {
+    const copy = new UsageTally(this.#rule, this.#origin);
+    copy.#faded = this.#faded;
+    for (const [day, sums] of this.#days) copy.#days.set(day, sums);
+    Object.assign(copy.#held, this.#held);
+    Object.assign(copy.#growing, this.#growing);
+    Object.assign(copy.#starts, this.#starts);
+    return copy;
+  }
+
   hold(needs: Needs): void {
     raise(this.#held, needs, 1);
   }

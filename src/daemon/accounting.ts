@@ -5,7 +5,7 @@
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { DISK_RUNNING_EACH_MS, PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { ProjectStore } from '../contracts/store.js';
+import type { JobStore, ProjectStore } from '../contracts/store.js';
 import { endedLaunch } from '../core/ended-launch.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
@@ -16,10 +16,14 @@ import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
 import { type DiskPorts, DiskWatch } from './disk-watch.js';
+import { Ends } from './ends.js';
 import { type LimitPorts, Limits, NO_LIMITS } from './limits.js';
 
 export interface AccountingPorts {
-  readonly store: DiskPorts['store'] & LimitPorts['store'] & Pick<ProjectStore, 'priorities'>;
+  readonly store: DiskPorts['store'] &
+    LimitPorts['store'] &
+    Pick<ProjectStore, 'priorities'> &
+    Pick<JobStore, 'list'>;
   readonly storage: DiskPorts['storage'];
   readonly clock: Clock;
   readonly timers: Timers;
@@ -43,6 +47,8 @@ export class Accounting {
   readonly #book: UsageBook;
   readonly limits: Limits;
   readonly #disk: DiskWatch;
+  /** How long jobs took. */
+  readonly ends: Ends;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -56,6 +62,7 @@ export class Accounting {
       holders: () => this.limits.holders(),
       changed: () => this.limits.refreshSoon(),
     });
+    this.ends = new Ends(ports);
   }
 
   /** Begins anew from the record, before anything happens to any job. @throws ServiceError when the store is away */
@@ -103,6 +110,7 @@ export class Accounting {
   /** What was charged is replaced by what was really used; nothing, if the system failed. */
   settle(job: Job, usedMs: number, after: Job): void {
     const { id, owner, project } = job;
+    this.ends.note(job, usedMs);
     const endedAt = endedLaunch(job.state, after)?.endedAt ?? this.#ports.clock.now();
     const used = { project, needs: needsOf(job), usedMs, endedAt };
     this.#book.settle({ id, owner, ...used });

@@ -9,6 +9,7 @@ import { type CycleCursor, type CycleInput, type Plan, planCycle } from '../core
 import { firstInLine } from '../core/first-in-line.js';
 import type { LiveJob } from '../core/job.js';
 import type { PendingQueue } from '../core/queue.js';
+import type { Reservation } from '../core/reservation.js';
 import type { Instant, JobId } from '../core/units.js';
 import type { Accounting } from './accounting.js';
 import type { AgentWatch } from './agent-watch.js';
@@ -85,6 +86,11 @@ export class Cycles {
     this.#timer?.cancel();
     this.#dueTimer?.cancel();
     this.#preemptions?.close();
+  }
+
+  /** Room that is kept for jobs now. */
+  get kept(): readonly Reservation[] {
+    return this.#reservations.made;
   }
 
   /** What an administrator should know of the policy, or null. */

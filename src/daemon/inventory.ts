@@ -23,12 +23,9 @@ export class Inventory {
   #latest: ToldAgents | null = null;
   /** The list as it was last stored. */
   #stored = '';
-  readonly #told: (inventory: readonly AgentShape[] | null) => void;
+  readonly #told: (latest: ToldAgents | null) => void;
 
-  constructor(
-    ports: InventoryPorts,
-    told: (inventory: readonly AgentShape[] | null) => void = () => {},
-  ) {
+  constructor(ports: InventoryPorts, told: (latest: ToldAgents | null) => void = () => {}) {
     this.#ports = ports;
     this.#told = told;
   }
@@ -51,7 +48,7 @@ export class Inventory {
     this.#latest = told ?? this.#latest;
     if (!this.#isClosed) await this.#store();
     if (this.#isClosed) return;
-    this.#told(this.latest);
+    this.#told(this.#latest);
     const pauseMs = this.#latest === null ? UNTIL_TOLD_MS : INVENTORY_EACH_MS;
     this.#timer = this.#ports.timers.after(pauseMs, () => void this.#turn());
   }

@@ -1,6 +1,7 @@
 /**
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  */
+import type { ToldAgents } from '../contracts/agents.js';
 import type { Bulletin } from '../contracts/bulletin.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX } from '../contracts/limits.js';
@@ -8,7 +9,7 @@ import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
 import { isLive } from '../core/job.js';
-import type { AgentShape, Obstacle } from '../core/obstacle.js';
+import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
@@ -20,18 +21,19 @@ import { Intake } from './intake.js';
 import { type Applied, JobBook } from './job-book.js';
 import { Kills } from './kills.js';
 import { ObstacleBook } from './obstacle-book.js';
+import { Outlook } from './outlook.js';
 import { binsOf, type Placed, Placing } from './placing.js';
 import {
   announceLaunch,
   type SchedulerOptions,
   type SchedulerPorts,
   type SchedulerStatus,
-  worldFailed,
 } from './ports.js';
 import { Refusals } from './refusals.js';
 import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
+import { Strays } from './strays.js';
 import { Sweep } from './sweep.js';
 import { Updates, type UpdatesOwner } from './updates.js';
 import { Withheld } from './withheld.js';
@@ -52,11 +54,13 @@ export class Leader implements LinkOwner {
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
+  /** Where waiting jobs stand, and when they would start. */
+  readonly outlook: Outlook;
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
   readonly #sweep: Sweep;
-  readonly #obstacles = new ObstacleBook(this.#queue);
+  readonly #obstacles: ObstacleBook;
   readonly #accounting: Accounting;
   #isClosed = false;
   #isReady = false;
@@ -70,9 +74,11 @@ export class Leader implements LinkOwner {
       closuresChanged: () => this.#cycles.newWork(),
       live: () => book.live(),
     });
+    this.#obstacles = new ObstacleBook(this.#queue, this.#agents);
     this.#accounting = new Accounting(ports, options);
     this.#sweep = new Sweep(ports, () => this.#look());
-    this.#placing = new Placing(ports, options, book, this.#accounting);
+    const strays = new Strays(ports, book, options.orphanPolicy);
+    this.#placing = new Placing(ports, options, { book, accounting: this.#accounting, strays });
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => this.#withheld.take(row) || this.#returns.admit(row),
@@ -111,6 +117,7 @@ export class Leader implements LinkOwner {
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
+        this.#cycles.withdraw(job.id);
         this.#book.adopt(job);
         this.#arrays.entered(job.id);
         this.#accounting.charge(job);
@@ -119,7 +126,7 @@ export class Leader implements LinkOwner {
       told: (update) => this.#agents.told(update),
       judged: (job, event, at) => this.#agents.judged(job, event, at),
     };
-    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
+    this.#updates = new Updates(ports, { book, strays }, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#withheld.withdraw(id),
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
@@ -137,23 +144,21 @@ export class Leader implements LinkOwner {
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
     });
-    this.#cycles = new Cycles(
-      ports,
-      options,
-      {
-        queue: this.#queue,
-        links: this.#links,
-        accounting: this.#accounting,
-        agents: this.#agents,
-        obstacles: this.#obstacles,
-        steady: this.#steady,
-        book,
-      },
-      {
-        carryOut: (plan) => this.#carryOut(plan),
-        preempt: (job) => this.#updates.preempt(job),
-      },
-    );
+    const view = {
+      queue: this.#queue,
+      links: this.#links,
+      accounting: this.#accounting,
+      agents: this.#agents,
+      obstacles: this.#obstacles,
+      steady: this.#steady,
+      book,
+      kept: () => this.#cycles.kept,
+    };
+    this.#cycles = new Cycles(ports, options, view, {
+      carryOut: (plan) => this.#carryOut(plan),
+      preempt: (job) => this.#updates.preempt(job),
+    });
+    this.outlook = new Outlook(ports, options, view);
   }
 
   /** Reads everything under our epoch, then connects the clusters. */
@@ -183,10 +188,7 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweep.start();
     this.#intake.keepReading(() => this.#withheld.lookAtAll());
-    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
-    this.#kills
-      .actOnAll()
-      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
+    this.#kills.begin();
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -200,6 +202,7 @@ export class Leader implements LinkOwner {
     this.#placing.close();
     this.#returns.close();
     this.#cycles.close();
+    this.outlook.close();
     this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
@@ -215,8 +218,8 @@ export class Leader implements LinkOwner {
     const parts = [...this.#links.values(), orphans, this.#cycles];
     const trouble = parts.flatMap((part) => part.trouble() ?? []);
     const pending = this.#queue.size + this.#withheld.size;
-    const sizes = { pending, live: this.#book.size, orphans: orphans.left };
-    return { isReady: this.#isReady, ...sizes, trouble };
+    const sizes = { pending, live: this.#book.size, orphans: orphans.left, trouble };
+    return { isReady: this.#isReady, ...sizes, ...this.#agents.status() };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
@@ -225,8 +228,9 @@ export class Leader implements LinkOwner {
   }
 
   /** The agents of the cluster, of whose resources shares are taken. */
-  inventoryTold(inventory: readonly AgentShape[] | null): void {
-    this.#accounting.inventoryTold(inventory);
+  inventoryTold(told: ToldAgents | null): void {
+    this.#accounting.inventoryTold(told?.shapes ?? null);
+    this.#agents.inventoryTold(told?.agents ?? []);
   }
 
   /** How everybody stands. */
@@ -242,8 +246,8 @@ export class Leader implements LinkOwner {
 
   /** What web processes elsewhere are told. */
   bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
-    const { isReady, trouble } = this.status();
-    return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
+    const { isReady, trouble, warnings } = this.status();
+    return { isReady, trouble, warnings, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
   // ---- notices from web processes
@@ -254,10 +258,7 @@ export class Leader implements LinkOwner {
 
   readonly holdChanged = (id: JobId): void => void this.#withheld.holdChanged(id);
 
-  readonly agentsChanged = (): void =>
-    void this.#agents.closures
-      .refresh()
-      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+  readonly agentsChanged = (): void => this.#agents.look();
 
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
@@ -358,7 +359,7 @@ export class Leader implements LinkOwner {
         this.#inHand.delete(placed.jobId);
         this.#accounting.limits.dropped(placed.jobId);
         this.#arrays.left(placed.jobId);
-        this.#returns.later(placed.jobId);
+        this.#returns.later(placed.jobId, placed.afterMs);
         return;
     }
   }

@@ -6,7 +6,7 @@ import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
-import type { Allowance, Denial, Refusal } from '../core/allowance.js';
+import type { Allowance } from '../core/allowance.js';
 import type { Launch } from '../core/cycle.js';
 import type { LiveJob } from '../core/job.js';
 import { type Holder, LimitBook, type LimitRules } from '../core/limit-book.js';
@@ -72,11 +72,6 @@ export class Limits {
     return this.#book.holders();
   }
 
-  /** Whether limits and quotas let a job start, beside all that holds a task now; null: they do. */
-  denial({ claimant, claim }: Pick<Refusal, 'claimant' | 'claim'>, at: Instant): Denial | null {
-    return this.#book.allowanceAt(at)?.denial(claimant, claim) ?? null;
-  }
-
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -120,6 +115,11 @@ export class Limits {
   /** What a cycle asks; undefined where nothing is bounded. */
   allowanceAt(at: Instant): Allowance | undefined {
     return this.#book.allowanceAt(at);
+  }
+
+  /** What is counted now, to go on with by itself. */
+  copy(): LimitBook {
+    return this.#book.copy();
   }
 
   readonly priorityOf = (queue: string | null): number => this.#book.priorityOf(queue);

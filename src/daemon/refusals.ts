@@ -19,13 +19,13 @@ export interface RefusalsOwner {
 export class Refusals {
   readonly #ports: Pick<SchedulerPorts, 'clock' | 'log' | 'failed'>;
   readonly #book: JobBook;
-  readonly #limits: Pick<Limits, 'refresh' | 'denial'>;
+  readonly #limits: Pick<Limits, 'refresh' | 'allowanceAt'>;
   readonly #owner: RefusalsOwner;
 
   constructor(
     ports: Pick<SchedulerPorts, 'clock' | 'log' | 'failed'>,
     book: JobBook,
-    limits: Pick<Limits, 'refresh' | 'denial'>,
+    limits: Pick<Limits, 'refresh' | 'allowanceAt'>,
     owner: RefusalsOwner,
   ) {
     this.#ports = ports;
@@ -48,11 +48,12 @@ export class Refusals {
       for (const { jobId } of refusals) this.#owner.settled(jobId, null);
       return;
     }
-    const at = this.#ports.clock.now();
-    for (const refusal of refusals) {
-      const no = this.#limits.denial(refusal, at);
-      if (no?.kind === 'refuse') void this.#end(refusal.jobId, no.because);
-      else this.#owner.settled(refusal.jobId, null);
+    // One for all: what a user runs is summed once, however many of his jobs are refused.
+    const allowance = this.#limits.allowanceAt(this.#ports.clock.now());
+    for (const { jobId, claimant, claim } of refusals) {
+      const no = allowance?.denial(claimant, claim);
+      if (no?.kind === 'refuse') void this.#end(jobId, no.because);
+      else this.#owner.settled(jobId, null);
     }
   }
 

@@ -3,6 +3,7 @@ import type { Timer } from '../contracts/clock.js';
 import type { Cluster } from '../contracts/cluster.js';
 import { LEASE_STALE_MS, SHARES_EACH_MS } from '../contracts/limits.js';
 import type { Notices } from '../contracts/notices.js';
+import type { OutlookFacts } from '../contracts/outlook.js';
 import { SHARES_SETTING, type ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Obstacle } from '../core/obstacle.js';
@@ -13,11 +14,13 @@ import { Inventory } from './inventory.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
+import { OutlookDesk } from './outlook-desk.js';
 import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
+import { countsOf } from './warnings.js';
 
 export type { SchedulerStatus } from './ports.js';
 
-const NOTHING = { pending: 0, live: 0, orphans: 0 };
+const NOTHING = { pending: 0, live: 0, orphans: 0, warnings: [], agents: countsOf([]) };
 
 /**
  * Made anew for each term: a cluster that was stopped stays stopped.
@@ -89,6 +92,11 @@ export class SchedulerDaemon {
     return this.#leader?.shares();
   }
 
+  /** Where waiting jobs stand, and when they would start; undefined when we do not lead. */
+  async outlook(): Promise<OutlookFacts | undefined> {
+    return this.#leader?.outlook.ask();
+  }
+
   status(): SchedulerStatus {
     const leader = this.#leader?.status();
     if (leader === undefined)
@@ -135,7 +143,10 @@ export class SchedulerDaemon {
   /** Where others share the store: what they wrote reaches the leader, and how it stands reaches them. */
   #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
     const { changes, log } = this.#ports;
-    const inventory = new Inventory(this.#ports, (told) => leader.inventoryTold(told));
+    const inventory = new Inventory(this.#ports, (told) => {
+      leader.inventoryTold(told);
+      leader.outlook.agentsTold(told?.agents ?? []);
+    });
     if (this.#ports.inventory !== undefined) inventory.start();
     this.#aside.push(() => inventory.close());
     if (changes === undefined) return;
@@ -151,10 +162,16 @@ export class SchedulerDaemon {
       setting: SHARES_SETTING,
       eachMs: SHARES_EACH_MS,
     });
+    const desk = new OutlookDesk(this.#ports, async () =>
+      isOurs() ? leader.outlook.ask() : undefined,
+    );
+    const lookAtDesk = coalesced(() => desk.look());
     bulletins.start();
     shares.start();
+    lookAtDesk();
     this.#aside.push(
       changes.watch(lookAgain),
+      changes.watch(lookAtDesk),
       () => bulletins.close(),
       () => shares.close(),
     );

@@ -1,17 +1,25 @@
 /**
  * What operators and networks do to a cluster, at the word of a test: agents that become unreachable, come back or are
- * given up for good, offers that are rescinded. The updates are those that a real master sends then.
+ * given up for good, machines that are switched off and on, offers that are rescinded. The updates are those that a real master sends then.
  */
 import type { TaskState, TaskStatusReason } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
 import type { Allocator } from './allocator.js';
 import type { Books } from './books.js';
 import type { Containerizer } from './containerizer.js';
+import { isBackAfterReboot, isLosing } from './losses.js';
 import type { Task } from './task.js';
 import type { Tasks } from './tasks.js';
 
 /** The faults, in the words of the request: `{"fault": "agent-away", "agent": "<id>"}`. */
-export const FAULTS = ['agent-away', 'agent-back', 'agent-gone', 'rescind'] as const;
+export const FAULTS = [
+  'agent-away',
+  'agent-back',
+  'agent-gone',
+  'agent-reboot',
+  'agent-replaced',
+  'rescind',
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** Why a request is none, as a sentence. */
@@ -50,7 +58,9 @@ export class FaultControl {
     if (agent === undefined) throw new NoSuchFault('agent must be the id of an agent');
     if (fault === 'agent-away') this.#leave(agent);
     else if (fault === 'agent-back') this.#comeBack(agent);
-    else this.#giveUp(agent);
+    else if (fault === 'agent-gone') this.#endWith(agent, 'gone');
+    else if (fault === 'agent-reboot') this.#endWith(agent, 'rebooting');
+    else this.#replace(agent);
   }
 
   /** The master has not heard of the agent for long; its tasks go on. */
@@ -78,16 +88,35 @@ export class FaultControl {
     this.#allocator.touch(agent);
   }
 
-  /** An operator says that the agent will never come back. What still runs there ends first, as with a switched-off machine. */
-  #giveUp(agent: Agent): void {
-    if (agent.condition === 'gone') return;
-    agent.condition = 'gone';
+  /**
+   * An operator says that the agent will never come back, or its machine restarts. What still runs there ends first, as
+   * with a switched-off machine.
+   */
+  #endWith(agent: Agent, condition: 'gone' | 'rebooting' | 'replaced'): void {
+    if (isLosing(agent)) return;
+    agent.condition = condition;
     this.#rescindAll(agent);
     for (const task of this.#tasksOf(agent)) {
       if (task.isReleased) this.#tasks.lostForGood(task);
       else this.#containerizer.kill(task.containerId, 0);
     }
     this.#tellFailure(agent);
+    if (isBackAfterReboot(agent)) this.#allocator.touch(agent);
+  }
+
+  /** The machine has lost all that its agent knew: it registers as a new one. A restart of the node forgets that. */
+  #replace(agent: Agent): void {
+    if (isLosing(agent)) return;
+    this.#endWith(agent, 'replaced');
+    const { total } = agent;
+    this.#allocator.addAgent({
+      ...agent,
+      id: `${this.#books.masterId}-S${this.#books.agents.size}`,
+      condition: 'here',
+      free: total,
+      offers: new Set(),
+      tasks: new Set(),
+    });
   }
 
   /** All that the frameworks have not settled. */

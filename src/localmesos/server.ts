@@ -42,8 +42,11 @@ export interface ServerOptions {
   /** Whether `POST /faults` does what it asks for. */
   readonly hasFaultControl: boolean;
   /** Pages by path without the leading `/master`. */
-  readonly pages: ReadonlyMap<string, () => unknown>;
+  readonly pages: ReadonlyMap<string, Page>;
 }
+
+/** What a page shows to a question with that query. */
+export type Page = (query: URLSearchParams) => unknown;
 
 const CALL_PATHS = new Set(['/api/v1/scheduler', '/master/api/v1/scheduler']);
 const OPEN_PATHS = new Set(['/health', '/master/health', '/version']);
@@ -100,7 +103,7 @@ export class MasterServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.removeHeader('Connection');
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     this.#checkHost(request);
     if (!OPEN_PATHS.has(path)) this.#authenticate(request, CALL_PATHS.has(path));
     if (CALL_PATHS.has(path)) {
@@ -126,7 +129,7 @@ export class MasterServer {
     }
     const page = this.#options.pages.get(path.replace(/^\/master(?=\/)/, ''));
     if (page === undefined) throw new Refusal(404, '404 Not Found.');
-    const body = Buffer.from(JSON.stringify(page()));
+    const body = Buffer.from(JSON.stringify(page(new URLSearchParams(query))));
     response.writeHead(200, { 'Content-Length': body.length, 'Content-Type': JSON_TYPE });
     response.end(body);
   }

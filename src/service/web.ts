@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/job-files.js';
 import { close, listen } from '../api/listen.js';
+import { timedAuth } from '../api/timed-auth.js';
 import { createTokens } from '../api/tokens.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
-import { systemClock } from '../host/system.js';
+import { systemClock, systemTimers } from '../host/system.js';
 import { featuresAt } from './cluster.js';
 import { ADMIN, ADMIN_FILE, type Foundation, json, loaded } from './foundation.js';
 
@@ -25,7 +26,9 @@ export type WebParts = Pick<
   | 'metrics'
   | 'notices'
   | 'notReady'
+  | 'warnings'
   | 'obstacles'
+  | 'outlook'
   | 'shares'
 > & {
   readonly events: Events;
@@ -52,7 +55,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     ...told,
     config,
     store,
-    auth,
+    auth: timedAuth(auth, systemTimers),
     policy,
     clock: systemClock,
     randomBytes,

@@ -74,8 +74,28 @@ interface Running {
   readonly endMs: number;
 }
 
-export function replay(trace: Trace, cluster: ReplayCluster, rules: ReplayRules): Replay {
-  return new Replaying(trace, cluster, rules).run();
+/** A replay at one instant, after its cycles: what is really so then. To be looked at, not changed. */
+export interface ReplayNow {
+  readonly at: Instant;
+  readonly queue: PendingQueue;
+  readonly usage: UsageBook;
+  readonly agents: readonly AgentLoad[];
+  readonly running: readonly {
+    readonly job: TraceJob;
+    readonly agentId: AgentId;
+    readonly startedAt: Instant;
+  }[];
+  readonly reservations: readonly Reservation[];
+}
+
+/** @param watch called whenever something happened */
+export function replay(
+  trace: Trace,
+  cluster: ReplayCluster,
+  rules: ReplayRules,
+  watch?: (now: () => ReplayNow, nowMs: number) => void,
+): Replay {
+  return new Replaying(trace, cluster, rules).run(watch);
 }
 
 class Replaying {
@@ -121,7 +141,7 @@ class Replaying {
     this.#observer = new Observer(this.#queue, total, lastMs);
   }
 
-  run(): Replay {
+  run(watch?: (now: () => ReplayNow, nowMs: number) => void): Replay {
     let next = 0;
     for (;;) {
       const arrivalMs = this.#arrivals[next]?.submittedMs ?? Number.POSITIVE_INFINITY;
@@ -134,10 +154,26 @@ class Replaying {
       for (; this.#arrivals[next]?.submittedMs === nowMs; next++)
         this.#submit(this.#arrivals[next] as TraceJob);
       this.#cycles(nowMs);
+      watch?.(() => this.#present(nowMs), nowMs);
     }
     const { policy } = this.#rules;
     const { samples } = this.#observer;
     return { policy: policy.name, jobs: this.#done, impossible: this.#impossible, samples };
+  }
+
+  #present(nowMs: number): ReplayNow {
+    return {
+      at: instant(nowMs),
+      queue: this.#queue,
+      usage: this.#usage,
+      agents: this.#agents.map((agent) => this.#load(agent)),
+      running: this.#running.items().map(({ job, agent, endMs }) => ({
+        job,
+        agentId: agent.id,
+        startedAt: instant(endMs - job.runMs),
+      })),
+      reservations: this.#made,
+    };
   }
 
   #submit(job: TraceJob): void {

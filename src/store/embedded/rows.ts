@@ -70,6 +70,8 @@ export interface LifeDocument {
   readonly retried?: Retried | undefined;
   /** Of a job that waits; absent: see `pauseOf`. */
   readonly pauseMs?: number;
+  /** Of a job that waits; absent: no. */
+  readonly isNumberTaken?: true;
   readonly directory: string | null;
   readonly placement?: Placement | null;
   readonly startedAt?: Instant | null;
@@ -204,7 +206,7 @@ function lifeOf(job: Job): LifeDocument {
   const retried = isRetried(job.retried) ? job.retried : undefined;
   switch (job.state) {
     case 'pending':
-      return { faults, directory, retried, pauseMs: job.pauseMs };
+      return { faults, directory, retried, pauseMs: job.pauseMs, ...taken(job) };
     case 'launching':
       return { faults, directory, retried, placement: job.placement };
     case 'running': {
@@ -271,6 +273,7 @@ function assembled(row: Row): Job {
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
         ...heldBackOf(held),
+        ...taken(life),
       };
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
@@ -309,6 +312,9 @@ function assembled(row: Row): Job {
       return unreachable(known);
   }
 }
+
+const taken = ({ isNumberTaken }: { readonly isNumberTaken?: true }) =>
+  isNumberTaken === true ? { isNumberTaken } : {};
 
 /** Records of former versions lack what was added since. */
 const completed = (spec: JobSpec): JobSpec => ({
