@@ -14,6 +14,7 @@ import { archiveRoutes } from './routes/archive.js';
 import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
+import { holdRoutes } from './routes/holds.js';
 import { listRoutes } from './routes/lists.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
@@ -51,6 +52,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   archiveRoutes(routes);
   traceRoutes(routes);
   arrayRoutes(routes);
+  holdRoutes(routes);
   whyRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);

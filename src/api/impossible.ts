@@ -51,6 +51,10 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'drained':
     case 'set-aside':
     case 'reserved-for':
+    case 'dependency':
+    case 'turn':
+    case 'held-back':
+    case 'not-before':
     case 'no-offers':
       return undefined;
     default:

@@ -64,6 +64,8 @@ function sentenceOf({ code, facts }: Reason): string {
       return describeQuotaReached({ code, facts });
     case 'exit-code-unknown':
       return `The exit code could not be found out${detail}`;
+    case 'dependency-never':
+      return describeNever(facts);
     case 'members-failed':
       return `${facts.failed} of ${facts.members} members of the array did not end with code 0`;
     case 'retries-used-up':
@@ -73,6 +75,18 @@ function sentenceOf({ code, facts }: Reason): string {
     default:
       return unreachable(code);
   }
+}
+
+/** What the type of a dependency asks of the job that is waited for. */
+const ASKED: Readonly<Record<string, string>> = {
+  afterok: '0',
+  aftercorr: '0',
+  afternotok: 'another code than 0',
+};
+
+function describeNever({ type, job, exitCode }: Reason['facts']): string {
+  const how = exitCode === undefined ? 'is not on record any more' : `ended with code ${exitCode}`;
+  return `dependency never satisfied: job ${job} ${how}, ${type} asked for ${ASKED[type ?? ''] ?? 'its end'}`;
 }
 
 /** The words an outcome has on the wire. */
@@ -104,5 +118,7 @@ export function describeOutcome(outcome: Outcome): {
 
 function secondaryOf({ code }: Reason): string {
   if (code === 'quota-exceeded') return 'quota reached';
-  return code === 'not-authorized' || code === 'impossible' ? 'rejected by scheduler' : '';
+  const isRefused =
+    code === 'not-authorized' || code === 'impossible' || code === 'dependency-never';
+  return isRefused ? 'rejected by scheduler' : '';
 }

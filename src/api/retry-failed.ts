@@ -101,7 +101,12 @@ function documentOf(
   const concurrency = array.spec.array?.concurrencyMax ?? null;
   return {
     ...document,
-    requirements: { ...asked, array: { values: valuesOf(ranges), concurrency } },
+    requirements: {
+      ...asked,
+      array: { values: valuesOf(ranges), concurrency },
+      // What the former array waited for has come true, or never does: asked for again, it is asked for now.
+      ...{ tasks: [], dependencies: [], dependencies_mode: null, not_before: null },
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import type { Needs } from '../core/resources.js';
 import { impossible } from '../core/tally.js';
 import type { ProjectId } from '../core/units.js';
 import { readArray } from './array-request.js';
+import { readBegin, readDependencies } from './dependency-request.js';
 import type { ApiDeps } from './deps.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
@@ -65,6 +66,10 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   notePossible(deps, { needs, constraints, executor, tenant }, warnings);
 
   const array = readArray(task, deps);
+  const now = deps.clock.now();
+  const dependencies = await readDependencies(task, { store: deps.store, person }, array);
+  const beginAt = readBegin(task.requirements?.not_before, now);
+  const isHeld = task.requirements?.hold === true;
   const retriesMax = deps.config.jobs.retriesMax;
   const spec: JobSpec = {
     name: task.meta?.name ?? 'job',
@@ -82,6 +87,8 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     lifespanMs: readLifespan(task.requirements?.maxlifespan, deps.config, queue),
     systemRetriesMax: Math.min(task.requirements?.failure_policy ?? retriesMax, retriesMax),
     ...(array === null ? {} : { array }),
+    ...(dependencies === null ? {} : { dependencies }),
+    ...(beginAt === undefined ? {} : { beginAt }),
     retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],
@@ -94,7 +101,8 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     identity: person.identity,
     spec,
     script: task.command.cmd,
-    submittedAt: deps.clock.now(),
+    submittedAt: now,
+    ...(isHeld ? { heldBack: { by: person.id, isAdmin: false, at: now } } : {}),
     idempotencyKey: input.idempotencyKey,
     digest: digestOf(spec, task.command.cmd, project),
   };
@@ -134,8 +142,6 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   };
   const none = 'not supported by this version';
 
-  if ((requirements?.tasks ?? []).length > 0)
-    refuse('requirements.tasks', `dependencies are ${none}`);
   if (asksForStorage(requirements?.tmpstorage))
     refuse('requirements.tmpstorage', `temporary storage is ${none}`);
   if ((requirements?.uris ?? []).length > 0) refuse('requirements.uris', `this is ${none}`);

@@ -3,6 +3,7 @@ import { unreachable } from '../core/assert.js';
 import type { Obstacle, ResourceName } from '../core/obstacle.js';
 import type { Instant } from '../core/units.js';
 import { describeLimit, isLimit } from './limit-words.js';
+import { describeWithheld, isWithheld } from './withheld.js';
 
 type Drained = Extract<Obstacle, { code: 'drained' }>;
 
@@ -16,6 +17,8 @@ const AMOUNT: Readonly<Record<ResourceName, (amount: number) => string>> = {
 /** `status.reason` of a waiting job; null when nothing is known against it. */
 export function describeWaiting(obstacles: readonly Obstacle[] | undefined): string | null {
   if (obstacles === undefined || obstacles.length === 0) return null;
+  const withheld = obstacles.filter(isWithheld);
+  if (withheld.length > 0) return withheld.map(describeWithheld).join('. ');
   const [first] = obstacles;
   if (first?.code === 'array-limit') return `Its array is at its limit: ${describe(first)}`;
   const limits = obstacles.filter(isLimit);
@@ -52,6 +55,11 @@ function describe(obstacle: Obstacle): string {
       return `${agents(obstacle.agents)} set aside because jobs of several users failed there`;
     case 'reserved-for':
       return `${agents(obstacle.agents)} with room kept for a large job that has waited longer${startOf(obstacle.until)}`;
+    case 'dependency':
+    case 'turn':
+    case 'held-back':
+    case 'not-before':
+      return describeWithheld(obstacle);
     case 'no-offers':
       return 'no agent has anything free now';
     case 'limit-reached':

@@ -8,7 +8,7 @@ import type { ProjectRecord } from '../contracts/store.js';
 import type { ArrayCensus } from '../core/array-life.js';
 import { unreachable } from '../core/assert.js';
 import { durationText } from '../core/duration.js';
-import type { Job, Placement } from '../core/job.js';
+import type { Job, PendingJob, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
@@ -20,6 +20,7 @@ import { describeOutcome, describeReason } from './reasons.js';
 import { retriesToWire } from './retries.js';
 import { quotasToWire } from './share-fields.js';
 import { describeWaiting } from './waiting.js';
+import { withheldOf } from './withheld.js';
 
 export type Wire = Record<string, unknown>;
 
@@ -49,6 +50,19 @@ export const extrasOf =
     obstacles: obstacles(job),
     at: clock.now(),
   });
+
+/** The same, with what jobs wait for that do not stand in the queue yet. */
+export async function extrasFor(
+  deps: ApiDeps,
+  jobs: readonly Job[],
+): Promise<(job: Job) => WireExtras> {
+  const withheld = await withheldOf({ store: deps.store, at: deps.clock.now() }, jobs);
+  const extras = extrasOf(deps);
+  return (job) => {
+    const obstacles = withheld.get(job.id);
+    return obstacles === undefined ? extras(job) : { ...extras(job), obstacles };
+  };
+}
 
 /** Epoch seconds, with the milliseconds as fraction. */
 const seconds = (at: Instant): number => at / 1000;
@@ -97,7 +111,7 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     gpus: spec.needs.gpus,
     array: arrayToWire(job, census),
     label: Array.isArray(spec.asked.label) ? spec.asked.label : [],
-    tasks: [],
+    ...dependenciesToWire(spec),
     tmpstorage: null,
     ports: spec.ports,
     uris: [],
@@ -117,6 +131,20 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     project_quota_time: noQuota.time,
     project_quota_cpu: noQuota.cpu,
     project_quota_ram: noQuota.ram,
+  };
+}
+
+/** `tasks` has what the original knew: jobs of which any end will do, if all of these are asked for. */
+function dependenciesToWire({ dependencies, beginAt }: Job['spec']): Wire {
+  const date = beginAt === undefined ? {} : { not_before: new Date(beginAt).toISOString() };
+  if (dependencies === undefined) return { tasks: [], ...date };
+  const { on, isAnyEnough, isSingleton } = dependencies;
+  const historic = isAnyEnough ? [] : on.filter(({ type }) => type === 'afterany');
+  return {
+    tasks: historic.map(({ job }) => job),
+    dependencies: [...on, ...(isSingleton ? [{ type: 'singleton' }] : [])],
+    ...(isAnyEnough ? { dependencies_mode: 'any' } : {}),
+    ...date,
   };
 }
 
@@ -179,8 +207,12 @@ export function statusToWire(
   switch (job.state) {
     case 'pending':
       return {
-        ...waiting(job.killWanted === null ? rescheduled(job) : 'kill requested'),
-        reason: describePause(job, at) ?? describeWaiting(obstacles),
+        ...waiting(
+          job.killWanted === null ? (heldWord(job) ?? rescheduled(job)) : 'kill requested',
+        ),
+        reason:
+          (job.heldBack === undefined ? describePause(job, at) : null) ??
+          describeWaiting(obstacles),
         ...rest,
       };
     case 'launching':
@@ -196,7 +228,7 @@ export function statusToWire(
     case 'unreachable':
       return { ...live(job, 'unknown'), ...rest };
     case 'open': {
-      const secondary = job.killWanted === null ? null : 'kill requested';
+      const secondary = job.killWanted === null ? heldWord(job) : 'kill requested';
       if (job.startedAt !== null) return { ...live(job, secondary), ...rest };
       return { ...waiting(secondary), reason: describeWaiting(obstacles), ...rest };
     }
@@ -237,6 +269,9 @@ const live = (job: { readonly startedAt: Instant | null }, secondary: string | n
   ...(job.startedAt === null ? {} : { date_running: seconds(job.startedAt) }),
   date_over: null,
 });
+
+const heldWord = ({ heldBack }: Pick<PendingJob, 'heldBack'>): string | null =>
+  heldBack === undefined ? null : 'held';
 
 /** The word for a job that ran and waits for its next launch. */
 const rescheduled = (job: Job): string | null => (launchesRun(job) > 1 ? 'rescheduled' : null);

@@ -4,6 +4,7 @@ import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import { addAccountCommands } from './account-commands.js';
 import { MEMBER_STATES, members, retryFailed } from './commands/arrays.js';
 import { files, get, logs } from './commands/files.js';
+import { hold, release } from './commands/holds.js';
 import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
 import { login, logout } from './commands/login.js';
 import { drain, nodes, resume } from './commands/nodes.js';
@@ -13,6 +14,7 @@ import { share } from './commands/share.js';
 import { submit } from './commands/submit.js';
 import { why } from './commands/why.js';
 import { type Context, tell } from './context.js';
+import { readDepend } from './dependencies.js';
 import { EXIT, exitCodeTable } from './exit-codes.js';
 import { Failure } from './failure.js';
 import { type RetryRuleAsked, readRetryMemory, readRetryOn } from './retries.js';
@@ -21,6 +23,7 @@ import { processTerminal, type Terminal } from './terminal.js';
 
 const OVER_LIMIT_DEFAULT = 100;
 const MEMBERS_LIMIT_DEFAULT = 100;
+const TIME_FORM = 'as 2026-11-21T18:00, or +2h for two hours from now';
 
 /** Runs one command line (without `node` and the program's own name). Never throws for a failure it knows. */
 export async function main(
@@ -109,6 +112,14 @@ function addJobCommands(
     .description('kill jobs')
     .argument('<id...>', 'jobs')
     .action(async (ids, options) => done(await kill(context, ids, options)));
+  common(god.command('hold'))
+    .description('keep jobs that wait from starting')
+    .argument('<id...>', 'jobs, or arrays: their members that have not started')
+    .action(async (ids, options) => done(await hold(context, ids, options)));
+  common(god.command('release'))
+    .description('let jobs start again that were held')
+    .argument('<id...>', 'jobs')
+    .action(async (ids, options) => done(await release(context, ids, options)));
 }
 
 function addQueryCommands(god: Command, context: Context, done: Done): void {
@@ -185,7 +196,6 @@ function addFileCommands(god: Command, context: Context, done: Done): void {
 }
 
 function addNodeCommands(god: Command, context: Context, done: Done): void {
-  const timeForm = 'as 2026-11-21T18:00, or +2h for two hours from now';
   common(god.command('nodes'))
     .description('the machines, what they have free, and which take no new jobs')
     .action(async (options) => done(await nodes(context, options)));
@@ -196,8 +206,8 @@ function addNodeCommands(god: Command, context: Context, done: Done): void {
     .description('let the jobs on a machine end and no new ones begin')
     .argument('<name>', 'machine, as "god nodes" names it')
     .requiredOption('--reason <text>', 'why, for the users whose jobs wait')
-    .option('--at <time>', `empty from then on: ${timeForm}; default: now`)
-    .option('--until <time>', `open again by itself: ${timeForm}; default: when resumed`)
+    .option('--at <time>', `empty from then on: ${TIME_FORM}; default: now`)
+    .option('--until <time>', `open again by itself: ${TIME_FORM}; default: when resumed`)
     .option('--executor <name>', 'its cluster, where several have a machine of this name')
     .action(async (name, options) => done(await drain(context, name, options)));
   common(node.command('resume'))
@@ -238,6 +248,13 @@ function withNeeds(command: Command): Command {
       '-a, --array <indexes>',
       'an array: N, START:END, START:END:STEP or a list, each may end in %LIMIT',
     )
+    .option(
+      '-d, --depend <list>',
+      'jobs to wait for, as afterok:12:13,afterany:14; or singleton',
+      (text) => typed(readDepend(text)),
+    )
+    .option('--begin <time>', `not before then: ${TIME_FORM}`)
+    .option('--hold', 'not before "god release"')
     .option('--network <kind>', 'network to join: public, user or project')
     .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { LIST_ITEMS_MAX, NAME_CHARS_MAX, SCRIPT_BYTES_MAX } from '../contracts/limits.js';
+import type { DependenciesAsked } from './dependencies.js';
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
 import type { RetryRuleAsked } from './retries.js';
@@ -26,6 +27,10 @@ export interface SubmitOptions {
   readonly queue?: string;
   readonly retry?: number;
   readonly array?: string;
+  readonly depend?: DependenciesAsked;
+  /** Seconds since 1970, once it was read. */
+  readonly begin?: string | number;
+  readonly hold?: boolean;
   readonly retryOn?: readonly RetryRuleAsked[];
   readonly retryMemory?: RetryRuleAsked;
 }
@@ -111,6 +116,9 @@ export function submissionOf(script: Script, image: string | undefined, options:
         ...(options.queue === undefined ? [] : [`queue==${options.queue}`]),
       ],
       tasks: [],
+      ...(options.depend ?? {}),
+      ...(options.begin === undefined ? {} : { not_before: options.begin }),
+      ...(options.hold === true ? { hold: true } : {}),
     },
     container: {
       ...(image === undefined ? {} : { image }),

@@ -5,6 +5,7 @@
 import { type ArrayView, type MemberView, readArrayView, readMemberView } from './arrays.js';
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
+import { dependWords } from './words.js';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -55,6 +56,10 @@ export interface JobView {
   /** Launches so far, and those of them that came to nothing. */
   readonly launches: number;
   readonly formerLaunches: readonly FormerLaunchView[];
+  /** In the words of `--depend`; empty: it depends on nobody. */
+  readonly depends: string;
+  /** It does not start before that. */
+  readonly notBefore: number | null;
   readonly gpus: number;
   readonly image: string;
   /** False where jobs run as plain processes and the image plays no part. */
@@ -102,6 +107,8 @@ const number = (value: unknown): number => (typeof value === 'number' ? value : 
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 const secondsOrNull = (value: unknown): number | null =>
   typeof value === 'number' ? value * 1000 : null;
+const dateOrNull = (value: unknown): number | null =>
+  typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? Date.parse(value) : null;
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const strings = (value: unknown): readonly string[] =>
   list(value).flatMap((item) =>
@@ -137,6 +144,8 @@ export function readJob(doc: unknown): JobView {
     ramGrantedGb: numberOrNull(requirements.ram_granted),
     retries: list(requirements.retry).filter(isRecord),
     ...readLaunches(status),
+    depends: readDepends(requirements),
+    notBefore: dateOrNull(requirements.not_before),
     gpus: number(requirements.gpus),
     image: text(container.image),
     isImageUsed: container.image_used !== false,
@@ -149,6 +158,14 @@ export function readJob(doc: unknown): JobView {
     labels: strings(requirements.label),
     script: text(part(doc, 'command').cmd),
   };
+}
+
+function readDepends(requirements: Json): string {
+  const all = list(requirements.dependencies).filter(isRecord);
+  const known = all.map(({ type, job }) => ({ type: text(type), job: numberOrNull(job) }));
+  const historic = strings(requirements.tasks).map((id) => ({ type: 'afterany', job: Number(id) }));
+  const isAnyEnough = requirements.dependencies_mode === 'any';
+  return dependWords(known.length > 0 ? known : historic, isAnyEnough);
 }
 
 /** The state alone, from `GET task/{id}/status`. */

@@ -99,3 +99,12 @@ export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ');
 }
+
+/** What a job waits for, in the words of `--depend`, out of its `requirements`; empty: nothing. */
+export function dependWords(
+  dependencies: readonly { readonly type: string; readonly job: number | null }[],
+  isAnyEnough: boolean,
+): string {
+  const items = dependencies.map(({ type, job }) => (job === null ? type : `${type}:${job}`));
+  return items.join(isAnyEnough ? '?' : ',');
+}

@@ -7,6 +7,8 @@ export interface ServiceEvents {
   'job:launched': { readonly jobId: JobId; readonly taskId: TaskId; readonly waitedMs: number };
   'job:ended': { readonly jobId: JobId; readonly owner: UserId; readonly outcome: string };
   'job:kill-wanted': { readonly jobId: JobId; readonly by: UserId };
+  'job:held': { readonly jobId: JobId; readonly by: UserId };
+  'job:released': { readonly jobId: JobId; readonly by: UserId };
   'session:opened': { readonly user: UserId; readonly by: 'password' | 'apikey' };
   'session:refused': { readonly login: string; readonly by: 'password' | 'apikey' };
   'cycle:finished': {

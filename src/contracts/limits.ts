@@ -143,6 +143,10 @@ export const STORE_AGAIN_MS_MIN = 500;
 export const STORE_AGAIN_MS_MAX = 10_000;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
+/** Jobs that one job may depend on. */
+export const DEPENDENCIES_MAX = 10_000;
+/** A job that is not to start before a date further ahead is a typing mistake. */
+export const BEGIN_AHEAD_MS_MAX = 3_650 * 86_400_000;
 /** Launches that rules on exit codes may grant, whatever a site configures: beyond, something else is wrong. */
 export const OWN_RETRIES_MAX = 100;
 /** Rules of one job: people read them. */

@@ -6,8 +6,15 @@ export interface Notices {
   submitted(ids: readonly JobId[]): void;
   /** A kill was stored; returns at once and never throws. */
   killWanted(id: JobId): void;
+  /** A hold or a release was stored; returns at once and never throws. */
+  holdChanged(id: JobId): void;
   /** An agent was drained or resumed; returns at once and never throws. */
   agentsChanged(): void;
 }
 
-export const NO_NOTICES: Notices = { submitted() {}, killWanted() {}, agentsChanged() {} };
+export const NO_NOTICES: Notices = {
+  submitted() {},
+  killWanted() {},
+  holdChanged() {},
+  agentsChanged() {},
+};

@@ -6,6 +6,7 @@
  * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
  * throw `ServiceError('internal')` with `facts.id`.
  */
+import type { HeldBack } from '../core/dependency.js';
 import type {
   Constraint,
   Identity,
@@ -20,6 +21,7 @@ import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
+import type { WaitStore, Waits } from './waits.js';
 
 /** A submission, parsed, allowed and completed. */
 export interface NewJob {
@@ -31,6 +33,8 @@ export interface NewJob {
   readonly submittedAt: Instant;
   /** The client's key, or null. One user's keys do not meet another's. */
   readonly idempotencyKey: string | null;
+  /** It is held from the start; absent: it is not. */
+  readonly heldBack?: HeldBack;
   /** Tells a repeated submission from another one under the same key. */
   readonly digest: string;
 }
@@ -87,6 +91,8 @@ export interface PendingRow {
   readonly failedOn: readonly string[];
   /** As in the job's `spec`. */
   readonly lifespanMs: number | null;
+  /** What must come before it may stand in the queue; absent: nothing. */
+  readonly waits?: Waits;
 }
 
 /** A member of an array that has a record. */
@@ -111,10 +117,10 @@ export interface MadeCount {
  */
 export interface JobStep {
   readonly from: { readonly state: JobState; readonly launches: number };
-  /** An intent must not overtake a kill: stored only while no kill is wanted. */
+  /** An intent must not overtake a kill or a hold: stored only while no kill is wanted and nobody holds the job back. */
   readonly unlessKillWanted: boolean;
   /**
-   * The whole new record; the store keeps its own `killWanted` and `version`, and what was asked (`owner`, `project`,
+   * The whole new record; the store keeps its own `killWanted`, `heldBack` and `version`, and what was asked (`owner`, `project`,
    * `identity`, `spec`, `submittedAt`), which no step may change.
    */
   readonly to: Job;
@@ -163,7 +169,16 @@ export class FencedOut extends Error {
   override readonly name = 'FencedOut';
 }
 
-export interface JobStore {
+/** Which waiting jobs are asked for. */
+export interface PendingQuery {
+  readonly after: JobId | null;
+  readonly limit: number;
+  readonly submittedSince?: Instant;
+  /** Only these. */
+  readonly among?: readonly JobId[];
+}
+
+export interface JobStore extends WaitStore {
   /**
    * Durable when it resolves. All or nothing; answers stand in the order of `jobs`. Jobs start as `pending`, the parents
    * of arrays as `open`: one record, and the ids behind its own are its members'.
@@ -183,12 +198,8 @@ export interface JobStore {
   /** Number of records by state, of one owner or of all. */
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>>;
 
-  /** Waiting jobs in order of id, above `after`, at most `limit`; with `submittedSince`, only those. */
-  pending(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): Promise<readonly PendingRow[]>;
+  /** Waiting jobs in order of id, above `after`, at most `limit`. */
+  pending(query: PendingQuery): Promise<readonly PendingRow[]>;
   /** The members of an array that have records, in order of id, above `after`, at most `limit`. */
   made(
     array: JobId,

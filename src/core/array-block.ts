@@ -13,14 +13,22 @@ export interface QueuedArray {
   readonly limit: number | null;
   /** Members that hold a task, or are about to. */
   readonly running: number;
+  /** None may be placed: the array waits for more than resources. */
+  readonly isBarred: boolean;
   readonly submittedAt: Instant;
   /** By place: members that wait. */
   readonly waiting: Bits;
 }
 
 /** How many more of its members may be placed. */
-export const roomOf = ({ limit, running }: Pick<QueuedArray, 'limit' | 'running'>): number =>
-  limit === null ? Number.POSITIVE_INFINITY : Math.max(0, limit - running);
+export function roomOf({
+  limit,
+  running,
+  isBarred,
+}: Pick<QueuedArray, 'limit' | 'running' | 'isBarred'>): number {
+  if (isBarred) return 0;
+  return limit === null ? Number.POSITIVE_INFINITY : Math.max(0, limit - running);
+}
 
 /** An array whose members may still wait; `Line` is where they stand, undefined when none waits any more. */
 export class ArrayBlock<Line> implements QueuedArray {
@@ -31,6 +39,7 @@ export class ArrayBlock<Line> implements QueuedArray {
   /** By place: members that wait and differ from the others in nothing but their index. */
   readonly waiting: Bits;
   running = 0;
+  isBarred = false;
   line: Line | undefined;
 
   constructor(

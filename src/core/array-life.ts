@@ -1,12 +1,17 @@
 /** The life of an array's parent: open until no member is left that is not over. It holds no task of its own. */
 import { type ArraySpec, arraySize } from './array.js';
-import { type Job, NO_CONTAINER, type OpenJob, type Outcome } from './job.js';
+import { type Job, NO_CONTAINER, type OpenJob, type Outcome, type Reason } from './job.js';
 import { NEVER_RETRIED } from './retry.js';
 import type { Instant, JobId } from './units.js';
 
 export type ArrayEvent =
   /** Its first member runs; `directory` holds those of the members. */
   | { readonly kind: 'memberStarted'; readonly directory: string | null }
+  /**
+   * It is not launched at all: impossible, not authorized, a dependency that never comes true … Of an array: no member has begun,
+   * and none that has a record is not over.
+   */
+  | { readonly kind: 'gaveUp'; readonly because: Reason }
   /** No member is left that is not over. */
   | { readonly kind: 'membersOver'; readonly outcome: Extract<Outcome, { kind: 'exited' }> };
 
@@ -23,11 +28,14 @@ export function openStep(
     const { directory } = event;
     return job.startedAt === null ? { ...job, startedAt: at, directory } : undefined;
   }
-  if (!isOf(event, 'membersOver')) return undefined;
+  const isGivenUp = isOf(event, 'gaveUp');
+  if (!isGivenUp && !isOf(event, 'membersOver')) return undefined;
+  const ended: Outcome = isGivenUp ? { kind: 'gaveUp', because: event.because } : event.outcome;
   const outcome: Outcome =
-    job.killWanted === null ? event.outcome : { kind: 'killed', by: job.killWanted.by };
+    job.killWanted === null ? ended : { kind: 'killed', by: job.killWanted.by };
   const nothing = { placement: null, container: NO_CONTAINER };
-  return { ...job, state: 'over', outcome, endedAt: at, ...nothing };
+  const { heldBack: _, ...rest } = job;
+  return { ...rest, state: 'over', outcome, endedAt: at, ...nothing };
 }
 
 /**
@@ -40,7 +48,11 @@ export function unmadeMember(array: Job, id: JobId): Job {
     ...{ id, parent: array.id, owner, project, identity, spec, submittedAt, killWanted },
     ...{ launches: 0, faults: [], retried: NEVER_RETRIED, directory: null, version: 0 },
   };
-  if (array.state !== 'over') return { ...member, state: 'pending', notBefore: null, pauseMs: 0 };
+  if (array.state !== 'over') {
+    const heldBack = array.state === 'open' ? array.heldBack : undefined;
+    const held = heldBack === undefined ? {} : { heldBack };
+    return { ...member, state: 'pending', notBefore: null, pauseMs: 0, ...held };
+  }
   const { outcome, endedAt } = array;
   const nothing = { startedAt: null, placement: null, container: NO_CONTAINER };
   return { ...member, state: 'over', outcome, endedAt, ...nothing };

@@ -11,10 +11,10 @@ export class ArrayRooms {
     this.#queue = queue;
   }
 
-  /** The id up to which nothing may be placed, because the array of this job is at its limit; undefined: it may. */
+  /** The id up to which nothing may be placed, because the array of this job is at its limit or waits for more than resources; undefined: it may. */
   fullTo(id: JobId): JobId | undefined {
     const array = this.#queue.arrayOf(id);
-    if (array === undefined || array.limit === null) return undefined;
+    if (array === undefined || (array.limit === null && !array.isBarred)) return undefined;
     return roomOf(array) > (this.#placed.get(array) ?? 0) ? undefined : array.lastId;
   }
 

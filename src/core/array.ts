@@ -120,6 +120,20 @@ export function indexAt({ ranges }: Pick<ArraySpec, 'ranges'>, place: number): n
   return undefined;
 }
 
+/** Whether two arrays have the same index at every place, however these are written. */
+export function sameIndexes(a: Pick<ArraySpec, 'ranges'>, b: Pick<ArraySpec, 'ranges'>): boolean {
+  if (arraySize(a) !== arraySize(b)) return false;
+  const others = indexesOf(b);
+  for (const index of indexesOf(a)) if (others.next().value !== index) return false;
+  return true;
+}
+
+function* indexesOf({ ranges }: Pick<ArraySpec, 'ranges'>): Generator<number, undefined> {
+  for (const { first, last, step } of ranges)
+    for (let index = first; index <= last; index += step) yield index;
+  return undefined;
+}
+
 /** The parent's id is followed by those of its members. */
 export const memberId = (parent: JobId, place: number): JobId => (parent + 1 + place) as JobId;
 

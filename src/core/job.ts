@@ -1,5 +1,6 @@
 /** A job: what a user asked to run. It may be launched several times; each launch is one task. */
 import type { ArraySpec } from './array.js';
+import type { Dependencies, HeldBack } from './dependency.js';
 import type { Needs } from './resources.js';
 import type { AgentId, Instant, JobId, ProjectId, TaskId, UserId } from './units.js';
 
@@ -55,6 +56,10 @@ export interface JobSpec {
   readonly systemRetriesMax: number;
   /** Of a job array, its parent and its members alike; absent: an ordinary job. */
   readonly array?: ArraySpec;
+  /** What must come true before it is ready; absent: nothing. */
+  readonly dependencies?: Dependencies;
+  /** It does not start before that date; absent: at any time. The pause before a next launch is `PendingJob.notBefore`. */
+  readonly beginAt?: Instant;
   /** When it is launched again after an end of its own; the first rule that applies decides. */
   readonly retries: readonly RetryRule[];
   /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
@@ -188,6 +193,8 @@ export type ReasonCode =
   /** What has ended fills a quota. Facts: scope, name, quota, limit, used, held, asked, freesUpAt (an instant). */
   | 'quota-exceeded'
   | 'exit-code-unknown'
+  /** What it waits for never comes true. Facts: type, job, exitCode (absent: that job is on record no more). */
+  | 'dependency-never'
   /** Of the parent of an array: some of its members ended with another code than 0. */
   | 'members-failed'
   /** An exit code for which the job's rules grant no further launch. */
@@ -245,6 +252,8 @@ export type PendingJob = Asked & {
   readonly state: 'pending';
   readonly notBefore: Instant | null;
   readonly pauseMs: number;
+  /** Absent: nobody holds it back. */
+  readonly heldBack?: HeldBack;
   /** The cluster refused the latest launch because a task of its number was there, which this record never launched. */
   readonly isNumberTaken?: true;
 };
@@ -265,7 +274,12 @@ export type UnreachableJob = Placed & {
   readonly since: Instant;
 };
 /** The parent of an array, until all members are over. It holds no task of its own. `startedAt`: of its first member. */
-export type OpenJob = Asked & { readonly state: 'open'; readonly startedAt: Instant | null };
+export type OpenJob = Asked & {
+  readonly state: 'open';
+  readonly startedAt: Instant | null;
+  /** Absent: nobody holds back the members that have not started. */
+  readonly heldBack?: HeldBack;
+};
 export type OverJob = Asked & {
   readonly state: 'over';
   readonly outcome: Outcome;

@@ -77,7 +77,7 @@ export const LIFE = {
   killing: ['numberTaken', 'neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
   /** An array; what is wanted of it is done to its members. */
-  open: ['memberStarted', 'membersOver'],
+  open: ['memberStarted', 'membersOver', 'gaveUp'],
   over: [],
 } as const satisfies Record<JobState, readonly JobEvent['kind'][]>;
 

@@ -1,10 +1,18 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
-import type { Constraint } from './job.js';
+import type { Constraint, JobState } from './job.js';
 import type { QuotaReached } from './quota.js';
 import type { Capacity, Needs } from './resources.js';
-import type { Instant, ProjectId, UserId } from './units.js';
+import type { Instant, JobId, ProjectId, UserId } from './units.js';
 
 export type ResourceName = 'cpuMilli' | 'memMb' | 'gpus' | 'ports';
+
+/** A job that another waits for. */
+export interface Awaited {
+  readonly id: JobId;
+  readonly state: JobState;
+  /** Of one that is over. */
+  readonly exitCode: number | null;
+}
 
 /** `agents`: how many fail for this reason first; an agent offered under two roles counts twice. */
 export type Obstacle =
@@ -57,6 +65,27 @@ export type Obstacle =
       readonly held: number;
       readonly asked: number;
     }
+  /** Jobs that it depends on, those that have come true left out; of any of them, or of all. `more`: are not named. */
+  | {
+      readonly code: 'dependency';
+      readonly isAnyEnough: boolean;
+      readonly jobs: readonly Awaited[];
+      readonly more: number;
+    }
+  /** Jobs of the same user and name before it. */
+  | {
+      readonly code: 'turn';
+      readonly name: string;
+      readonly jobs: readonly Awaited[];
+      readonly more: number;
+    }
+  | {
+      readonly code: 'held-back';
+      readonly by: UserId;
+      readonly isAdmin: boolean;
+      readonly at: Instant;
+    }
+  | { readonly code: 'not-before'; readonly at: Instant }
   /** An administrator lets no new jobs onto them: from when (the earliest), until when (null: until told), and why. */
   | {
       readonly code: 'drained';

@@ -142,6 +142,18 @@ export class PendingQueue {
     const block = this.#blocks.get(parent);
     if (block === undefined) return;
     block.running = running;
+    this.#listIfRoom(block);
+  }
+
+  /** Whether an array waits for more than resources, so that none of its members may be placed. */
+  bar(parent: JobId, isBarred: boolean): void {
+    const block = this.#blocks.get(parent);
+    if (block === undefined) return;
+    block.isBarred = isBarred;
+    this.#listIfRoom(block);
+  }
+
+  #listIfRoom(block: ArrayBlock<AccountLine>): void {
     if (roomOf(block) > 0) this.#list(block);
     else this.#unlist(block);
   }

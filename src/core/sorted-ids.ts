@@ -20,6 +20,10 @@ export class SortedIds {
     return this.#chunks.at(-1)?.at(-1);
   }
 
+  has(id: number): boolean {
+    return this.atLeast(id) === id;
+  }
+
   /** False when it was there already. */
   add(id: number): boolean {
     const chunks = this.#chunks;

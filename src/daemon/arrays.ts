@@ -2,6 +2,7 @@
  * The arrays that are open: which members are not over, how many hold a task, and the end of each array, once. What
  * memory holds is counted from the record when a term begins; members that merely wait are a bit in the queue.
  */
+import type { Timers } from '../contracts/clock.js';
 import { MADE_MEMBERS_READ_MAX } from '../contracts/limits.js';
 import type { JobStore, PendingRow } from '../contracts/store.js';
 import { memberId, placeOf } from '../core/array.js';
@@ -15,15 +16,18 @@ import {
   type KillWanted,
   type LiveJob,
   type OpenJob,
+  type Reason,
 } from '../core/job.js';
 import type { PendingQueue } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 import type { Applied, JobBook } from './job-book.js';
+import { Pairs } from './pairs.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 import { type ArrayEntry, arrayOfJob, arrayOfPending } from './queue-rows.js';
 
 export interface ArraysPorts extends Pick<SchedulerPorts, 'log' | 'failed'> {
-  readonly store: Pick<JobStore, 'made' | 'job'>;
+  readonly store: Pick<JobStore, 'made' | 'job' | 'standings'>;
+  readonly timers: Timers;
 }
 
 export interface ArraysOwner {
@@ -33,6 +37,10 @@ export interface ArraysOwner {
   killMember(id: JobId, wanted: KillWanted): Promise<void>;
   /** The kill of an array is to be carried out, if the record wants it. Not waited for: the write may never settle. */
   killWanted(id: JobId): void;
+  /** Whether it waits for more than resources. */
+  isWithheld(array: JobId): boolean;
+  /** Its counterpart in another array has ended well. False: it is not withheld by itself. */
+  pairReady(member: JobId): boolean;
   /** A member may be placed that could not before. */
   newWork(): void;
 }
@@ -44,6 +52,10 @@ class OpenArray {
   readonly open: Bits;
   /** By place: members that wait and have no record; the queue changes it. */
   readonly waiting: Bits;
+  /** The same of an array that corresponds to another: its members stand in the queue one by one. */
+  readonly apart: Bits | null;
+  readonly row: ArrayEntry['row'];
+  readonly other: JobId | null;
   /** Members that hold a task, or are about to; kept where there is a limit. */
   running = new Set<JobId>();
   /** A member that was over when the record was read, and has probably run. */
@@ -55,11 +67,15 @@ class OpenArray {
   isKilled = false;
   isEnding = false;
 
-  constructor({ row, size }: ArrayEntry) {
+  constructor({ row, size, other }: ArrayEntry) {
+    this.row = row;
+    this.other = other;
+    this.apart = other === null ? null : new Bits(size);
     this.id = row.id;
     this.limit = row.limit;
     this.open = new Bits(size);
     this.waiting = new Bits(size);
+    if (other !== null) this.waiting.clearAll();
   }
 
   /** Counts a member's end; false when it was counted before. */
@@ -76,6 +92,7 @@ export class Arrays {
   readonly #book: JobBook;
   readonly #queue: PendingQueue;
   readonly #owner: ArraysOwner;
+  readonly #pairs: Pairs;
   readonly #arrays = new Map<JobId, OpenArray>();
   /** Being read; what happens to a member meanwhile is not lost, because it is then read again. */
   readonly #reading = new Map<JobId, { isStale: boolean; readonly done: Promise<void> }>();
@@ -89,6 +106,10 @@ export class Arrays {
     this.#book = parts.book;
     this.#queue = parts.queue;
     this.#owner = owner;
+    this.#pairs = new Pairs(ports, parts.book, {
+      ready: (array, member) => this.#pairReady(array, member),
+      applied: (applied) => owner.applied(applied),
+    });
   }
 
   /** Whether an id is that of an array that is open here. */
@@ -133,15 +154,40 @@ export class Arrays {
     } while (reading.isStale);
     this.#arrays.set(array.id, array);
     this.#queue.addArray(entry.row, array.waiting);
+    this.#queue.bar(array.id, this.#owner.isWithheld(array.id));
     this.#queue.setRunning(array.id, array.running.size);
     this.#owner.newWork();
+    if (array.other !== null) this.#pairs.add(array.id, array.other, array.open.size);
     this.#endIfDone(array);
+  }
+
+  /** Whether it waits for more than resources, from now on. */
+  bar(array: JobId, isBarred: boolean): void {
+    this.#queue.bar(array, isBarred);
+    this.#owner.newWork();
+  }
+
+  /** Whether a member that waits, with a record or without, waits for its counterpart in another array. */
+  awaitsPair(member: JobId): boolean {
+    const parent = this.#queue.arrayOf(member)?.parent;
+    return parent !== undefined && this.#pairs.withholds(parent, member);
+  }
+
+  #pairReady(id: JobId, member: JobId): void {
+    const array = this.#arrays.get(id);
+    if (this.#owner.pairReady(member) || array === undefined || array.isKilled) return;
+    if (array.apart?.has(placeOf(id, member)) !== true) return;
+    this.#queue.add({ ...array.row, id: member, notBefore: null });
+    this.#owner.newWork();
   }
 
   /** As the record has it. */
   async #counted(entry: ArrayEntry): Promise<OpenArray> {
     const array = new OpenArray(entry);
-    await this.#count(array, (id) => array.waiting.clear(placeOf(array.id, id)));
+    await this.#count(array, (id) => {
+      array.waiting.clear(placeOf(array.id, id));
+      array.apart?.clear(placeOf(array.id, id));
+    });
     return array;
   }
 
@@ -189,12 +235,14 @@ export class Arrays {
 
   /** The record of a job has moved. */
   moved(before: Job, job: Job): void {
+    this.#pairs.moved(job);
     if (job.parent === undefined) return;
     if (isLive(before) && !isLive(job)) this.left(job.id);
     const reading = this.#reading.get(job.parent);
     if (reading !== undefined) reading.isStale = true;
     const array = this.#arrays.get(job.parent);
     if (array === undefined) return;
+    array.apart?.clear(placeOf(array.id, job.id));
     this.#noteStart(array, job);
     if (job.state !== 'over') return;
     array.ended(job.id, codeOf(job.outcome));
@@ -224,7 +272,7 @@ export class Arrays {
     this.#book
       .apply(array.id, event)
       .then((applied) => {
-        if (event.kind === 'membersOver') {
+        if (event.kind !== 'memberStarted') {
           this.#arrays.delete(array.id);
           this.#queue.removeArray(array.id);
         }
@@ -243,6 +291,27 @@ export class Arrays {
       });
   }
 
+  /** What the array waits for never comes true: members that have records end first, then all the others with it. */
+  async giveUp(job: OpenJob, because: Reason): Promise<void> {
+    await this.#add(arrayOfJob(job));
+    const array = this.#arrays.get(job.id);
+    if (array === undefined) return;
+    const made: JobId[] = [];
+    await this.#count(array, (id) => made.push(id));
+    const open = made.filter((id) => array.open.has(placeOf(array.id, id)));
+    for (const id of open)
+      this.#owner.applied(await this.#book.apply(id, { kind: 'gaveUp', because }));
+    array.isEnding = true;
+    this.#apply(array, { kind: 'gaveUp', because });
+  }
+
+  /** Of members that stand in the queue, or will, one by one. */
+  #withdrawApart(array: OpenArray, apart: Bits): void {
+    this.#pairs.drop(array.id);
+    for (const place of apart.places()) this.#queue.remove(memberId(array.id, place));
+    array.open.clearThoseOf(apart);
+  }
+
   // ---- kills
 
   /** What waits ends with the array, without records; what has a record or a task ends by itself. */
@@ -252,8 +321,12 @@ export class Arrays {
     if (array === undefined) return;
     array.isKilled = true;
     // A kill of one member makes its record, and may not have been heard of here; after the array's kill none is made.
-    await this.#count(array, (id) => this.#queue.remove(id));
+    await this.#count(array, (id) => {
+      array.apart?.clear(placeOf(array.id, id));
+      this.#queue.remove(id);
+    });
     array.open.clearThoseOf(array.waiting);
+    if (array.apart !== null) this.#withdrawApart(array, array.apart);
     this.#queue.removeArray(array.id);
     // Room may have been kept for one of them.
     this.#owner.newWork();

@@ -104,10 +104,11 @@ export class Cycles {
     this.soon();
   }
 
-  /** A job waits no more: the room that was kept for it is others'. */
-  withdraw(id: JobId): void {
-    this.#view.queue.remove(id);
+  /** A job waits no more: the room that was kept for it is others'. True: it stood in the queue. */
+  withdraw(id: JobId): boolean {
+    const wasThere = this.#view.queue.remove(id);
     if (this.#reservations.isFor(id)) this.soon();
+    return wasThere;
   }
 
   /** Something changed that a cycle may act on. */

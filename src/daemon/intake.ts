@@ -1,5 +1,5 @@
 /** How waiting jobs reach the leader: by notice, and by a sweep for those whose notice was lost. */
-import type { Clock } from '../contracts/clock.js';
+import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { SWEEP_BACK_MS } from '../contracts/limits.js';
 import type { JobStore, PendingRow } from '../contracts/store.js';
 import { type Instant, instant, type JobId } from '../core/units.js';
@@ -8,6 +8,7 @@ import { type SchedulerPorts, worldFailed } from './ports.js';
 export interface IntakePorts extends Pick<SchedulerPorts, 'log' | 'failed'> {
   readonly store: Pick<JobStore, 'pending'>;
   readonly clock: Clock;
+  readonly timers: Timers;
 }
 
 export interface IntakeOwner {
@@ -20,6 +21,8 @@ export interface IntakeOwner {
 
 /** Rows read at once. */
 const ROWS = 5_000;
+/** The record is read whole again after this. */
+const WHOLE_EACH_MS = 3_600_000;
 
 export class Intake {
   readonly #ports: IntakePorts;
@@ -27,6 +30,7 @@ export class Intake {
   #highest: JobId | null = null;
   /** When the last sweep, or whole reading, began that came to its end. */
   #sweptAt: Instant | undefined;
+  #wholeTimer: Timer | undefined;
   #isReading = false;
   #isAskedAgain = false;
   #isClosed = false;
@@ -38,6 +42,17 @@ export class Intake {
 
   close(): void {
     this.#isClosed = true;
+    this.#wholeTimer?.cancel();
+  }
+
+  /** From now on all there is is read each hour; `read` is told each time. */
+  keepReading(read: () => void): void {
+    this.#wholeTimer = this.#ports.timers.after(WHOLE_EACH_MS, () => {
+      this.readAll()
+        .then(read)
+        .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
+        .finally(() => this.#isClosed || this.keepReading(read));
+    });
   }
 
   /** Reads all there is: at takeover and now and then. @throws ServiceError when the store is away. */

@@ -3,9 +3,8 @@
  */
 import type { ToldAgents } from '../contracts/agents.js';
 import type { Bulletin } from '../contracts/bulletin.js';
-import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
-import { BULLETIN_SHAPES_MAX, SWEEP_EACH_MS } from '../contracts/limits.js';
+import { BULLETIN_SHAPES_MAX } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
@@ -29,18 +28,15 @@ import {
   type SchedulerOptions,
   type SchedulerPorts,
   type SchedulerStatus,
-  worldFailed,
 } from './ports.js';
-import { rowOfPending } from './queue-rows.js';
 import { Refusals } from './refusals.js';
 import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Strays } from './strays.js';
+import { Sweep } from './sweep.js';
 import { Updates, type UpdatesOwner } from './updates.js';
-
-/** The record is read whole again after this. */
-const RECORD_EACH_MS = 3_600_000;
+import { Withheld } from './withheld.js';
 
 export class Leader implements LinkOwner {
   readonly #ports: SchedulerPorts;
@@ -53,6 +49,7 @@ export class Leader implements LinkOwner {
   readonly #intake: Intake;
   readonly #kills: Kills;
   readonly #arrays: Arrays;
+  readonly #withheld: Withheld;
   readonly #returns: Returns;
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
@@ -62,10 +59,9 @@ export class Leader implements LinkOwner {
   readonly #links = new Map<string, ClusterLink>();
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
-  #sweepTimer: Timer | undefined;
+  readonly #sweep: Sweep;
   readonly #obstacles: ObstacleBook;
   readonly #accounting: Accounting;
-  #recordTimer: Timer | undefined;
   #isClosed = false;
   #isReady = false;
 
@@ -80,16 +76,16 @@ export class Leader implements LinkOwner {
     });
     this.#obstacles = new ObstacleBook(this.#queue, this.#agents);
     this.#accounting = new Accounting(ports, options);
+    this.#sweep = new Sweep(ports, () => this.#look());
     const strays = new Strays(ports, book, options.orphanPolicy);
     this.#placing = new Placing(ports, options, { book, accounting: this.#accounting, strays });
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
-      add: (row) => {
-        const notBefore = this.#steady.fromRecord(row);
-        this.#queue.add({ ...rowOfPending(row, options), notBefore });
-        this.#cycles.newWork();
+      add: (row) => this.#withheld.take(row) || this.#returns.admit(row),
+      addArray: (row) => {
+        this.#withheld.take(row);
+        return this.#arrays.takeIn(row);
       },
-      addArray: (row) => this.#arrays.takeIn(row),
       killWanted: (id) => void this.#kills.act(id),
     });
     const newWork = () => this.#cycles.newWork();
@@ -97,13 +93,26 @@ export class Leader implements LinkOwner {
     this.#returns = new Returns(ports, options, parts, {
       isKnown: (id) => this.#isKnown(id),
       isKilled: (job) => this.#arrays.forbids(job),
+      withholds: (job) => this.#withheld.takeBack(job),
       newWork,
     });
     this.#arrays = new Arrays(ports, parts, {
       applied: (applied) => this.#afterwards(applied, null),
       killWanted: (id) => void this.#kills.act(id),
       killMember: (id, wanted) => this.#kills.actOnMember(id, wanted),
+      isWithheld: (id) => this.#withheld.has(id),
+      pairReady: (id) => this.#withheld.pairReady(id),
       newWork,
+    });
+    this.#withheld = new Withheld(ports, book, {
+      admit: (row) => this.#returns.admit(row),
+      bar: (array, isBarred) => this.#arrays.bar(array, isBarred),
+      withdraw: (id) => this.#cycles.withdraw(id),
+      awaitsPair: (id) => this.#arrays.awaitsPair(id),
+      waits: (id) => this.#queue.has(id) || this.#inHand.has(id),
+      giveUpArray: (array, because) => this.#arrays.giveUp(array, because),
+      killWanted: (id) => void this.#kills.act(id),
+      applied: (applied) => this.#afterwards(applied, null),
     });
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
@@ -119,7 +128,7 @@ export class Leader implements LinkOwner {
     };
     this.#updates = new Updates(ports, { book, strays }, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
-      withdraw: (id) => this.#cycles.withdraw(id),
+      withdraw: (id) => this.#withheld.withdraw(id),
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
@@ -176,8 +185,8 @@ export class Leader implements LinkOwner {
   }
 
   async start(): Promise<void> {
-    this.#sweepLater();
-    this.#readRecordLater();
+    this.#sweep.start();
+    this.#intake.keepReading(() => this.#withheld.lookAtAll());
     this.#kills.begin();
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
@@ -188,6 +197,7 @@ export class Leader implements LinkOwner {
     this.#isClosed = true;
     this.#isReady = false;
     this.#intake.close();
+    this.#withheld.close();
     this.#placing.close();
     this.#returns.close();
     this.#cycles.close();
@@ -195,7 +205,7 @@ export class Leader implements LinkOwner {
     this.#accounting.close();
     this.#kills.close();
     this.#agents.closures.close();
-    for (const timer of [this.#sweepTimer, this.#recordTimer]) timer?.cancel();
+    this.#sweep.close();
     this.#updates.close();
     this.#book.close();
     await Promise.all([...this.#links.values()].map((link) => link.stop(how)));
@@ -206,8 +216,9 @@ export class Leader implements LinkOwner {
     const { orphans } = this.#updates;
     const parts = [...this.#links.values(), orphans, this.#cycles];
     const trouble = parts.flatMap((part) => part.trouble() ?? []);
-    const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
-    return { isReady: this.#isReady, ...sizes, trouble, ...this.#agents.status() };
+    const pending = this.#queue.size + this.#withheld.size;
+    const sizes = { pending, live: this.#book.size, orphans: orphans.left, trouble };
+    return { isReady: this.#isReady, ...sizes, ...this.#agents.status() };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
@@ -238,21 +249,13 @@ export class Leader implements LinkOwner {
     return { isReady, trouble, warnings, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
-  /** All that waits, as at takeover: each hour. */
-  #readRecordLater(): void {
-    const again = () =>
-      this.#intake
-        .readAll()
-        .catch((error: unknown) => worldFailed(this.#ports, 'record not read again', error))
-        .finally(() => this.#isClosed || this.#readRecordLater());
-    this.#recordTimer = this.#ports.timers.after(RECORD_EACH_MS, () => void again());
-  }
-
   // ---- notices from web processes
 
   readonly submitted = (): void => void this.#intake.takeIn();
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
+
+  readonly holdChanged = (id: JobId): void => void this.#withheld.holdChanged(id);
 
   readonly agentsChanged = (): void => this.#agents.look();
 
@@ -261,6 +264,7 @@ export class Leader implements LinkOwner {
     await Promise.all([
       this.#intake.takeIn(),
       this.#kills.actOnAll(),
+      this.#withheld.sweep(),
       this.#agents.closures.refresh(),
     ]);
   }
@@ -268,25 +272,17 @@ export class Leader implements LinkOwner {
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
   #isKnown(id: JobId): boolean {
     const isHeld = this.#inHand.has(id) || this.#book.get(id) !== undefined;
-    return isHeld || this.#queue.has(id) || this.#arrays.has(id);
+    return isHeld || this.#queue.has(id) || this.#withheld.has(id) || this.#arrays.has(id);
   }
 
-  #sweepLater(): void {
-    this.#sweepTimer = this.#ports.timers.after(SWEEP_EACH_MS, () => void this.#sweep());
-  }
-
-  /** What notices did not tell: jobs, kills, tasks without a word, kills without an effect. */
-  async #sweep(): Promise<void> {
-    try {
-      await this.#agents.closures.refresh();
-      await this.#intake.sweep();
-      await this.#kills.actOnAll();
-      if (!this.#isClosed) this.#updates.sweep();
-      for (const link of this.#links.values()) link.wantAgain();
-    } catch (error) {
-      worldFailed(this.#ports, 'sweep not finished', error);
-    }
-    if (!this.#isClosed) this.#sweepLater();
+  /** What notices did not tell: jobs, kills, holds, tasks without a word, kills without an effect. */
+  async #look(): Promise<void> {
+    await this.#agents.closures.refresh();
+    await this.#intake.sweep();
+    await this.#kills.actOnAll();
+    await this.#withheld.sweep();
+    if (!this.#isClosed) this.#updates.sweep();
+    for (const link of this.#links.values()) link.wantAgain();
   }
 
   // ---- what the clusters tell, and what cycles decide
@@ -348,8 +344,11 @@ export class Leader implements LinkOwner {
         this.#inHand.delete(placed.jobId);
         this.#arrays.left(placed.jobId);
         this.#accounting.limits.dropped(placed.jobId);
-        // The kill of its array may be the reason.
-        if (placed.job?.parent !== undefined) void this.#kills.act(placed.job.parent);
+        // The kill, or a hold, of its array may be the reason.
+        if (placed.job?.parent !== undefined) {
+          void this.#kills.act(placed.job.parent);
+          this.holdChanged(placed.job.parent);
+        }
         // A kill came before the intent, or another process changed the record: take it as it is now.
         if (placed.job?.state === 'pending' && placed.job.killWanted === null)
           this.#returns.take(placed.job);
@@ -384,6 +383,7 @@ export class Leader implements LinkOwner {
     if (applied.kind === 'ignored') return;
     const { before, job } = applied;
     this.#arrays.moved(before, job);
+    this.#withheld.moved(job);
     this.#accounting.moved(job);
     if (isLive(before) && !isLive(job)) {
       this.#links.get(before.placement.executor)?.forget(before.placement.taskId);

@@ -1,7 +1,6 @@
 /** Why jobs wait, by shape and, where limits hold, by account, as the last cycles saw it. */
 import type { Bulletin, HoldNote } from '../contracts/bulletin.js';
 import type { Hold } from '../core/allowance.js';
-import { roomOf } from '../core/array-block.js';
 import type { Plan } from '../core/cycle.js';
 import type { Demand, Obstacle } from '../core/obstacle.js';
 import { type PendingQueue, type Shape, shapeKey } from '../core/queue.js';
@@ -49,7 +48,7 @@ export class ObstacleBook {
   /** Undefined when the job does not wait here. */
   of(id: JobId): readonly Obstacle[] | undefined {
     const array = this.#queue.arrayOf(id);
-    if (array !== undefined && array.limit !== null && roomOf(array) === 0)
+    if (array !== undefined && array.limit !== null && array.running >= array.limit)
       return [{ code: 'array-limit', running: array.running, limit: array.limit }];
     const shape = this.#queue.shapeOf(id);
     const account = this.#queue.accountOf(id);

@@ -2,16 +2,19 @@
 import type { PendingRow } from '../contracts/store.js';
 
 import { arraySize } from '../core/array.js';
+import type { Dependencies } from '../core/dependency.js';
 import type { OpenJob, PendingJob } from '../core/job.js';
 import type { ArrayRow, QueueRow } from '../core/queue.js';
 import { needsOf } from '../core/retry.js';
 import { avoidedBy } from '../core/suspicion.js';
-import type { Instant } from '../core/units.js';
+import type { Instant, JobId } from '../core/units.js';
 
 /** An array to take in. */
 export interface ArrayEntry {
   readonly row: ArrayRow;
   readonly size: number;
+  /** The array whose members its own wait for, one by one; null: none. */
+  readonly other: JobId | null;
 }
 
 interface Rule {
@@ -45,7 +48,14 @@ export const rowOfJob = (job: PendingJob, { skipsFailedNodes = false, at }: Rule
 /** Of an array that the store listed. */
 export const arrayOfPending = (
   row: PendingRow & { readonly array: NonNullable<PendingRow['array']> },
-): ArrayEntry => ({ row: { ...row, limit: row.array.concurrencyMax }, size: row.array.size });
+): ArrayEntry => ({
+  row: { ...row, limit: row.array.concurrencyMax },
+  size: row.array.size,
+  other: otherOf(row.waits?.dependencies),
+});
+
+const otherOf = (dependencies: Dependencies | undefined): JobId | null =>
+  dependencies?.on.find(({ type }) => type === 'aftercorr')?.job ?? null;
 
 /** Of the record of an array. */
 export function arrayOfJob({ id, owner, project, submittedAt, spec }: OpenJob): ArrayEntry {
@@ -65,5 +75,6 @@ export function arrayOfJob({ id, owner, project, submittedAt, spec }: OpenJob): 
       ...(queue === undefined ? {} : { queue }),
     },
     size: array === undefined ? 0 : arraySize(array),
+    other: otherOf(spec.dependencies),
   };
 }

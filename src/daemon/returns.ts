@@ -1,11 +1,12 @@
-/** How jobs come back into the queue: after a launch that did not happen or was the system's fault, and when a reason to wait is gone. */
+/** How jobs come into the queue, and back: after a launch that did not happen or was the system's fault, and when a reason to wait is gone. */
+import type { PendingRow } from '../contracts/store.js';
 import type { PendingJob } from '../core/job.js';
 import { isTakenBack } from '../core/job.js';
 import type { PendingQueue } from '../core/queue.js';
 import { AVOID_MS } from '../core/suspicion.js';
 import type { JobId } from '../core/units.js';
 import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports.js';
-import { rowOfJob } from './queue-rows.js';
+import { rowOfJob, rowOfPending } from './queue-rows.js';
 import type { SteadyTime } from './steady-time.js';
 
 /** A record that could not be read is asked for again after this. */
@@ -16,6 +17,8 @@ export interface ReturnsOwner {
   isKnown(id: JobId): boolean;
   /** Whether the kill of its array forbids the return. Then the kill is carried out. */
   isKilled(job: PendingJob): boolean;
+  /** Whether the job is held back, and therefore not taken. */
+  withholds(job: PendingJob): boolean;
   newWork(): void;
 }
 
@@ -44,9 +47,17 @@ export class Returns {
     this.#isClosed = true;
   }
 
+  /** A job that the store listed may stand in the queue. */
+  admit(row: PendingRow): void {
+    const notBefore = this.#steady.fromRecord(row);
+    this.#queue.add({ ...rowOfPending(row, this.#options), notBefore });
+    this.#owner.newWork();
+  }
+
   /** A job waits again, at its old place. */
   take(job: PendingJob): void {
     if (this.#owner.isKnown(job.id) || this.#owner.isKilled(job)) return;
+    if (this.#owner.withholds(job)) return;
     const notBefore = this.#steady.fromStep(job);
     const at = this.#ports.clock.now();
     this.#queue.add({ ...rowOfJob(job, { ...this.#options, at }), notBefore });

@@ -78,6 +78,7 @@ export class SchedulerDaemon {
   readonly notices: Notices = {
     submitted: () => this.#leader?.submitted(),
     killWanted: (id) => this.#leader?.killWanted(id),
+    holdChanged: (id) => this.#leader?.holdChanged(id),
     agentsChanged: () => this.#leader?.agentsChanged(),
   };
 

@@ -41,6 +41,8 @@ export interface AService {
   readonly directory: string;
   readonly noticed: JobId[];
   readonly killsNoticed: JobId[];
+  /** Jobs of which a hold or a release was told. */
+  readonly holdsNoticed: JobId[];
   /** How often agents were said to have changed. */
   readonly agentsNoticed: { readonly count: number };
   /** Moves the clock. */
@@ -90,6 +92,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   let now: Instant = NOW;
   const noticed: JobId[] = [];
   const killsNoticed: JobId[] = [];
+  const holdsNoticed: JobId[] = [];
   const agentsNoticed = { count: 0 };
   const deps: ApiDeps = {
     ...dullDeps(store, directory, options),
@@ -97,6 +100,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
     notices: {
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
+      holdChanged: (id) => void holdsNoticed.push(id),
       agentsChanged: () => {
         agentsNoticed.count += 1;
       },
@@ -106,7 +110,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   const later = (ms: number): void => {
     now = instant(now + ms);
   };
-  const heard = { noticed, killsNoticed, agentsNoticed };
+  const heard = { noticed, holdsNoticed, killsNoticed, agentsNoticed };
   return { deps, store, keys, directory, ...heard, later, ...askers(deps, keys) };
 }
 

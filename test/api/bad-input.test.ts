@@ -221,7 +221,6 @@ t.test('lifespans that are none, or too long here', async (t) => {
 t.test('what would run differently from what was asked', async (t) => {
   const service = await aService(t);
   const cases: Record<string, [Parameters<typeof aTask>[0], Refusal]> = {
-    dependencies: [{ requirements: { tasks: ['12'] } }, unsupported('requirements.tasks')],
     storage: [
       { requirements: { tmpstorage: { size: '10G', path: null } } },
       unsupported('requirements.tmpstorage'),

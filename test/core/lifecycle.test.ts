@@ -72,7 +72,7 @@ const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = 
     launchFailed: 'over',
     killWanted: 'killing',
   },
-  open: { memberStarted: 'open', membersOver: 'over' },
+  open: { memberStarted: 'open', membersOver: 'over', gaveUp: 'over' },
   over: {},
 };
 

@@ -48,6 +48,7 @@ export const FAULTS: readonly Fault[] = [
       const one = world.anyScheduler(chance);
       if (one === undefined) return;
       one.process.wallOffsetMs = chance.pick([-3_600_000, 0, 3_600_000]) ?? 0;
+      world.judge.aheadMs = Math.max(world.judge.aheadMs, one.process.wallOffsetMs);
       world.trace.add(one.process.name, `clock off by ${one.process.wallOffsetMs} ms`);
     },
   },

@@ -14,6 +14,7 @@ import {
 import { type JobId, parseTaskId } from '../../src/core/units.js';
 import type { MemoryRecord } from '../support/memory-store.js';
 import type { Trace } from './trace.js';
+import { WaitJudge } from './wait-judge.js';
 
 /** How the work of one launch ends if nobody disturbs it. */
 export type Fate =
@@ -53,12 +54,18 @@ export class Judge {
   readonly #byJob = new Map<JobId, Truth[]>();
   readonly #acceptedOffers = new Set<string>();
   readonly #ended = new Set<JobId>();
+  readonly #waits: WaitJudge;
+  readonly #now: () => number;
   #seenHistory = 0;
   launches = 0;
+  /** By so much a scheduler's clock has been fast, at most. */
+  aheadMs = 0;
 
-  constructor(record: MemoryRecord, trace: Trace) {
+  constructor(record: MemoryRecord, trace: Trace, now: () => number) {
     this.#record = record;
     this.#trace = trace;
+    this.#now = now;
+    this.#waits = new WaitJudge(record);
   }
 
   breach(claim: string): void {
@@ -112,6 +119,10 @@ export class Judge {
         this.breach(`${taskId} starts although ${other.taskId} did the work`);
     }
     const job = this.#record.jobs.get(jobId);
+    for (const wrong of job === undefined
+      ? []
+      : this.#waits.starts(job, this.#now() + this.aheadMs))
+      this.breach(`${taskId} starts ${wrong}`);
     if (job !== undefined && memMb !== memoryOf(job))
       this.breach(`${taskId} starts with ${memMb} MB, its job is due ${memoryOf(job)}`);
     const truth: Truth = {
@@ -204,6 +215,10 @@ export class Judge {
       if (state !== 'over') claim(`its member ${id} is ${state}`);
     if (isKilled && array.killWanted === null) claim('killed by nobody');
     if (isKilled) return;
+    if (isGivenUpWaiting(array)) {
+      if (!this.#waits.isDoomed(array)) claim('although what it waits for may come true');
+      return;
+    }
     if (members.length !== size) claim(`${size - members.length} members never ran`);
     const codes = members.map((job) => (job.state === 'over' ? codeOfOutcome(job.outcome) : 0));
     if (array.outcome.kind !== 'exited' || array.outcome.exitCode !== Math.max(...codes))
@@ -218,7 +233,9 @@ export class Judge {
     const truth = taskId === undefined ? undefined : this.truths.get(taskId);
     const array = job.parent === undefined ? undefined : this.#record.jobs.get(job.parent);
     const isWanted = (array?.killWanted ?? job.killWanted) !== null;
-    const claim = wrongEnd(job, truth, isWanted);
+    const isDoomed = isGivenUpWaiting(job) && this.#waits.isDoomed(array ?? job);
+    const isPaired = isGivenUpWaiting(job) && array !== undefined && this.#waits.isDoomed(job);
+    const claim = isDoomed || isPaired ? undefined : wrongEnd(job, truth, isWanted);
     if (claim !== undefined)
       this.breach(`job ${job.id} ends as ${JSON.stringify(job.outcome)}: ${claim}`);
     for (const { taskId, exitCode, rule } of job.retried.failures) {
@@ -265,6 +282,10 @@ export const ENDS: ReadonlySet<string> = new Set([
 const heldBy = (job: Job): string | undefined => (isLive(job) ? job.placement.taskId : undefined);
 
 const describe = (job: Job): string => `${job.state} ${heldBy(job) ?? ''} ${job.launches}`.trim();
+
+/** It was ended because what it waits for never comes true. */
+const isGivenUpWaiting = ({ outcome, launches }: OverJob): boolean =>
+  outcome.kind === 'gaveUp' && outcome.because.code === 'dependency-never' && launches === 0;
 
 /** What is wrong with an end, given what really happened. */
 function wrongEnd(

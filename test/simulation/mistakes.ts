@@ -100,7 +100,45 @@ const advancing = (
     get: (target, name: keyof SchedulerStore) => (name === 'advance' ? advance : target[name]),
   });
 
+/** The store, telling other things of what jobs wait for. */
+const misread =
+  <Name extends 'standings' | 'pending' | 'namesakes'>(
+    name: Name,
+    answer: (store: SchedulerStore) => SchedulerStore[Name],
+  ): NonNullable<Mistake['store']> =>
+  (store) =>
+    new Proxy(store, {
+      get: (target, asked: keyof SchedulerStore) =>
+        asked === name ? answer(store) : target[asked],
+    });
+
 export const MISTAKES: readonly Mistake[] = [
+  {
+    name: 'a job that runs counts as ended well for those that depend on it',
+    store: misread('standings', (store) => async (ids) => {
+      const found = await store.standings(ids);
+      return new Map(
+        [...found].map(([id, one]) => [
+          id,
+          one.hasStarted && one.state !== 'over' ? { ...one, state: 'over', exitCode: 0 } : one,
+        ]),
+      );
+    }),
+  },
+  {
+    name: 'dates and turns are forgotten at a takeover',
+    store: misread('pending', (store) => async (query) => {
+      const rows = await store.pending(query);
+      return rows.map((row) => {
+        const { waits, ...rest } = row;
+        return query.submittedSince === undefined && query.after === null ? rest : row;
+      });
+    }),
+  },
+  {
+    name: 'jobs of one name are not looked for',
+    store: misread('namesakes', () => async () => []),
+  },
   {
     name: 'an update is acknowledged before it is stored',
     cluster: meddled((update, cluster, further) => {

@@ -7,6 +7,7 @@ import { type MemoryRecord, MemoryStore, storeAway } from '../support/memory-sto
 import type { Chance } from './chance.js';
 import type { SimTime } from './time.js';
 import type { Trace } from './trace.js';
+import type { Wishes } from './wishes.js';
 
 export interface UserPorts {
   readonly time: SimTime;
@@ -14,8 +15,15 @@ export interface UserPorts {
   readonly trace: Trace;
   readonly record: MemoryRecord;
   /** Tells the leader, if the notice arrives. */
-  readonly notice: (tell: { readonly submitted: JobId } | { readonly killed: JobId }) => void;
+  readonly notice: (tell: Notice) => void;
+  /** Draws what jobs wait for. */
+  readonly wishes: Wishes;
 }
+
+export type Notice =
+  | { readonly submitted: JobId }
+  | { readonly killed: JobId }
+  | { readonly heldOrReleased: JobId };
 
 function arrayBy(chance: Chance): ArraySpec | undefined {
   const limit = chance.happens(0.5) ? `%${chance.between(1, 4)}` : '';
@@ -24,7 +32,7 @@ function arrayBy(chance: Chance): ArraySpec | undefined {
 }
 
 export const OWNERS = ['ann', 'ben', 'cleo', 'dan'].map(userId);
-const EPOCH_MS = 1_800_000_000_000;
+export const EPOCH_MS = 1_800_000_000_000;
 
 /** No more than any agent of the world has for one job. */
 const MEM_MB_MAX = 128 * 12;
@@ -70,6 +78,8 @@ export class Users {
     this.#keys += 1;
     this.trying += 1;
     const array = mayKill && chance.happens(0.15) ? arrayBy(chance) : undefined;
+    const { time, wishes } = this.#ports;
+    const waits = mayKill ? wishes.draw(array, EPOCH_MS + time.nowMs) : {};
     const job = aNewJob({
       owner: owner ?? userId('ann'),
       project: projectId('default'),
@@ -86,6 +96,7 @@ export class Users {
         systemRetriesMax: chance.between(0, 5),
         ...(array === undefined ? {} : { array }),
         retries: drawRules(chance),
+        ...waits,
       }),
     });
     void this.#try(job, mayKill);
@@ -101,17 +112,42 @@ export class Users {
       if (answer === undefined) throw new Error('the store answers each submission');
       trace.add('web', `job ${answer.id} of ${job.owner} ${answer.kind}`);
       this.acknowledged.add(answer.id);
+      this.#ports.wishes.stored(answer.id, job.spec.array);
       this.trying -= 1;
       if (chance.happens(0.8)) notice({ submitted: answer.id });
       if (!mayKill) return;
       const { array } = job.spec;
       if (chance.happens(0.15)) this.#killLater(answer.id);
+      if (chance.happens(0.15)) this.#holdLater(answer.id, job.spec.array);
       // One member, which may wait, run or be over by then.
       if (array !== undefined && chance.happens(0.3))
         this.#killLater(memberId(answer.id, chance.between(0, arraySize(array) - 1)));
     } catch {
       time.after(chance.between(500, 5_000), () => void this.#try(job, mayKill));
     }
+  }
+
+  /** And releases it again, be it late. */
+  #holdLater(id: JobId, array: ArraySpec | undefined): void {
+    const { chance, time } = this.#ports;
+    const isMember = array !== undefined && chance.happens(0.5);
+    const held = isMember ? memberId(id, chance.between(0, arraySize(array) - 1)) : id;
+    time.after(chance.between(0, 20_000), () => void this.#hold(held));
+  }
+
+  async #hold(id: JobId): Promise<void> {
+    const { chance, time, trace, notice } = this.#ports;
+    const at = instant(EPOCH_MS + time.nowMs);
+    const answer = await this.#store.holdBack(id, { by: userId('ann'), isAdmin: false, at });
+    trace.add('web', `hold of job ${id}: ${answer}`);
+    if (answer !== 'held') return;
+    if (chance.happens(0.7)) notice({ heldOrReleased: id });
+    time.after(chance.between(100, 120_000), () => {
+      trace.add('web', `release of job ${id}`);
+      void this.#store.release(id, { isAdmin: false }).then(() => {
+        if (chance.happens(0.7)) notice({ heldOrReleased: id });
+      });
+    });
   }
 
   #killLater(id: JobId): void {

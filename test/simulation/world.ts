@@ -1,7 +1,6 @@
 /** One history: a cluster, a store, users and scheduler daemons, driven by one seed; first trouble, then peace. */
 import { fairshare } from '../../src/core/fairshare.js';
 import { fifo } from '../../src/core/policy.js';
-import type { JobId } from '../../src/core/units.js';
 import { JSON_TYPE, type MediaType, PROTOBUF_TYPE } from '../../src/mesos/codec.js';
 import { MemoryRecord } from '../support/memory-store.js';
 import { Audit, HALF_LIFE, WINDOW } from './audit.js';
@@ -14,7 +13,8 @@ import { SchedulerProcess } from './scheduler-process.js';
 import { SimStore } from './store-weather.js';
 import { SimTime } from './time.js';
 import { Trace } from './trace.js';
-import { OWNERS, Users } from './users.js';
+import { EPOCH_MS, type Notice, OWNERS, Users } from './users.js';
+import { Wishes } from './wishes.js';
 
 export interface HistoryOptions {
   readonly seed: number;
@@ -49,7 +49,7 @@ export class World {
   readonly time = new SimTime();
   readonly trace = new Trace(this.time);
   readonly record = new MemoryRecord();
-  readonly judge = new Judge(this.record, this.trace);
+  readonly judge = new Judge(this.record, this.trace, () => EPOCH_MS + this.time.nowMs);
   readonly cluster: SimCluster;
   readonly storeWeather: SimStore;
   readonly users: Users;
@@ -88,6 +88,8 @@ export class World {
       record,
       chance: chance.fork(),
       notice: (tell) => this.#notice(tell),
+      // From the seed and not by chance, as above.
+      wishes: new Wishes(new Chance(seed ^ 0x5eed)),
     });
     this.users.trouble = chance.pick([0, 0.05, 0.2]) ?? 0;
   }
@@ -97,11 +99,12 @@ export class World {
     return chance.pick(this.#schedulers);
   }
 
-  #notice(tell: { readonly submitted: JobId } | { readonly killed: JobId }): void {
+  #notice(tell: Notice): void {
     for (const { process, daemon } of this.#schedulers)
       process.enter(() => {
         if ('submitted' in tell) daemon.notices.submitted([tell.submitted]);
-        else daemon.notices.killWanted(tell.killed);
+        else if ('killed' in tell) daemon.notices.killWanted(tell.killed);
+        else daemon.notices.holdChanged(tell.heldOrReleased);
       });
   }
 
@@ -182,6 +185,7 @@ export class World {
     users.trouble = 0;
     for (const { process, wire } of this.#schedulers) {
       process.stepsLeft = Number.POSITIVE_INFINITY;
+      process.wallOffsetMs = 0;
       wire.heal();
       if (process.isStopped) process.thaw();
     }

@@ -6,13 +6,14 @@ import t, { type Test } from 'tap';
 import { ServiceError } from '../../src/contracts/errors.js';
 import { type Facts, type Log, SILENT } from '../../src/contracts/log.js';
 import type { Store } from '../../src/contracts/store.js';
-import { instant, jobId } from '../../src/core/units.js';
+import { instant, type JobId, jobId } from '../../src/core/units.js';
 import { MIGRATIONS } from '../../src/store/embedded/schema.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import {
   ALICE,
   AT,
   aNewJob,
+  aSpec,
   aUser,
   BOB,
   DNA,
@@ -205,6 +206,53 @@ t.test('a broken record is named, and hides no other', async (t) => {
   t.strictSame([...(await store.priorities()).projects], [[DNA, 7]]);
 });
 
+/** Takes away what step 8 brought. */
+const AS_OF_VERSION_7 = `
+  DROP INDEX jobs_named; DROP INDEX jobs_held;
+  ALTER TABLE jobs DROP COLUMN name; ALTER TABLE jobs DROP COLUMN waits;
+  ALTER TABLE jobs DROP COLUMN held_by; ALTER TABLE jobs DROP COLUMN held_at;
+  ALTER TABLE jobs DROP COLUMN held_admin; PRAGMA user_version = 7;`;
+
+t.test('jobs of an older file can be waited for, by number and by name', async (t) => {
+  const path = join(t.testdir({}), 'store.db');
+  const first = await openEmbeddedStore({ path, log: SILENT });
+  const epoch = await leader(first);
+  const waits = await submitted(first, { spec: aSpec({ name: 'turn' }) });
+  const broken = await submitted(first, { spec: aSpec({ name: 'turn' }) });
+  const ends: JobId[] = [];
+  for (const code of [0, 4, null]) {
+    const pending = await submitted(first, { spec: aSpec({ name: 'turn' }) });
+    const running = started(launched(pending));
+    await first.advance(epoch, [
+      stepTo(pending, launched(pending)),
+      stepTo(launched(pending), running),
+      stepTo(
+        running,
+        code === null
+          ? { ...ended(running), outcome: { kind: 'killed', by: BOB } }
+          : ended(running, code),
+      ),
+    ]);
+    ends.push(pending.id);
+  }
+  await first.close();
+  meddle(
+    path,
+    `UPDATE submissions SET asked = '' WHERE id = ${broken.id};
+     UPDATE jobs SET exit_code = NULL; ${AS_OF_VERSION_7}`,
+  );
+  const second = await opened(t, path);
+  t.strictSame(await second.namesakes({ owner: ALICE, name: 'turn' }, null), [
+    { id: waits.id, hasBegun: false },
+  ]);
+  const standings = await second.standings(ends);
+  t.strictSame(
+    ends.map((id) => standings.get(id)?.exitCode),
+    [0, 4, 137],
+  );
+  t.strictSame((await second.job(waits.id))?.spec, waits.spec);
+});
+
 t.test(
   'sums of use are carried over from an older file; broken records hide no other',
   async (t) => {
@@ -226,6 +274,7 @@ t.test(
     t.match(before, [{ owner: ALICE, timeMs: 4_000, cpuMilli: 4_000, endedAt: AT + 1_000 }]);
     await first.close();
     const asOfVersion3 = `
+      ${AS_OF_VERSION_7}
       DROP INDEX jobs_arrays; DROP INDEX jobs_members; DROP INDEX jobs_sweep_arrays;
       ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN array_size;
       ALTER TABLE jobs DROP COLUMN array_limit; ALTER TABLE jobs DROP COLUMN exit_code;

@@ -16,6 +16,7 @@ import {
   type MadeCount,
   type MadeMember,
   type NewJob,
+  type PendingQuery,
   type PendingRow,
   type Priorities,
   type ProjectRecord,
@@ -27,8 +28,10 @@ import {
   type UseQuery,
   type UserRecord,
 } from '../../src/contracts/store.js';
+import type { KnownStanding, Waits } from '../../src/contracts/waits.js';
 import { arraySize, holdsMember, memberId } from '../../src/core/array.js';
 import { unmadeMember } from '../../src/core/array-life.js';
+import { type HeldBack, standingOf } from '../../src/core/dependency.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
 import {
   codeOf,
@@ -38,9 +41,12 @@ import {
   type JobState,
   type KillWanted,
   type LiveJob,
+  type OpenJob,
   type OverJob,
+  type PendingJob,
 } from '../../src/core/job.js';
 import type { QuotaRecords, QuotaReset } from '../../src/core/limit-book.js';
+import type { Namesake } from '../../src/core/name-lines.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
 import { isUnlimited, type Quotas } from '../../src/core/quota.js';
 import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
@@ -91,6 +97,7 @@ export class MemoryRecord {
 export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
 
 const WRITES = new Set<StoreMethod>([
+  ...(['holdBack', 'release'] as const),
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
   ...(['putSetting', 'firstSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
@@ -208,15 +215,11 @@ export class MemoryStore implements Store {
     });
   }
 
-  pending(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): Promise<readonly PendingRow[]> {
-    const { after, limit, submittedSince } = query;
+  pending(query: PendingQuery): Promise<readonly PendingRow[]> {
+    const { after, limit, submittedSince, among } = query;
     return this.#do('pending', (record) =>
       all(record)
-        .filter(({ id }) => after === null || id > after)
+        .filter(({ id }) => (after === null || id > after) && (among?.includes(id) ?? true))
         .filter((job) => submittedSince === undefined || job.submittedAt >= submittedSince)
         .flatMap((job) => (job.state === 'pending' || job.state === 'open' ? [rowOf(job)] : []))
         .slice(0, limit),
@@ -302,6 +305,53 @@ export class MemoryStore implements Store {
       record.put({ ...job, killWanted: { by, at }, version: job.version + 1 });
       return 'wanted';
     });
+  }
+
+  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>> {
+    return this.#do('standings', (record) => standingsIn(record, ids));
+  }
+
+  namesakes(
+    { owner, name }: { readonly owner: UserId; readonly name: string },
+    after: JobId | null,
+  ): Promise<readonly Namesake[]> {
+    return this.#do('namesakes', (record) =>
+      all(record).flatMap((job) => {
+        const isOne = job.owner === owner && job.spec.name === name && job.parent === undefined;
+        if (!isOne || job.state === 'over' || job.id <= (after ?? 0)) return [];
+        const hasBegun = job.launches > 0 || (job.state === 'open' && job.startedAt !== null);
+        return [{ id: job.id, hasBegun }];
+      }),
+    );
+  }
+
+  holdBack(id: JobId, heldBack: HeldBack): Promise<'held' | 'already' | 'too-late' | 'unknown'> {
+    return this.#do('holdBack', (record) => holdOne(record, id, heldBack));
+  }
+
+  release(
+    id: JobId,
+    { isAdmin }: { readonly isAdmin: boolean },
+  ): Promise<'released' | 'not-held' | 'forbidden' | 'unknown'> {
+    return this.#do('release', (record) => {
+      const job = record.jobs.get(id);
+      if (job === undefined) return unmade(record, id) === undefined ? 'unknown' : 'not-held';
+      const known = heldIn(job);
+      if (known === undefined) return 'not-held';
+      if (known.isAdmin && !isAdmin) return 'forbidden';
+      const { heldBack: _, ...rest } = job as PendingJob | OpenJob;
+      record.put({ ...rest, version: job.version + 1 });
+      return 'released';
+    });
+  }
+
+  heldBack(): Promise<readonly JobId[]> {
+    return this.#do('heldBack', (record) =>
+      [...record.jobs.values()]
+        .filter((job) => heldIn(job) !== undefined)
+        .map(({ id }) => id)
+        .sort((a, b) => a - b),
+    );
   }
 
   lease(): Promise<Lease | undefined> {
@@ -555,6 +605,57 @@ function unmade(record: MemoryRecord, id: JobId): Job | undefined {
   return array === undefined ? undefined : frozen(structuredClone(unmadeMember(array, id)));
 }
 
+const heldIn = (job: Job): HeldBack | undefined =>
+  job.state === 'pending' || job.state === 'open' ? job.heldBack : undefined;
+
+function holdOne(
+  record: MemoryRecord,
+  id: JobId,
+  heldBack: HeldBack,
+): 'held' | 'already' | 'too-late' | 'unknown' {
+  const job = record.jobs.get(id) ?? unmade(record, id);
+  if (job === undefined) return 'unknown';
+  if ((job.state !== 'pending' && job.state !== 'open') || job.killWanted !== null)
+    return 'too-late';
+  const known = record.jobs.has(id) ? job.heldBack : undefined;
+  if (known !== undefined && (known.isAdmin || !heldBack.isAdmin)) return 'already';
+  record.put({ ...job, heldBack, version: job.version + 1 });
+  return 'held';
+}
+
+function standingsIn(
+  record: MemoryRecord,
+  ids: readonly JobId[],
+): ReadonlyMap<JobId, KnownStanding> {
+  const found = new Map<JobId, KnownStanding>();
+  for (const id of ids) {
+    const job = record.jobs.get(id) ?? unmade(record, id);
+    const isDamaged = record.arrays.some(
+      (array) => record.damaged.has(array.id) && holdsMember(array, id),
+    );
+    if (job !== undefined) found.set(id, { ...standingOf(job), owner: job.owner });
+    else if (isDamaged)
+      found.set(id, {
+        ...{ state: 'pending', exitCode: null, hasStarted: false },
+        owner: userId(''),
+      });
+  }
+  return found;
+}
+
+function waitsOf(job: PendingJob | OpenJob): Waits | undefined {
+  const { spec, heldBack, launches } = job;
+  const { dependencies, beginAt, name } = spec;
+  const isFirst = launches === 0 && job.parent === undefined;
+  const waits = {
+    ...(isFirst && dependencies !== undefined ? { dependencies } : {}),
+    ...(isFirst && dependencies?.isSingleton === true ? { name } : {}),
+    ...(isFirst && beginAt !== undefined ? { beginAt } : {}),
+    ...(heldBack === undefined ? {} : { heldBack }),
+  };
+  return Object.keys(waits).length === 0 ? undefined : waits;
+}
+
 const madeMember = (job: Job): MadeMember => ({
   id: job.id,
   state: job.state,
@@ -647,18 +748,26 @@ function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep)
   const wanted = record.kills.get(to.id);
   const isKillWanted =
     wanted !== undefined || (job?.parent !== undefined && record.kills.has(job.parent));
+  const array = job?.parent === undefined ? undefined : record.jobs.get(job.parent);
+  const isHeld =
+    (job !== undefined && heldIn(job) !== undefined) ||
+    (array !== undefined && heldIn(array) !== undefined);
   const isMet =
     job?.state === from.state &&
     job.launches === from.launches &&
-    !(unlessKillWanted && isKillWanted);
+    !(unlessKillWanted && (isKillWanted || isHeld));
   if (job === undefined || !isMet)
     return { kind: 'refused', job: readable(record, to.id) ?? unmade(record, to.id) };
   const { owner, project, identity, spec, submittedAt, parent } = job;
   const version = job.version + 1;
   const ofArray = parent === undefined ? {} : { parent };
   const kept = { owner, project, identity, spec, submittedAt, version, ...ofArray };
-  if (to.state === 'killing') record.put({ ...to, ...kept, killWanted: wanted ?? to.killWanted });
-  else record.put({ ...to, ...kept, killWanted: wanted ?? null });
+  const { heldBack: _, ...rest } = { heldBack: undefined, ...to };
+  const held = record.jobs.has(to.id) ? heldIn(job) : undefined;
+  const mayBeHeld = to.state === 'pending' || to.state === 'open';
+  const still = held === undefined || !mayBeHeld ? {} : { heldBack: held };
+  const killWanted = wanted ?? (to.state === 'killing' ? to.killWanted : null);
+  record.put({ ...rest, ...kept, ...still, killWanted } as Job);
   if (to.state === 'over' && to.directory !== null) record.diskDue.add(to.id);
   return { kind: 'stored', version };
 }
@@ -685,6 +794,7 @@ const rowOf = (job: Job & { state: 'pending' | 'open' }): PendingRow => ({
   isKillWanted: job.killWanted !== null,
   failedOn: failedHosts(job.faults),
   lifespanMs: job.spec.lifespanMs,
+  ...(waitsOf(job) === undefined ? {} : { waits: waitsOf(job) as Waits }),
 });
 
 function usedBy(jobs: readonly Job[], { since, owner, project }: UseQuery): readonly DayUse[] {

@@ -7,7 +7,7 @@ import { type Context, queryValue, readCount } from '../context.js';
 import { censusOfJob, memberIds, mustBeArray } from '../members.js';
 import { retryFailed } from '../retry-failed.js';
 import type { Routes } from '../routes.js';
-import { extrasOf, jobToWire } from '../wire.js';
+import { extrasFor, jobToWire } from '../wire.js';
 
 /** Words of the query, as `status.primary` has them. */
 const STATES: Readonly<Record<string, readonly JobState[]>> = {
@@ -45,7 +45,7 @@ async function members(
   });
   const jobs = await deps.store.jobs(ids);
   const census = await censusOfJob(deps, array);
-  const extras = extrasOf(deps);
+  const extras = await extrasFor(deps, [...jobs.values()]);
   context.body = {
     id: array.id,
     nb_tasks: census?.members ?? 0,

@@ -10,7 +10,7 @@ import { type Context, queryValue, readCount } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { censusesOf } from '../members.js';
 import type { Routes } from '../routes.js';
-import { extrasOf, jobToWire } from '../wire.js';
+import { extrasFor, jobToWire } from '../wire.js';
 
 const ACTIVE: readonly JobState[] = [
   ...(['pending', 'launching', 'running', 'killing', 'unreachable', 'open'] as const),
@@ -74,11 +74,11 @@ async function* documents(
   first: readonly Job[],
 ): AsyncGenerator<string> {
   const { skip: _, ...rest } = query;
-  const extras = extrasOf(deps);
   let jobs = first;
   let sent = 0;
   while (jobs.length > 0) {
     const censuses = await censusesOf(deps, jobs);
+    const extras = await extrasFor(deps, jobs);
     for (const job of jobs) {
       const document = jobToWire(job, { ...extras(job), census: censuses.get(job.id) });
       // One at a time: the parent of an array may list ten thousand ids.

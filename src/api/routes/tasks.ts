@@ -8,27 +8,27 @@ import { censusOfJob, limitOf } from '../members.js';
 import { rateLimited } from '../rate-limited.js';
 import type { Routes } from '../routes.js';
 import { readIdempotencyKey, readSubmission } from '../submission.js';
-import { extrasOf, jobToWire, statusToWire } from '../wire.js';
+import { extrasFor, extrasOf, jobToWire, statusToWire } from '../wire.js';
+import { isWithheld } from '../withheld.js';
 
 export function taskRoutes(routes: Routes): void {
   const { deps, router, jobOf } = routes;
-  const extras = extrasOf(deps);
-
   router.post('/task', (context) => submit(context, routes));
 
   router.get('/task/:id', async (context) => {
     const job = await jobOf(context, context.params.id);
     const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
     const census = await censusOfJob(deps, job);
-    const told = extras(job);
-    const obstacles = (await limitOf(deps, job)) ?? told.obstacles;
+    const told = (await extrasFor(deps, [job]))(job);
+    const isWaiting = told.obstacles?.some(isWithheld) === true;
+    const obstacles = (isWaiting ? undefined : await limitOf(deps, job)) ?? told.obstacles;
     const diskBytes = job.state === 'over' ? await deps.store.diskOf(job.id) : undefined;
     context.body = jobToWire(job, { script, ...told, obstacles, census, diskBytes });
   });
 
   router.get('/task/:id/status', async (context) => {
     const job = await jobOf(context, context.params.id);
-    const { container, status } = jobToWire(job, extras(job));
+    const { container, status } = jobToWire(job, (await extrasFor(deps, [job]))(job));
     context.body = { id: job.id, status, container };
   });
 

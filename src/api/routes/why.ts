@@ -15,7 +15,8 @@ import { limitOf } from '../members.js';
 import { projectsOf } from '../membership.js';
 import { type Estimate, type Prospect, prospectOf } from '../prospects.js';
 import type { Routes } from '../routes.js';
-import { extrasOf, statusToWire, type Wire } from '../wire.js';
+import { extrasFor, statusToWire, type Wire } from '../wire.js';
+import { isWithheld } from '../withheld.js';
 
 export function whyRoutes({ deps, router, signedIn, jobOf }: Routes): void {
   router.get('/task/:id/why', async (context) => {
@@ -39,8 +40,9 @@ async function whyReport(
   job: Job,
   outlook: OutlookFacts | undefined,
 ): Promise<Wire> {
-  const extras = extrasOf(deps)(job);
-  const obstacles = (await limitOf(deps, job)) ?? extras.obstacles;
+  const extras = (await extrasFor(deps, [job]))(job);
+  const isWithheldNow = extras.obstacles?.some(isWithheld) === true;
+  const obstacles = (isWithheldNow ? undefined : await limitOf(deps, job)) ?? extras.obstacles;
   const { primary, secondary, reason } = statusToWire(job, { ...extras, obstacles });
   const base = { id: job.id, primary, secondary, reason };
   if (!waits(job))

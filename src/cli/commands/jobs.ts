@@ -227,6 +227,8 @@ function factsOf(job: JobView, now: number): (readonly [string, string])[] {
     ['State', job.state],
     ['Outcome', job.outcome === null ? '' : outcomeWords(job.outcome)],
     ['Reason', job.reason ?? ''],
+    ['Depends on', job.depends],
+    ['Not before', localTime(job.notBefore)],
     ['Submitted', localTime(job.submittedAt)],
     ['Started', localTime(job.startedAt)],
     ['Ended', localTime(job.endedAt)],

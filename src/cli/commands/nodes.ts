@@ -1,8 +1,7 @@
 /** `nodes`, `node drain` and `node resume`. */
-import { durationMsOf } from '../../core/duration.js';
 import { type CommonOptions, type Context, connect, printJson } from '../context.js';
+import { readTime } from '../dependencies.js';
 import { EXIT } from '../exit-codes.js';
-import { Failure } from '../failure.js';
 import { type NodeView, readNode, readNodes } from '../node-wire.js';
 import { type Column, table } from '../table.js';
 import { isRecord } from '../wire.js';
@@ -72,20 +71,6 @@ async function order(
     await context.terminal.out(table([node], nodeColumns(), context.terminal.columns));
   }
   return EXIT.ok;
-}
-
-/** Seconds since 1970 of `+2h` (from now) or of a date in the reader's own zone, unless it names another. */
-function readTime(text: string, option: string, now: number): number {
-  const inMs = text.startsWith('+') ? durationMsOf(text.slice(1)) : undefined;
-  const isDate = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text);
-  const ms =
-    inMs !== undefined ? now + inMs : isDate ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
-  if (!Number.isFinite(ms))
-    throw new Failure(
-      EXIT.usage,
-      `${option} "${text}" is no time: write 2026-11-21T18:00, or +2h for two hours from now`,
-    );
-  return ms / 1_000;
 }
 
 const nodeColumns = (): readonly Column<NodeView>[] => [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '../client.js';
 import { type CommonOptions, type Context, connect, printJson, tell } from '../context.js';
+import { readTime } from '../dependencies.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure } from '../failure.js';
 import {
@@ -52,8 +53,12 @@ export async function sendJob(
 ): Promise<{ id: number; warnings: readonly string[] }> {
   // Without one the server takes the site's default.
   const image = options.image ?? (context.terminal.env.GODOCKER_IMAGE || undefined);
+  const begin =
+    options.begin === undefined
+      ? {}
+      : { begin: readTime(String(options.begin), '--begin', context.now()) };
   const answer = await client.json('POST', 'task', {
-    body: submissionOf(script, image, options),
+    body: submissionOf(script, image, { ...options, ...begin }),
     query: { strict: '1' },
     headers: { 'idempotency-key': randomUUID() },
     isRepeatable: true,

@@ -11,6 +11,7 @@ import {
   present,
   type ShapeDocument,
   UnreadableRecord,
+  waitsIn,
 } from './rows.js';
 import type { Row } from './sqlite.js';
 
@@ -22,14 +23,17 @@ import type { Row } from './sqlite.js';
 export const pendingGroups = (rows: string): string =>
   `SELECT owner, project, executor, shape,
      json_group_array(json_array(
-       id, submitted_at, not_before, is_kill_wanted, life, array_size, array_limit)),
+       id, submitted_at, not_before, is_kill_wanted, life, array_size, array_limit,
+       waits, held_by, held_at, held_admin)),
      count(*), max(id)
    FROM (
      SELECT owner, project, executor, shape, id, submitted_at, not_before,
        kill_wanted_by IS NOT NULL AS is_kill_wanted,
        -- A job that was never launched has failed nowhere: most documents need not be read.
        CASE WHEN launches > 0 THEN life END AS life,
-       array_size, array_limit
+       array_size, array_limit,
+       -- What was launched once waits for no other job.
+       CASE WHEN launches = 0 THEN waits END AS waits, held_by, held_at, held_admin
      FROM ${rows})
    GROUP BY owner, project, executor, shape`;
 
@@ -56,6 +60,8 @@ type Member = readonly [
   /** Of arrays. */
   size: number | null,
   concurrencyMax: number | null,
+  waits: string | null,
+  ...held: readonly unknown[],
 ];
 
 /**
@@ -75,9 +81,20 @@ export function pendingRowsOf(
       executor: executor === null ? null : String(executor),
     };
     for (const member of JSON.parse(String(members)) as readonly Member[]) {
-      const [id, submittedAt, notBefore, isKillWanted, lifeText, size, concurrencyMax] = member;
+      const [
+        id,
+        submittedAt,
+        notBefore,
+        isKillWanted,
+        lifeText,
+        size,
+        concurrencyMax,
+        waitsText,
+        ...held
+      ] = member;
       try {
         const life = lifeText === null ? null : lifeIn(lifeText);
+        const waits = waitsIn(waitsText, held);
         const { needs, ...shape } = shapeOf(String(text), shapes);
         answers.push({
           id: jobId(id),
@@ -90,6 +107,7 @@ export function pendingRowsOf(
           pauseMs: pauseOf(life, notBefore),
           isKillWanted: isKillWanted === 1,
           failedOn: life === null ? NOWHERE : failedHosts(present(life.faults)),
+          ...(waits === undefined ? {} : { waits }),
         });
       } catch (cause) {
         broken(new UnreadableRecord(id, { cause }));

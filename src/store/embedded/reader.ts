@@ -1,7 +1,7 @@
 // Answers questions that may be large, away from the main thread.
 import type { JobQuery } from '../../contracts/store.js';
 import { unreachable } from '../../core/assert.js';
-import type { JobState } from '../../core/job.js';
+import { type JobState, KILLED_EXIT_CODE } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
@@ -14,6 +14,15 @@ import type { Database, Row, Statement, Value } from './sqlite.js';
 import { failureOf } from './writer.js';
 
 const AMONG = 'IN (SELECT value FROM json_each(?))';
+
+const inLife = (path: string): string =>
+  `CASE WHEN json_valid(life) THEN json_extract(life, '$.${path}') END`;
+/** A job that waits or is being launched has not started, and its document need not be read. */
+const HAS_STARTED = `(state NOT IN ('pending', 'launching') AND ${inLife('startedAt')} IS NOT NULL)`;
+/** Of jobs that ended before codes stood in a column. */
+const OLD_CODE = `CASE WHEN state = 'over' THEN
+  CASE ${inLife('outcome.kind')} WHEN 'exited' THEN ${inLife('outcome.exitCode')} WHEN 'killed' THEN ${KILLED_EXIT_CODE}
+    ELSE 1 END END`;
 
 const prepareAll = (database: Database) => ({
   records: database.prepare(`${WHOLE_JOB} WHERE j.id ${AMONG}`),
@@ -61,6 +70,18 @@ const prepareAll = (database: Database) => ({
   killsWanted: database.prepare(
     `SELECT id FROM jobs INDEXED BY jobs_kill_wanted
      WHERE kill_wanted_by IS NOT NULL AND state <> 'over' ORDER BY id`,
+  ),
+  standings: database.prepare(
+    `SELECT id, state, coalesce(exit_code, ${OLD_CODE}), ${HAS_STARTED}, owner
+     FROM jobs WHERE id ${AMONG}`,
+  ),
+  namesakes: database.prepare(
+    `SELECT id, launches > 0 OR state = 'open' AND ${HAS_STARTED} FROM jobs INDEXED BY jobs_named
+     WHERE owner = ? AND name = ? AND id > ? AND name IS NOT NULL AND state <> 'over' ORDER BY id`,
+  ),
+  heldBack: database.prepare(
+    `SELECT id FROM jobs INDEXED BY jobs_held
+     WHERE held_by IS NOT NULL AND state IN ('pending', 'open') ORDER BY id`,
   ),
   used: database.prepare(
     `SELECT ${USE_COLUMNS} FROM used_days
@@ -152,6 +173,12 @@ export class Reader {
         return statements.live.all(call.ask.after, call.ask.limit);
       case 'killsWanted':
         return statements.killsWanted.all().map(([id]) => jobId(Number(id)));
+      case 'standings':
+        return statements.standings.all(JSON.stringify(call.ask));
+      case 'namesakes':
+        return statements.namesakes.all(call.ask.owner, call.ask.name, call.ask.after);
+      case 'heldBack':
+        return statements.heldBack.all().map(([id]) => jobId(Number(id)));
       case 'used':
         return statements.used.all(
           dayOf(call.ask.since),

@@ -29,6 +29,12 @@ export interface SubmissionColumns {
   /** Members of the array that this is the parent of; null: an ordinary job. */
   readonly arraySize: number | null;
   readonly arrayLimit: number | null;
+  readonly name: string;
+  /** JSON of what it waits for; null: nothing but resources. */
+  readonly waits: string | null;
+  readonly heldBy: string | null;
+  readonly heldAt: number | null;
+  readonly heldByAdmin: number | null;
 }
 
 export interface StepColumns {
@@ -85,6 +91,19 @@ export interface Writes {
     ask: { readonly id: number; readonly by: string; readonly at: number };
     answer: 'wanted' | 'already' | 'over' | 'unknown';
   };
+  holdBack: {
+    ask: {
+      readonly id: number;
+      readonly by: string;
+      readonly at: number;
+      readonly isAdmin: boolean;
+    };
+    answer: 'held' | 'already' | 'too-late' | 'unknown';
+  };
+  release: {
+    ask: { readonly id: number; readonly isAdmin: boolean };
+    answer: 'released' | 'not-held' | 'forbidden' | 'unknown';
+  };
   takeLease: {
     ask: { readonly holder: string; readonly seen: Lease | null };
     answer: Lease | undefined;
@@ -129,6 +148,14 @@ export interface Reads {
   /** Those of the named jobs that still wait. */
   pendingAmong: { ask: readonly number[]; answer: readonly Row[] };
   live: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
+  /** Id, state, code, whether it has started, owner: of those that have records. */
+  standings: { ask: readonly number[]; answer: readonly Row[] };
+  /** Id, and whether it has begun. */
+  namesakes: {
+    ask: { readonly owner: string; readonly name: string; readonly after: number };
+    answer: readonly Row[];
+  };
+  heldBack: { ask: null; answer: readonly JobId[] };
   killsWanted: { ask: null; answer: readonly JobId[] };
   used: { ask: UseQuery; answer: readonly Row[] };
   users: { ask: null; answer: readonly Row[] };

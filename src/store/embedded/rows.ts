@@ -1,8 +1,10 @@
 // Jobs as columns and documents, and back. Documents are read with suspicion: a broken one names its job.
 import { LOST_GRACE_MS } from '../../contracts/limits.js';
 import type { JobStep, NewJob } from '../../contracts/store.js';
+import type { Waits } from '../../contracts/waits.js';
 import { arraySize } from '../../core/array.js';
 import { unreachable } from '../../core/assert.js';
+import type { HeldBack } from '../../core/dependency.js';
 import { endedLaunch } from '../../core/ended-launch.js';
 import {
   type Constraint,
@@ -52,7 +54,8 @@ export class UnreadableRecord extends Error {
 /** Columns of a whole job, in the order `jobOf` reads them. */
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
-  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent, j.archived_at';
+  'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent, j.archived_at, ' +
+  'j.held_by, j.held_at, j.held_admin';
 /** Members share what was asked with the parent of their array. */
 export const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id)`;
 /** The array that an id, given twice, is a member of: the greatest one below it, if that reaches so far. */
@@ -116,7 +119,36 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     script: job.script,
     arraySize: spec.array === undefined ? null : arraySize(spec.array),
     arrayLimit: spec.array?.concurrencyMax ?? null,
+    name: spec.name,
+    waits: waitsOf(spec),
+    heldBy: job.heldBack?.by ?? null,
+    heldAt: job.heldBack?.at ?? null,
+    heldByAdmin: job.heldBack === undefined ? null : Number(job.heldBack.isAdmin),
   };
+}
+
+/** Null for most jobs: they wait for nothing but resources. */
+function waitsOf({ dependencies, beginAt, name }: JobSpec): string | null {
+  if (dependencies === undefined && beginAt === undefined) return null;
+  return JSON.stringify({
+    ...(dependencies === undefined ? {} : { dependencies }),
+    ...(dependencies?.isSingleton === true ? { name } : {}),
+    ...(beginAt === undefined ? {} : { beginAt }),
+  } satisfies Waits);
+}
+
+/** Columns `held_by`, `held_at`, `held_admin`. */
+function heldBackOf([by, at, isAdmin]: readonly unknown[]): { readonly heldBack?: HeldBack } {
+  if (by === null || by === undefined) return {};
+  const held = { by: userId(String(by)), isAdmin: Number(isAdmin) === 1, at: instant(Number(at)) };
+  return { heldBack: held };
+}
+
+/** As it stands in `waits`, with who holds the job back, as columns; undefined: nothing. */
+export function waitsIn(text: string | null, held: readonly unknown[]): Waits | undefined {
+  const waits = text === null ? {} : (JSON.parse(text) as Waits);
+  const whole = { ...waits, ...heldBackOf(held) };
+  return Object.keys(whole).length === 0 ? undefined : whole;
 }
 
 export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumns {
@@ -212,7 +244,7 @@ export function jobOf(row: Row): Job {
 
 function assembled(row: Row): Job {
   const [id, owner, project, state, launches, version, submittedAt] = row;
-  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent, archivedAt] =
+  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent, archivedAt, ...held] =
     row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
@@ -240,6 +272,7 @@ function assembled(row: Row): Job {
         state: known,
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
+        ...heldBackOf(held),
         ...taken(life),
       };
     case 'launching':
@@ -256,14 +289,14 @@ function assembled(row: Row): Job {
       return {
         ...asked,
         state: known,
-        ...held(life),
+        ...task(life),
         // The leader acts on a stored wish; should it ever act on its own, the record still says for whom.
         killWanted: asked.killWanted ?? present(life.killWanted),
       };
     case 'unreachable':
-      return { ...asked, state: known, ...held(life), since: present(life.since) };
+      return { ...asked, state: known, ...task(life), since: present(life.since) };
     case 'open':
-      return { ...asked, state: known, startedAt: life.startedAt ?? null };
+      return { ...asked, state: known, startedAt: life.startedAt ?? null, ...heldBackOf(held) };
     case 'over':
       return {
         ...asked,
@@ -301,7 +334,7 @@ export function pauseOf(life: LifeDocument | null, notBefore: unknown): number {
 const isRetried = ({ failures, memMbGranted, refusals }: Retried): boolean =>
   failures.length > 0 || memMbGranted !== null || refusals > 0;
 
-const held = (life: LifeDocument) => ({
+const task = (life: LifeDocument) => ({
   placement: present(life.placement),
   startedAt: life.startedAt ?? null,
   container: present(life.container),

@@ -131,6 +131,20 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE disk_due (id INTEGER PRIMARY KEY) STRICT;
   INSERT INTO disk_due SELECT id FROM jobs WHERE state = 'over' AND json_valid(life)
     AND json_extract(life, '$.directory') IS NOT NULL;
+    `,
+  // What jobs wait for besides resources. Members of arrays have no name here: their parent stands for them.
+  `
+  ALTER TABLE jobs ADD COLUMN name TEXT;
+  ALTER TABLE jobs ADD COLUMN waits TEXT;
+  ALTER TABLE jobs ADD COLUMN held_by TEXT;
+  ALTER TABLE jobs ADD COLUMN held_at INTEGER;
+  ALTER TABLE jobs ADD COLUMN held_admin INTEGER;
+  UPDATE jobs SET name = (
+      SELECT CASE WHEN json_valid(asked) THEN json_extract(asked, '$.spec.name') END
+      FROM submissions WHERE submissions.id = jobs.id)
+    WHERE state <> 'over' AND parent IS NULL;
+  CREATE INDEX jobs_named ON jobs (owner, name, id) WHERE name IS NOT NULL AND state <> 'over';
+  CREATE INDEX jobs_held ON jobs (id) WHERE held_by IS NOT NULL AND state IN ('pending', 'open');
   `,
 ];
 

@@ -13,7 +13,6 @@ import {
   type MadeCount,
   type MadeMember,
   type NewJob,
-  type PendingRow,
   type RateLimits,
   type StepAnswer,
   type Store,
@@ -24,10 +23,9 @@ import { unmadeMember } from '../../core/array-life.js';
 import { isLive, type Job, type JobState, type LiveJob, type OverJob } from '../../core/job.js';
 import { type Instant, type JobId, jobId, type UserId } from '../../core/units.js';
 import type { DayUse } from '../../core/usage.js';
-import { EmbeddedAccounts, type StoreParts, wholeOr } from './accounts.js';
+import { type StoreParts, wholeOr } from './accounts.js';
 import { Channel, errorOf } from './channel.js';
 import { madeCountsOf, madeIn, membersAmong, stepAnswerOf } from './members.js';
-import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { pointReader } from './point-reader.js';
 import { inPortions, slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
@@ -35,6 +33,7 @@ import { textOf } from './reader.js';
 import type { Reads, Writes } from './requests.js';
 import { dayUseOf, jobOf, stepColumns, submissionColumns } from './rows.js';
 import type { Row } from './sqlite.js';
+import { WaitingJobs } from './waiting-jobs.js';
 import { watchFile } from './watch.js';
 import { failureOf } from './writer.js';
 
@@ -47,7 +46,6 @@ export interface EmbeddedStoreOptions {
 }
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
-const PENDING_SLICE = 2_000;
 const RECORDS_SLICE = 500;
 const SCRIPTS_SLICE = 100;
 const PAGE_BYTES = 4_096;
@@ -75,7 +73,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   }
 }
 
-class EmbeddedStore extends EmbeddedAccounts implements Store {
+class EmbeddedStore extends WaitingJobs implements Store {
   readonly #path: string;
   readonly #watches = new Set<() => void>();
   #closing: Promise<void> | undefined;
@@ -113,7 +111,7 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
     const found = new Map<JobId, Job>();
     for (const slice of slices(ids, RECORDS_SLICE)) {
       const rows = await this.reader.call('records', slice);
-      for (const job of this.#readableJobs(rows)) found.set(job.id, job);
+      for (const job of this.readableJobs(rows)) found.set(job.id, job);
       const known = new Set(rows.map(([id]) => Number(id)));
       const unknown = slice.filter((id) => !known.has(id));
       const members = await this.#arraysOf(unknown);
@@ -121,7 +119,7 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
       // Of an array that has ended since the first look, members may have got records and ended by themselves.
       const late = members.filter(([, { state }]) => state === 'over').map(([id]) => id);
       if (late.length === 0) continue;
-      for (const job of this.#readableJobs(await this.reader.call('records', late)))
+      for (const job of this.readableJobs(await this.reader.call('records', late)))
         found.set(job.id, job);
     }
     return found;
@@ -131,7 +129,7 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
   async #arraysOf(ids: readonly JobId[]): Promise<readonly (readonly [JobId, Job])[]> {
     if (ids.length === 0) return [];
     const rows = await this.reader.call('arraysOf', ids);
-    return membersAmong(ids, this.#readableJobs(rows));
+    return membersAmong(ids, this.readableJobs(rows));
   }
 
   made(
@@ -162,46 +160,11 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
 
   async list(query: JobQuery): Promise<readonly Job[]> {
     const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
-    return this.#readableJobs(await this.reader.call('list', { ...query, limit }));
+    return this.readableJobs(await this.reader.call('list', { ...query, limit }));
   }
 
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
     return this.reader.call('counts', owner ?? null);
-  }
-
-  async pending(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): Promise<readonly PendingRow[]> {
-    const answers: PendingRow[] = [];
-    const shapes: Shapes = new Map();
-    for await (const rows of this.#pendingSlices(query))
-      for (const row of pendingRowsOf(rows, shapes, (broken) => this.skip(broken)))
-        answers.push(row);
-    return answers;
-  }
-
-  async *#pendingSlices(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): AsyncGenerator<readonly Row[]> {
-    const after: number = query.after ?? 0;
-    if (query.submittedSince !== undefined) {
-      const since = query.submittedSince;
-      const ids = await this.reader.call('sweep', { since, after, limit: query.limit });
-      for (const slice of slices(ids, PENDING_SLICE))
-        yield await this.reader.call('pendingAmong', slice);
-      return;
-    }
-    yield* readAhead({
-      ask: (part) => this.reader.call('pending', part),
-      extentOf: extentOfGroups,
-      after,
-      total: query.limit,
-      slice: PENDING_SLICE,
-    });
   }
 
   async live(): Promise<readonly LiveJob[]> {
@@ -213,7 +176,7 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
       slice: RECORDS_SLICE,
     });
     for await (const rows of slices)
-      for (const job of this.#readableJobs(rows)) if (isLive(job)) live.push(job);
+      for (const job of this.readableJobs(rows)) if (isLive(job)) live.push(job);
     return live;
   }
 
@@ -222,7 +185,7 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
   }
 
   async ended(query: EndedQuery): Promise<readonly OverJob[]> {
-    const jobs = this.#readableJobs(await this.reader.call('ended', query));
+    const jobs = this.readableJobs(await this.reader.call('ended', query));
     return jobs.filter((job) => job.state === 'over');
   }
 
@@ -234,7 +197,7 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
     const columns = await inPortions(steps, stepColumns);
     const answer = await this.writer.call('advance', { epoch, steps: columns });
     if (answer === 'fenced') throw new FencedOut(`epoch ${epoch} is over`);
-    const read = (rows: readonly Row[]) => this.#readableJobs(rows);
+    const read = (rows: readonly Row[]) => this.readableJobs(rows);
     return answer.map((result, at) => stepAnswerOf(result, steps[at]?.to.id ?? jobId(0), read));
   }
 
@@ -306,9 +269,5 @@ class EmbeddedStore extends EmbeddedAccounts implements Store {
     const reader = this.reader.close();
     const writer = this.writer.close();
     await Promise.all([reader, writer]);
-  }
-
-  #readableJobs(rows: readonly Row[]): Job[] {
-    return this.readable(rows, jobOf);
   }
 }

@@ -4,6 +4,7 @@ import { assert, unreachable } from '../../core/assert.js';
 import { jobId } from '../../core/units.js';
 import { quotaReset } from './account-rows.js';
 import { DiskWriter } from './disk-rows.js';
+import { HoldWriter } from './hold-writer.js';
 import { RateGate } from './rate-gate.js';
 import type {
   Failure,
@@ -24,17 +25,19 @@ const prepareAll = (database: Database) => ({
   known: database.prepare('SELECT id, digest FROM jobs WHERE idem_key = ?'),
   putJob: database.prepare(
     `INSERT INTO jobs (id, owner, project, state, launches, version, submitted_at, executor,
-                       idem_key, digest, shape, life, array_size, array_limit)
-     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                       idem_key, digest, shape, life, array_size, array_limit, name, waits,
+                       held_by, held_at, held_admin)
+     VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   putSubmission: database.prepare('INSERT INTO submissions VALUES (?, ?, ?)'),
-  // Never touches kill_wanted_*: these columns belong to the web processes.
+  // Never touches kill_wanted_* and held_*: these columns belong to the web processes.
   step: database.prepare(
     `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?, life = ?,
                      exit_code = ?, version = version + 1
      WHERE id = ? AND state = ? AND launches = ?
-       AND (? = 0 OR kill_wanted_by IS NULL AND (parent IS NULL OR
-         (SELECT kill_wanted_by IS NULL FROM jobs AS array WHERE array.id = jobs.parent)))
+       AND (? = 0 OR kill_wanted_by IS NULL AND held_by IS NULL AND (parent IS NULL OR
+         (SELECT kill_wanted_by IS NULL AND held_by IS NULL FROM jobs AS array
+          WHERE array.id = jobs.parent)))
      RETURNING version`,
   ),
   /** The first record of a member that was like all its siblings. */
@@ -46,7 +49,7 @@ const prepareAll = (database: Database) => ({
             ?5, executor, ?6, digest, shape, ?7, ?8, id, ?9, ?10
      FROM jobs
      WHERE id = ?11 AND state = 'open' AND ?1 > id AND ?1 <= id + array_size
-       AND (?12 = 0 OR kill_wanted_by IS NULL)
+       AND (?12 = 0 OR kill_wanted_by IS NULL AND (?2 = 'pending' OR held_by IS NULL))
      ON CONFLICT (id) DO NOTHING
      RETURNING version`,
   ),
@@ -107,12 +110,14 @@ export class Writer {
   #lastId: number | undefined;
   readonly #rateGate: RateGate;
   readonly #disk: DiskWriter;
+  readonly #holds: HoldWriter;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
     this.#rateGate = new RateGate(database);
     this.#disk = new DiskWriter(database);
+    this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
 
   /**
@@ -150,6 +155,10 @@ export class Writer {
         return this.#advance(call.ask);
       case 'wantKill':
         return this.#wantKill(call.ask);
+      case 'holdBack':
+        return this.#holds.holdBack(call.ask);
+      case 'release':
+        return this.#holds.release(call.ask);
       case 'takeLease':
         return this.#takeLease(call.ask);
       case 'beatLease': {
@@ -243,6 +252,9 @@ export class Writer {
       job.life,
       arraySize,
       job.arrayLimit,
+      job.name,
+      job.waits,
+      ...[job.heldBy, job.heldAt, job.heldByAdmin],
     );
     statements.putSubmission.run(id, job.asked, job.script);
     return { kind: 'stored', id: jobId(id) };
@@ -314,11 +326,18 @@ export class Writer {
     if (array === undefined) return 'unknown';
     const [parent, , , state] = array;
     if (state === 'over') return 'over';
-    const isMade = this.#statements.makeMember.get(
+    return this.#makeWaiting(id, by, at, Number(parent)) ? 'wanted' : 'already';
+  }
+
+  /** The record of a member that waits; false when its array is to be killed, or there is none. */
+  #makeWaiting(id: number, by: string | null, at: number | null, array?: number): boolean {
+    const parent = array ?? this.#statements.arrayOf.get(id, id)?.[0];
+    if (parent === undefined) return false;
+    const made = this.#statements.makeMember.get(
       ...[id, 'pending', 0, null, null, `#${id}`, FIRST_LIFE, null],
       ...[by, at, Number(parent), 1],
     );
-    return isMade === undefined ? 'already' : 'wanted';
+    return made !== undefined;
   }
 
   #takeLease({ holder, seen }: Writes['takeLease']['ask']): Lease | undefined {
