@@ -6,7 +6,7 @@ import type { Collection, Db } from 'mongodb';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
-import { JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
+import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
 
 /** A job of a submission that is not decided yet: no query sees it. */
@@ -53,6 +53,15 @@ export interface JobDocument {
   readonly killWantedAt: number | null;
   /** A kill is wanted and the job is not over. */
   readonly killDue: boolean;
+  /** Of those that are no members: jobs of one name may take turns. */
+  readonly name?: string;
+  /** JSON of what it waits for besides resources; null or absent: nothing. */
+  readonly waits?: string | null;
+  /** Who holds it back; null or absent: nobody. */
+  readonly heldBy?: string | null;
+  readonly heldAt?: number | null;
+  readonly heldByAdmin?: number | null;
+  readonly isHeld?: boolean;
   readonly shape: string;
   readonly life: string;
   readonly exitCode: number | null;
@@ -260,6 +269,10 @@ export function firstDocument(
     parent: null,
     asked: job.asked,
     script: job.script,
+    name: job.name,
+    waits: job.waits,
+    ...{ heldBy: job.heldBy, heldAt: job.heldAt, heldByAdmin: job.heldByAdmin },
+    isHeld: job.heldBy !== null,
     ...(batch === null ? {} : { batch }),
   };
 }
@@ -279,6 +292,25 @@ export const memberFields = (id: number, array: ArrayDocument) => ({
   parent: array._id,
 });
 
+/** The record of a member that waits and had none: something is wished of it alone. */
+export const waitingMember = (id: number, array: ArrayDocument): JobDocument => ({
+  _id: id,
+  ...memberFields(id, array),
+  state: 'pending',
+  active: true,
+  launches: 0,
+  version: 1,
+  notBefore: null,
+  endedAt: null,
+  killWantedBy: null,
+  killWantedAt: null,
+  killDue: false,
+  life: FIRST_LIFE,
+  exitCode: null,
+  epoch: 0,
+  writtenBy: '',
+});
+
 export type ArrayDocument = Pick<
   JobDocument,
   | '_id'
@@ -290,11 +322,12 @@ export type ArrayDocument = Pick<
   | 'shape'
   | 'state'
   | 'killWantedBy'
+  | 'heldBy'
   | 'arraySize'
 >;
 export const ARRAY_FIELDS = {
   ...{ digest: 1, owner: 1, project: 1, executor: 1, submittedAt: 1, shape: 1 },
-  ...{ state: 1, killWantedBy: 1, arraySize: 1 },
+  ...{ state: 1, killWantedBy: 1, heldBy: 1, arraySize: 1 },
 } as const;
 
 /** What a leader's step sets. */
@@ -337,6 +370,7 @@ export function jobIn(document: ReadDocument, asked: string | undefined): Job {
     ...[document.notBefore ?? null, document.endedAt ?? null],
     ...[document.killWantedBy ?? null, document.killWantedAt ?? null],
     ...[life, asked ?? '', document.parent ?? null, document.archivedAt ?? null],
+    ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin ?? null],
   ];
   const job = jobOf(row);
   if (job.state === 'open' && job.spec.array === undefined)

@@ -18,6 +18,8 @@ export const INDEXES = {
     jobs_project: { keys: { project: 1, state: 1, _id: 1 } },
     jobs_active: { keys: { owner: 1, active: 1 } },
     jobs_sweep: { keys: { state: 1, submittedAt: 1 } },
+    jobs_named: { keys: { owner: 1, name: 1, state: 1, _id: 1 } },
+    jobs_held: { keys: { isHeld: 1, state: 1, _id: 1 } },
     jobs_kill_due: { keys: { killDue: 1, _id: 1 } },
     jobs_arrays: { keys: { isArray: 1, _id: 1 } },
     jobs_members: { keys: { parent: 1, _id: 1, state: 1, exitCode: 1 } },

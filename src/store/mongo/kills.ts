@@ -6,9 +6,9 @@ import {
   type Collections,
   DRAFT,
   type JobDocument,
+  waitingMember,
 } from './documents.js';
 import { arrayBelow } from './questions.js';
-import { killedMember } from './steps.js';
 import { isRepeat } from './trouble.js';
 
 type Answer = 'wanted' | 'already' | 'over' | 'unknown';
@@ -52,7 +52,12 @@ export class Kills {
     if (array.state === 'over') return 'over';
     if (array.killWantedBy !== null) return 'already';
     try {
-      await this.#jobs.insertOne(killedMember(id, array, wish));
+      await this.#jobs.insertOne({
+        ...waitingMember(id, array),
+        killWantedBy: wish.by,
+        killWantedAt: wish.at,
+        killDue: true,
+      });
       return 'wanted';
     } catch (error) {
       // It has just got its record, by an intent or by another who wants it killed.

@@ -75,6 +75,26 @@ export const arrayBelow = (id: number): OfJobs => ({
   index: 'jobs_arrays',
 });
 
+/** Those of one user and name that are not over; members have no name of their own. */
+export const named = (owner: string, name: string, after: number): OfJobs => ({
+  filter: { owner, name, state: { $in: [...WAITING, ...LIVE] }, _id: { $gt: after } },
+  sort: { _id: 1 },
+  index: 'jobs_named',
+});
+
+export const held = (): OfJobs => ({
+  filter: { isHeld: true, state: { $in: [...WAITING] } },
+  sort: { _id: 1 },
+  index: 'jobs_held',
+});
+
+/** Those that still wait. */
+export const waitingAmong = (ids: readonly number[]): Question<JobDocument> => ({
+  filter: { _id: { $in: [...ids] }, state: { $in: [...WAITING] } },
+  sort: { _id: 1 },
+  index: '_id_',
+});
+
 export const membersOf = (array: number, after: number): OfJobs => ({
   filter: { parent: array, _id: { $gt: after } },
   sort: { _id: 1 },

@@ -1,13 +1,21 @@
 // What the scheduler keeps of jobs that wait and of arrays that are open; the members of arrays that have records.
 import type { Collection } from 'mongodb';
-import type { MadeCount, MadeMember, PendingRow } from '../../contracts/store.js';
+import type { MadeCount, MadeMember, PendingQuery, PendingRow } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
-import { type Instant, type JobId, jobId } from '../../core/units.js';
+import { type JobId, jobId } from '../../core/units.js';
 import { pendingRowsOf, type Shapes } from '../embedded/pending-rows.js';
+import { slices } from '../embedded/portions.js';
 import { UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
 import type { Collections, JobDocument } from './documents.js';
-import { membersOf, membersOfAll, submittedSince, waiting } from './questions.js';
+import {
+  membersOf,
+  membersOfAll,
+  type Question,
+  submittedSince,
+  waiting,
+  waitingAmong,
+} from './questions.js';
 import type { Records } from './records.js';
 
 /** Documents that the server sends at once, and that become rows without a pause for others. */
@@ -16,6 +24,7 @@ const PENDING_SLICE = 2_000;
 const PENDING_FIELDS = {
   ...{ owner: 1, project: 1, executor: 1, shape: 1, submittedAt: 1, notBefore: 1, launches: 1 },
   ...{ killWantedBy: 1, life: 1, arraySize: 1, arrayLimit: 1 },
+  ...{ waits: 1, heldBy: 1, heldAt: 1, heldByAdmin: 1 },
 } as const;
 type PendingDocument = Pick<JobDocument, '_id' | keyof typeof PENDING_FIELDS>;
 
@@ -28,15 +37,28 @@ export class QueueRows {
     this.#records = records;
   }
 
-  async pending(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): Promise<readonly PendingRow[]> {
+  async pending({ among, ...query }: PendingQuery): Promise<readonly PendingRow[]> {
     const { after, limit, submittedSince: since } = query;
     if (limit <= 0) return [];
-    const { filter, sort = {} } =
-      since === undefined ? waiting(after ?? 0) : submittedSince(since, after ?? 0);
+    if (among === undefined)
+      return this.#asked(
+        since === undefined ? waiting(after ?? 0) : submittedSince(since, after ?? 0),
+        limit,
+      );
+    const ids = among
+      .filter((id) => id > (after ?? 0))
+      .sort((a, b) => a - b)
+      .slice(0, limit);
+    const rows: PendingRow[] = [];
+    for (const slice of slices(ids, PENDING_SLICE))
+      rows.push(...(await this.#asked(waitingAmong(slice), PENDING_SLICE)));
+    return rows;
+  }
+
+  async #asked(
+    { filter, sort = {} }: Question<JobDocument>,
+    limit: number,
+  ): Promise<readonly PendingRow[]> {
     const cursor = this.#jobs
       .find(filter)
       .project<PendingDocument>(PENDING_FIELDS)
@@ -77,6 +99,9 @@ export class QueueRows {
         // A job that was never launched has failed nowhere: most documents need not be read.
         document.launches > 0 ? document.life : null,
         ...[document.arraySize, document.arrayLimit],
+        // What was launched once waits for no other job.
+        document.launches > 0 ? null : (document.waits ?? null),
+        ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin ?? null],
       ]);
     }
     const asRows = [...groups.values()].map(

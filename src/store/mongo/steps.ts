@@ -8,7 +8,7 @@ import { FencedOut, type JobStep, type StepAnswer } from '../../contracts/store.
 import { jobId } from '../../core/units.js';
 import { inPortions } from '../embedded/portions.js';
 import type { StepColumns } from '../embedded/requests.js';
-import { FIRST_LIFE, stepColumns } from '../embedded/rows.js';
+import { stepColumns } from '../embedded/rows.js';
 import {
   ARRAY_FIELDS,
   type ArrayDocument,
@@ -133,12 +133,12 @@ function writeOf(
         state: step.fromState,
         launches: step.fromLaunches,
         epoch: { $lte: epoch },
-        ...(step.unlessKillWanted ? { killWantedBy: null } : {}),
+        ...(step.unlessKillWanted ? { killWantedBy: null, heldBy: null } : {}),
       },
       update: {
         $set: {
           ...stepFields(step),
-          ...(step.state === 'over' ? { killDue: false } : {}),
+          ...(step.state === 'over' ? { killDue: false, isHeld: false } : {}),
           epoch,
           writtenBy,
         },
@@ -151,9 +151,11 @@ function writeOf(
   };
 }
 
-/** The kill of an array forbids the intents of its members. */
+/** The kill or the hold of an array forbids the intents of its members. */
 const isForbidden = (step: StepColumns, array: ArrayDocument | undefined): boolean =>
-  step.unlessKillWanted && step.parent !== null && (array?.killWantedBy ?? null) !== null;
+  step.unlessKillWanted &&
+  step.parent !== null &&
+  ((array?.killWantedBy ?? null) !== null || (array?.heldBy ?? null) !== null);
 
 /** The member may have no record yet, and may get one. */
 const isFirstOfMember = (step: StepColumns, array: ArrayDocument | undefined): boolean =>
@@ -168,29 +170,6 @@ const unmade = (step: StepColumns, array: ArrayDocument) => ({
   killWantedBy: null,
   killWantedAt: null,
   ...(step.state === 'over' ? {} : { killDue: false }),
-});
-
-/** The record of a member that waits and is to be killed; there is none yet. */
-export const killedMember = (
-  id: number,
-  array: ArrayDocument,
-  { by, at }: { readonly by: string; readonly at: number },
-): JobDocument => ({
-  _id: id,
-  ...memberFields(id, array),
-  state: 'pending',
-  active: true,
-  launches: 0,
-  version: 1,
-  notBefore: null,
-  endedAt: null,
-  killWantedBy: by,
-  killWantedAt: at,
-  killDue: true,
-  life: FIRST_LIFE,
-  exitCode: null,
-  epoch: 0,
-  writtenBy: '',
 });
 
 /** Steps of one record follow each other; so do those of an array and of its members. Everything else goes at once. */

@@ -11,19 +11,24 @@ import type {
   MadeCount,
   MadeMember,
   NewJob,
+  PendingQuery,
   PendingRow,
   RateLimits,
   StepAnswer,
   Store,
   SubmitAnswer,
 } from '../../contracts/store.js';
+import type { KnownStanding } from '../../contracts/waits.js';
+import type { HeldBack } from '../../core/dependency.js';
 import type { Job, JobState, LiveJob, OverJob } from '../../core/job.js';
+import type { Namesake } from '../../core/name-lines.js';
 import type { Instant, JobId, UserId } from '../../core/units.js';
 import { MongoAccountStore, type MongoParts } from './account-store.js';
 import { Admissions } from './admissions.js';
 import { Batches } from './batches.js';
 import { connect } from './connection.js';
 import { collectionsOf } from './documents.js';
+import { Holds } from './holds.js';
 import { Ids } from './ids.js';
 import { Kills } from './kills.js';
 import { KnownKeys } from './known-keys.js';
@@ -32,6 +37,7 @@ import { Pulse } from './pulse.js';
 import { QueueRows } from './queue-rows.js';
 import { Records } from './records.js';
 import { migrate } from './schema.js';
+import { Standings } from './standings.js';
 import { Steps } from './steps.js';
 import { Submissions } from './submissions.js';
 import { troubleOf } from './trouble.js';
@@ -68,6 +74,8 @@ class MongoStore extends MongoAccountStore implements Store {
   readonly #admissions: Admissions;
   readonly #steps: Steps;
   readonly #kills: Kills;
+  readonly #holds: Holds;
+  readonly #standings: Standings;
   readonly #leases: Leases;
   readonly #sweeping: NodeJS.Timeout;
 
@@ -86,6 +94,8 @@ class MongoStore extends MongoAccountStore implements Store {
     this.#admissions = admissions;
     this.#steps = new Steps(collections, this.#records, randomUUID());
     this.#kills = new Kills(collections);
+    this.#holds = new Holds(collections);
+    this.#standings = new Standings(collections, this.#records);
     this.#leases = new Leases(collections);
     this.#sweeping = setInterval(() => this.#sweep(), MONGO_SWEEP_EACH_MS).unref();
   }
@@ -126,11 +136,7 @@ class MongoStore extends MongoAccountStore implements Store {
   }
 
   /** What a process left committed and unpublished when it died is published before everything is read. */
-  pending(query: {
-    readonly after: JobId | null;
-    readonly limit: number;
-    readonly submittedSince?: Instant;
-  }): Promise<readonly PendingRow[]> {
+  pending(query: PendingQuery): Promise<readonly PendingRow[]> {
     return this.do(async () => {
       if (query.after === null) await this.#admissions.settledVersion();
       return this.#queueRows.pending(query);
@@ -172,6 +178,38 @@ class MongoStore extends MongoAccountStore implements Store {
       () => this.#kills.want(id, { by, at }),
       (answer) => answer === 'wanted',
     );
+  }
+
+  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>> {
+    return this.do(() => this.#standings.of(ids));
+  }
+
+  namesakes(
+    named: { readonly owner: UserId; readonly name: string },
+    after: JobId | null,
+  ): Promise<readonly Namesake[]> {
+    return this.do(() => this.#standings.namesakes(named, after ?? 0));
+  }
+
+  holdBack(id: JobId, held: HeldBack): Promise<'held' | 'already' | 'too-late' | 'unknown'> {
+    return this.write(
+      () => this.#holds.holdBack(id, held),
+      (answer) => answer === 'held',
+    );
+  }
+
+  release(
+    id: JobId,
+    by: { readonly isAdmin: boolean },
+  ): Promise<'released' | 'not-held' | 'forbidden' | 'unknown'> {
+    return this.write(
+      () => this.#holds.release(id, by),
+      (answer) => answer === 'released',
+    );
+  }
+
+  heldBack(): Promise<readonly JobId[]> {
+    return this.do(() => this.#standings.heldBack());
   }
 
   lease(): Promise<Lease | undefined> {
