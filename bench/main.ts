@@ -6,6 +6,7 @@ import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
 import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
 import { restart1m } from './restart.js';
@@ -25,6 +26,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   'restart-1m': restart1m,
   recovery,
   fairness,
+  'mongo-submit': mongoSubmit,
+  'mongo-submit-web': mongoSubmitWeb,
   'outlook-1m': outlook1m,
   estimate,
   'store-submit': storeSubmit,

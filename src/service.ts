@@ -58,7 +58,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const events = new Events();
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
-    const scheduler = await startDaemon(foundation, { node, events, counters, failed });
+    const scheduler = await startDaemon(foundation, { node, events, counters, metrics, failed });
     schedulerGauges(metrics, () => scheduler.status());
     const web = await serveWeb(foundation, {
       events,
@@ -71,6 +71,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
       obstacles: ({ id }) => scheduler.obstacles(id),
       shares: async () => scheduler.shares(),
       outlook: () => scheduler.outlook(),
+      warnings: () => scheduler.status().warnings,
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -117,6 +118,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       outlook: () => outlook.ask(),
       notReady: () => leader.notReady(),
+      warnings: () => leader.warnings(),
     });
     return webProcess(foundation, web, []);
   });
@@ -128,7 +130,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const events = new Events();
-    const daemon = await startDaemon(foundation, { node: null, events, counters, failed });
+    const daemon = await startDaemon(foundation, { node: null, events, counters, metrics, failed });
     const status = await serveStatus(config, { stack: foundation.stack, metrics }, () =>
       daemon.status(),
     );

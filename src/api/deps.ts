@@ -49,6 +49,8 @@ export interface ApiDeps {
   readonly outlook: () => Promise<OutlookFacts | undefined>;
   /** Why work cannot go on; empty when it can. */
   readonly notReady: () => readonly string[];
+  /** What an administrator should know though work goes on. */
+  readonly warnings: () => readonly string[];
   readonly metrics: Registry;
   /** Folder with the built pages, or null. */
   readonly pages: string | null;

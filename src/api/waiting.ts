@@ -69,7 +69,8 @@ const time = (at: Instant): string => new Date(at).toISOString().replace(/\.\d+Z
 const startOf = (until: Instant | null): string =>
   until === null ? '' : ` and starts by ${time(until)}`;
 
-function describeDrain({ agents: count, from, until, reason }: Drained): string {
+function describeDrain({ agents: count, from, until, reason, by }: Drained): string {
   const end = until === null ? '' : ` until ${time(until)}`;
-  return `${agents(count)} drained from ${time(from)} on${end} (${reason})`;
+  const whose = by === undefined ? '' : ` by ${by}`;
+  return `${agents(count)} drained${whose} from ${time(from)} on${end} (${reason})`;
 }

@@ -26,9 +26,11 @@ import {
 import { LIMITS } from './limit-keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 import { PREEMPTION } from './preemption-keys.js';
+import { STORE } from './store-keys.js';
 
 const SERVICE = {
   home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
+  ...STORE,
   shared_dir: optional(
     '`shared` in `home`',
     'Holds the job directories; the same path on the service and on every agent.',
@@ -144,9 +146,9 @@ const JOBS = {
     'Launches that the rules of one job (`requirements.retry`) may grant together; 0: no such rules.',
   ),
   orphans: choice(
-    ['kill', 'keep'],
+    ['kill', 'keep', 'adopt'],
     'kill',
-    'Tasks of ours that run and that no job holds: end them, or leave them alone.',
+    'Tasks of ours that run and that no job holds: end them, leave them alone, or give them back to the waiting job that launched them (others are ended).',
   ),
   orphan_kills_max: integer(
     ORPHAN_KILLS_MAX,
@@ -320,6 +322,7 @@ export type Values = { readonly [P in keyof Schema]: Schema[P] extends Key<infer
 export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
+  mongo_url: 'mongo.url',
   allow_user_image: 'allow_user_images',
   network_disabled: 'network.disabled',
 };
@@ -335,7 +338,6 @@ export const NOT_IN_USE: readonly string[] = [
   'port_allocate',
   'port_start',
   'port_range',
-  'mongo_url',
   'mongo_db',
   'redis_host',
   'redis_port',

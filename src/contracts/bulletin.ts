@@ -17,6 +17,8 @@ export interface Bulletin {
   readonly isReady: boolean;
   /** Sentences for an administrator. */
   readonly trouble: readonly string[];
+  /** The same, of what is no reason not to be ready; absent: told by a version that knew none. */
+  readonly warnings?: readonly string[];
   /** Kinds of agents; null while the cluster has not told. */
   readonly inventory: readonly AgentShape[] | null;
   /** Why jobs wait, by the key of their shape; at most `BULLETIN_SHAPES_MAX`. */
@@ -42,6 +44,7 @@ export function readBulletin(text: string): Bulletin | undefined {
     typeof bulletin.isReady === 'boolean' &&
     Array.isArray(bulletin.trouble) &&
     Array.isArray(bulletin.waiting) &&
+    (bulletin.warnings === undefined || Array.isArray(bulletin.warnings)) &&
     (bulletin.holds === undefined || Array.isArray(bulletin.holds)) &&
     (bulletin.inventory === null || Array.isArray(bulletin.inventory));
   return isWhole ? (bulletin as Bulletin) : undefined;

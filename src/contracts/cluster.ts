@@ -88,6 +88,12 @@ export interface TaskUpdate {
   readonly receipt: unknown;
 }
 
+/** What a cluster tells of one task besides its state. */
+export interface ToldTask {
+  /** Those of its `TaskOrder`. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** The cluster wants an agent back for a while, and asks whether we are gone by then. */
 export interface LeaveRequest {
   /** Null: all agents. */

@@ -25,8 +25,15 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** So long a plugin that is asked during a request may take. */
+export const PLUGIN_CALL_MS_MAX = 2_000;
+
 /** A cycle that takes longer is told of: a policy of the site's own is the likely cause. */
 export const POLICY_MS_MAX = 1_000;
+/** A cycle that has not come back after this never will: the process ends, so that another may lead. */
+export const POLICY_STUCK_MS = 10_000;
+/** So many such ends, and the policy is not used any more. */
+export const POLICY_STUCK_ENDS_MAX = 2;
 
 /** Offers older than this go back to the master: other frameworks wait for what we hoard. */
 export const OFFER_HELD_MS_MAX = 5_000;
@@ -75,6 +82,10 @@ export const BACKOFF_MS_MAX = 10_000;
 export const LOST_GRACE_MS = 30_000;
 /** Orphans killed in a day without an administrator: a restored backup must not kill a cluster. */
 export const ORPHAN_KILLS_MAX = 100;
+/** Questions about single tasks that are under way to a cluster at a time: each makes a master look through all it has. */
+export const STRAY_ASKS_AT_ONCE_MAX = 2;
+/** So long a task of which it cannot be told whether its job takes it back is left alone; then it is an orphan. */
+export const STRAY_UNSETTLED_MS_MAX = 5 * 60_000;
 export const ORPHAN_KILLS_WINDOW_MS = 86_400_000;
 /** Processes and threads of one container: enough for any honest program; a fork bomb ends here. */
 export const CONTAINER_PIDS_MAX = 8_192;
@@ -106,6 +117,30 @@ export const AGENTS_LISTED_MAX = 5_000;
 export const DRAIN_REASON_CHARS_MAX = 200;
 /** Processes that share an embedded store look this often whether another has written. */
 export const STORE_WATCH_EACH_MS = 20;
+/** MongoDB: connections of one process, idle ones included. */
+export const MONGO_CONNECTIONS_MAX = 32;
+/** MongoDB: a primary that is not found within this time is away. */
+export const MONGO_CONNECT_MS_MAX = 3_000;
+/** MongoDB: a call without an answer after this is in doubt. */
+export const MONGO_ANSWER_MS_MAX = 10_000;
+/** MongoDB: a lease that was seen longer ago is looked at again before a leader writes. */
+export const MONGO_LEASE_SEEN_MS_MAX = 1_000;
+/** MongoDB: processes look this often whether another has written. */
+export const MONGO_WATCH_EACH_MS = 50;
+/** MongoDB: jobs that are stored by one insert. */
+export const MONGO_INSERT_JOBS_MAX = 1_000;
+/** MongoDB: a submission that could not be decided within this time is given up; … */
+export const MONGO_DECIDE_MS_MAX = 30_000;
+/** … what has been undecided for this long is taken away by whoever sweeps; … */
+export const MONGO_SWEEP_EACH_MS = 60_000;
+/** … and under the key of such a one the next waits for so long, then takes it away itself. */
+export const MONGO_SAME_KEY_WAIT_MS_MAX = 2_000;
+/** MongoDB: decisions against submissions are kept for so long, should their process wake up and go on. */
+export const MONGO_ABORTED_KEPT_MS = 86_400_000;
+/** A store that is away at the start is tried again after this, then after ever longer, … */
+export const STORE_AGAIN_MS_MIN = 500;
+/** … and at least this often. */
+export const STORE_AGAIN_MS_MAX = 10_000;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
 /** Launches that rules on exit codes may grant, whatever a site configures: beyond, something else is wrong. */

@@ -45,13 +45,20 @@ export interface SetAside extends AgentName {
 export type Closure = Drain | SetAside;
 
 /** How the agents stand that are not simply open. */
-export type AgentState =
-  | 'open'
-  | 'drain-planned'
-  | 'draining'
-  | 'drained'
-  | 'set-aside'
-  | 'probation';
+export const CLOSED_STATES = [
+  'drain-planned',
+  'draining',
+  'drained',
+  'set-aside',
+  'probation',
+] as const;
+export type ClosedState = (typeof CLOSED_STATES)[number];
+export type AgentState = 'open' | ClosedState;
+
+/** An agent that is not simply open. */
+export interface ClosedAgent extends AgentName {
+  readonly state: ClosedState;
+}
 
 /** One text for each agent: hosts have no `/`, executors neither. */
 export const agentKey = ({ executor, host }: AgentName): string => `${executor}/${host}`;
@@ -91,7 +98,13 @@ export function standingOf(
   return { shut: shutByDrain, launchesMax: 1 };
 }
 
-const shutOf = ({ from, until, reason }: Drain): Shut => ({ code: 'drained', from, until, reason });
+const shutOf = ({ from, until, reason, by }: Drain): Shut => ({
+  code: 'drained',
+  from,
+  until,
+  reason,
+  by,
+});
 
 /** Whether a job that holds a task may still run when `from` comes: one that has not started may do so now. */
 export function mayRunAt(job: LiveJob, from: Instant, now: Instant): boolean {

@@ -245,6 +245,8 @@ export type PendingJob = Asked & {
   readonly state: 'pending';
   readonly notBefore: Instant | null;
   readonly pauseMs: number;
+  /** The cluster refused the latest launch because a task of its number was there, which this record never launched. */
+  readonly isNumberTaken?: true;
 };
 /** The intent is stored; the cluster may or may not know of it. */
 export type LaunchingJob = Placed & { readonly state: 'launching' };

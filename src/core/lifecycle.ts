@@ -2,7 +2,8 @@
  * The life of a job: a table, a function, and effects as data. Illegal is an answer, not an exception: a cluster
  * repeats itself, and updates of former launches come late.
  */
-import { type ArrayEvent, openStep } from './array-life.js';
+import { launchOf, mayAdopt } from './adoption.js';
+import { openStep } from './array-life.js';
 import { assert, unreachable } from './assert.js';
 import { startOf, usedMs } from './charged-time.js';
 import { isBeyondGranted } from './granted-retries.js';
@@ -11,7 +12,6 @@ import {
   isLive,
   type Job,
   type JobState,
-  type KillWanted,
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
@@ -21,6 +21,7 @@ import {
   type Retried,
   type SystemFault,
 } from './job.js';
+import type { Effect, JobEvent } from './job-event.js';
 import { asked, containerOf, live, merged, sameFacts, startedAtOf } from './job-facts.js';
 import {
   lastOutcome,
@@ -30,76 +31,17 @@ import {
   withFailure,
   withLaunches,
 } from './retry.js';
-import {
-  type AgentId,
-  type Instant,
-  instant,
-  type TaskId,
-  taskIdOf,
-  type UserId,
-} from './units.js';
+import { type Instant, instant, taskIdOf } from './units.js';
 
 export { REGISTRY_RETRIES_MAX, SYSTEM_RETRIES_MAX } from './granted-retries.js';
+export type { Effect, JobEvent } from './job-event.js';
 
-export type JobEvent =
-  /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
-  | { readonly kind: 'placed'; readonly placement: Placement; readonly directory: string }
-  /** Nothing of this launch ever ran, surely. `graceMs`: pause before the next launch. */
-  | {
-      readonly kind: 'neverRan';
-      readonly taskId: TaskId;
-      readonly because: Reason;
-      readonly graceMs: number;
-    }
-  /** The cluster says the task runs; also when an unreachable agent comes back. */
-  | {
-      readonly kind: 'started';
-      readonly taskId: TaskId;
-      readonly agentId: AgentId | null;
-      readonly container: ContainerFacts;
-    }
-  /** The process ended by itself or by a limit of the job's own. */
-  | {
-      readonly kind: 'ended';
-      readonly taskId: TaskId;
-      readonly outcome: Extract<Outcome, { kind: 'exited' | 'unknown' }>;
-      /** Memory of the largest agent that suits the job, as far as its rules ask; absent or null: nobody knows. */
-      readonly memMbMax?: number | null;
-    }
-  /** The cluster says KILLED, whoever wanted it. */
-  | { readonly kind: 'killed'; readonly taskId: TaskId; readonly because: Reason }
-  /** The launch ended through no fault of the job; its old processes may need `graceMs` to die. */
-  | {
-      readonly kind: 'systemFault';
-      readonly taskId: TaskId;
-      readonly because: Reason;
-      readonly graceMs: number;
-    }
-  /** The job itself cannot be started: bad image, a task the master refuses. Another launch would not help. */
-  | { readonly kind: 'launchFailed'; readonly taskId: TaskId; readonly because: Reason }
-  /** The agent is cut off; the task may still run. */
-  | { readonly kind: 'unreachable'; readonly taskId: TaskId }
-  | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
-  /** The launch is stopped for the sake of another user's job. */
-  | { readonly kind: 'preempted'; readonly taskId: TaskId }
-  | ArrayEvent
-  /** It is not launched at all: impossible, not authorized, no job directory. */
-  | { readonly kind: 'gaveUp'; readonly because: Reason };
+/** Before a launch under the next number: time to hear what has this one. */
+const NUMBER_TAKEN_PAUSE_MS = 5_000;
 
 type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
 /** Launching, running or unreachable: nobody has acted on a kill yet. */
 type Unkilled = Exclude<LiveJob, { state: 'killing' }>;
-
-/** What the shell does after it has saved the new job. Each is harmless twice. */
-export type Effect =
-  | { readonly kind: 'killTask'; readonly taskId: TaskId; readonly agentId: AgentId | null }
-  /** Count the job as running in its account from now on. */
-  | { readonly kind: 'charge'; readonly taskId: TaskId }
-  /** Replace the advance of `charge` by what was really used; 0 when the system failed or nothing ran. */
-  | { readonly kind: 'settle'; readonly taskId: TaskId; readonly usedMs: number }
-  /** Back into the queue at its old place, which its id keeps. */
-  | { readonly kind: 'enqueue'; readonly notBefore: Instant | null }
-  | { readonly kind: 'dequeue' };
 
 export type Step =
   | { readonly kind: 'moved'; readonly job: Job; readonly effects: readonly Effect[] }
@@ -110,8 +52,9 @@ export type Step =
  * `running` moves only if it tells something new.
  */
 export const LIFE = {
-  pending: ['placed', 'killWanted', 'gaveUp'],
+  pending: ['placed', 'adopted', 'killWanted', 'gaveUp'],
   launching: [
+    'numberTaken',
     'neverRan',
     'started',
     'ended',
@@ -131,7 +74,7 @@ export const LIFE = {
     'killWanted',
     'preempted',
   ],
-  killing: ['neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
+  killing: ['numberTaken', 'neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
   /** An array; what is wanted of it is done to its members. */
   open: ['memberStarted', 'membersOver'],
@@ -155,6 +98,9 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
   switch (event.kind) {
     case 'placed':
       return place(job, event.placement, event.directory);
+    case 'adopted':
+      if (!mayAdopt(job, launchOf(event.placement.taskId))) return ignore(job, event);
+      return holdTask(job, event);
     case 'killWanted':
       return leave(
         { ...job, killWanted: job.killWanted ?? { by: event.by, at: event.at } },
@@ -163,6 +109,7 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
       );
     case 'gaveUp':
       return leave(job, { kind: 'gaveUp', because: event.because }, at);
+    case 'numberTaken':
     case 'neverRan':
     case 'started':
     case 'ended':
@@ -181,6 +128,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
 
 function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
   switch (event.kind) {
+    case 'numberTaken':
+      return numberTaken(job, at);
     case 'neverRan':
       return refused(job, event.graceMs, at);
     case 'started':
@@ -207,6 +156,7 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
         [kill(job)],
       );
     case 'placed':
+    case 'adopted':
     case 'gaveUp':
     case 'memberStarted':
     case 'membersOver':
@@ -234,6 +184,7 @@ function fromKilling(
         },
         [kill(job)],
       );
+    case 'numberTaken':
     case 'neverRan':
     case 'ended':
     case 'killed':
@@ -241,6 +192,7 @@ function fromKilling(
     case 'launchFailed':
       return end(job, killed, at);
     case 'placed':
+    case 'adopted':
     case 'unreachable':
     case 'killWanted':
     case 'preempted':
@@ -253,11 +205,29 @@ function fromKilling(
   }
 }
 
+/** Numbers that tasks of others have in the cluster are passed over. */
 function place(job: PendingJob, placement: Placement, directory: string): Step {
-  const launches = job.launches + 1;
-  assert(placement.taskId === taskIdOf(job.id, launches), 'a task id names the next launch');
+  const launches = launchOf(placement.taskId);
+  const isNext = launches > job.launches && placement.taskId === taskIdOf(job.id, launches);
+  assert(isNext, 'a task id names a launch to come');
+  return holdTask(job, { placement, directory });
+}
+
+/** From now on the job holds that task. */
+function holdTask(
+  job: PendingJob,
+  { placement, directory }: { readonly placement: Placement; readonly directory: string },
+): Step {
+  const launches = launchOf(placement.taskId);
   const effects: Effect[] = [{ kind: 'dequeue' }, { kind: 'charge', taskId: placement.taskId }];
   return moved({ ...asked(job), state: 'launching', launches, directory, placement }, effects);
+}
+
+/** Nothing of ours runs, but something does: the record says so, so that no leader takes it for a former launch of ours. */
+function numberTaken(job: Unkilled, at: Instant): Step {
+  const next = again(job, { pauseMs: NUMBER_TAKEN_PAUSE_MS, usedMs: 0 }, at);
+  if (next.kind === 'ignored' || next.job.state !== 'pending') return next;
+  return moved({ ...next.job, isNumberTaken: true }, next.effects);
 }
 
 function start(job: Unkilled, told: ContainerFacts, at: Instant): Step {
@@ -390,5 +360,3 @@ const kill = (job: LiveJob): Effect => ({
   taskId: job.placement.taskId,
   agentId: job.placement.agentId,
 });
-
-export type { KillWanted };

@@ -114,6 +114,7 @@ export class LimitBook {
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
   #settled: QuotaLedger;
+  /** A copy shares it: nothing that is played changes it. */
   #disk: DiskBook;
   /** What is charged for those that run, by payer. */
   readonly #held = new Map<string, HeldUse>();

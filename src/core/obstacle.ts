@@ -57,13 +57,15 @@ export type Obstacle =
       readonly held: number;
       readonly asked: number;
     }
-  /** An administrator lets no new jobs onto them: from when, until when (null: until told), and why. */
+  /** An administrator lets no new jobs onto them: from when (the earliest), until when (null: until told), and why. */
   | {
       readonly code: 'drained';
       readonly agents: number;
       readonly from: Instant;
       readonly until: Instant | null;
       readonly reason: string;
+      /** Absent: told by a version that did not say. */
+      readonly by?: UserId;
     }
   /** Jobs of several users ended badly there within seconds; they are tried again, or an administrator lets them back. */
   | { readonly code: 'set-aside'; readonly agents: number }
@@ -132,6 +134,7 @@ export type Shut =
       readonly from: Instant;
       readonly until: Instant | null;
       readonly reason: string;
+      readonly by?: UserId;
     }
   | { readonly code: 'set-aside' };
 

@@ -183,6 +183,8 @@ export function signOf(
         ? bad('its executor ended')
         : NEUTRAL;
     case 'placed':
+    case 'adopted':
+    case 'numberTaken':
     case 'neverRan':
     case 'started':
     case 'killed':

@@ -20,7 +20,7 @@ const DRAINS_TOLD_MAX = 3;
 
 interface Drained {
   agents: number;
-  readonly drain: Extract<Shut, { code: 'drained' }>;
+  drain: Extract<Shut, { code: 'drained' }>;
 }
 
 interface Lack {
@@ -200,13 +200,15 @@ export class Tally {
   }
 
   #noteDrain(drain: Drained['drain'], agents: number): false {
-    const { from, until, reason } = drain;
-    const key = JSON.stringify([from, until, reason]);
+    const key = drainKey(drain, this.#at);
     const isFull = this.#drained.size === DRAINS_TOLD_MAX;
     const known =
       this.#drained.get(key) ?? (isFull ? [...this.#drained.values()].at(-1) : undefined);
     if (known === undefined) this.#drained.set(key, { agents, drain });
-    else known.agents += agents;
+    else {
+      known.agents += agents;
+      if (drain.from < known.drain.from) known.drain = { ...known.drain, from: drain.from };
+    }
     return false;
   }
 
@@ -279,3 +281,7 @@ export function impossible(demand: Demand, inventory: readonly AgentShape[]): re
   }
   return tally.obstacles();
 }
+
+/** The same for agents that one cause keeps from jobs by now, if not since the same second. */
+export const drainKey = ({ from, until, reason, by }: Drained['drain'], at: Instant | null) =>
+  JSON.stringify([at !== null && from <= at ? null : from, until, reason, by]);

@@ -1,5 +1,5 @@
 /** What a cluster's word about a task means for the job: an event, nothing, or a question. */
-import { assert, unreachable } from './assert.js';
+import { unreachable } from './assert.js';
 import { exitCodeInFile, exitCodeOf } from './exit-status.js';
 import { imageTrouble } from './image-trouble.js';
 import {
@@ -70,6 +70,8 @@ const REGISTRY_PAUSE_MS_MIN = 10_000;
 export const REGISTRY_PAUSE_MS_MAX = 600_000;
 /** An agent whose own Docker is down can start nothing, whatever the job. */
 const DOCKER_AWAY = /Cannot connect to the Docker daemon/i;
+/** The master knows a task of that id already. */
+const DUPLICATE = /duplicate id/i;
 /** Jobs that were refused together come again apart, up to half of their pause. */
 const REGISTRY_SPREAD = 32;
 /** A cluster quotes whole outputs of other programs; a job's record keeps the beginning. */
@@ -97,7 +99,6 @@ const NOTHING: Verdict = { kind: 'nothing' };
 
 /**
  * @param doubt what the former `ask-again` on this task gave, null at the first.
- * @throws Bug when the master knows a second task under an id of ours.
  */
 export function verdict(
   job: Job,
@@ -137,8 +138,9 @@ export function verdict(
       });
     }
     case 'error':
-      assert(!/duplicate id/i.test(report.message ?? ''), `task id ${report.taskId} is used once`);
-      return launchFailed('task-error', report);
+      return DUPLICATE.test(report.message ?? '')
+        ? numberTaken(job, report)
+        : launchFailed('task-error', report);
     case 'dropped':
       return job.state === 'launching' ? dropped(report) : systemFault('dropped', 0);
     case 'gone':
@@ -265,6 +267,15 @@ const agentLost = (report: TaskReport, graceMs: number): Verdict =>
 
 const dropped = (report: TaskReport): Verdict =>
   neverRan(report, 'dropped', report.reason === 'invalid-offers' ? 0 : DROPPED_PAUSE_MS);
+
+/**
+ * Each number is used once, so the record must have forgotten a launch, as a restored backup has. Of a job whose task is
+ * known to run it says nothing new.
+ */
+const numberTaken = (job: Job, { taskId }: TaskReport): Verdict =>
+  job.state === 'launching' || job.state === 'killing'
+    ? event({ kind: 'numberTaken', taskId })
+    : NOTHING;
 
 const neverRan = (report: TaskReport, code: ReasonCode, graceMs: number): Verdict =>
   event({ kind: 'neverRan', taskId: report.taskId, because: because(code, report), graceMs });

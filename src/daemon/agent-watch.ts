@@ -2,6 +2,7 @@
  * What the leader makes of its agents: which of them take jobs, and how ends of jobs speak for or against them. The
  * rules are the core's (`closure.ts`, `suspicion.ts`).
  */
+import type { AgentFacts } from '../contracts/agents.js';
 import type { TaskUpdate } from '../contracts/cluster.js';
 import type { Events } from '../contracts/events.js';
 import { type AgentName, agentKey, mayRunAt } from '../core/closure.js';
@@ -9,6 +10,7 @@ import type { Launch } from '../core/cycle.js';
 import { isTakenBack, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
 import type { Offer } from '../core/matching.js';
+import type { Demand, Obstacle } from '../core/obstacle.js';
 import {
   type BadEnd,
   type Fleet,
@@ -19,10 +21,14 @@ import {
   takenBack,
 } from '../core/suspicion.js';
 import type { AgentId, Instant, JobId, TaskId } from '../core/units.js';
+import { drainsAgainst, withDrains } from '../core/unoffered.js';
 import { Closures, type ClosuresPorts } from './closures.js';
+import { type SchedulerStatus, worldFailed } from './ports.js';
+import { agentWarnings, countsOf } from './warnings.js';
 
 export interface AgentWatchPorts extends ClosuresPorts {
   readonly events: Events;
+  readonly failed: (error: unknown) => void;
 }
 
 export interface AgentWatchOptions {
@@ -50,6 +56,10 @@ export class AgentWatch {
   readonly #startedAt = new Map<TaskId, Instant>();
   /** Agents of launches that are planned and whose intent is not known to be stored. */
   readonly #onTheWay = new Map<JobId, string>();
+  /** Agents of the latest offers, as far as any are closed. */
+  #offered: ReadonlySet<string> = new Set();
+  /** All that the clusters have, as they told last. */
+  #inventory: readonly AgentFacts[] = [];
   readonly #seen = new Map<string, { readonly agent: AgentName; at: Instant }>();
 
   constructor(ports: AgentWatchPorts, options: AgentWatchOptions, owner: AgentWatchOwner) {
@@ -62,6 +72,13 @@ export class AgentWatch {
     });
   }
 
+  /** Somebody has drained an agent, or let one back. */
+  look(): void {
+    this.closures
+      .refresh()
+      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+  }
+
   // ---- for cycles
 
   /** The offers with what their agents' closures say of them. */
@@ -69,6 +86,7 @@ export class AgentWatch {
     const at = this.#ports.clock.now();
     for (const offer of offers) this.#see(offer, at);
     if (this.closures.size === 0) return offers;
+    if (offers.length > 0) this.#offered = new Set(offers.map(agentKey));
     const busy = this.closures.isAnyOnProbation() ? this.#busy() : new Set<string>();
     /** The one role under which an agent on probation may be used. */
     const tried = new Map<string, string>();
@@ -80,6 +98,25 @@ export class AgentWatch {
       tried.set(key, role);
       return { ...offer, shut, launchesMax: role === offer.role ? launchesMax : 0 };
     });
+  }
+
+  /** All agents of the clusters, of which offers show a part. */
+  inventoryTold(agents: readonly AgentFacts[]): void {
+    this.#inventory = agents;
+  }
+
+  /** Why jobs of that demand wait, by the offers and by drained agents of which nothing is offered. */
+  withDrains(demand: Demand, shown: readonly Obstacle[]): readonly Obstacle[] {
+    if (this.closures.size === 0) return shown;
+    const agents = this.#inventory.flatMap(({ executor, host, attributes, total }) => {
+      if (this.#offered.has(agentKey({ executor, host }))) return [];
+      const { shut } = this.closures.standing({ executor, host }, false);
+      if (shut?.code !== 'drained') return [];
+      const site = { executor, host, attributes, unavailableFrom: null, shut };
+      return [{ site, room: { ...total, portsFree: total.ports } }];
+    });
+    const at = this.#ports.clock.now();
+    return withDrains(shown, drainsAgainst(demand, agents, at), at);
   }
 
   /** From now on the agent is busy with this job, until `arrived` or the job's end. */
@@ -108,6 +145,15 @@ export class AgentWatch {
     const busy = new Set(this.#onTheWay.values());
     for (const { placement } of this.#owner.live()) busy.add(agentKey(placement));
     return busy;
+  }
+
+  // ---- for administrators
+
+  /** Which agents are not simply open, in words and in numbers. */
+  status(): Pick<SchedulerStatus, 'warnings' | 'agents'> {
+    const busy = this.closures.size === 0 ? new Set<string>() : this.#busy();
+    const closed = this.closures.closed((key) => Number(busy.has(key)));
+    return { warnings: agentWarnings(closed), agents: countsOf(closed) };
   }
 
   #see({ executor, host }: AgentName, at: Instant): void {

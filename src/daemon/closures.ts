@@ -10,6 +10,7 @@ import type { JobStore } from '../contracts/store.js';
 import {
   type AgentName,
   agentKey,
+  type ClosedAgent,
   type Drain,
   type SetAside,
   type Standing,
@@ -78,6 +79,16 @@ export class Closures {
   /** @param hasTask whether a job of ours is there, or on its way. */
   standing(agent: AgentName, hasTask: boolean): Standing {
     return standingOf(this.of(agent), { hasTask, at: this.#ports.clock.now() });
+  }
+
+  /** Those that are not simply open. @param jobsOn how many jobs of ours each agent has, by its key. */
+  closed(jobsOn: (key: string) => number): readonly ClosedAgent[] {
+    const at = this.#ports.clock.now();
+    const names = new Map<string, AgentName>([...this.#drains, ...this.#setAside]);
+    return [...names].flatMap(([key, { executor, host }]) => {
+      const state = stateOf(this.of({ executor, host }), { jobs: jobsOn(key), at });
+      return state === 'open' ? [] : [{ executor, host, state }];
+    });
   }
 
   /** Neither drained now nor set aside. */

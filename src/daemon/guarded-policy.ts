@@ -1,12 +1,20 @@
 /**
  * A policy may be a site's own plugin. One that throws, or gives scores that are none, must neither stop the scheduler nor
- * the queue: such a cycle goes by order of submission, and administrators are told until one succeeds. One that takes long is told of, too: nobody
- * can interrupt it, but who looks for the cause of slow launches finds it.
+ * the queue: such a cycle goes by order of submission, and administrators are told until one succeeds. One that takes long is told of, too; one
+ * that never comes back is another thread's to notice (`PolicyWatch`).
  */
 import type { Clock } from '../contracts/clock.js';
 import { POLICY_MS_MAX } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
+import type { PolicyWatch } from '../contracts/policy-watch.js';
 import { fifo, type Groups, type Policy, type Ranking } from '../core/policy.js';
+
+export interface GuardedPolicyPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Absent: nobody watches. */
+  readonly policyWatch?: PolicyWatch;
+}
 
 /** What the plugin did, not we. */
 export class PolicyFailed extends Error {
@@ -17,10 +25,12 @@ export class GuardedPolicy {
   readonly #policy: Policy;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #watch: PolicyWatch | undefined;
   /** The last cycle's. */
   #failure: string | null = null;
 
-  constructor(policy: Policy, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+  constructor(policy: Policy, { clock, log, policyWatch }: GuardedPolicyPorts) {
+    this.#watch = policyWatch;
     this.#policy = policy;
     this.#clock = clock;
     this.#log = log;
@@ -29,6 +39,7 @@ export class GuardedPolicy {
   /** What an administrator should know, or null. */
   trouble(): string | null {
     const { name } = this.#policy;
+    if (this.#watch !== undefined && this.#watch.trouble !== null) return this.#watch.trouble;
     return this.#failure === null
       ? null
       : `scheduler policy ${name} fails, jobs go by order of submission: ${this.#failure}`;
@@ -37,6 +48,7 @@ export class GuardedPolicy {
   /** Decides by the policy; if it fails by order of submission. `decide` must change nothing before it returns. */
   decide<T>(decide: (policy: Policy) => T): T {
     const startedMs = this.#clock.monotonicMs();
+    this.#watch?.begins();
     try {
       const decided = decide(guarded(this.#policy));
       this.#failure = null;
@@ -50,6 +62,8 @@ export class GuardedPolicy {
         this.#log.error('scheduler policy failed', { policy: this.#policy.name, error });
       this.#failure = error.message;
       return decide(fifo);
+    } finally {
+      this.#watch?.ends();
     }
   }
 }

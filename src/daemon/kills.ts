@@ -33,6 +33,11 @@ export class Kills {
     this.#isClosed = true;
   }
 
+  /** At takeover. Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that. */
+  begin(): void {
+    this.actOnAll().catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
+  }
+
   /** Carries out every kill in the record that has had no effect yet. @throws ServiceError when the store is away. */
   async actOnAll(): Promise<void> {
     const wanted = await this.#ports.store.killsWanted();

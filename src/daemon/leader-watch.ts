@@ -55,6 +55,11 @@ export class LeaderWatch {
     return bulletin.isReady ? bulletin.trouble : ['the scheduler is starting', ...bulletin.trouble];
   }
 
+  /** What an administrator should know though work goes on, as the leader told it. */
+  warnings(): readonly string[] {
+    return this.#current()?.warnings ?? [];
+  }
+
   inventory(): readonly AgentShape[] | null {
     return this.#bulletin?.inventory ?? null;
   }

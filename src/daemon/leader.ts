@@ -1,6 +1,7 @@
 /**
  * One term of leadership: the pending queue, the live jobs, the clusters. It acts; what to do is decided in the core.
  */
+import type { ToldAgents } from '../contracts/agents.js';
 import type { Bulletin } from '../contracts/bulletin.js';
 import type { Timer } from '../contracts/clock.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
@@ -9,7 +10,7 @@ import type { ShareFacts } from '../contracts/shares.js';
 import type { Lease } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
 import { isLive } from '../core/job.js';
-import type { AgentShape, Obstacle } from '../core/obstacle.js';
+import type { Obstacle } from '../core/obstacle.js';
 import { PendingQueue } from '../core/queue.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
@@ -35,6 +36,7 @@ import { Refusals } from './refusals.js';
 import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
+import { Strays } from './strays.js';
 import { Updates, type UpdatesOwner } from './updates.js';
 
 /** The record is read whole again after this. */
@@ -61,7 +63,7 @@ export class Leader implements LinkOwner {
   /** Planned, not yet told what became of them. */
   readonly #inHand = new Set<JobId>();
   #sweepTimer: Timer | undefined;
-  readonly #obstacles = new ObstacleBook(this.#queue);
+  readonly #obstacles: ObstacleBook;
   readonly #accounting: Accounting;
   #recordTimer: Timer | undefined;
   #isClosed = false;
@@ -76,8 +78,10 @@ export class Leader implements LinkOwner {
       closuresChanged: () => this.#cycles.newWork(),
       live: () => book.live(),
     });
+    this.#obstacles = new ObstacleBook(this.#queue, this.#agents);
     this.#accounting = new Accounting(ports, options);
-    this.#placing = new Placing(ports, options, book, this.#accounting);
+    const strays = new Strays(ports, book, options.orphanPolicy);
+    this.#placing = new Placing(ports, options, { book, accounting: this.#accounting, strays });
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => {
@@ -104,6 +108,7 @@ export class Leader implements LinkOwner {
     const whoOwns: UpdatesOwner = {
       applied: (applied, executor) => this.#afterwards(applied, executor),
       found: (job) => {
+        this.#cycles.withdraw(job.id);
         this.#book.adopt(job);
         this.#arrays.entered(job.id);
         this.#accounting.charge(job);
@@ -112,7 +117,7 @@ export class Leader implements LinkOwner {
       told: (update) => this.#agents.told(update),
       judged: (job, event, at) => this.#agents.judged(job, event, at),
     };
-    this.#updates = new Updates(ports, book, whoOwns, options.orphanPolicy);
+    this.#updates = new Updates(ports, { book, strays }, whoOwns, options.orphanPolicy);
     this.#kills = new Kills(ports, book, {
       withdraw: (id) => this.#cycles.withdraw(id),
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
@@ -138,13 +143,12 @@ export class Leader implements LinkOwner {
       obstacles: this.#obstacles,
       steady: this.#steady,
       book,
-      kept: () => this.#cycles.kept,
     };
     this.#cycles = new Cycles(ports, options, view, {
       carryOut: (plan) => this.#carryOut(plan),
       preempt: (job) => this.#updates.preempt(job),
     });
-    this.outlook = new Outlook(ports, options, view);
+    this.outlook = new Outlook(ports, options, { ...view, kept: () => this.#cycles.kept });
   }
 
   /** Reads everything under our epoch, then connects the clusters. */
@@ -174,10 +178,7 @@ export class Leader implements LinkOwner {
   async start(): Promise<void> {
     this.#sweepLater();
     this.#readRecordLater();
-    // Not waited for: a write of a term that is over never settles. No launch overtakes a kill, its intent sees to that.
-    this.#kills
-      .actOnAll()
-      .catch((error: unknown) => worldFailed(this.#ports, 'kills not read', error));
+    this.#kills.begin();
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -206,7 +207,7 @@ export class Leader implements LinkOwner {
     const parts = [...this.#links.values(), orphans, this.#cycles];
     const trouble = parts.flatMap((part) => part.trouble() ?? []);
     const sizes = { pending: this.#queue.size, live: this.#book.size, orphans: orphans.left };
-    return { isReady: this.#isReady, ...sizes, trouble };
+    return { isReady: this.#isReady, ...sizes, trouble, ...this.#agents.status() };
   }
 
   /** Why a waiting job still waits; undefined when it does not wait here. */
@@ -215,8 +216,9 @@ export class Leader implements LinkOwner {
   }
 
   /** The agents of the cluster, of whose resources shares are taken. */
-  inventoryTold(inventory: readonly AgentShape[] | null): void {
-    this.#accounting.inventoryTold(inventory);
+  inventoryTold(told: ToldAgents | null): void {
+    this.#accounting.inventoryTold(told?.shapes ?? null);
+    this.#agents.inventoryTold(told?.agents ?? []);
   }
 
   /** How everybody stands. */
@@ -232,8 +234,8 @@ export class Leader implements LinkOwner {
 
   /** What web processes elsewhere are told. */
   bulletin(): Omit<Bulletin, 'epoch' | 'inventory'> {
-    const { isReady, trouble } = this.status();
-    return { isReady, trouble, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
+    const { isReady, trouble, warnings } = this.status();
+    return { isReady, trouble, warnings, ...this.#obstacles.told(BULLETIN_SHAPES_MAX) };
   }
 
   /** All that waits, as at takeover: each hour. */
@@ -252,10 +254,7 @@ export class Leader implements LinkOwner {
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 
-  readonly agentsChanged = (): void =>
-    void this.#agents.closures
-      .refresh()
-      .catch((error: unknown) => worldFailed(this.#ports, 'agents not read; tried again', error));
+  readonly agentsChanged = (): void => this.#agents.look();
 
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
@@ -360,7 +359,7 @@ export class Leader implements LinkOwner {
         this.#inHand.delete(placed.jobId);
         this.#accounting.limits.dropped(placed.jobId);
         this.#arrays.left(placed.jobId);
-        this.#returns.later(placed.jobId);
+        this.#returns.later(placed.jobId, placed.afterMs);
         return;
     }
   }

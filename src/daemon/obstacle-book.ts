@@ -3,21 +3,29 @@ import type { Bulletin, HoldNote } from '../contracts/bulletin.js';
 import type { Hold } from '../core/allowance.js';
 import { roomOf } from '../core/array-block.js';
 import type { Plan } from '../core/cycle.js';
-import type { Obstacle } from '../core/obstacle.js';
+import type { Demand, Obstacle } from '../core/obstacle.js';
 import { type PendingQueue, type Shape, shapeKey } from '../core/queue.js';
 import type { JobId } from '../core/units.js';
 
 /** Nothing was asked of any offer yet. */
 const NO_OFFERS: readonly Obstacle[] = [{ code: 'no-offers' }];
 
+/** Agents that cycles do not meet. */
+export interface UnofferedAgents {
+  /** What offers showed of a demand, and what is known of those. */
+  withDrains(demand: Demand, shown: readonly Obstacle[]): readonly Obstacle[];
+}
+
 export class ObstacleBook {
   readonly #queue: PendingQueue;
+  readonly #agents: UnofferedAgents;
   #obstacles = new Map<number, readonly Obstacle[]>();
   /** By account and shape, or by account alone. */
   readonly #holds = new Map<string, Hold>();
 
-  constructor(queue: PendingQueue) {
+  constructor(queue: PendingQueue, agents: UnofferedAgents) {
     this.#queue = queue;
+    this.#agents = agents;
   }
 
   /** A round that goes on adds to what it found before; a new one begins anew. Without offers nothing was asked. */
@@ -78,8 +86,8 @@ export class ObstacleBook {
     return told;
   }
 
-  #ofShape({ id }: Shape): readonly Obstacle[] {
-    return this.#obstacles.get(id) ?? NO_OFFERS;
+  #ofShape(shape: Shape): readonly Obstacle[] {
+    return this.#agents.withDrains(shape, this.#obstacles.get(shape.id) ?? NO_OFFERS);
   }
 }
 

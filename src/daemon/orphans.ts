@@ -5,13 +5,14 @@
  */
 import type { Clock } from '../contracts/clock.js';
 import type { TaskUpdate } from '../contracts/cluster.js';
-import { ORPHAN_KILLS_WINDOW_MS } from '../contracts/limits.js';
+import { ORPHAN_KILLS_MAX, ORPHAN_KILLS_WINDOW_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { JobStore } from '../contracts/store.js';
+import { INSTALLATION_LABEL, isSuperseded } from '../core/adoption.js';
 import type { Job } from '../core/job.js';
 import type { TaskId } from '../core/units.js';
+import type { Provenance } from './strays.js';
 
-const INSTALLATION_LABEL = 'godocker.installation';
 /** The setting of the store that holds how many were condemned, and since when. */
 export const ORPHANS_SETTING = 'leader.orphans';
 /** Of what runs so many are killed in any case: a large cluster has more of everything. */
@@ -19,10 +20,13 @@ const PART_OF_LIVE = 0.01;
 
 /** What the site wants of orphans. */
 export interface OrphanPolicy {
-  readonly orphans: 'kill' | 'keep';
+  /** `adopt`: those that are launches of a waiting job become its own; the others are treated as with `kill`. */
+  readonly orphans: 'kill' | 'keep' | 'adopt';
   /** Killed in a day without an administrator; or 1 % of what runs, if that is more. */
   readonly killsMax: number;
 }
+
+export const USUAL_ORPHANS: OrphanPolicy = { orphans: 'kill', killsMax: ORPHAN_KILLS_MAX };
 
 export interface OrphanPorts {
   readonly store: Pick<JobStore, 'setting' | 'putSetting'>;
@@ -79,17 +83,24 @@ export class Orphans {
 
   /**
    * Whether an orphan is to be killed.
-   * @param launch the launch its id names; `record`: the job of its id as the store has it now, if any.
+   * @param launch the launch its id names; `record`: the job of its id as the store has it now, if any; `provenance`:
+   * whether it is a launch of that job at all.
    * @throws ServiceError when the store cannot be asked; the task is then left alone for now.
    */
-  async condemns(update: TaskUpdate, launch: number, record: Job | undefined): Promise<boolean> {
-    const { taskId } = update;
-    const installation = update.labels[INSTALLATION_LABEL];
+  async condemns(
+    { taskId, labels }: Pick<TaskUpdate, 'taskId' | 'labels'>,
+    launch: number,
+    {
+      record,
+      provenance = 'unknown',
+    }: { readonly record: Job | undefined; readonly provenance?: Provenance },
+  ): Promise<boolean> {
+    const installation = labels[INSTALLATION_LABEL];
     // Clusters that tell no labels tell only tasks of our own framework.
     if (installation !== undefined && installation !== this.#ports.installation) return false;
     // The record knows this launch and has let go of it: no backup can be the reason, and the job may run again.
-    const isSuperseded = record !== undefined && launch <= record.launches;
-    if (!isSuperseded && !this.#condemned.has(taskId)) {
+    const isFormer = record !== undefined && provenance !== 'other' && isSuperseded(record, launch);
+    if (!isFormer && !this.#condemned.has(taskId)) {
       if (this.#policy.orphans === 'keep')
         return this.#spare(taskId, 'orphan kept, as the site wants it');
       if (!(await this.#mayKill()))
@@ -104,7 +115,7 @@ export class Orphans {
   #spare(taskId: TaskId, message: string): false {
     if (!this.#spared.has(taskId)) this.#ports.log.error(message, { taskId });
     this.#spared.add(taskId);
-    if (this.#policy.orphans === 'kill') this.#beyond.add(taskId);
+    if (this.#policy.orphans !== 'keep') this.#beyond.add(taskId);
     return false;
   }
 

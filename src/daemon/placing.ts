@@ -18,6 +18,7 @@ import type { Accounting } from './accounting.js';
 import type { ClusterLink } from './cluster-link.js';
 import { Gate } from './gate.js';
 import type { JobBook } from './job-book.js';
+import type { Strays } from './strays.js';
 import {
   type ContainerRules,
   directoryOrder,
@@ -53,8 +54,18 @@ export type Placed =
   | { readonly kind: 'doubt'; readonly job: LaunchingJob }
   /** The record has moved on (killed, removed): nothing was launched. */
   | { readonly kind: 'moved-on'; readonly jobId: JobId; readonly job: Job | undefined }
-  /** Something of ours failed before the intent: nothing was stored or launched; try later. */
-  | { readonly kind: 'postponed'; readonly jobId: JobId; readonly because: string };
+  /** Something of ours failed before the intent, or must end first: nothing was stored or launched; try again after. */
+  | {
+      readonly kind: 'postponed';
+      readonly jobId: JobId;
+      readonly because: string;
+      readonly afterMs: number;
+    };
+
+/** A launch that failed on our side (directory, store) is tried again after this. */
+const POSTPONED_MS = 5_000;
+/** A launch in whose way a task is may wait for days. */
+const IN_THE_WAY_MS = 15_000;
 
 /** Launches that share one agent, one role and therefore one ACCEPT. */
 export interface Bin {
@@ -89,14 +100,24 @@ export class Placing {
   readonly #options: PlacingOptions;
   readonly #book: JobBook;
   readonly #accounting: Accounting;
+  readonly #strays: Strays;
   readonly #directories = new Gate(DIRECTORIES_AT_ONCE_MAX);
   #isClosed = false;
 
-  constructor(ports: PlacingPorts, options: PlacingOptions, book: JobBook, accounting: Accounting) {
+  constructor(
+    ports: PlacingPorts,
+    options: PlacingOptions,
+    {
+      book,
+      accounting,
+      strays,
+    }: { readonly book: JobBook; readonly accounting: Accounting; readonly strays: Strays },
+  ) {
     this.#accounting = accounting;
     this.#ports = ports;
     this.#options = options;
     this.#book = book;
+    this.#strays = strays;
   }
 
   /** Leadership is over: what is not launched yet never will be. */
@@ -120,7 +141,8 @@ export class Placing {
       if (this.#isClosed) return;
       for (const bin of bins) {
         bin.link.cluster.decline(bin.offerIds, 0);
-        for (const { jobId } of bin.launches) tell({ kind: 'postponed', jobId, because });
+        for (const { jobId } of bin.launches)
+          tell({ kind: 'postponed', jobId, because, afterMs: POSTPONED_MS });
       }
       return;
     }
@@ -196,7 +218,17 @@ export class Placing {
       tell({ kind: 'moved-on', jobId: job.id, job });
       return undefined;
     }
-    const launchNumber = job.launches + 1;
+    const inTheWay = this.#strays.inTheWayOf(job);
+    if (inTheWay !== undefined) {
+      const because = `${inTheWay} runs, a launch that the record has forgotten`;
+      this.#ports.log.warn('not launched beside a task of the same job', {
+        jobId: job.id,
+        taskId: inTheWay,
+      });
+      tell({ kind: 'postponed', jobId: job.id, because, afterMs: IN_THE_WAY_MS });
+      return undefined;
+    }
+    const launchNumber = this.#strays.nextLaunch(job);
     const mode = this.#options.modeOf(launch.executor);
     let directory: string;
     try {
@@ -206,7 +238,7 @@ export class Placing {
     } catch (error) {
       const because = (error as Error).message;
       this.#ports.log.error('job directory not made', { jobId: job.id, because });
-      tell({ kind: 'postponed', jobId: job.id, because });
+      tell({ kind: 'postponed', jobId: job.id, because, afterMs: POSTPONED_MS });
       return undefined;
     }
     const placement: Placement = {

@@ -1,15 +1,19 @@
 /** What a scheduler daemon is given: it has no timer, file or socket of its own, so the simulation runs the same code. */
 import type { ToldAgents } from '../contracts/agents.js';
 import type { Clock, Timers } from '../contracts/clock.js';
+import type { ToldTask } from '../contracts/cluster.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { Facts, Log } from '../contracts/log.js';
+import type { PolicyWatch } from '../contracts/policy-watch.js';
 import type { FileStorage } from '../contracts/storage.js';
 import type { ChangeFeed, DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
+import type { ClosedState } from '../core/closure.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
 import type { Policy } from '../core/policy.js';
 import type { PreemptionOptions } from '../core/preemption.js';
+import type { TaskId } from '../core/units.js';
 import type { UsageRule } from '../core/usage.js';
 import type { OrphanPolicy } from './orphans.js';
 import type { ContainerRules, TaskMode } from './task-order.js';
@@ -25,10 +29,14 @@ export interface SchedulerPorts {
   readonly log: Log;
   readonly events: Events;
   readonly policy: Policy;
+  /** Notices a policy that does not come back; absent: nobody does. */
+  readonly policyWatch?: PolicyWatch;
   /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
   readonly changes?: ChangeFeed;
   /** The cluster's agents, for web processes; null when it does not tell. Never rejects. */
   readonly inventory?: () => Promise<ToldAgents | null>;
+  /** What the cluster tells of one task; null when it does not. Never rejects. Absent: updates tell all there is. */
+  readonly task?: (executor: string, taskId: TaskId) => Promise<ToldTask | null>;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
   /** Looks for the file with a job's own credentials for registries, never rejects; absent: none is used. */
@@ -87,8 +95,12 @@ export interface SchedulerStatus {
   readonly live: number;
   /** Tasks that no job holds and that were left alive. */
   readonly orphans: number;
-  /** Sentences for an administrator; empty when all is well. */
+  /** Sentences for an administrator: why work does not go on as it should; empty when it does. */
   readonly trouble: readonly string[];
+  /** Sentences of what should be known though work goes on. */
+  readonly warnings: readonly string[];
+  /** How many agents take no new jobs, or soon will not, by state. */
+  readonly agents: Readonly<Record<ClosedState, number>>;
 }
 
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */

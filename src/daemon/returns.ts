@@ -8,8 +8,8 @@ import { type SchedulerOptions, type SchedulerPorts, worldFailed } from './ports
 import { rowOfJob } from './queue-rows.js';
 import type { SteadyTime } from './steady-time.js';
 
-/** A launch that failed on our side (directory, store) is tried again after this. */
-const POSTPONED_MS = 5_000;
+/** A record that could not be read is asked for again after this. */
+const READ_AGAIN_MS = 5_000;
 
 export interface ReturnsOwner {
   /** Whether the job waits, is being placed or holds a task, as far as is known. */
@@ -56,8 +56,8 @@ export class Returns {
   }
 
   /** A launch did not come to its intent. */
-  later(id: JobId): void {
-    this.#ports.timers.after(POSTPONED_MS, () => void this.#readAgain(id));
+  later(id: JobId, afterMs = READ_AGAIN_MS): void {
+    this.#ports.timers.after(afterMs, () => void this.#readAgain(id));
   }
 
   async #readAgain(id: JobId): Promise<void> {
@@ -67,7 +67,7 @@ export class Returns {
       if (job?.state === 'pending' && !this.#isClosed) this.take(job);
     } catch (error) {
       worldFailed(this.#ports, 'postponed job not read; tried again', error, { jobId: id });
-      this.later(id);
+      this.later(id, READ_AGAIN_MS);
     }
   }
 

@@ -16,10 +16,11 @@ import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
 import { OutlookDesk } from './outlook-desk.js';
 import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
+import { countsOf } from './warnings.js';
 
 export type { SchedulerStatus } from './ports.js';
 
-const NOTHING = { pending: 0, live: 0, orphans: 0 };
+const NOTHING = { pending: 0, live: 0, orphans: 0, warnings: [], agents: countsOf([]) };
 
 /**
  * Made anew for each term: a cluster that was stopped stays stopped.
@@ -142,7 +143,7 @@ export class SchedulerDaemon {
   #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
     const { changes, log } = this.#ports;
     const inventory = new Inventory(this.#ports, (told) => {
-      leader.inventoryTold(told?.shapes ?? null);
+      leader.inventoryTold(told);
       leader.outlook.agentsTold(told?.agents ?? []);
     });
     if (this.#ports.inventory !== undefined) inventory.start();

@@ -3,6 +3,7 @@ import type { ClusterOffer, TaskOrder } from '../contracts/cluster.js';
 import type { NetworkConfig } from '../contracts/config.js';
 import { KILL_GRACE_MS } from '../contracts/limits.js';
 import type { JobDirectoryOrder } from '../contracts/storage.js';
+import { INSTALLATION_LABEL, ORIGIN_LABEL, originText } from '../core/adoption.js';
 import { indexAt, placeOf } from '../core/array.js';
 import { assert } from '../core/assert.js';
 import type { Job, JobSpec, Placement, Volume } from '../core/job.js';
@@ -173,7 +174,8 @@ export function taskOrder(
       ...(placement.ports.length > 0 ? { GODOCKER_PORTS: placement.ports.join(',') } : {}),
     },
     labels: {
-      'godocker.installation': installation,
+      [INSTALLATION_LABEL]: installation,
+      [ORIGIN_LABEL]: originText(job, placement, directory),
       'godocker.job': String(job.id),
       'godocker.uid': String(job.spec.isRoot ? 0 : job.identity.uid),
       'godocker.gid': String(job.spec.isRoot ? 0 : job.identity.gid),

@@ -6,13 +6,7 @@
 import type { Timer } from '../contracts/clock.js';
 import type { TaskUpdate } from '../contracts/cluster.js';
 import { ServiceError } from '../contracts/errors.js';
-import {
-  EXIT_FILE_WAIT_MS,
-  KILL_GRACE_MS,
-  LOST_GRACE_MS,
-  ORPHAN_KILLS_MAX,
-  UPDATE_OVERDUE_MS,
-} from '../contracts/limits.js';
+import { KILL_GRACE_MS, LOST_GRACE_MS, UPDATE_OVERDUE_MS } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
@@ -26,10 +20,12 @@ import {
 } from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
+import { exitFileOf } from './exit-files.js';
 import type { Applied, JobBook } from './job-book.js';
 import { LargestAgent } from './largest-agent.js';
-import { type OrphanPolicy, Orphans } from './orphans.js';
+import { Orphans, USUAL_ORPHANS } from './orphans.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
+import type { Strays } from './strays.js';
 
 export interface UpdatesOwner {
   /** An event was carried out on a job whose task runs (or ran) on that executor. */
@@ -55,9 +51,6 @@ const KILL_AGAIN_MS = 10_000;
 const UNREACHABLE_ASK_MS = 60_000;
 /** Pause before a task that the cluster does not know is asked about again. */
 const ASK_AGAIN_MS = 10_000;
-/** How often the job directory is looked at for an exit code that is not there yet. */
-const EXIT_FILE_EACH_MS = 250;
-const USUAL_POLICY: OrphanPolicy = { orphans: 'kill', killsMax: ORPHAN_KILLS_MAX };
 /** In these states a task lives, or is about to. */
 const ALIVE = new Set<TaskUpdate['state']>(['staging', 'starting', 'running']);
 
@@ -73,13 +66,22 @@ export class Updates {
   readonly #killsSent = new Map<TaskId, number>();
   readonly #doubts = new Map<TaskId, Timer>();
   readonly orphans: Orphans;
+  readonly #strays: Strays;
+  /** Since when (monotonic) another agent is said to run a launch that we sent elsewhere. */
+  readonly #elsewhereMs = new Map<TaskId, number>();
   readonly #largestAgent: LargestAgent;
   readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
-  constructor(ports: SchedulerPorts, book: JobBook, owner: UpdatesOwner, policy = USUAL_POLICY) {
+  constructor(
+    ports: SchedulerPorts,
+    { book, strays }: { readonly book: JobBook; readonly strays: Strays },
+    owner: UpdatesOwner,
+    policy = USUAL_ORPHANS,
+  ) {
     this.#ports = ports;
     this.#book = book;
+    this.#strays = strays;
     this.#owner = owner;
     this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
     this.#largestAgent = new LargestAgent(ports);
@@ -95,6 +97,7 @@ export class Updates {
     this.#unknowns.delete(taskId);
     this.#killsSent.delete(taskId);
     this.#silentMs.delete(taskId);
+    this.#elsewhereMs.delete(taskId);
     this.#settleDoubt(taskId);
   }
 
@@ -115,9 +118,9 @@ export class Updates {
       return;
     }
     const job = this.#book.get(ours.jobId);
-    if (job?.placement.taskId === update.taskId)
-      await this.#held(link, update, { job, launch: ours.launch });
-    else await this.#unheld(link, update, ours);
+    if (job?.placement.taskId !== update.taskId) await this.#unheld(link, update, ours);
+    else if (isElsewhere(job, update)) await this.#elsewhere(link, update, job);
+    else await this.#held(link, update, { job, launch: ours.launch });
   }
 
   async #held(
@@ -157,7 +160,10 @@ export class Updates {
         return;
       }
       case 'read-exit-file': {
-        const end = endByFile(said, await this.#exitFile(job, launch));
+        const end = endByFile(
+          said,
+          await exitFileOf(job, launch, this.#ports, () => this.#isClosed),
+        );
         await this.#apply(job, this.#owner.judged(job, end, at));
         return;
       }
@@ -171,7 +177,43 @@ export class Updates {
 
   async #apply(job: LiveJob, event: JobEvent): Promise<void> {
     const applied = await this.#book.apply(job.id, await this.#withRoom(job, event));
-    if (!this.#isClosed) this.#owner.applied(applied, job.placement.executor);
+    if (this.#isClosed) return;
+    const { taskId, executor } = job.placement;
+    // Before the job is back in the queue: beside that task nothing is launched.
+    if (event.kind === 'numberTaken') this.#strays.numberTaken(taskId);
+    this.#owner.applied(applied, executor);
+    if (event.kind !== 'numberTaken') return;
+    this.#ports.log.warn('launch refused: a task has its number, as after a restored backup', {
+      taskId,
+    });
+    this.#owner.linkOf(executor)?.ask({ taskId, agentId: null });
+  }
+
+  /**
+   * The id of our launch, but not where we sent it: a task of that number was there before. The master will refuse our
+   * launch for it, or has and nobody heard; only an answer that stays the same is believed.
+   */
+  async #elsewhere(link: ClusterLink, update: TaskUpdate, job: LiveJob): Promise<void> {
+    const { taskId } = update;
+    if (!ALIVE.has(update.state)) {
+      this.#acknowledge(link, update);
+      return;
+    }
+    const nowMs = this.#ports.clock.monotonicMs();
+    const sinceMs = this.#elsewhereMs.get(taskId) ?? nowMs;
+    this.#elsewhereMs.set(taskId, sinceMs);
+    if (nowMs - sinceMs >= UPDATE_OVERDUE_MS)
+      await this.#apply(job, { kind: 'numberTaken', taskId });
+    else this.#askLater(link, update);
+  }
+
+  #askLater(link: ClusterLink, { taskId, agentId }: TaskUpdate): void {
+    if (this.#orphanChecks.has(taskId)) return;
+    const check = this.#ports.timers.after(ASK_AGAIN_MS, () => {
+      this.#orphanChecks.delete(taskId);
+      link.ask({ taskId, agentId });
+    });
+    this.#orphanChecks.set(taskId, check);
   }
 
   /** Rules that let memory grow must know how far it can. Other jobs, and other ends, wait for nothing. */
@@ -209,41 +251,47 @@ export class Updates {
       await this.#held(link, update, { job: record, launch: ours.launch });
       return;
     }
-    if (!ALIVE.has(update.state)) this.orphans.forget(update.taskId);
-    else if (await this.orphans.condemns(update, ours.launch, record))
-      this.#killOrphan(link, update);
-    this.#acknowledge(link, update);
+    if (ALIVE.has(update.state)) await this.#stray(link, update, ours, record);
+    else {
+      this.orphans.forget(update.taskId);
+      this.#strays.forget(update.taskId);
+      this.#acknowledge(link, update);
+    }
+  }
+
+  async #stray(
+    link: ClusterLink,
+    update: TaskUpdate,
+    { launch }: OurTask,
+    record: Job | undefined,
+  ): Promise<void> {
+    const met = await this.#strays.meet(update, link.cluster.name, record);
+    if (this.#isClosed) return;
+    switch (met.kind) {
+      case 'adopted':
+        this.orphans.forget(update.taskId);
+        this.#owner.found(met.job);
+        await this.#held(link, update, { job: met.job, launch });
+        return;
+      case 'later':
+        this.#askLater(link, update);
+        return;
+      case 'orphan':
+        if (await this.orphans.condemns(update, launch, { record, provenance: met.provenance }))
+          this.#killOrphan(link, update);
+        this.#acknowledge(link, update);
+        return;
+      default:
+        unreachable(met);
+    }
   }
 
   /** Asked about after a while: if it still runs, the kill was lost, and the answer brings us here again. */
-  #killOrphan(link: ClusterLink, { taskId, agentId }: TaskUpdate): void {
+  #killOrphan(link: ClusterLink, update: TaskUpdate): void {
     if (this.#isClosed) return;
+    const { taskId, agentId } = update;
     link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
-    if (this.#orphanChecks.has(taskId)) return;
-    const check = this.#ports.timers.after(KILL_AGAIN_MS, () => {
-      this.#orphanChecks.delete(taskId);
-      link.ask({ taskId, agentId });
-    });
-    this.#orphanChecks.set(taskId, check);
-  }
-
-  // ---- exit codes that the cluster does not tell
-
-  /** The exit file's content; waits for it on a slow file server, other jobs do not wait. Null: not in time. */
-  async #exitFile(job: LiveJob, launch: number): Promise<string | null> {
-    const { taskId } = job.placement;
-    const startedMs = this.#ports.clock.monotonicMs();
-    while (!this.#isClosed && job.directory !== null) {
-      try {
-        const content = await this.#ports.storage.exitFile(job.directory, launch);
-        if (content !== undefined) return content;
-      } catch (error) {
-        this.#ports.log.warn('exit file not read', { taskId, error });
-      }
-      if (this.#ports.clock.monotonicMs() - startedMs >= EXIT_FILE_WAIT_MS) break;
-      await new Promise<void>((go) => this.#ports.timers.after(EXIT_FILE_EACH_MS, go));
-    }
-    return null;
+    this.#askLater(link, update);
   }
 
   // ---- launches in doubt
@@ -338,3 +386,7 @@ export class Updates {
       this.kill(placement.executor, placement);
   }
 }
+
+/** Whether the update is of another agent than our launch was sent to. A task never moves, so that task is not ours. */
+const isElsewhere = ({ state, placement }: LiveJob, { agentId }: TaskUpdate): boolean =>
+  state === 'launching' && agentId !== null && agentId !== placement.agentId;

@@ -14,8 +14,12 @@ export interface Agent {
   readonly attributes: readonly Attribute[];
   readonly registeredAt: number;
   readonly total: Amount;
-  /** Away: unreachable, its tasks go on unseen. Gone: given up for good. Both only at the word of a test. */
-  condition: 'here' | 'away' | 'gone';
+  /**
+   * Away: unreachable, its tasks go on unseen. Gone: given up for good. Rebooting: here again, under its id, when what ran has
+   * ended. Replaced: its machine is back as an agent with another id. All these only at the word of a test, or after: Down: an
+   * operator has taken its machine down for maintenance.
+   */
+  condition: 'here' | 'away' | 'gone' | 'rebooting' | 'replaced' | 'down';
   /** Its window in the maintenance schedule. */
   unavailability: Unavailability | null;
   /** Neither offered nor used. */

@@ -19,7 +19,7 @@ import { Master } from './master.js';
 import { metricsView } from './metrics.js';
 import { bootId } from './proc.js';
 import { ProcessContainerizer } from './process.js';
-import { type Credential, MasterServer } from './server.js';
+import { type Credential, MasterServer, type Page } from './server.js';
 import { SimulatingContainerizer } from './simulate.js';
 import {
   frameworksView,
@@ -159,7 +159,7 @@ async function serve(options: LocalNodeOptions, parts: Parts): Promise<LocalNode
     log,
     master: () => master,
     hasFaultControl: options.hasFaultControl ?? false,
-    pages: new Map<string, () => unknown>([
+    pages: new Map<string, Page>([
       ...pagesOf(books, place, { hostname, agents: String(options.agents ?? 1) }, clock),
       ['/maintenance/schedule', () => master?.maintenance.schedule() ?? {}],
       ['/maintenance/status', () => master?.maintenance.status() ?? {}],
@@ -217,13 +217,13 @@ function pagesOf(
   place: Place,
   flags: Readonly<Record<string, string>>,
   clock: Clock,
-): ReadonlyMap<string, () => unknown> {
+): ReadonlyMap<string, Page> {
   const startedMs = clock.monotonicMs();
-  return new Map<string, () => unknown>([
+  return new Map<string, Page>([
     ['/state', () => stateView(books, place, flags)],
     ['/slaves', () => slavesView(books)],
     ['/frameworks', () => frameworksView(books)],
-    ['/tasks', () => tasksView(books)],
+    ['/tasks', (query) => tasksView(books, query)],
     ['/roles', () => rolesView(books)],
     ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
     ['/version', versionView],

@@ -18,7 +18,7 @@ import type { Call } from '../mesos/messages.js';
 import { encodeRecord } from '../mesos/recordio.js';
 import { callProblem } from './call-checks.js';
 import { NoSuchFault } from './fault-control.js';
-import { BadSchedule } from './maintenance.js';
+import { BadSchedule } from './machines.js';
 import type { Master } from './master.js';
 import type { Stream } from './stream.js';
 
@@ -42,12 +42,16 @@ export interface ServerOptions {
   /** Whether `POST /faults` does what it asks for. */
   readonly hasFaultControl: boolean;
   /** Pages by path without the leading `/master`. */
-  readonly pages: ReadonlyMap<string, () => unknown>;
+  readonly pages: ReadonlyMap<string, Page>;
 }
+
+/** What a page shows to a question with that query. */
+export type Page = (query: URLSearchParams) => unknown;
 
 const CALL_PATHS = new Set(['/api/v1/scheduler', '/master/api/v1/scheduler']);
 const OPEN_PATHS = new Set(['/health', '/master/health', '/version']);
 const SCHEDULE_PATH = /^(\/master)?\/maintenance\/schedule$/;
+const MACHINE_PATH = /^(\/master)?\/machine\/(down|up)$/;
 const REDIRECT_PATHS = new Set(['/redirect', '/master/redirect']);
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** A client that does not read is cut off before it costs us all memory. */
@@ -100,7 +104,7 @@ export class MasterServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.removeHeader('Connection');
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     this.#checkHost(request);
     if (!OPEN_PATHS.has(path)) this.#authenticate(request, CALL_PATHS.has(path));
     if (CALL_PATHS.has(path)) {
@@ -124,9 +128,18 @@ export class MasterServer {
       send(response, 200, '');
       return;
     }
+    const machine = request.method === 'POST' ? MACHINE_PATH.exec(path)?.[2] : undefined;
+    if (machine !== undefined) {
+      const { maintenance } = this.#master();
+      const body = jsonOf(await readBody(request));
+      if (machine === 'down') maintenance.takeDown(body);
+      else maintenance.bringUp(body);
+      send(response, 200, '');
+      return;
+    }
     const page = this.#options.pages.get(path.replace(/^\/master(?=\/)/, ''));
     if (page === undefined) throw new Refusal(404, '404 Not Found.');
-    const body = Buffer.from(JSON.stringify(page()));
+    const body = Buffer.from(JSON.stringify(page(new URLSearchParams(query))));
     response.writeHead(200, { 'Content-Length': body.length, 'Content-Type': JSON_TYPE });
     response.end(body);
   }

@@ -20,6 +20,7 @@ import type { Framework } from './framework.js';
 import type { KeptTask } from './journal.js';
 import { offersProblem, taskProblem } from './launch-checks.js';
 import { afterLong } from './long-timer.js';
+import { isBackAfterReboot, isLosing, lossOf } from './losses.js';
 import type { Offer } from './offers.js';
 import { agentStatus, containerStatus, graceOf, launchOf, millisecondsOf } from './statuses.js';
 import { isTerminal, type Task, type TaskGroup } from './task.js';
@@ -136,17 +137,14 @@ export class Tasks {
     if (task !== undefined) this.updates.acknowledge(task, uuid);
   }
 
-  /** Its agent was given up: the master says so once, and forgets it. */
+  /** It went with its agent: the master says so once, and forgets it. */
   lostForGood(task: Task): void {
+    const { id: taskId, framework, agent } = task;
     this.updates.drop(task);
     this.#settle(task);
-    this.updates.say(task.framework, {
-      taskId: task.id,
-      agentId: task.agent.id,
-      state: task.framework.can('PARTITION_AWARE') ? 'TASK_GONE_BY_OPERATOR' : 'TASK_LOST',
-      reason: 'REASON_AGENT_REMOVED_BY_OPERATOR',
-      message: 'Agent has been marked gone',
-    });
+    const words = lossOf(agent, framework.can('PARTITION_AWARE'));
+    this.updates.say(framework, { taskId, agentId: agent.id, ...words });
+    if (isBackAfterReboot(agent)) this.#allocator.touch(agent);
   }
 
   /** The framework is gone for good: nobody will ask about this task again. */
@@ -314,7 +312,7 @@ export class Tasks {
       this.#settle(task);
       return;
     }
-    if (agent.condition === 'gone') {
+    if (isLosing(agent)) {
       this.lostForGood(task);
       return;
     }

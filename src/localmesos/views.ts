@@ -91,11 +91,18 @@ export function rolesView(books: Books) {
   };
 }
 
-export const tasksView = (books: Books) => ({
-  tasks: [...books.frameworks.values(), ...books.completed].flatMap((framework) =>
-    [...framework.tasks.values(), ...framework.completed].map(taskView),
-  ),
-});
+/** All tasks, or those of one framework or id, as real masters take it. */
+export function tasksView(books: Books, query: URLSearchParams) {
+  const frameworkId = query.get('framework_id');
+  const taskId = query.get('task_id');
+  return {
+    tasks: [...books.frameworks.values(), ...books.completed]
+      .filter(({ id }) => frameworkId === null || id === frameworkId)
+      .flatMap((framework) => [...framework.tasks.values(), ...framework.completed])
+      .filter(({ id }) => taskId === null || id === taskId)
+      .map(taskView),
+  };
+}
 
 function agentView(agent: Agent) {
   return {

@@ -1,86 +1,23 @@
 /** What agents a master knows, with all they have, used or not: read from its page `/slaves`, since offers tell only what is free. */
-import { Agent, request } from 'undici';
 import { type AgentFacts, amountsOf, type ToldAgents } from '../contracts/agents.js';
-import {
-  AGENTS_LISTED_MAX,
-  CALL_ANSWER_MS_MAX,
-  INVENTORY_BYTES_MAX,
-  INVENTORY_SHAPES_MAX,
-} from '../contracts/limits.js';
+import { AGENTS_LISTED_MAX, INVENTORY_SHAPES_MAX } from '../contracts/limits.js';
 import type { AgentShape } from '../core/obstacle.js';
 import { type PortRange, portCount } from '../core/resources.js';
-import { redirected, type Target, targetOf } from './subscription.js';
-import type { TlsMaterial } from './transport.js';
+import { type Fields, isFields, type PageQuestion, pages } from './page.js';
 
-export interface AgentsQuestion {
+export interface AgentsQuestion extends PageQuestion {
   /** Name of the executor plugin that these agents belong to. */
   readonly executor: string;
-  /** As for the framework: `host:port` or URL of each master. */
-  readonly masters: readonly string[];
-  readonly principal: string | null;
-  readonly secret: string | null;
-  /** For masters with `https`. */
-  readonly tls: TlsMaterial;
 }
-
-const PAGE = '/slaves';
 
 /** Null when no master tells: it does not answer, or does not let us see. Never throws for what a master says. */
 export async function askAgents(asked: AgentsQuestion): Promise<ToldAgents | null> {
-  const dispatcher = new Agent({ connect: { ...asked.tls, timeout: CALL_ANSWER_MS_MAX } });
-  try {
-    for (const master of asked.masters) {
-      const target = { ...targetOf(master), path: PAGE };
-      const told = await page(target, { ...asked, dispatcher }, true);
-      const agents = agentFacts(told, asked.executor);
-      if (agents !== null) return { shapes: agentShapes(told), agents };
-    }
-    return null;
-  } finally {
-    await dispatcher.close();
+  for await (const told of pages('/slaves', asked)) {
+    const agents = agentFacts(told, asked.executor);
+    if (agents !== null) return { shapes: agentShapes(told), agents };
   }
+  return null;
 }
-
-async function page(
-  target: Target,
-  asked: AgentsQuestion & { readonly dispatcher: Agent },
-  mayFollow: boolean,
-): Promise<unknown | undefined> {
-  const { principal, secret } = asked;
-  const basic = Buffer.from(`${principal}:${secret}`).toString('base64');
-  const headers = principal === null || secret === null ? {} : { authorization: `Basic ${basic}` };
-  try {
-    const {
-      statusCode,
-      headers: told,
-      body,
-    } = await request(`${target.origin}${target.path}`, {
-      headers,
-      dispatcher: asked.dispatcher,
-      headersTimeout: CALL_ANSWER_MS_MAX,
-      bodyTimeout: CALL_ANSWER_MS_MAX,
-    });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of body) {
-      bytes += (chunk as Buffer).length;
-      if (bytes > INVENTORY_BYTES_MAX) return undefined;
-      chunks.push(chunk as Buffer);
-    }
-    const { location } = told;
-    const leader = typeof location === 'string' ? redirected(location, target) : undefined;
-    if (statusCode === 307 && leader !== undefined && mayFollow)
-      return await page({ ...leader, path: PAGE }, asked, false);
-    return statusCode === 200 ? JSON.parse(Buffer.concat(chunks).toString('utf8')) : undefined;
-  } catch {
-    // Away, cut short, or no JSON: the subscription tells what is wrong with a master, this only asks again later.
-    return undefined;
-  }
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
 /** The page's agents, alike ones counted together; null when it is no such page or has too many kinds. */
 export function agentShapes(told: unknown): readonly AgentShape[] | null {

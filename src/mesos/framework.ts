@@ -85,6 +85,11 @@ export class MesosFramework implements Cluster {
     });
   }
 
+  /** As the master knows us; null until it does. */
+  get id(): string | null {
+    return this.#frameworkId;
+  }
+
   /** Origin of the master we are subscribed to, or null. */
   get master(): string | null {
     return this.#connection.session?.target.origin ?? null;

@@ -1,12 +1,13 @@
 /** The cluster that runs the jobs: the local node inside `up`, one started apart, or a real Mesos. */
 import { readFileSync } from 'node:fs';
 import type { ToldAgents } from '../contracts/agents.js';
-import type { ClusterFeature } from '../contracts/cluster.js';
+import type { ClusterFeature, ToldTask } from '../contracts/cluster.js';
 import type { CatalogueImage, Config, MesosConfig, MesosTls } from '../contracts/config.js';
 import type { MesosCounters } from '../contracts/counters.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Log } from '../contracts/log.js';
 import type { AgentShape } from '../core/obstacle.js';
+import type { TaskId } from '../core/units.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
 import { type LocalNode, startLocalNode } from '../localmesos/index.js';
@@ -15,6 +16,7 @@ import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
 import type { UnifiedForm } from '../mesos/containers.js';
 import { MesosFramework } from '../mesos/framework.js';
 import type { MasterFinder } from '../mesos/masters.js';
+import { askTask } from '../mesos/tasks.js';
 import { type TlsMaterial, UndiciTransport } from '../mesos/transport.js';
 import { isZooKeeper, zooKeeperAddress } from '../mesos/zookeeper-address.js';
 import { dialTcp, ZooKeeperReader } from '../mesos/zookeeper-reader.js';
@@ -196,6 +198,21 @@ export async function askInventory(
   return asked.length === 0
     ? null
     : askAgents({ executor: 'mesos', masters: asked, ...access, tls });
+}
+
+/** What the master tells of one task of ours; null when it does not, or when we have not subscribed yet. */
+export async function askTaskOf(
+  { config, localCredential }: Pick<Foundation, 'config' | 'localCredential'>,
+  node: LocalNode | null,
+  { tls, framework }: { readonly tls: TlsMaterial; readonly framework: MesosFramework | undefined },
+  taskId: TaskId,
+): Promise<ToldTask | null> {
+  const frameworkId = framework?.id ?? null;
+  if (frameworkId === null) return null;
+  const { masters, ...access } = accessTo(config, localCredential, node);
+  const master = framework?.master ?? null;
+  const asked = master === null ? masters : [master];
+  return askTask({ masters: asked, ...access, tls, frameworkId, taskId });
 }
 
 /** Where the masters are, as far as the configuration tells, and as whom we come. */

@@ -1,13 +1,18 @@
 /** The scheduler daemon of a process, with the real clock, the store and the cluster behind it. */
 import { randomUUID } from 'node:crypto';
+import { Gauge, type Registry } from 'prom-client';
 import type { MesosCounters } from '../contracts/counters.js';
 import type { Events } from '../contracts/events.js';
+import type { PolicyWatch } from '../contracts/policy-watch.js';
+import { fifo, type Policy } from '../core/policy.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
+import { givenUp, readStuck, watchPolicy } from '../host/policy-watchdog.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import type { LocalNode } from '../localmesos/index.js';
 import type { MesosFramework } from '../mesos/framework.js';
 import {
   askInventory,
+  askTaskOf,
   isPulledAlways,
   mesosCluster,
   modeOf,
@@ -21,6 +26,7 @@ export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
   readonly counters: MesosCounters;
+  readonly metrics: Registry;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -28,14 +34,16 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, counters, failed }: DaemonParts,
+  { node, events, counters, metrics, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
   const { config, store, installation, home, log, stack } = foundation;
-  const [policy, storage] = await Promise.all([
+  const [wanted, storage] = await Promise.all([
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const isAlone = home.tenancy === 'alone';
+  // A database may have other processes on other machines.
+  const isAlone = home.tenancy === 'alone' && config.store.kind === 'embedded';
+  const { policy, policyWatch } = watched(foundation, wanted, metrics);
   const tls = tlsOf(config.mesos.tls);
   const unifiedForm = unifiedFormOf(config.mesos);
   let framework: MesosFramework | undefined;
@@ -46,6 +54,7 @@ export async function startDaemon(
       store,
       storage,
       policy,
+      policyWatch,
       events,
       installation,
       failed,
@@ -54,6 +63,7 @@ export async function startDaemon(
       log: log.with({ part: 'scheduler' }),
       ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
       inventory,
+      task: (_executor, taskId) => askTaskOf(foundation, node, { tls, framework }, taskId),
       ...(isAlone ? {} : { changes: store }),
     },
     {
@@ -86,4 +96,27 @@ export async function startDaemon(
   daemon.start();
   stack.push('scheduler', () => daemon.stop());
   return daemon;
+}
+
+const STUCK_FILE = 'policy-stuck.json';
+
+/** The policy under a watchdog; order of submission instead, if it has not come back too often. */
+function watched(
+  { home, log, stack }: Foundation,
+  wanted: Policy,
+  metrics: Registry,
+): { readonly policy: Policy; readonly policyWatch: PolicyWatch } {
+  const file = home.at(STUCK_FILE);
+  const stuck = readStuck(home.read(STUCK_FILE));
+  const times = stuck?.policy === wanted.name ? stuck.times : 0;
+  const trouble = givenUp(wanted.name, file, stuck);
+  if (trouble !== null) log.error(trouble);
+  else if (times > 0)
+    log.error('scheduler policy did not come back in a former life', { ...stuck });
+  const help = 'Ends of schedulers because their policy did not come back, as written down here';
+  new Gauge({ name: 'godocker_scheduler_policy_stuck', help, registers: [metrics] }).set(times);
+  const policy = trouble === null ? wanted : fifo;
+  const watchdog = watchPolicy({ policy: wanted.name, file }, trouble);
+  stack.push('policy watchdog', () => watchdog.stop());
+  return { policy, policyWatch: watchdog };
 }

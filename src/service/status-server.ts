@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Gauge, type Registry } from 'prom-client';
 import { close } from '../api/listen.js';
 import type { Config } from '../contracts/config.js';
+import { CLOSED_STATES } from '../core/closure.js';
 import type { SchedulerStatus } from '../daemon/scheduler.js';
 import type { Stack } from '../host/stack.js';
 import { version } from './web.js';
@@ -51,5 +52,15 @@ export function schedulerGauges(metrics: Registry, status: () => SchedulerStatus
   gauge('leading', '1 while this scheduler leads', () => Number(status().isLeading));
   gauge('pending', 'Jobs that wait, as the leader knows', () => status().pending);
   gauge('orphans', 'Tasks that no job holds and that were left alive', () => status().orphans);
+  new Gauge({
+    name: 'godocker_scheduler_agents_closed',
+    help: 'Agents that take no new jobs, or soon will not, as the leader knows',
+    labelNames: ['state'] as const,
+    registers: [metrics],
+    collect() {
+      const { agents } = status();
+      for (const state of CLOSED_STATES) this.set({ state }, agents[state]);
+    },
+  });
   gauge('live', 'Jobs that hold a task, as the leader knows', () => status().live);
 }

@@ -6,12 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/job-files.js';
 import { close, listen } from '../api/listen.js';
+import { timedAuth } from '../api/timed-auth.js';
 import { createTokens } from '../api/tokens.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
-import { systemClock } from '../host/system.js';
+import { systemClock, systemTimers } from '../host/system.js';
+import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
-import { ADMIN, ADMIN_FILE, type Foundation, json, loaded } from './foundation.js';
+import { type Foundation, json, loaded } from './foundation.js';
 
 const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const SIGN_IN_MS = 3_600_000;
@@ -25,6 +27,7 @@ export type WebParts = Pick<
   | 'metrics'
   | 'notices'
   | 'notReady'
+  | 'warnings'
   | 'obstacles'
   | 'outlook'
   | 'shares'
@@ -53,7 +56,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     ...told,
     config,
     store,
-    auth,
+    auth: timedAuth(auth, systemTimers),
     policy,
     clock: systemClock,
     randomBytes,

@@ -157,6 +157,7 @@ function dullDeps(
     shares: async () => undefined,
     outlook: async () => undefined,
     notReady: () => [],
+    warnings: () => [],
     metrics: new Registry(),
     pages: null,
     version: '2.0.0',

@@ -9,14 +9,21 @@ import { aService } from './a-service.js';
 
 t.test('alive, ready, numbers', async (t) => {
   const reasons: string[] = [];
-  const service = await aService(t, { deps: { notReady: () => reasons } });
+  const warnings: string[] = [];
+  const service = await aService(t, {
+    deps: { notReady: () => reasons, warnings: () => warnings },
+  });
   const alone = { token: null };
   t.same((await service.ask('/healthz', alone)).json(), { status: 'ok', version: '2.0.0' });
-  t.same((await service.ask('/readyz', alone)).json(), { ready: true, reasons: [] });
+  t.same((await service.ask('/readyz', alone)).json(), { ready: true, reasons: [], warnings });
+  warnings.push('1 node is drained: node1');
+  const warned = await service.ask('/readyz', alone);
+  t.equal(warned.statusCode, 200, 'a warning is no reason not to be ready');
+  t.same(warned.json(), { ready: true, reasons: [], warnings });
   reasons.push('not subscribed to a master');
   const waiting = await service.ask('/readyz', alone);
   t.equal(waiting.statusCode, 503);
-  t.same(waiting.json(), { ready: false, reasons });
+  t.same(waiting.json(), { ready: false, reasons, warnings });
   await service.ask('/api/1.0/task/17');
   await service.ask('/some/../made-up/17');
   const { body, headers } = await service.ask('/metrics', alone);

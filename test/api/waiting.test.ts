@@ -1,6 +1,6 @@
 import t from 'tap';
 import { describeWaiting } from '../../src/api/waiting.js';
-import { instant } from '../../src/core/units.js';
+import { instant, userId } from '../../src/core/units.js';
 
 t.test('a waiting job says what it waits for, in numbers', async (t) => {
   t.equal(
@@ -17,6 +17,7 @@ t.test('a waiting job says what it waits for, in numbers', async (t) => {
         from: instant(1_795_223_460_000),
         until: instant(1_795_309_860_000),
         reason: 'new disks',
+        by: userId('anna'),
       },
       { code: 'set-aside', agents: 1 },
       { code: 'reserved', agents: 4 },
@@ -28,7 +29,7 @@ t.test('a waiting job says what it waits for, in numbers', async (t) => {
       '1 agent with less than 2 GB of memory free (at most 0.5 GB of memory); ' +
       '2 agents without storage==ssd; 1 agent with less than 2 of licence free (at most 0); ' +
       '1 agent not of executor swarm; 1 agent before a maintenance window that begins at 2026-11-21T01:11:00Z; ' +
-      '2 agents drained from 2026-11-21T01:11:00Z on until 2026-11-22T01:11:00Z (new disks); ' +
+      '2 agents drained by anna from 2026-11-21T01:11:00Z on until 2026-11-22T01:11:00Z (new disks); ' +
       '1 agent set aside because jobs of several users failed there; ' +
       '4 agents reserved for other users or projects; ' +
       '1 agent on which the job has failed before; ' +

@@ -95,4 +95,20 @@ export async function retriesContract(t: Test, make: MakeStore): Promise<void> {
     await store.advance(epoch, [stepTo(first, launching), stepTo(launching, again)]);
     t.strictSame(await (await another()).job(first.id), { ...again, version: 3 });
   });
+
+  await t.test('that a number was taken is kept while the job waits, and no longer', async (t) => {
+    const { store, another } = await make(t);
+    const epoch = await leader(store);
+    const first = await submitted(store);
+    const launching = launched(first);
+    const { placement: _, ...asked } = launching;
+    const waits = { ...asked, state: 'pending', notBefore: null, pauseMs: 0 } as const;
+    const taken = { ...waits, isNumberTaken: true } as const;
+    await store.advance(epoch, [stepTo(first, launching), stepTo(launching, taken)]);
+    const read = await another();
+    t.strictSame(await read.job(first.id), { ...taken, version: 3 });
+    const next = launched(taken);
+    await store.advance(epoch, [stepTo(taken, next)]);
+    t.strictSame(await read.job(first.id), { ...next, version: 4 });
+  });
 }

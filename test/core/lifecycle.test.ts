@@ -33,8 +33,9 @@ const task1 = taskIdOf(jobId(7), 1);
 
 /** Where each legal event leads, written down a second time, by hand. */
 const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = {
-  pending: { placed: 'launching', killWanted: 'over', gaveUp: 'over' },
+  pending: { placed: 'launching', adopted: 'launching', killWanted: 'over', gaveUp: 'over' },
   launching: {
+    numberTaken: 'pending',
     neverRan: 'pending',
     started: 'running',
     ended: 'over',
@@ -55,6 +56,7 @@ const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = 
     preempted: 'running',
   },
   killing: {
+    numberTaken: 'over',
     neverRan: 'over',
     started: 'killing',
     ended: 'over',

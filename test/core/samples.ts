@@ -149,6 +149,8 @@ export function eventsOf(launch: number): {
   const taskId = taskIdOf(jobId(7), launch);
   return {
     placed: { kind: 'placed', placement: aPlacement(launch), directory: '/jobs/7' },
+    adopted: { kind: 'adopted', placement: aPlacement(launch), directory: '/jobs/7' },
+    numberTaken: { kind: 'numberTaken', taskId },
     neverRan: { kind: 'neverRan', taskId, because: LOST, graceMs: 0 },
     started: {
       kind: 'started',

@@ -1,6 +1,5 @@
 import t from 'tap';
 import type { TaskUpdate } from '../../src/contracts/cluster.js';
-import { Bug } from '../../src/core/assert.js';
 import { exitCodeInFile, exitCodeOf, signalNumber } from '../../src/core/exit-status.js';
 import type { Job } from '../../src/core/job.js';
 import { step } from '../../src/core/lifecycle.js';
@@ -271,13 +270,18 @@ t.test('UNKNOWN is believed after three answers over a minute', async (t) => {
   t.equal(inShort(ask({ answers: 2, since: after(0) }, 60_000)), 'systemFault agent-lost 30000');
 });
 
-t.test('a second task under one id is our own mistake', async (t) => {
-  const report = aReport('error', {
-    reason: 'task-invalid',
-    message: 'Task has duplicate ID: 7-1',
-  });
-  t.throws(() => judge(JOBS.launching, report), Bug);
-});
+t.test(
+  'a number in use is no end of the job, and says nothing of one whose task runs',
+  async (t) => {
+    const report = aReport('error', {
+      reason: 'task-invalid',
+      message: 'Task has duplicate ID: 7-1',
+    });
+    t.equal(inShort(judge(JOBS.launching, report)), 'numberTaken');
+    t.equal(inShort(judge(JOBS.killing, report)), 'numberTaken');
+    t.equal(judge(JOBS.running, report).kind, 'nothing');
+  },
+);
 
 t.test('long messages are cut', async (t) => {
   const answer = judge(JOBS.running, aReport('error', { message: 'x'.repeat(5_000) }));

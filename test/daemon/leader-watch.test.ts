@@ -51,6 +51,11 @@ t.test('ready while the leader beats and says so', async (t) => {
   await store.putSetting(BULLETIN_SETTING, bulletin({ trouble: ['executor mesos is away'] }));
   await seconds(1);
   t.same(watch.notReady(), ['executor mesos is away']);
+  t.same(watch.warnings(), [], 'as from a version that knew none');
+  await store.putSetting(BULLETIN_SETTING, bulletin({ warnings: ['1 node is drained: node1'] }));
+  await seconds(1);
+  t.same(watch.notReady(), [], 'a warning is no reason not to be ready');
+  t.same(watch.warnings(), ['1 node is drained: node1']);
   await seconds(5, false);
   t.match(watch.notReady(), [/no scheduler leads/], 'it fell silent');
   watch.stop();

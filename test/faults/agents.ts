@@ -69,6 +69,28 @@ export async function agentGone(t: Test): Promise<void> {
   });
 }
 
+/** F11: the machine restarts: as the same agent that has forgotten its tasks, or as a new one. */
+export async function agentReboots(t: Test): Promise<void> {
+  const site = await Site.start(t, 'f11-reboot', { node: AGENTS });
+  const ended: Ended[number][] = [];
+  const rounds = 4;
+  for (let n = 0; n < rounds; n++) {
+    const ids = await site.submit(2, lasting(3, n));
+    await site.all(ids, ['running']);
+    const agents = new Set(ids.map((id) => agentOf(site, id)));
+    for (const agent of agents)
+      await site.fault(n % 2 === 0 ? 'agent-reboot' : 'agent-replaced', agent);
+    const others = await site.submit(1, lasting(0.1, n));
+    const jobs = await site.over([...ids, ...others], n);
+    ended.push(...jobs.slice(0, ids.length));
+    t.equal((await site.agents()).length, 5, 'all machines are back');
+  }
+  judge(t, {
+    ...{ fault: 'F11 agent reboots', tried: rounds, file: site.launchLog, jobs: ended },
+    ...{ launchesMin: 2, launchesMax: 2, note: 'each launched once more, after its end' },
+  });
+}
+
 /** F17: jobs that crash at once, cannot be launched, or fit nowhere, beside honest ones. */
 export async function poison(t: Test): Promise<void> {
   const site = await Site.start(t, 'f17', { environment: { GODOCKER_REFUSE_IMPOSSIBLE: 'false' } });

@@ -10,7 +10,9 @@ import { MasterProxy } from './proxy.js';
 
 export interface SiteOptions {
   /** More of the node's command line; tasks are processes of one agent with 16 cpus unless it says otherwise. */
-  readonly node?: readonly string[];
+  readonly node?: readonly string[] | ((folder: string) => readonly string[]);
+  /** What the schedulers take the node for; plain processes unless it says otherwise. */
+  readonly mode?: 'process' | 'auto';
   readonly schedulers?: number;
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -56,11 +58,13 @@ export class Site {
       mesosPort: proxy.port,
       nodePort,
       environment: { GODOCKER_MESOS_ENCODING: 'json', ...options.environment },
+      mode: options.mode ?? 'process',
     });
-    const nodeArgs = options.node ?? USUAL_NODE;
+    const { node = USUAL_NODE } = options;
+    const nodeArgs = typeof node === 'function' ? node(folder) : node;
     const site = new Site({ installation, proxy, folder, nodeArgs, nodePort });
     writeFileSync(site.launchLog, '');
-    site.#web = await installation.web();
+    await site.startWeb();
     await site.startNode();
     for (let n = 0; n < (options.schedulers ?? 1); n++) await site.addScheduler();
     await site.ready();
@@ -79,6 +83,11 @@ export class Site {
   get node(): Background {
     if (this.#node === undefined) throw new Error('the site has no node');
     return this.#node;
+  }
+
+  /** Again, after it was stopped. */
+  async startWeb(): Promise<void> {
+    this.#web = await this.installation.web();
   }
 
   /** Again, with what the journal of a former life tells. */

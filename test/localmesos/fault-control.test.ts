@@ -83,6 +83,43 @@ test('an agent given up ends its tasks first, and never comes back', async (t) =
   t.match(member.updates.at(-1), { state: 'TASK_GONE_BY_OPERATOR' });
 });
 
+test('a reboot ends what ran, and the agent is back under its id with nothing', async (t) => {
+  const { world, member, fault } = await running();
+  fault('agent-reboot');
+  t.match(world.kills, [{ taskId: 't1', graceMs: 0 }]);
+  member.newOffers();
+  world.ended('t1', { kind: 'signaled', signal: 9 });
+  t.match(member.updates.at(-1), { state: 'TASK_GONE', reason: 'REASON_RECONCILIATION' });
+  world.pass(2_000);
+  t.match(
+    member.newOffers().map(({ agent_id }) => agent_id.value),
+    ['a1'],
+    'whole',
+  );
+  reconcile(member);
+  t.match(member.updates.at(-1), { state: 'TASK_GONE' });
+});
+
+test('a machine that comes back as another agent has lost what it ran', async (t) => {
+  const { world, member, fault } = await running();
+  member.newOffers();
+  fault('agent-replaced');
+  world.ended('t1', { kind: 'signaled', signal: 9 });
+  t.match(member.updates.at(-1), {
+    state: 'TASK_LOST',
+    reason: 'REASON_AGENT_REMOVED',
+    message: /a new agent registered at the same address/,
+  });
+  world.pass(2_000);
+  const [offer, ...others] = member.newOffers();
+  t.same(others, []);
+  t.not(offer?.agent_id.value, 'a1');
+  reconcile(member);
+  t.match(member.updates.at(-1), { state: 'TASK_GONE' });
+  fault('agent-back');
+  t.same(member.newOffers(), [], 'the former one never comes back');
+});
+
 test('rescinded offers cannot be used any more, and come again', async (t) => {
   const world = await new World({ a1: SMALL }).start();
   const member = new Member(world).subscribe();

@@ -248,6 +248,11 @@ for (const [name, [answer, expected, isOver]] of Object.entries(ANSWERS))
     await only(stage).answer(answer);
     t.strictSame(await launched, [expected]);
     t.equal(stage.stream.isClosed, isOver);
+    const counted = { sent: [], refused: ['calls_refused'], doubt: ['calls_in_doubt'] }[expected];
+    t.same(
+      stage.counted.filter((what) => what.startsWith('calls')),
+      counted,
+    );
     // Refused on a stream that lives on: the master still counts the offer as ours.
     t.strictSame(types(stage.sent()), expected === 'refused' && !isOver ? ['DECLINE'] : []);
   });

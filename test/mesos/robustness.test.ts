@@ -45,14 +45,15 @@ t.test(
   },
 );
 
-t.test('a stream whose framing breaks is left and taken up anew', async (t) => {
-  const stage = await new Stage('f1').up();
-  stage.stream.listener.bytes(Buffer.from('99999999999\n'));
-  t.same(stage.counted, ['subscriptions', 'streams_broken', 'disconnections']);
-  const before = stage.wire.streams.length;
-  await stage.ring();
-  t.equal(stage.wire.streams.length, before + 1);
-});
+for (const [name, bytes] of Object.entries({ oversized: '99999999999\n', malformed: 'seven\n{' }))
+  t.test(`a stream whose framing is ${name} is left and taken up anew`, async (t) => {
+    const stage = await new Stage('f1').up();
+    stage.stream.listener.bytes(Buffer.from(bytes));
+    t.same(stage.counted, ['subscriptions', 'streams_broken', 'disconnections']);
+    const before = stage.wire.streams.length;
+    await stage.ring();
+    t.equal(stage.wire.streams.length, before + 1);
+  });
 
 t.test('events of unknown types are counted, and nothing else', async (t) => {
   const stage = await new Stage('f1').up();

@@ -56,6 +56,17 @@ const expectWhy =
   (stage, t) =>
     t.match(stage.daemon?.obstacles(stage.id(name)), obstacles, `why ${name} waits`);
 
+/** What metrics and readiness tell administrators; none of it keeps work away. */
+const expectTold =
+  (agents: object, warnings: readonly RegExp[]): Tick =>
+  (stage, t) => {
+    const status = stage.daemon?.status();
+    t.match(status?.agents, agents);
+    t.equal(status?.warnings.length, warnings.length);
+    t.match(status?.warnings, warnings);
+    t.same(status?.trouble, []);
+  };
+
 t.test(
   'a drained agent ends its jobs, gets no new ones, and users see why; resumed, it does',
   scenario(
@@ -68,8 +79,10 @@ t.test(
     offer('a1'),
     expectNotLaunched('j2'),
     expectWhy('j2', { code: 'drained', agents: 1, until: null, reason: 'new disks' }),
+    expectTold({ draining: 1, drained: 0 }, [/^1 node is drained, jobs still run there: a1$/]),
     report('j1', 'finished'),
     expectOutcome('j1', { kind: 'exited', exitCode: 0 }),
+    expectTold({ draining: 0, drained: 1 }, [/^1 node is drained: a1$/]),
     offer('a2'),
     expectLaunched('j2'),
     submit('j3'),
@@ -77,6 +90,7 @@ t.test(
     expectNotLaunched('j3'),
     resume('a1'),
     expectLaunched('j3'),
+    expectTold({ draining: 0, drained: 0 }, []),
   ),
 );
 
@@ -138,6 +152,56 @@ t.test(
   ),
 );
 
+/** The cluster has these agents; what is offered of them is another matter. */
+const clusterHas =
+  (...agents: readonly (readonly [host: string, cpus: number])[]): Tick =>
+  (stage) => {
+    stage.agents = agents.map(([host, cpus]) => {
+      const total = { cpuMilli: cpus * 1_000, memMb: cpus * 1_000, gpus: 0, ports: 0, custom: {} };
+      const used = { ...total, cpuMilli: 0, memMb: 0 };
+      return { executor: 'mesos', host, total, used, attributes: {}, isActive: true };
+    });
+  };
+
+const expectWhyExactly =
+  (name: string, obstacles: readonly object[]): Tick =>
+  (stage, t) => {
+    const found = stage.daemon?.obstacles(stage.id(name));
+    t.equal(found?.length, obstacles.length, `reasons of ${name}`);
+    t.match(found, obstacles);
+  };
+
+t.test(
+  'a drained agent of which nothing is offered is a reason all the same, where the job would fit',
+  scenario(
+    clusterHas(['full', 4], ['small', 1], ['a1', 4], ['open', 4]),
+    restart(),
+    drain('full'),
+    drain('small'),
+    drain('a1'),
+    submit('j1', { cpus: 4 }),
+    pass(1_000),
+    // Nothing was offered at all: two drained agents would do, the small one would not.
+    expectWhyExactly('j1', [
+      { code: 'drained', agents: 2, reason: 'new disks', by: 'root', until: null },
+      { code: 'no-offers' },
+    ]),
+    // One of them is: it is not counted twice.
+    offer('a1', 4),
+    offer('open', 2),
+    pass(100),
+    expectWhyExactly('j1', [
+      { code: 'drained', agents: 2 },
+      { code: 'too-small', resource: 'cpuMilli', agents: 1 },
+    ]),
+    resume('full'),
+    resume('small'),
+    resume('a1'),
+    pass(100),
+    expectLaunched('j1'),
+  ),
+);
+
 // ---- agents that swallow jobs
 
 const settingAside: Tick = (stage) => {
@@ -182,6 +246,7 @@ t.test(
   scenario(
     ...badNode,
     expectSetAside('bad', { strikes: 1 }),
+    expectTold({ 'set-aside': 1 }, [/^1 node is set aside, because jobs of several users.*: bad$/]),
     expectOutcome('j1', OVER_BY_1),
     expectOutcome('j2', OVER_BY_1),
     expectRecord('j3', { state: 'pending', faults: [{ because: { code: 'suspect-agent' } }] }),

@@ -82,6 +82,10 @@ export class FakeMaster {
   readonly updates: TaskUpdate[] = [];
   /** Neither updates nor kills arrive; agents repeat what has a receipt. */
   isDeaf = false;
+  /** As a real master: labels of tasks stand on its pages, not in updates. */
+  hidesLabels = false;
+  /** The record forgot launches, so their numbers may be tried again. */
+  isRestored = false;
   readonly #used = new Set<OfferId>();
   readonly #late: { session: FakeCluster; orders: readonly TaskOrder[] }[] = [];
   readonly #held: { answer: (answer: LaunchAnswer) => void }[] = [];
@@ -208,7 +212,13 @@ export class FakeMaster {
 
   #take(orders: readonly TaskOrder[]): void {
     for (const { taskId, agentId: agent, labels } of orders) {
-      if (this.tasks.has(taskId)) this.faults.push(`task id ${taskId} used twice`);
+      const known = this.tasks.get(taskId);
+      if (known !== undefined && !this.isRestored) this.faults.push(`task id ${taskId} used twice`);
+      if (known?.isAlive === true) {
+        const message = `Task has duplicate ID: ${taskId}`;
+        this.#say(taskId, agent, 'error', { reason: 'task-invalid', message });
+        continue;
+      }
       for (const other of this.tasksOf(taskId))
         if (other.isAlive && !other.isExcused)
           this.faults.push(`${taskId} launched beside ${other.taskId}`);
@@ -289,7 +299,7 @@ export class FakeMaster {
       at: this.#time.now(),
       containerId: null,
       ipAddress: null,
-      labels: task.labels,
+      labels: this.hidesLabels ? {} : task.labels,
       receipt: hasReceipt ? `uuid-${this.#counter}` : null,
     };
   }
@@ -346,7 +356,9 @@ export class FakeMaster {
   #answer(taskId: TaskId, agent: AgentId | null): void {
     const said = this.says.get(taskId);
     if (said === 'silence') return;
-    this.#say(taskId, agent, said ?? this.#truth(taskId), { reason: 'reconciliation' });
+    // Whatever agent the question named: the master knows where its tasks are.
+    const where = this.tasks.get(taskId)?.agentId ?? agent;
+    this.#say(taskId, where, said ?? this.#truth(taskId), { reason: 'reconciliation' });
   }
 
   #truth(taskId: TaskId): TaskState {

@@ -2,7 +2,8 @@
  * Where scenarios play: a scheduler daemon that can be killed and started again, a store, a job directory and a master
  * that outlive it, and a clock that the scenario moves.
  */
-
+import type { AgentFacts } from '../../src/contracts/agents.js';
+import type { ToldTask } from '../../src/contracts/cluster.js';
 import { Events } from '../../src/contracts/events.js';
 import type { Log } from '../../src/contracts/log.js';
 import type { FileStorage } from '../../src/contracts/storage.js';
@@ -55,6 +56,10 @@ class Incarnation {
         policy: fifo,
         events: stage.events,
         installation: INSTALLATION,
+        ...(stage.agents === null
+          ? {}
+          : { inventory: async () => ({ shapes: null, agents: stage.agents ?? [] }) }),
+        ...(stage.master.hidesLabels ? { task: stage.taskPage } : {}),
         failed: (error) => stage.failures.push(error),
         clock: time,
         timers,
@@ -143,6 +148,9 @@ export class Stage {
   preemption: PreemptionOptions | undefined;
   /** Read when a daemon starts. */
   orphanPolicy: OrphanPolicy = { orphans: 'kill', killsMax: 100 };
+  /** What the cluster tells of its agents; read when a daemon starts, null: nothing. */
+  agents: readonly AgentFacts[] | null = null;
+  isPageAway = false;
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();
@@ -232,6 +240,10 @@ export class Stage {
     error: (message, facts) => void this.lines.push(`${message} ${textOf(facts)}`),
     with: () => this.log,
   };
+
+  /** What the page of the master tells of a task; null while it does not answer. */
+  readonly taskPage = async (_executor: string, id: TaskId): Promise<ToldTask | null> =>
+    this.isPageAway ? null : { labels: this.master.tasks.get(id)?.labels ?? {} };
 
   storage(process: { readonly isDead: boolean }): FileStorage {
     return {

@@ -2,8 +2,8 @@
 import type { Test } from 'tap';
 import type { TaskState } from '../../src/contracts/cluster.js';
 import { arraySize, memberId, parseArray } from '../../src/core/array.js';
-import type { JobSpec, JobState } from '../../src/core/job.js';
-import { agentId, instant, taskId, userId } from '../../src/core/units.js';
+import type { Job, JobSpec, JobState } from '../../src/core/job.js';
+import { agentId, instant, type JobId, taskId, userId } from '../../src/core/units.js';
 import { aNewJob, aSpec } from '../store/a-job.js';
 import type { StoreMethod } from '../support/memory-store.js';
 import type { LaunchFate, Told } from './fake-master.js';
@@ -158,6 +158,33 @@ export const strayTask =
   (stage) => {
     stage.master.run(taskId(id), agentId('a1'), labels);
     stage.master.report(taskId(id), 'running');
+  };
+
+const backups = new WeakMap<Stage, ReadonlyMap<JobId, Job>>();
+
+/** The record as it is now is kept. */
+export const backUp = (): Tick => (stage) => {
+  backups.set(stage, new Map(stage.record.jobs));
+};
+
+/** The process ends, the record is what it was at the backup, and another process starts. Tasks know nothing of it. */
+export const restoreBackup = (): Tick => (stage) => {
+  stage.crash();
+  stage.master.isRestored = true;
+  stage.record.jobs.clear();
+  for (const [id, job] of backups.get(stage) ?? []) stage.record.jobs.set(id, job);
+  stage.start(true);
+};
+
+/** A real master's manners: labels stand on a page; true from the next start on. */
+export const labelsOnPage = (): Tick => (stage) => {
+  stage.master.hidesLabels = true;
+};
+
+export const pageIsAway =
+  (isAway: boolean): Tick =>
+  (stage) => {
+    stage.isPageAway = isAway;
   };
 
 export const clusterGoesAway = (): Tick => (stage) => stage.master.down();

@@ -90,7 +90,7 @@ export const aPlacement = (id: JobId, launch: number): Placement => ({
 
 /** The intent of the next launch. */
 export function launched(job: PendingJob): LaunchingJob {
-  const { notBefore: _, pauseMs: _pauseMs, ...asked } = job;
+  const { notBefore: _, pauseMs: _pauseMs, isNumberTaken: _taken, ...asked } = job;
   const launches = job.launches + 1;
   return {
     ...asked,

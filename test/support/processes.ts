@@ -73,10 +73,9 @@ export class Installation {
   }
 
   /** The local node of this home; the credential must be there already, as after the first `web` or `scheduler`. */
-  async node(args: readonly string[]): Promise<Background> {
-    const port = String(this.#nodePort);
+  async node(args: readonly string[], port = this.#nodePort): Promise<Background> {
     const process = this.#start('local-mesos', [
-      ...['--port', port, '--credential', join(this.home, 'mesos-credential.json')],
+      ...['--port', String(port), '--credential', join(this.home, 'mesos-credential.json')],
       ...args,
     ]);
     await waitFor('the local node answers', START_MS_MAX, () => {

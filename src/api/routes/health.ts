@@ -3,7 +3,7 @@ import Router from '@koa/router';
 import type { State } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 
-export function healthRoutes({ notReady, metrics, version }: ApiDeps): Router<State> {
+export function healthRoutes({ notReady, warnings, metrics, version }: ApiDeps): Router<State> {
   const router = new Router<State>();
 
   router.get('/healthz', (context) => {
@@ -13,7 +13,7 @@ export function healthRoutes({ notReady, metrics, version }: ApiDeps): Router<St
   router.get('/readyz', (context) => {
     const reasons = notReady();
     context.status = reasons.length === 0 ? 200 : 503;
-    context.body = { ready: reasons.length === 0, reasons };
+    context.body = { ready: reasons.length === 0, reasons, warnings: warnings() };
   });
 
   router.get('/metrics', async (context) => {

@@ -67,6 +67,8 @@ export interface LifeDocument {
   readonly retried?: Retried | undefined;
   /** Of a job that waits; absent: see `pauseOf`. */
   readonly pauseMs?: number;
+  /** Of a job that waits; absent: no. */
+  readonly isNumberTaken?: true;
   readonly directory: string | null;
   readonly placement?: Placement | null;
   readonly startedAt?: Instant | null;
@@ -172,7 +174,7 @@ function lifeOf(job: Job): LifeDocument {
   const retried = isRetried(job.retried) ? job.retried : undefined;
   switch (job.state) {
     case 'pending':
-      return { faults, directory, retried, pauseMs: job.pauseMs };
+      return { faults, directory, retried, pauseMs: job.pauseMs, ...taken(job) };
     case 'launching':
       return { faults, directory, retried, placement: job.placement };
     case 'running': {
@@ -238,6 +240,7 @@ function assembled(row: Row): Job {
         state: known,
         notBefore: instantOrNull(notBefore),
         pauseMs: pauseOf(life, notBefore),
+        ...taken(life),
       };
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
@@ -276,6 +279,9 @@ function assembled(row: Row): Job {
       return unreachable(known);
   }
 }
+
+const taken = ({ isNumberTaken }: { readonly isNumberTaken?: true }) =>
+  isNumberTaken === true ? { isNumberTaken } : {};
 
 /** Records of former versions lack what was added since. */
 const completed = (spec: JobSpec): JobSpec => ({
