@@ -5,7 +5,7 @@
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { DISK_RUNNING_EACH_MS, PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { JobStore, ProjectStore } from '../contracts/store.js';
+import type { ProjectStore } from '../contracts/store.js';
 import { endedLaunch } from '../core/ended-launch.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
