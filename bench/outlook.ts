@@ -18,8 +18,8 @@ import { Outlook } from '../src/daemon/outlook.js';
 import { systemClock, systemTimers } from '../src/host/system.js';
 import { aRunning } from '../test/core/samples.js';
 import { MemoryStore } from '../test/support/memory-store.js';
-import { manyOffers, manyPending } from './cycle.js';
 import type { Figure } from './figure.js';
+import { manyOffers, manyPending } from './many.js';
 
 const AGENTS = 1_000;
 const TASKS = 10_000;
@@ -132,7 +132,7 @@ async function cluster(live: readonly LiveJob[]) {
   }));
   return {
     accounting,
-    book: { loads, live: () => live },
+    book: { loads, live: () => live.values() },
     agents: { offers: (held: readonly Offer[]) => held },
     links: new Map([['mesos', { book: { all: () => offers.values() } }]]),
   };

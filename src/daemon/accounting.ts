@@ -58,11 +58,11 @@ export class Accounting {
     const { usage, advanceMs, limits = NO_LIMITS } = options;
     this.#book = new UsageBook(usage, advanceMs);
     this.limits = new Limits(ports, { ...limits, advanceMs });
-    this.ends = new Ends(ports);
     this.#disk = new DiskWatch(ports, options.diskRunningEachMs ?? DISK_RUNNING_EACH_MS, {
       holders: () => this.limits.holders(),
       changed: () => this.limits.refreshSoon(),
     });
+    this.ends = new Ends(ports);
   }
 
   /** Begins anew from the record, before anything happens to any job. @throws ServiceError when the store is away */

@@ -16,10 +16,7 @@ export interface PresentView {
   readonly accounting: Accounting;
   readonly agents: Pick<AgentWatch, 'offers'>;
   readonly links: ReadonlyMap<string, { readonly book: { all(): Iterable<Offer> } }>;
-  readonly book: Pick<JobBook, 'loads'> & {
-    /** All jobs that hold a task, or may. */
-    live(): Iterable<LiveJob>;
-  };
+  readonly book: Pick<JobBook, 'live' | 'loads'>;
   /** Room that is kept for jobs. */
   readonly kept: () => readonly Reservation[];
 }
