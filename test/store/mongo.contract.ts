@@ -279,6 +279,26 @@ onMongo('a fold that others overtake adds nothing', async (t, { open, collection
   t.equal(await used(), 4_000);
 });
 
+onMongo('sizes that several measure, archive and recount at once add up', async (t, { open }) => {
+  const [one, two] = [await open(), await open()];
+  const epoch = await leader(one);
+  await finish(one, epoch, 8);
+  const jobs = (await one.list({})).map(({ id }) => id);
+  const size = (id: (typeof jobs)[number], n: number) => ({
+    ...{ id, bytes: 10 * n, isOver: true, measuredAt: instant(AT + n) },
+  });
+  const rounds = [1, 2, 3].flatMap((n) => [
+    one.putDisk(jobs.map((id) => size(id, n))),
+    two.putDisk(jobs.map((id) => size(id, 7 - n))),
+    two.diskUse(),
+    one.recountDisk(),
+  ]);
+  await Promise.all([...rounds, ...jobs.slice(0, 2).map((id) => two.archive(id, AT))]);
+  t.match(await one.diskUse(), [{ endedBytes: 6 * 60, heldBytes: 0, jobs: 6 }]);
+  await one.recountDisk();
+  t.match(await two.diskUse(), [{ endedBytes: 6 * 60, heldBytes: 0, jobs: 6 }], 'added up anew');
+});
+
 onMongo('a leader of a lower epoch cannot write what a later one has written', async (t, stage) => {
   const [old, young] = [await stage.open(), await stage.open()];
   const job = await submitted(old);
