@@ -1,5 +1,6 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
 import { array1m } from './array.js';
+import { cycle1m, match100k } from './cycle.js';
 import { dispatch } from './dispatch.js';
 import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
@@ -8,6 +9,8 @@ import { idleLatency } from './idle-latency.js';
 import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
 import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
+import { restart1m } from './restart.js';
+import { firstOrder1m, memoryPerJob } from './scale.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
@@ -16,6 +19,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
+  'cycle-1m': cycle1m,
+  'first-order-1m': firstOrder1m,
+  'match-100k': match100k,
+  'memory-per-job': memoryPerJob,
+  'restart-1m': restart1m,
   recovery,
   fairness,
   'mongo-submit': mongoSubmit,
