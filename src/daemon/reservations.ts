@@ -62,11 +62,6 @@ export class Reservations {
       );
   }
 
-  /** Those in force. */
-  made(): readonly Reservation[] {
-    return this.#made;
-  }
-
   /** Room was made for a job: it takes the place of what its executor kept before. */
   put(one: Reservation): void {
     this.end([...this.#made.filter(({ executor }) => executor !== one.executor), one]);

@@ -30,7 +30,7 @@ function stage(policy: Policy) {
       accounting,
       agents: { offers: (held) => held },
       links: new Map(),
-      book: { loads: new AgentLoads(), live: () => [] },
+      book: { loads: new AgentLoads(), live: () => [].values() },
       kept: () => [],
     },
   );
