@@ -31,6 +31,8 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'submitted since': questions.submittedSince(AT, 0),
     live: questions.live(0),
     'kills due': questions.killsDue(),
+    'jobs of one name': questions.named('alice', 'sample', 0),
+    'jobs held back': questions.held(),
     'array below': questions.arrayBelow(9),
     'members of an array': questions.membersOf(1, 5),
     'members of arrays': questions.membersOfAll([1, 2]),
@@ -64,7 +66,7 @@ const SORTED_IN_MEMORY = ['jobs_sweep'];
 t.test('no question is forgotten', async (t) => {
   const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));
   const makers = Object.keys(questions);
-  t.equal(makers.length, 24, 'a new question gets an example above');
+  t.equal(makers.length, 26, 'a new question gets an example above');
   t.ok(forms.length >= makers.length);
 });
 

@@ -88,13 +88,6 @@ export const held = (): OfJobs => ({
   index: 'jobs_held',
 });
 
-/** Those that still wait. */
-export const waitingAmong = (ids: readonly number[]): Question<JobDocument> => ({
-  filter: { _id: { $in: [...ids] }, state: { $in: [...WAITING] } },
-  sort: { _id: 1 },
-  index: '_id_',
-});
-
 export const membersOf = (array: number, after: number): OfJobs => ({
   filter: { parent: array, _id: { $gt: after } },
   sort: { _id: 1 },

@@ -8,14 +8,7 @@ import { slices } from '../embedded/portions.js';
 import { UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
 import type { Collections, JobDocument } from './documents.js';
-import {
-  membersOf,
-  membersOfAll,
-  type Question,
-  submittedSince,
-  waiting,
-  waitingAmong,
-} from './questions.js';
+import { membersOf, membersOfAll, type Question, submittedSince, waiting } from './questions.js';
 import type { Records } from './records.js';
 
 /** Documents that the server sends at once, and that become rows without a pause for others. */
@@ -51,12 +44,12 @@ export class QueueRows {
       .slice(0, limit);
     const rows: PendingRow[] = [];
     for (const slice of slices(ids, PENDING_SLICE))
-      rows.push(...(await this.#asked(waitingAmong(slice), PENDING_SLICE)));
+      rows.push(...(await this.#asked(amongThose(slice), PENDING_SLICE)));
     return rows;
   }
 
   async #asked(
-    { filter, sort = {} }: Question<JobDocument>,
+    { filter, sort = {} }: Pick<Question<JobDocument>, 'filter' | 'sort'>,
     limit: number,
   ): Promise<readonly PendingRow[]> {
     const cursor = this.#jobs
@@ -155,6 +148,12 @@ export class QueueRows {
     return found;
   }
 }
+
+/** Those that still wait. */
+const amongThose = (ids: readonly number[]) => ({
+  filter: { _id: { $in: [...ids] }, state: { $in: ['pending' as const, 'open' as const] } },
+  sort: { _id: 1 as const },
+});
 
 /** What a document nobody of us wrote lacks; null: nothing. */
 function faultOf({ _id, owner, project, shape, submittedAt }: PendingDocument): Error | null {
