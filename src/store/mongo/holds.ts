@@ -33,8 +33,11 @@ export class Holds {
     );
     if (matchedCount > 0) return 'held';
     const known = await this.#known(id);
-    if (known !== undefined)
-      return waits(known) && known.killWantedBy === null ? 'already' : 'too-late';
+    if (known !== undefined) {
+      if (!waits(known) || known.killWantedBy !== null) return 'too-late';
+      // A member may have got its record, or a job have been released, between both looks.
+      return known.isHeld === true ? 'already' : this.holdBack(id, { by, at, isAdmin });
+    }
     const array = await this.#arrayOf(id);
     if (array === undefined) return 'unknown';
     if (array.state === 'over' || array.killWantedBy !== null) return 'too-late';

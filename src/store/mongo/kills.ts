@@ -33,10 +33,15 @@ export class Kills {
       },
     );
     if (matchedCount > 0) return 'wanted';
-    const found = await this.#jobs.findOne({ _id: id }, { projection: { state: 1 } });
+    const found = await this.#jobs.findOne(
+      { _id: id },
+      { projection: { state: 1, killWantedBy: 1 } },
+    );
     if (found === null) return this.#wantOfMember(id, wish);
     if (found.state === DRAFT) return 'unknown';
-    return found.state === 'over' ? 'over' : 'already';
+    if (found.state === 'over') return 'over';
+    // A member may have got its record between both looks, by an intent: then nobody wants its kill yet.
+    return found.killWantedBy === null ? this.want(id, wish) : 'already';
   }
 
   /** A member that has no record yet gets one. */
