@@ -32,6 +32,9 @@ export interface DiskOwner {
   changed(): void;
 }
 
+/** While there is more to be measured it rests for so many times as long as it has worked. */
+const RESTS = 4;
+
 export class DiskWatch {
   readonly #ports: DiskPorts;
   readonly #runningEachMs: number;
@@ -67,6 +70,7 @@ export class DiskWatch {
 
   async #look(): Promise<void> {
     let hasMore = false;
+    const startedMs = this.#ports.clock.monotonicMs();
     try {
       const ended = await this.#ended();
       hasMore = ended.hasMore;
@@ -83,7 +87,9 @@ export class DiskWatch {
       this.#ports.log.warn('job directories not measured; tried again', { error });
       hasMore = false;
     }
-    this.#later(hasMore ? 0 : DISK_LOOK_EACH_MS);
+    // In a burst of ends, launches come first: it rests for most of the time, and catches up when it is over.
+    const tookMs = this.#ports.clock.monotonicMs() - startedMs;
+    this.#later(hasMore ? Math.min(RESTS * tookMs, DISK_LOOK_EACH_MS) : DISK_LOOK_EACH_MS);
   }
 
   async #ended(): Promise<{ readonly sizes: readonly DirectorySize[]; readonly hasMore: boolean }> {
