@@ -392,6 +392,25 @@ onMongo(
   },
 );
 
+onMongo('jobs of the first schema get what the second added', async (t, stage) => {
+  const store = await stage.open();
+  const before = await submitted(store, { spec: aSpec({ name: 'turn' }) });
+  const { jobs, schema } = stage.collections;
+  const added = { name: '', waits: '', heldBy: '', heldAt: '', heldByAdmin: '', isHeld: '' };
+  await jobs.updateMany({}, { $unset: added } as never);
+  await schema.updateOne({ _id: 'schema' }, { $set: { version: 1 } });
+  const newer = await stage.open();
+  t.strictSame(await newer.job(before.id), before);
+  t.same(await newer.namesakes({ owner: ALICE, name: 'turn' }, null), [
+    { id: before.id, hasBegun: false },
+  ]);
+  const held = { by: ALICE, isAdmin: false, at: AT };
+  t.equal(await newer.holdBack(before.id, held), 'held');
+  t.equal(await newer.release(before.id, held), 'released');
+  const epoch = await leader(newer);
+  t.match(await newer.advance(epoch, [stepTo(before, launched(before))]), [{ kind: 'stored' }]);
+});
+
 onMongo('a database of another program is refused untouched', async (t, stage) => {
   const { database } = stage.collections;
   await database.collection('users').insertOne({ id: 'alice', type: 'local' });

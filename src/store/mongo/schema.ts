@@ -11,7 +11,7 @@ import { isRepeat, troubleOf, unavailable } from './trouble.js';
 export type Migration = (collections: Collections) => Promise<void>;
 
 /** Never edited once released: add one. */
-export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments];
+export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments, nameJobs];
 
 /** The small documents that updates expect to find. */
 async function makeServiceDocuments({ counters, pulse, admissions }: Collections): Promise<void> {
@@ -20,6 +20,36 @@ async function makeServiceDocuments({ counters, pulse, admissions }: Collections
   await unlessThere(() =>
     admissions.insertOne({ _id: 'admissions', version: 0, committed: [], aborted: [] }),
   );
+}
+
+/** Jobs that are not over get their name as a field: those of one name may take turns. Members have none. */
+async function nameJobs({ jobs }: Collections): Promise<void> {
+  const unnamed = { name: { $exists: false }, parent: null, state: { $ne: 'over' as const } };
+  for (;;) {
+    const some = await jobs
+      .find(unnamed)
+      .project<{ readonly _id: number; readonly asked?: string }>({ asked: 1 })
+      .limit(NAMED_AT_ONCE)
+      .toArray();
+    if (some.length === 0) return;
+    await jobs.bulkWrite(
+      some.map(({ _id, asked }) => ({
+        updateOne: { filter: { _id }, update: { $set: { name: nameIn(asked) } } },
+      })),
+      { ordered: false },
+    );
+  }
+}
+
+const NAMED_AT_ONCE = 500;
+
+/** A record that cannot be read has none. */
+function nameIn(asked: string | undefined): string {
+  try {
+    return (JSON.parse(asked ?? '') as { readonly spec: { readonly name: string } }).spec.name;
+  } catch {
+    return '';
+  }
 }
 
 async function unlessThere(insert: () => Promise<unknown>): Promise<void> {
