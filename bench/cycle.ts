@@ -1,99 +1,134 @@
-/** Synthetic queues and offers in the size of a large centre, and the time a cycle takes on them. */
-import { performance } from 'node:perf_hooks';
-import { type Plan, planCycle } from '../src/core/cycle.js';
-import { fairshare } from '../src/core/fairshare.js';
-import type { Offer } from '../src/core/matching.js';
-import { PendingQueue } from '../src/core/queue.js';
-import { agentId, instant, jobId, offerId, projectId, userId } from '../src/core/units.js';
+/**
+ * `cycle-1m`, `match-100k`: what the leader's synchronous part costs in the size of a large centre. The floor walks as
+ * many accounts and agents without any rule: a heap that is settled for each job or line of jobs looked at, and for each
+ * shape two comparisons an agent.
+ */
+import { planCycle } from '../src/core/cycle.js';
+import { Heap } from '../src/core/heap.js';
+import type { Plan } from '../src/core/plan.js';
+import { Centre, type CentreSize } from './centre.js';
+import { duration, type Figure, median } from './figure.js';
+import { USUAL } from './workload.js';
 
-export interface QueueSize {
-  readonly jobs: number;
-  readonly users: number;
-  readonly projects: number;
+const MILLION: Omit<CentreSize, 'isBounded'> = { ...USUAL, jobs: 1_000_000, agents: 1_000 };
+/** Whoever asks for anything: nearly every account has jobs of every shape. */
+const DIVERSE = { ...MILLION, demands: 100, habits: 100 };
+/** Until all agents are full and the code is warm. */
+const ROUNDS_BEFORE = 30;
+const ROUNDS = 31;
+/** Jobs that end in one round, and about as many start. */
+const ENDS = 300;
+
+interface Work {
+  readonly accounts: number;
+  readonly launches: number;
+  /** Lines that found no place. */
+  readonly lines: number;
+  readonly shapes: number;
+  readonly bins: number;
 }
 
-const AT = instant(1_800_000_000_000);
-
-/** A linear congruential step: every run measures the same queue. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
+const workOf = ({ queue }: Centre, plan: Plan, bins: number): Work => {
+  const accounts = [...queue.accounts()];
+  return {
+    accounts: accounts.length,
+    launches: plan.launches.length,
+    lines: accounts.reduce((sum, account) => sum + account.lineCount, 0),
+    shapes: queue.shapes,
+    bins,
   };
-}
+};
 
-/** Skewed users, 20 % of the jobs constrained, some forty shapes. */
-export function manyPending({ jobs, users, projects }: QueueSize, seed = 1): PendingQueue {
-  const pick = numbers(seed);
-  const queue = new PendingQueue();
-  for (let n = 1; n <= jobs; n++) {
-    const user = Math.min(pick(users), pick(users));
-    queue.add({
-      id: jobId(n),
-      owner: userId(`user${user}`),
-      project: projectId(`project${user % projects}`),
-      submittedAt: instant(AT - (jobs - n) * 10),
-      needs: {
-        cpuMilli: 1_000 * (1 + pick(4)),
-        memMb: 1_000 * (1 + pick(4)),
-        gpus: 0,
-        ports: 0,
-        custom: {},
-      },
-      constraints: pick(5) === 0 ? [{ name: 'rack', value: `r${pick(4)}` }] : [],
-      executor: null,
-      notBefore: null,
-    });
-  }
-  return queue;
-}
-
-/** One offer an agent, 32 cpus and 64 GB each. */
-export function manyOffers(agents: number, seed = 2): readonly Offer[] {
-  const pick = numbers(seed);
-  return Array.from({ length: agents }, (_, n) => ({
-    id: offerId(`o${n}`),
-    executor: 'mesos',
-    agentId: agentId(`a${n}`),
-    host: `host${n}`,
-    role: '*',
-    free: {
-      cpuMilli: 32_000,
-      memMb: 64_000,
-      gpus: 0,
-      ports: [{ begin: 31_000, end: 32_000 }],
-      custom: {},
-    },
-    attributes: { rack: `r${pick(4)}` },
-    unavailableFrom: null,
-  }));
-}
-
-/** One cycle and its time. */
-export function timedCycle(
-  queue: PendingQueue,
-  offers: readonly Offer[],
-  launchesMax: number,
-): { readonly plan: Plan; readonly tookMs: number } {
-  const limits = { launchesMax, shapesMax: 2_000 };
+/** Milliseconds of the bare walk. */
+export function bareMs({ accounts, launches, lines, shapes, bins }: Work): number {
+  const heads = Array.from({ length: accounts }, (_, n) => ({ score: n }));
+  const room = Float64Array.from({ length: bins * 2 }, (_, n) => n % 7);
   const before = performance.now();
-  const plan = planCycle({ queue, offers, policy: fairshare(), at: AT, limits });
-  return { plan, tookMs: performance.now() - before };
+  const heap = new Heap<{ score: number }>((a, b) => a.score < b.score, heads);
+  for (let step = 0; step < launches + lines; step++) {
+    const head = heap.peek();
+    if (head !== undefined) head.score += accounts / 2;
+    heap.settleTop();
+  }
+  let fits = 0;
+  for (let shape = 0; shape < shapes; shape++)
+    for (let bin = 0; bin < bins; bin++)
+      if ((room[2 * bin] ?? 0) >= 8 && (room[2 * bin + 1] ?? 0) >= 8) fits++;
+  if (fits > 0) throw new Error('no bare agent has room');
+  return performance.now() - before;
 }
 
-/** `cycle-1m`: a million waiting, 1,000 agents with room, 1,000 launches: what one turn of the leader costs. */
-export function cycle1m(): number {
-  const queue = manyPending({ jobs: 1_000_000, users: 500, projects: 50 });
-  const offers = manyOffers(1_000);
-  timedCycle(queue, offers, 1_000);
-  return timedCycle(queue, offers, 1_000).tookMs;
+interface Measured {
+  readonly planMs: number;
+  readonly floorMs: number;
 }
 
-/** `match-100k`: 100,000 waiting against 5,000 agents, placed until nothing fits. */
-export function match100k(): number {
-  const queue = manyPending({ jobs: 100_000, users: 500, projects: 50 });
-  const offers = manyOffers(5_000);
-  timedCycle(queue, offers, 100_000);
-  return timedCycle(queue, offers, 100_000).tookMs;
+/** A second of the centre, again and again. */
+function steady(what: string, size: CentreSize): Measured {
+  const centre = new Centre(size);
+  for (let n = 0; n < ROUNDS_BEFORE; n++) centre.round(n < ROUNDS_BEFORE / 2 ? 0 : ENDS);
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const round = centre.round(ENDS);
+    return { ...round, floorMs: bareMs(workOf(centre, round.plan, size.agents)) };
+  });
+  const of = (pick: (round: (typeof rounds)[number]) => number): number => median(rounds.map(pick));
+  const told = {
+    shapes: centre.queue.shapes,
+    live: centre.live,
+    launches: of(({ plan }) => plan.launches.length),
+    planMs: of(({ planMs }) => planMs),
+    fastestMs: Math.min(...rounds.map(({ planMs }) => planMs)),
+    processorMs: of(({ planCpuMs }) => planCpuMs),
+    withBooksMs: of(({ allMs }) => allMs),
+  };
+  tell(`cycle-1m, ${what}`, told);
+  return { planMs: told.planMs, floorMs: of(({ floorMs }) => floorMs) };
+}
+
+/** A million waiting, 1,000 agents that are full but for what 300 jobs left a moment ago. */
+export function cycle1m(): Figure {
+  steady('nothing bounded', { ...MILLION, isBounded: false });
+  steady('any account, any shape', { ...DIVERSE, isBounded: true });
+  const { planMs, floorMs } = steady('limits, quotas, queues, reservations', {
+    ...MILLION,
+    isBounded: true,
+  });
+  return duration('cycle-1m', planMs, floorMs);
+}
+
+const MATCH_ROUNDS = 5;
+
+/** 100,000 waiting against 5,000 idle agents, placed in one plan until nothing fits. */
+export function match100k(): Figure {
+  const measure = (isBounded: boolean): Measured => {
+    const size = { ...USUAL, jobs: 100_000, agents: 5_000, isBounded };
+    const centre = new Centre(size);
+    const offers = centre.offers();
+    const rounds = Array.from({ length: MATCH_ROUNDS }, () => {
+      const input = centre.input(offers, size.jobs);
+      const cpu = process.cpuUsage();
+      const before = performance.now();
+      const plan = planCycle(input);
+      const planMs = performance.now() - before;
+      const { user, system } = process.cpuUsage(cpu);
+      const floorMs = bareMs(workOf(centre, plan, size.agents));
+      return { plan, planMs, floorMs, processorMs: (user + system) / 1_000 };
+    });
+    const planMs = median(rounds.map((round) => round.planMs));
+    tell(`match-100k, ${isBounded ? 'everything bounded' : 'nothing bounded'}`, {
+      launches: rounds[0]?.plan.launches.length ?? 0,
+      firstMs: rounds[0]?.planMs ?? 0,
+      planMs,
+      processorMs: median(rounds.map(({ processorMs }) => processorMs)),
+    });
+    return { planMs, floorMs: median(rounds.map(({ floorMs }) => floorMs)) };
+  };
+  measure(false);
+  const { planMs, floorMs } = measure(true);
+  return duration('match-100k', planMs, floorMs);
+}
+
+function tell(what: string, figures: Readonly<Record<string, number>>): void {
+  const told = Object.entries(figures).map(([name, value]) => `${name} ${Math.round(value)}`);
+  console.error(`${what}: ${told.join(', ')}`);
 }

@@ -1,12 +1,16 @@
 // `npm run bench [-- NAME…]`: runs benchmarks and prints one JSON object a line. Everything else goes to stderr.
 import { array1m } from './array.js';
+import { cycle1m, match100k } from './cycle.js';
 import { dispatch } from './dispatch.js';
 import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
 import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
+import { restart1m } from './restart.js';
+import { firstOrder1m, memoryPerJob } from './scale.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
 
@@ -15,8 +19,15 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   dispatch,
   'idle-latency': idleLatency,
   'array-1m': array1m,
+  'cycle-1m': cycle1m,
+  'first-order-1m': firstOrder1m,
+  'match-100k': match100k,
+  'memory-per-job': memoryPerJob,
+  'restart-1m': restart1m,
   recovery,
   fairness,
+  'mongo-submit': mongoSubmit,
+  'mongo-submit-web': mongoSubmitWeb,
   'outlook-1m': outlook1m,
   estimate,
   'store-submit': storeSubmit,

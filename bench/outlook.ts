@@ -17,8 +17,9 @@ import { AgentLoads } from '../src/daemon/agent-loads.js';
 import { Outlook } from '../src/daemon/outlook.js';
 import { systemClock, systemTimers } from '../src/host/system.js';
 import { aRunning } from '../test/core/samples.js';
-import { manyOffers, manyPending } from './cycle.js';
+import { MemoryStore } from '../test/support/memory-store.js';
 import type { Figure } from './figure.js';
+import { manyOffers, manyPending } from './many.js';
 
 const AGENTS = 1_000;
 const TASKS = 10_000;
@@ -108,27 +109,16 @@ function manyTasks(): readonly LiveJob[] {
 }
 
 async function cluster(live: readonly LiveJob[]) {
-  const nothing = async () => [];
-  const none = { users: new Map(), projects: new Map() };
   const accounting = new Accounting(
     {
       clock: systemClock,
       timers: systemTimers,
       log: SILENT,
-      storage: {},
       failed: (error) => {
         throw error;
       },
-      store: {
-        used: nothing,
-        list: nothing,
-        diskDue: nothing,
-        putDisk: async () => {},
-        diskUse: nothing,
-        jobs: async () => new Map(),
-        priorities: async () => none,
-        quotas: async () => none,
-      },
+      store: new MemoryStore(),
+      storage: { measure: () => Promise.reject(new Error('there is none')) },
     },
     { usage: { kind: 'half-life', halfLifeMs: 7 * DAY_MS }, advanceMs: ADVANCE_MS },
   );

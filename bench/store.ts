@@ -26,7 +26,7 @@ const CLIENTS = 32;
 const BULK = 1_000;
 
 /** A job of about 1 KB, as a client of the field sends it. */
-function aJob(n: number): NewJob {
+export function aJob(n: number): NewJob {
   return {
     owner: userId(`user${n % 50}`),
     project: projectId(`project${n % 7}`),

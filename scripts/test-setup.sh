@@ -14,7 +14,10 @@ alignment_packages=(bowtie2 bowtie2-examples samtools) # examples/alignment
 page_packages=(chromium)                               # the pages, in a real browser
 zookeeper_packages=(zookeeper default-jre-headless)    # masters behind zk://
 clock_packages=(faketime)                              # wall clocks that jump
-packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}")
+mongo_packages=(default-jdk-headless maven)            # the stand-in for MongoDB, where there is no mongod
+# A machine may have both from elsewhere.
+if command -v mongod > /dev/null || { command -v javac > /dev/null && command -v mvn > /dev/null; }; then mongo_packages=(); fi
+packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${mongo_packages[@]}")
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -89,6 +92,12 @@ make_mesos_framework() {
   (cd "$1" && npm install --no-audit --no-fund --ignore-scripts)
 }
 
+make_mongo_stand_in() {
+  cp test/clients/mongo-stand-in/pom.xml "$1"
+  mvn --quiet --batch-mode --file "$1/pom.xml" dependency:copy-dependencies "-DoutputDirectory=$1/lib"
+  javac -cp "$1/lib/*" -d "$1/classes" test/clients/mongo-stand-in/MongoStandIn.java
+}
+
 # The original command line writes bytes into JSON under Python 3 and needs click 6: Python 2.7 is its home.
 make_original_cli() {
   local python="$1" folder="$2"
@@ -119,6 +128,13 @@ install_clients() {
   fi
   make_once "mesos-framework" "$cache/mesos-framework-$(fingerprint test/clients/mesos-framework/package.json)" \
     make_mesos_framework
+  if command -v mongod > /dev/null; then
+    echo "MongoDB: there"
+  elif command -v javac > /dev/null && command -v mvn > /dev/null; then
+    make_once "stand-in for MongoDB" "$cache/mongo-stand-in-$(fingerprint test/clients/mongo-stand-in/*)" make_mongo_stand_in
+  else
+    missing+=("stand-in for MongoDB (no JDK, or no Maven)")
+  fi
   if python=$(first_python 2.7); then
     make_once "original GoDocker command line" \
       "$cache/original-cli-$(fingerprint test/clients/original-cli/requirements.txt)" make_original_cli "$python"

@@ -18,6 +18,8 @@ export interface CallOptions {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** Ends the pauses between tries; a try that is under way goes on. */
+  readonly triesUntil?: AbortSignal;
   /** May be sent again without doing harm. Default: true for GET. */
   readonly isRepeatable?: boolean;
   /** Statuses besides 200 that the caller wants to see itself. */
@@ -54,8 +56,9 @@ export class Client {
         if (!this.#hasAnswered) throw error;
         const pauseMs = error.retryAfterMs ?? RETRY_MS_MIN * 2 ** (attempt - 1);
         if (pauseMs > RETRY_MS_MAX) throw error;
+        if (options.triesUntil?.aborted === true) throw error;
         this.#warn(`${error.message}; trying again in ${(pauseMs / 1000).toFixed(1)} s`);
-        await sleep(pauseMs, undefined, { signal: options.signal });
+        await sleep(pauseMs, undefined, { signal: options.signal ?? options.triesUntil });
       }
     }
   }

@@ -5,6 +5,7 @@ import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
 import { checkLimits } from './limit-shape.js';
 import type { Values } from './schema.js';
+import { checkStore } from './store-keys.js';
 
 export function check(values: Values, reader: Reader): void {
   checkListen(values, reader);
@@ -28,6 +29,7 @@ export function check(values: Values, reader: Reader): void {
   checkContainers(values, reader);
   checkMesos(values, reader);
   checkLimits(values, reader);
+  checkStore(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);
@@ -85,6 +87,8 @@ function checkContainers(values: Values, reader: Reader): void {
 /** What is read but cannot do what it says, in sentences for the log. */
 export function cautions(values: Values): readonly string[] {
   const said: string[] = [];
+  if (values.store === 'embedded' && (values['mongo.url'] ?? values['mongo.url_file']) !== null)
+    said.push('mongo.url: not used, because of store: embedded');
   if (values['mesos.unified']) {
     if (values.cpu_limit === 'cap')
       said.push('cpu_limit: under mesos.unified the agents decide, by --cgroups_enable_cfs');

@@ -31,6 +31,7 @@ export type ReadAnswer =
 /** Keys whose values are paths; relative ones are made absolute where they are read. */
 const PATHS = [
   'home',
+  'mongo.url_file',
   'shared_dir',
   'plugins_dir',
   'tls.cert',
@@ -42,6 +43,8 @@ const PATHS = [
 ] as const;
 /** Keys nobody else should read. */
 const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;
+/** An address with a login in it. */
+const hasPassword = (url: string | null): boolean => url !== null && /\/\/[^/@]*:[^/@]*@/.test(url);
 /** Set inside of jobs, where a service may be started too: no settings of ours. */
 const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|PORTS|CPUS|MEMORY_MB|GPUS|IMAGE)$/;
 /** Settings that exist only in the environment. */
@@ -71,7 +74,9 @@ export function readConfig(input: ReadInput): ReadAnswer {
   reader.refuseUnread(['plugins']);
   check(values, reader);
   if (problems.length > 0) return { kind: 'refused', problems };
-  if (file !== null && isOpen(file) && SECRETS.some((path) => !names.has(path) && values[path]))
+  const secrets = SECRETS.filter((path) => values[path]).map(String);
+  if (hasPassword(values['mongo.url'])) secrets.push('mongo.url');
+  if (file !== null && isOpen(file) && secrets.some((path) => !names.has(path)))
     warnings.push(`${file}: holds secrets and everybody may read it; chmod 600 it`);
   warnings.push(...cautions(values));
   const config = shape(values, pluginOptions, input.directory);

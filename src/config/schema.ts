@@ -26,9 +26,11 @@ import {
 import { LIMITS } from './limit-keys.js';
 import { readConstraint, readImage, readVolume } from './lists.js';
 import { PREEMPTION } from './preemption-keys.js';
+import { STORE } from './store-keys.js';
 
 const SERVICE = {
   home: text('.godocker', 'Data directory of one machine; relative to the working directory.'),
+  ...STORE,
   shared_dir: optional(
     '`shared` in `home`',
     'Holds the job directories; the same path on the service and on every agent.',
@@ -320,6 +322,7 @@ export type Values = { readonly [P in keyof Schema]: Schema[P] extends Key<infer
 export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
+  mongo_url: 'mongo.url',
   allow_user_image: 'allow_user_images',
   network_disabled: 'network.disabled',
 };
@@ -335,7 +338,6 @@ export const NOT_IN_USE: readonly string[] = [
   'port_allocate',
   'port_start',
   'port_range',
-  'mongo_url',
   'mongo_db',
   'redis_host',
   'redis_port',

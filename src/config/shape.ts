@@ -6,6 +6,7 @@ import type { UsageRule } from '../core/usage.js';
 import { limitsOf } from './limit-shape.js';
 import { preemptionOf } from './preemption-keys.js';
 import { type Values, WINDOW_DAYS } from './schema.js';
+import { storeOf } from './store-keys.js';
 
 /** Names of the original's plugins, and of ours. */
 const PLUGIN_ALIASES: Readonly<Record<string, string>> = {
@@ -25,6 +26,7 @@ export function shape(
 ): Config {
   return {
     home: resolve(directory, values.home),
+    store: storeOf(values),
     sharedDir: values.shared_dir,
     pluginsDir: values.plugins_dir,
     logLevel: values.log_level,

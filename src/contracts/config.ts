@@ -44,6 +44,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface Config {
   /** Absolute path of the data directory. */
   readonly home: string;
+  readonly store: StoreConfig;
   /** Absolute; null: `shared` inside `home`. */
   readonly sharedDir: string | null;
   /** Absolute; null: only the plugins that come with GoDocker. */
@@ -171,6 +172,16 @@ export interface NetworkConfig {
   /** `$USERID` and `$PROJECT` stand for login and project; null: not offered here. */
   readonly names: Readonly<Record<NetworkKind, string | null>>;
 }
+
+/** Where the record is kept: a file in the home, or a database of MongoDB. */
+export type StoreConfig =
+  | { readonly kind: 'embedded' }
+  | {
+      readonly kind: 'mongo';
+      /** May hold a password. */
+      readonly url: string;
+      readonly database: string;
+    };
 
 /** The local node. Null sizes: the machine's. */
 export interface LocalConfig {

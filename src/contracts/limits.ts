@@ -117,6 +117,30 @@ export const AGENTS_LISTED_MAX = 5_000;
 export const DRAIN_REASON_CHARS_MAX = 200;
 /** Processes that share an embedded store look this often whether another has written. */
 export const STORE_WATCH_EACH_MS = 20;
+/** MongoDB: connections of one process, idle ones included. */
+export const MONGO_CONNECTIONS_MAX = 32;
+/** MongoDB: a primary that is not found within this time is away. */
+export const MONGO_CONNECT_MS_MAX = 3_000;
+/** MongoDB: a call without an answer after this is in doubt. */
+export const MONGO_ANSWER_MS_MAX = 10_000;
+/** MongoDB: a lease that was seen longer ago is looked at again before a leader writes. */
+export const MONGO_LEASE_SEEN_MS_MAX = 1_000;
+/** MongoDB: processes look this often whether another has written. */
+export const MONGO_WATCH_EACH_MS = 50;
+/** MongoDB: jobs that are stored by one insert. */
+export const MONGO_INSERT_JOBS_MAX = 1_000;
+/** MongoDB: a submission that could not be decided within this time is given up; … */
+export const MONGO_DECIDE_MS_MAX = 30_000;
+/** … what has been undecided for this long is taken away by whoever sweeps; … */
+export const MONGO_SWEEP_EACH_MS = 60_000;
+/** … and under the key of such a one the next waits for so long, then takes it away itself. */
+export const MONGO_SAME_KEY_WAIT_MS_MAX = 2_000;
+/** MongoDB: decisions against submissions are kept for so long, should their process wake up and go on. */
+export const MONGO_ABORTED_KEPT_MS = 86_400_000;
+/** A store that is away at the start is tried again after this, then after ever longer, … */
+export const STORE_AGAIN_MS_MIN = 500;
+/** … and at least this often. */
+export const STORE_AGAIN_MS_MAX = 10_000;
 /** The core holds it, because the life of a job depends on it. */
 export { SYSTEM_RETRIES_MAX } from '../core/lifecycle.js';
 /** Jobs that one job may depend on. */

@@ -226,7 +226,8 @@ export interface JobStore extends WaitStore {
 
   /**
    * The leader's writes, in one transaction with the check of its epoch; answers in order, durable when it resolves.
-   * @throws FencedOut when `epoch` is not the lease's any more: nothing was written.
+   * @throws FencedOut when `epoch` is not the lease's any more: nothing was written. A store without transactions may have stored some
+   * steps by then, each of them whole: intents of an epoch that is over, which the next leader reconciles.
    */
   advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]>;
   /**
@@ -245,6 +246,11 @@ export interface JobStore extends WaitStore {
 
   setting(name: string): Promise<string | undefined>;
   putSetting(name: string, value: string): Promise<void>;
+  /**
+   * Stores it unless there is one of that name; answers the value that stands. For what is made once although several
+   * processes start together, on whichever machines.
+   */
+  firstSetting(name: string, value: string): Promise<string>;
   /** All whose names begin so, by name. */
   settings(prefix: string): Promise<ReadonlyMap<string, string>>;
   /** Harmless when there is none of that name. */

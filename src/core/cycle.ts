@@ -32,14 +32,15 @@ export function planCycle(input: CycleInput): Plan {
 
   for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
     const { shape } = walk.line;
+    const question = matcher.question(shape, walk);
     if (launches.length + gate.refusals.length >= input.limits.launchesMax) stoppedBy = 'launches';
-    else if (stepsLeft <= 0 || !matcher.mayAsk(shape, walk)) stoppedBy = 'shapes';
+    else if (stepsLeft <= 0 || !matcher.mayAsk(question)) stoppedBy = 'shapes';
     if (stoppedBy !== null) break;
 
     const { id } = walk.head;
     const fullTo = rooms.fullTo(id);
     const verdict = fullTo === undefined ? gate.admits(walk) : 'array-held';
-    const bin = verdict === 'go' ? matcher.binFor(shape, walk) : undefined;
+    const bin = verdict === 'go' ? matcher.binFor(question, shape, walk) : undefined;
     if (verdict === 'array-held') reservations.releaseJob(id);
     else if (verdict !== 'go') reservations.release(walk.account);
     if (verdict === 'refused') walk.passTo(id);

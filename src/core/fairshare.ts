@@ -105,23 +105,21 @@ class Fairshare implements Ranking {
       ram: weights.projectRam,
       gpu: weights.projectGpu,
     };
-    const users = accounts.map(({ user }) => standings.user(user));
-    const projects = accounts.map(({ project }) => this.#project(project));
-    this.#userBounds = boundsOf(users.map(usedBy));
-    this.#projectBounds = boundsOf(projects.map(usedBy));
-    const waits = accounts.flatMap(({ head, newestAt }) => [
-      (at - head.submittedAt) / 1_000,
-      (at - newestAt) / 1_000,
-    ]);
-    this.#waitBounds = { min: least(waits), max: most(waits) };
-    this.#fixed = Float64Array.from(accounts, ({ project }, index) => {
-      const user = users[index];
-      const ofProject = projects[index];
+    const userOf = once((id: AccountView['user']) => owed(standings.user(id)));
+    const projectOf = once((id: AccountView['project']) => owed(this.#project(id)));
+    const users = accounts.map(({ user }) => userOf(user));
+    const projects = accounts.map(({ project }) => projectOf(project));
+    this.#userBounds = boundsOf(users);
+    this.#projectBounds = boundsOf(projects);
+    this.#waitBounds = waitBounds(accounts, at);
+    this.#fixed = Float64Array.from(accounts, (account, index) => {
+      const user = users[index] ?? NOTHING_OWED;
+      const project = projects[index] ?? NOTHING_OWED;
       return (
-        weighted(usedBy(user), this.#userBounds, this.#userWeights) +
-        weighted(this.#projectUse(project, ofProject), this.#projectBounds, this.#projectWeights) +
-        due(user) * weights.user +
-        due(ofProject) * weights.project
+        weighted(user.used, this.#userBounds, this.#userWeights) +
+        weighted(this.#projectUse(account, project), this.#projectBounds, this.#projectWeights) +
+        user.due * weights.user +
+        project.due * weights.project
       );
     });
   }
@@ -145,7 +143,7 @@ class Fairshare implements Ranking {
     const { weights, standings, at } = this.#given;
     const user = standings.user(view.user);
     const project = this.#project(view.project);
-    const used = this.#projectUse(view.project, project);
+    const used = this.#projectUse(view, owed(project));
     return [
       term('waiting_time', {
         raw: (at - head.submittedAt) / 1_000,
@@ -175,11 +173,30 @@ class Fairshare implements Ranking {
   }
 
   /** Everybody is in it who is in no other, so it counts as the one that used most. */
-  #projectUse(id: AccountView['project'], standing: Standing | undefined): Amounts {
-    if (id !== PROJECT_OF_ALL) return usedBy(standing);
+  #projectUse({ project }: AccountView, { used }: Owed): Amounts {
+    if (project !== PROJECT_OF_ALL) return used;
     const { time, cpu, ram, gpu } = this.#projectBounds;
     return { time: time.max, cpu: cpu.max, ram: ram.max, gpu: gpu.max };
   }
+}
+
+/** What a user or project has used, and by how much its score is raised for how little it is due. */
+interface Owed {
+  readonly used: Amounts;
+  readonly due: number;
+}
+
+/** Many accounts have one user or project: what is known of these is looked up once. */
+function once<Id, Found>(look: (id: Id) => Found): (id: Id) => Found {
+  const known = new Map<Id, { readonly found: Found }>();
+  return (id) => {
+    let one = known.get(id);
+    if (one === undefined) {
+      one = { found: look(id) };
+      known.set(id, one);
+    }
+    return one.found;
+  };
 }
 
 const term = (name: string, parts: Omit<Term, 'name' | 'value'>): Term => ({
@@ -240,16 +257,33 @@ const prioOf = (standing: Standing | undefined): number => standing?.prio ?? PRI
 /** The more a user or project is due, the less is added. */
 const due = (standing: Standing | undefined): number => 1 - prioOf(standing) / PRIO_MAX;
 
-function boundsOf(all: readonly Amounts[]): AmountBounds {
-  const of = (kind: Kind): Bounds => {
-    const values = all.map((amounts) => amounts[kind]);
-    return { min: least(values), max: most(values) };
-  };
-  return { time: of('time'), cpu: of('cpu'), ram: of('ram'), gpu: of('gpu') };
+const owed = (standing: Standing | undefined): Owed => ({
+  used: usedBy(standing),
+  due: due(standing),
+});
+
+const NOTHING_OWED = owed(undefined);
+
+const noBounds = (): { min: number; max: number } => ({
+  min: Number.POSITIVE_INFINITY,
+  max: Number.NEGATIVE_INFINITY,
+});
+
+function boundsOf(all: readonly Owed[]): AmountBounds {
+  const bounds = { time: noBounds(), cpu: noBounds(), ram: noBounds(), gpu: noBounds() };
+  for (const { used } of all) for (const kind of KINDS) widen(bounds[kind], used[kind]);
+  return bounds;
 }
 
-const least = (values: readonly number[]): number =>
-  values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+/** In seconds, from the youngest to the oldest job that waits. */
+function waitBounds(accounts: readonly AccountView[], at: Instant): Bounds {
+  const bounds = noBounds();
+  for (const { head, newestAt } of accounts)
+    for (const since of [head.submittedAt, newestAt]) widen(bounds, (at - since) / 1_000);
+  return bounds;
+}
 
-const most = (values: readonly number[]): number =>
-  values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+function widen(bounds: { min: number; max: number }, value: number): void {
+  if (value < bounds.min) bounds.min = value;
+  if (value > bounds.max) bounds.max = value;
+}

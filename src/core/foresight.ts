@@ -60,11 +60,10 @@ export interface ForesightInput {
 
 /** Cycles played at most. */
 export const FORESEEN_CYCLES_MAX = 4_000;
-/** Nothing is told of what lies beyond. */
 export const FORESEEN_MS_MAX = 30 * 86_400_000;
 /** Ends that lie this close together, or closer than this part of the time since the present, share a cycle. */
 const TOGETHER_MS = 1_000;
-const TOGETHER_PART = 0.02;
+const TOGETHER_PART = 0.005;
 /** So that a step is short; what is left goes on in the next, at the same instant. */
 const LIMITS = { launchesMax: 100, shapesMax: 10_000 };
 const TASKS_AT_ONCE = 250;
@@ -215,6 +214,9 @@ export class Foresight {
     for (const agent of this.#touched) agent.freed = NONE;
     this.#touched.clear();
     for (let first = this.#happenings.peek(); first !== undefined && first.at <= until; ) {
+      // On one agent the first end makes room for a small job: together both would, for a large one.
+      const freed = first.task?.agent?.freed[0];
+      if (freed !== undefined && freed.at < first.at) break;
       this.#happenings.pop();
       if (first.at > last) last = first.at;
       if (first.task !== null) this.#finish(first.task, first.at);
@@ -248,7 +250,7 @@ export class Foresight {
   /** Ends that share a cycle came one after another: so do the starts that they made possible. */
   #roomSince(agent: Agent, needs: Needs): Instant {
     let since = this.#now;
-    for (let end = agent.freed[0]; end !== undefined && !hasRoom(agent.spare, needs); ) {
+    for (let end = agent.freed[0]; end !== undefined && !isWithin(needs, agent.spare); ) {
       agent.freed.shift();
       agent.spare = sum(agent.spare, end.needs, 1);
       since = end.at;
@@ -378,8 +380,8 @@ const idOf = ({ task }: Happening): number => task?.jobId ?? 0;
 const keyOf = ({ executor, agentId }: { executor: string; agentId: AgentId }): string =>
   JSON.stringify([executor, agentId]);
 
-const hasRoom = (spare: Spare, needs: Needs): boolean =>
-  spare.cpuMilli >= needs.cpuMilli && spare.memMb >= needs.memMb && spare.gpus >= needs.gpus;
+const isWithin = (a: Spare, b: Spare): boolean =>
+  a.cpuMilli <= b.cpuMilli && a.memMb <= b.memMb && a.gpus <= b.gpus;
 
 const sum = (a: Spare, b: Spare, sign: 1 | -1): Spare => ({
   cpuMilli: a.cpuMilli + sign * b.cpuMilli,

@@ -1,6 +1,7 @@
 /** How much memory a job's next launch may be granted so that some agent can still run it. */
-import { type AgentShape, type Demand, Tally } from './obstacle.js';
+import type { AgentShape, Demand } from './obstacle.js';
 import { portCount } from './resources.js';
+import { Tally } from './tally.js';
 
 /**
  * Memory of the largest agent that suits the demand in all else, used or not, in megabytes; null when nothing is known

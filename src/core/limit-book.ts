@@ -2,18 +2,18 @@
  * Counts what limits and quotas bound: jobs that run, by user, project, executor and queue; and what was used in the
  * period. A job counts from the moment a cycle has planned it, so that no burst slips through between two cycles.
  */
-import type { Allowance, Claim, Claimant, Denial } from './allowance.js';
+import type { Allowance, Claimant } from './allowance.js';
+import { CycleAllowance } from './cycle-allowance.js';
 import { type AccountDisk, DiskBook } from './disk-book.js';
-import type { Reason } from './job.js';
-import type { Obstacle } from './obstacle.js';
+import { HeldUse } from './held-use.js';
 import { type Payer, payer, payersOf } from './payer.js';
 import { PROJECT_OF_ALL } from './policy.js';
-import { DISK_QUOTA, isPassed, type QuotaReached, type Quotas, quotaReached } from './quota.js';
+import { DISK_QUOTA, isPassed, type QuotaReached, type Quotas } from './quota.js';
 import { QuotaLedger } from './quota-ledger.js';
 import type { QuotaPeriod } from './quota-period.js';
 import type { Needs } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
-import { added, type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
+import { type DayUse, NO_USE, type Sums, sumsOf } from './usage.js';
 
 /** Most jobs that may run at once; null: any number. The project of all has no limit. */
 export interface RunningLimits {
@@ -78,12 +78,22 @@ export interface Holder extends Claimant {
 
 export type LimitScope = 'user' | 'project' | 'executor' | 'queue' | 'queue-user';
 
-interface Bound {
+/** A limit that somebody's jobs are under. */
+export interface Bound {
   readonly scope: LimitScope;
   /** Who or what reached it. */
   readonly name: string;
   readonly key: string;
   readonly limit: number;
+}
+
+/** What the jobs of one claimant on one executor are held to. */
+export interface Ruled {
+  readonly payers: readonly Payer[];
+  /** Every limit that they are under, the widest last. */
+  readonly bounds: readonly Bound[];
+  /** Keys of everything they count for. */
+  readonly counters: readonly string[];
 }
 
 /** Everything a job counts for. */
@@ -100,11 +110,14 @@ export class LimitBook {
   readonly #rules: LimitRules;
   readonly #queues: ReadonlyMap<string, QueueRule>;
   #quotas = NO_QUOTAS;
+  readonly #ruled = new WeakMap<Claimant, Map<string | null, Ruled>>();
   readonly #holders = new Map<JobId, Holder>();
   readonly #running = new Map<string, number>();
   #settled: QuotaLedger;
+  /** A copy shares it: nothing that is played changes it. */
   #disk: DiskBook;
-  readonly #holdersOf = new Map<string, Set<Holder>>();
+  /** What is charged for those that run, by payer. */
+  readonly #held = new Map<string, HeldUse>();
 
   constructor(rules: LimitRules) {
     this.#rules = rules;
@@ -115,7 +128,8 @@ export class LimitBook {
 
   /** Begins anew: what ended in the period, and what is alive. */
   load(ended: readonly DayUse[], live: Iterable<Holder>): void {
-    for (const part of [this.#holders, this.#running, this.#settled, this.#holdersOf]) part.clear();
+    const parts = [this.#holders, this.#running, this.#settled, this.#held];
+    for (const part of parts) part.clear();
     for (const { owner, project, endedAt, ...sums } of ended)
       this.#end({ user: owner, project }, sums, endedAt);
     for (const holder of live) this.hold(holder);
@@ -125,11 +139,9 @@ export class LimitBook {
   copy(): LimitBook {
     const copy = new LimitBook(this.#rules);
     copy.#quotas = this.#quotas;
-    for (const [id, holder] of this.#holders) copy.#holders.set(id, holder);
-    for (const [key, count] of this.#running) copy.#running.set(key, count);
     copy.#settled = this.#settled.copy();
     copy.#disk = this.#disk;
-    for (const [key, holders] of this.#holdersOf) copy.#holdersOf.set(key, new Set(holders));
+    for (const holder of this.#holders.values()) copy.hold(holder);
     return copy;
   }
 
@@ -153,9 +165,12 @@ export class LimitBook {
     for (const key of countersOf(holder, holder.executor))
       this.#running.set(key, this.running(key) + 1);
     for (const { key } of payersOf(holder)) {
-      const holders = this.#holdersOf.get(key);
-      if (holders === undefined) this.#holdersOf.set(key, new Set([holder]));
-      else holders.add(holder);
+      let held = this.#held.get(key);
+      if (held === undefined) {
+        held = new HeldUse(this.advanceMs);
+        this.#held.set(key, held);
+      }
+      held.hold(holder);
     }
   }
 
@@ -170,9 +185,10 @@ export class LimitBook {
       else this.#running.set(key, left);
     }
     for (const { key } of payersOf(holder)) {
-      const holders = this.#holdersOf.get(key);
-      holders?.delete(holder);
-      if (holders?.size === 0) this.#holdersOf.delete(key);
+      const held = this.#held.get(key);
+      held?.release(holder);
+      // What rounding left behind must not outlive the jobs.
+      if (held?.jobs === 0) this.#held.delete(key);
     }
   }
 
@@ -236,8 +252,26 @@ export class LimitBook {
       : this.#quotas.projects.get(name as ProjectId);
   }
 
-  /** Every limit that a job is under, the widest last. */
-  boundsOf({ user, project, queue }: Claimant, executor: string | null): Bound[] {
+  /** By claimant, the very object, and executor: it depends on nothing else. */
+  ruleOf(claimant: Claimant, executor: string | null): Ruled {
+    let own = this.#ruled.get(claimant);
+    if (own === undefined) {
+      own = new Map();
+      this.#ruled.set(claimant, own);
+    }
+    let ruled = own.get(executor);
+    if (ruled === undefined) {
+      ruled = {
+        payers: payersOf(claimant),
+        bounds: this.#boundsOf(claimant, executor),
+        counters: countersOf(claimant, executor),
+      };
+      own.set(executor, ruled);
+    }
+    return ruled;
+  }
+
+  #boundsOf({ user, project, queue }: Claimant, executor: string | null): Bound[] {
     const { running } = this.#rules;
     const rule = queue === null ? undefined : this.#queues.get(queue);
     const bounds: Bound[] = [];
@@ -268,12 +302,7 @@ export class LimitBook {
   }
 
   heldOf({ key }: Payer, at: Instant): Sums {
-    let sum = NO_USE;
-    for (const { needs, startedAt } of this.#holdersOf.get(key) ?? []) {
-      const ranMs = startedAt === null ? 0 : at - startedAt;
-      sum = added(sum, sumsOf(needs, Math.max(this.advanceMs, ranMs)));
-    }
-    return sum;
+    return this.#held.get(key)?.at(at) ?? NO_USE;
   }
 
   /** When enough of what has ended will count no longer; null: the job asks for more than the whole quota. */
@@ -288,79 +317,3 @@ export class LimitBook {
     for (const { key } of payersOf(of)) this.#settled.add(key, sums, endedAt);
   }
 }
-
-/** One cycle's view: the book, and what the cycle has placed so far. */
-class CycleAllowance implements Allowance {
-  readonly #book: LimitBook;
-  readonly #at: Instant;
-  readonly #placed = new Map<string, number>();
-  readonly #use = new Map<string, { readonly settled: Sums; held: Sums }>();
-
-  constructor(book: LimitBook, at: Instant) {
-    this.#book = book;
-    this.#at = at;
-  }
-
-  denial(claimant: Claimant, { needs, executor }: Claim): Denial | null {
-    let waits: Denial | null = null;
-    for (const payer of payersOf(claimant)) {
-      const quotas = this.#book.quotasOf(payer);
-      const all = [
-        this.#book.diskReached(payer),
-        quotas === undefined ? null : quotaReached(quotas, this.#useOf(payer), needs),
-      ];
-      for (const reached of all) {
-        if (reached === null) continue;
-        if (reached.isCertain)
-          return { kind: 'refuse', because: this.#reason(payer, reached, needs) };
-        waits ??= { kind: 'wait', obstacle: quotaObstacle(payer, reached), isForAll: false };
-      }
-    }
-    return waits ?? this.#limitDenial(claimant, executor);
-  }
-
-  taken(claimant: Claimant, { needs, executor }: Claim): void {
-    for (const key of countersOf(claimant, executor))
-      this.#placed.set(key, (this.#placed.get(key) ?? 0) + 1);
-    for (const payer of payersOf(claimant)) {
-      const use = this.#use.get(payer.key);
-      if (use !== undefined) use.held = added(use.held, sumsOf(needs, this.#book.advanceMs));
-    }
-  }
-
-  #limitDenial(claimant: Claimant, executor: string | null): Denial | null {
-    for (const { scope, name, key, limit } of this.#book.boundsOf(claimant, executor)) {
-      const running = this.#book.running(key) + (this.#placed.get(key) ?? 0);
-      if (running < limit) continue;
-      const obstacle: Obstacle = { code: 'limit-reached', scope, name, limit, running };
-      return { kind: 'wait', obstacle, isForAll: scope !== 'executor' };
-    }
-    return null;
-  }
-
-  #useOf(payer: Payer): { readonly settled: Sums; held: Sums } {
-    let use = this.#use.get(payer.key);
-    if (use === undefined) {
-      const settled = this.#book.settledOf(payer, this.#at);
-      // What the cycle placed before it was first asked about this payer was placed under its eyes: `denial` comes first.
-      use = { settled, held: this.#book.heldOf(payer, this.#at) };
-      this.#use.set(payer.key, use);
-    }
-    return use;
-  }
-
-  #reason({ scope, name, key }: Payer, reached: QuotaReached, needs: Needs): Reason {
-    const { quota, limit, used, held, asked } = reached;
-    const freesUpAt = this.#book.freesUpAt({ scope, name, key }, reached, needs, this.#at);
-    const facts = { scope, name, quota, limit, used, held, asked };
-    return {
-      code: 'quota-exceeded',
-      facts: freesUpAt === null ? facts : { ...facts, freesUpAt },
-    };
-  }
-}
-
-const quotaObstacle = (
-  { scope, name }: Payer,
-  { quota, limit, used, held, asked }: QuotaReached,
-): Obstacle => ({ code: 'quota', scope, name, quota, limit, used, held, asked });

@@ -7,11 +7,13 @@ import type { Reservations } from './reservation.js';
 import { demandOf } from './room-keeping.js';
 import type { Walk } from './walk.js';
 
+/** What is asked of the bins: by shape; where some agents are reserved, by shape and rights. */
+export type Question = number | string;
+
 /** Asks the bins for each shape, and remembers the answers for the cycle. */
 export class Matcher {
   readonly #bins: readonly Bin[];
-  /** By shape; where some agents are reserved, by shape and rights. */
-  readonly #searches = new Map<number | string, { readonly shapeId: number; search: Search }>();
+  readonly #searches = new Map<Question, { readonly shapeId: number; search: Search }>();
   readonly #input: CycleInput;
   /** The different reservations of the agents offered; mostly none. */
   readonly #reservations: readonly string[];
@@ -27,13 +29,12 @@ export class Matcher {
   }
 
   /** Whether the question is known or there is room for another. */
-  mayAsk(shape: Shape, walk: Walk): boolean {
-    const isKnown = this.#searches.has(this.#question(shape, walk));
-    return isKnown || this.#searches.size < this.#input.limits.shapesMax;
+  mayAsk(question: Question): boolean {
+    return this.#searches.size < this.#input.limits.shapesMax || this.#searches.has(question);
   }
 
-  binFor(shape: Shape, walk: Walk): Bin | undefined {
-    const question = this.#question(shape, walk);
+  /** The bin for the next job of the shape; undefined: there is none, for the rest of the cycle. */
+  binFor(question: Question, shape: Shape, walk: Walk): Bin | undefined {
     let known = this.#searches.get(question);
     if (known === undefined) {
       const own = this.#room.of(walk.head.id);
@@ -45,7 +46,7 @@ export class Matcher {
   }
 
   /** Accounts that may use the same agents share the answers; a job for which room is kept asks for itself. */
-  #question({ id }: Shape, { account, head }: Walk): number | string {
+  question({ id }: Shape, { account, head }: Walk): Question {
     if (this.#room.of(head.id) !== null) return `${id} of ${head.id}`;
     if (this.#reservations.length === 0) return id;
     let rights = this.#rights.get(account);

@@ -3,7 +3,7 @@
  * shrink within a cycle; so each shape keeps a finger on the first bin that may still take it, and never looks back.
  */
 import { assert } from './assert.js';
-import { type Demand, type Kept, type Obstacle, type Shut, Tally } from './obstacle.js';
+import type { Demand, Kept, Obstacle, Shut } from './obstacle.js';
 import {
   type Capacity,
   mergedRanges,
@@ -12,6 +12,7 @@ import {
   portCount,
   takePorts,
 } from './resources.js';
+import { Tally } from './tally.js';
 import type { AgentId, Instant, OfferId } from './units.js';
 
 /** A cluster's offer and the executor plugin it came through. */
@@ -39,6 +40,8 @@ export class Bin {
   readonly attributes: Readonly<Record<string, string>>;
   readonly unavailableFrom: Instant | null;
   readonly shut: Shut | null;
+  /** Bins of one kind are alike in everything that a demand without names of agents asks of an agent, but for what is free. */
+  kind = 0;
   launchesLeft: number;
   /** Room here that is kept for a job. */
   kept: Kept | null = null;
@@ -112,6 +115,7 @@ export function binsOf(offers: readonly Offer[]): readonly Bin[] {
     (group) => new Bin([...group.values()].sort((a, b) => (a.id < b.id ? -1 : 1))),
   );
   const special = new Map(bins.map((bin) => [bin, specialUnits(bin)]));
+  sortOut(bins);
   return bins.sort(
     (a, b) =>
       a.gpus - b.gpus ||
@@ -124,26 +128,68 @@ export function binsOf(offers: readonly Offer[]): readonly Bin[] {
   );
 }
 
+/** Gives bins that are alike, but for their names and what is free there, the same `kind`. */
+function sortOut(bins: readonly Bin[]): void {
+  const kinds = new Map<string, number>();
+  for (const bin of bins) {
+    const { executor, attributes, unavailableFrom, shut } = bin;
+    let key = JSON.stringify([executor, unavailableFrom, shut]);
+    for (const name of Object.keys(attributes).sort())
+      key += ` ${JSON.stringify(name)}${JSON.stringify(attributes[name])}`;
+    const known = kinds.get(key);
+    bin.kind = known ?? kinds.size;
+    if (known === undefined) kinds.set(key, bin.kind);
+  }
+}
+
 /** The search of one shape through the bins of one cycle. */
 export class Search {
   readonly #bins: readonly Bin[];
   readonly #tally: Tally;
+  readonly #needs: Needs;
+  /** Most shapes: neither special resources nor agents by name are asked for. */
+  readonly #isPlain: boolean;
   #finger = 0;
+  /** Bins that lack cpus, or else memory, and are not yet in the tally; and the most that any of them has. */
+  #lackCpus = 0;
+  #bestCpus = 0;
+  #lackMem = 0;
+  #bestMem = 0;
 
   /** @param at when launches of this cycle begin. */
   constructor(demand: Demand, bins: readonly Bin[], at: Instant) {
     this.#bins = bins;
     this.#tally = new Tally(demand, at);
+    this.#needs = demand.needs;
+    this.#isPlain = !this.#tally.asksForNames && Object.keys(demand.needs.custom).length === 0;
   }
 
   /** The bin for the next job of the shape; undefined, and for the rest of the cycle, when there is none. */
   next(): Bin | undefined {
-    while (this.#finger < this.#bins.length) {
-      const bin = this.#bins[this.#finger] as Bin;
-      if (this.#tally.admits(bin, bin)) return bin;
+    const bins = this.#bins;
+    const tally = this.#tally;
+    while (this.#finger < bins.length) {
+      const bin = bins[this.#finger] as Bin;
+      if (!this.#isTooSmall(bin) && tally.admitsOf(bin.kind, bin, bin)) return bin;
       this.#finger++;
     }
     return undefined;
+  }
+
+  /** Agents that are full are most of what a cycle looks at, so these two reasons are told first. */
+  #isTooSmall(bin: Bin): boolean {
+    const { cpuMilli, memMb, gpus } = this.#needs;
+    const lacksCpus = cpuMilli > bin.cpuMilli;
+    if ((!lacksCpus && memMb <= bin.memMb) || gpus > bin.gpus || !this.#isPlain) return false;
+    if (bin.launchesLeft === 0 || !this.#tally.suitsKind(bin.kind, bin)) return false;
+    if (lacksCpus) {
+      this.#lackCpus++;
+      if (bin.cpuMilli > this.#bestCpus) this.#bestCpus = bin.cpuMilli;
+    } else {
+      this.#lackMem++;
+      if (bin.memMb > this.#bestMem) this.#bestMem = bin.memMb;
+    }
+    return true;
   }
 
   get isOver(): boolean {
@@ -152,6 +198,10 @@ export class Search {
 
   /** Why the bins passed so far did not, or no longer, take the shape. */
   obstacles(): readonly Obstacle[] {
+    this.#tally.lacked('cpuMilli', this.#lackCpus, this.#bestCpus);
+    this.#tally.lacked('memMb', this.#lackMem, this.#bestMem);
+    this.#lackCpus = 0;
+    this.#lackMem = 0;
     return this.#tally.obstacles();
   }
 }

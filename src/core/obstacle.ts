@@ -1,7 +1,7 @@
 /** Why a job still waits, or can never run, as data: how many agents fail for which reason, and by how much. */
 import type { Constraint, JobState } from './job.js';
 import type { QuotaReached } from './quota.js';
-import { type Capacity, type Needs, portCount, unitsOf } from './resources.js';
+import type { Capacity, Needs } from './resources.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
 
 export type ResourceName = 'cpuMilli' | 'memMb' | 'gpus' | 'ports';
@@ -172,179 +172,12 @@ export type Shut =
  * minute late, and a task that is told to end takes a moment to.
  */
 const ENDING_MS = 35_000;
-/** Different drains that are told apart; the others are counted with the last of these. */
-const DRAINS_TOLD_MAX = 3;
-
 /**
  * Whether a launch that begins at `at` and runs as long as it may is over, surely, when `from` comes.
  * @param lifespanMs null: it may run for ever.
  */
 export const endsBefore = (from: Instant, at: Instant, lifespanMs: number | null): boolean =>
   lifespanMs !== null && at + lifespanMs + ENDING_MS <= from;
-
-interface Drained {
-  agents: number;
-  drain: Extract<Shut, { code: 'drained' }>;
-}
-
-interface Lack {
-  agents: number;
-  best: number;
-}
-
-/** Checks agents against one demand and counts the refusals, each agent for its first reason only. */
-export class Tally {
-  readonly #demand: Demand;
-  readonly #custom: readonly (readonly [string, number])[];
-  readonly #lacks = new Map<ResourceName, Lack>();
-  readonly #customLacks = new Map<string, Lack>();
-  readonly #unmet = new Map<Constraint, number>();
-  #elsewhere = 0;
-  #reserved = 0;
-  #avoided = 0;
-  #inMaintenance = 0;
-  #maintenanceFrom = Number.POSITIVE_INFINITY as Instant;
-  readonly #drained = new Map<string, Drained>();
-  #setAside = 0;
-  #kept: { agents: number; until: Instant | null } | null = null;
-  readonly #at: Instant | null;
-
-  /** @param at when the launch would begin; null: not known, so that it may overlap any window. */
-  constructor(demand: Demand, at: Instant | null = null) {
-    this.#demand = demand;
-    this.#at = at;
-    this.#custom = Object.entries(demand.needs.custom);
-  }
-
-  /** True when a launch fits there; a refusal is counted for `agents` agents alike. */
-  admits(site: Site, room: Room, agents = 1): boolean {
-    return (
-      this.#suits(site, agents) && this.#hasRoom(room, agents) && this.#leavesRoom(site, agents)
-    );
-  }
-
-  /** What stood in the way, in the order of the checks. */
-  obstacles(): readonly Obstacle[] {
-    const { executor, needs } = this.#demand;
-    const found: Obstacle[] = [];
-    if (executor !== null && this.#elsewhere > 0)
-      found.push({ code: 'other-executor', executor, agents: this.#elsewhere });
-    if (this.#reserved > 0) found.push({ code: 'reserved', agents: this.#reserved });
-    if (this.#avoided > 0) found.push({ code: 'failed-before', agents: this.#avoided });
-    for (const [{ name, value }, agents] of this.#unmet)
-      found.push({ code: 'constraint', name, value, agents });
-    if (this.#inMaintenance > 0)
-      found.push({
-        code: 'maintenance',
-        agents: this.#inMaintenance,
-        from: this.#maintenanceFrom,
-      });
-    for (const { agents, drain } of this.#drained.values()) found.push({ ...drain, agents });
-    if (this.#setAside > 0) found.push({ code: 'set-aside', agents: this.#setAside });
-    for (const [name, lack] of this.#customLacks)
-      found.push({ code: 'custom-too-small', name, wanted: unitsOf(needs.custom, name), ...lack });
-    for (const resource of ['gpus', 'cpuMilli', 'memMb', 'ports'] as const) {
-      const lack = this.#lacks.get(resource);
-      if (lack !== undefined)
-        found.push({ code: 'too-small', resource, wanted: needs[resource], ...lack });
-    }
-    if (this.#kept !== null) found.push({ code: 'reserved-for', ...this.#kept });
-    return found.length === 0 ? [{ code: 'no-offers' }] : found;
-  }
-
-  #suits(site: Site, agents: number): boolean {
-    const { executor, constraints, tenant, avoid } = this.#demand;
-    if (executor !== null && executor !== site.executor) {
-      this.#elsewhere += agents;
-      return false;
-    }
-    if (tenant !== undefined && !isOpenTo(tenant, reservationOf(site))) {
-      this.#reserved += agents;
-      return false;
-    }
-    if (site.host !== null && avoid?.includes(site.host)) {
-      this.#avoided += agents;
-      return false;
-    }
-    for (const constraint of constraints) {
-      if (meets(site, constraint)) continue;
-      this.#unmet.set(constraint, (this.#unmet.get(constraint) ?? 0) + agents);
-      return false;
-    }
-    const { unavailableFrom, shut = null } = site;
-    if (unavailableFrom !== null && !this.#endsBefore(unavailableFrom)) {
-      this.#inMaintenance += agents;
-      if (unavailableFrom < this.#maintenanceFrom) this.#maintenanceFrom = unavailableFrom;
-      return false;
-    }
-    if (shut?.code === 'drained' && !this.#endsBefore(shut.from))
-      return this.#noteDrain(shut, agents);
-    if (shut?.code === 'set-aside' || site.launchesLeft === 0) {
-      this.#setAside += agents;
-      return false;
-    }
-    return true;
-  }
-
-  #endsBefore(from: Instant): boolean {
-    return this.#at !== null && endsBefore(from, this.#at, this.#demand.lifespanMs ?? null);
-  }
-
-  #noteDrain(drain: Drained['drain'], agents: number): false {
-    const key = drainKey(drain, this.#at);
-    const isFull = this.#drained.size === DRAINS_TOLD_MAX;
-    const known =
-      this.#drained.get(key) ?? (isFull ? [...this.#drained.values()].at(-1) : undefined);
-    if (known === undefined) this.#drained.set(key, { agents, drain });
-    else {
-      known.agents += agents;
-      if (drain.from < known.drain.from) known.drain = { ...known.drain, from: drain.from };
-    }
-    return false;
-  }
-
-  #leavesRoom({ kept = null }: Site, agents: number): boolean {
-    if (kept === null || kept === this.#demand.own || kept.leavesRoom(this.#demand, this.#at))
-      return true;
-    const known = this.#kept;
-    if (known === null) this.#kept = { agents, until: kept.until };
-    else {
-      known.agents += agents;
-      known.until = earlier(known.until, kept.until);
-    }
-    return false;
-  }
-
-  #hasRoom(room: Room, agents: number): boolean {
-    const { needs } = this.#demand;
-    for (const [name, units] of this.#custom) {
-      const best = unitsOf(room.custom, name);
-      if (units > best) return note(this.#customLacks, name, best, agents);
-    }
-    if (needs.gpus > room.gpus) return note(this.#lacks, 'gpus', room.gpus, agents);
-    if (needs.cpuMilli > room.cpuMilli) return note(this.#lacks, 'cpuMilli', room.cpuMilli, agents);
-    if (needs.memMb > room.memMb) return note(this.#lacks, 'memMb', room.memMb, agents);
-    if (needs.ports > room.portsFree) return note(this.#lacks, 'ports', room.portsFree, agents);
-    return true;
-  }
-}
-
-/** The same for agents that one cause keeps from jobs by now, if not since the same second. */
-export const drainKey = ({ from, until, reason, by }: Drained['drain'], at: Instant | null) =>
-  JSON.stringify([at !== null && from <= at ? null : from, until, reason, by]);
-
-const earlier = (a: Instant | null, b: Instant | null): Instant | null =>
-  a === null || (b !== null && b < a) ? b : a;
-
-function note<Name>(lacks: Map<Name, Lack>, name: Name, best: number, agents: number): false {
-  const lack = lacks.get(name);
-  if (lack === undefined) lacks.set(name, { agents, best });
-  else {
-    lack.agents += agents;
-    if (best > lack.best) lack.best = best;
-  }
-  return false;
-}
 
 /** The attribute `reservation` of an agent, as it stands there; null: open to all. */
 export const reservationOf = ({ attributes }: Pick<Site, 'attributes'>): string | null =>
@@ -357,12 +190,6 @@ export function isOpenTo({ user, project }: Tenant, reservation: string | null):
   return names.some((name) => name.trim() === user || name.trim() === project);
 }
 
-/** Agents without an attribute `hostname` have one all the same: jobs may ask for a machine by name. */
-function meets({ attributes, host }: Site, { name, value }: Constraint): boolean {
-  if (Object.hasOwn(attributes, name)) return attributes[name] === value;
-  return name === 'hostname' && (host === null || host === value);
-}
-
 /** Agents that are alike, with all their resources, used or not. */
 export interface AgentShape {
   readonly total: Capacity;
@@ -372,23 +199,4 @@ export interface AgentShape {
   readonly executor?: string;
   /** Absent: it does not tell them apart by name. */
   readonly host?: string;
-}
-
-/**
- * Why no agent could ever run this, even an idle one; empty when some agent could, and when nothing is known of any
- * agent yet. Maintenance passes, so it does not count.
- */
-export function impossible(demand: Demand, inventory: readonly AgentShape[]): readonly Obstacle[] {
-  if (inventory.length === 0) return [];
-  const tally = new Tally(demand);
-  for (const { executor, host, attributes, total, count } of inventory) {
-    const site = {
-      executor: executor ?? demand.executor ?? '',
-      host: host ?? null,
-      attributes,
-      unavailableFrom: null,
-    };
-    if (tally.admits(site, { ...total, portsFree: portCount(total.ports) }, count)) return [];
-  }
-  return tally.obstacles();
 }

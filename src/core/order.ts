@@ -1,4 +1,7 @@
-/** Accounts in order: the highest priority of queues first, then as the policy says: the least group, in it the least account; ties end with the job id. */
+/**
+ * Accounts in order: the highest priority of queues first, then as the policy says: the least group, then the least account,
+ * also among groups that are equal, so that the order is a total one; ties end with the job id.
+ */
 import { Heap } from './heap.js';
 import type { Groups, Head } from './policy.js';
 
@@ -72,7 +75,7 @@ function isGroupBefore<T extends Ranked>(a: Group<T>, b: Group<T>): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;
   if (a.score !== b.score) return a.score < b.score;
   const [one, other] = [a.line.peek(), b.line.peek()];
-  return one !== undefined && (other === undefined || one.head.id < other.head.id);
+  return one !== undefined && (other === undefined || isBefore(one, other));
 }
 
 /** Accounts of one group whose queues have different priorities stand in different lines. */

@@ -4,10 +4,11 @@
  * by dominant share, in relation to what they are due among those who hold or wait for something.
  */
 import { type Bundle, type Measured, measured } from './measure.js';
-import { type Demand, type Room, Tally } from './obstacle.js';
+import type { Demand, Room } from './obstacle.js';
 import { PRIO_USUAL } from './policy.js';
 import { type AgentLoad, type AgentTask, changed, holds } from './reservation.js';
 import { type Needs, NOTHING } from './resources.js';
+import { Tally } from './tally.js';
 import type { Instant, JobId, UserId } from './units.js';
 
 export interface PreemptionRules {

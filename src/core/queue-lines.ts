@@ -64,10 +64,14 @@ export interface AccountQueue {
   readonly queue: string | null;
   /** Ready jobs. */
   readonly size: number;
+  /** Lines that they stand in. */
+  readonly lineCount: number;
   /** Latest submission among them, or later if that one has left. */
   readonly newestAt: Instant;
   /** The first head of a line whose id is not below `from`. */
   headAtLeast(from: JobId): JobId | undefined;
+  /** The line of that head; undefined: no line begins with this job. */
+  lineFrom(head: JobId): Line | undefined;
 }
 
 export class AccountLine implements Line {
@@ -103,7 +107,8 @@ export class Account implements AccountQueue {
   readonly queue: string | null;
   readonly lines = new Map<number, AccountLine>();
   /** The first job of each line. */
-  readonly heads = new SortedIds();
+  readonly #heads = new SortedIds();
+  readonly #lineOf = new Map<JobId, AccountLine>();
   size = 0;
   newestAt = 0 as Instant;
 
@@ -114,8 +119,28 @@ export class Account implements AccountQueue {
     this.queue = queue;
   }
 
+  get lineCount(): number {
+    return this.#lineOf.size;
+  }
+
   headAtLeast(from: JobId): JobId | undefined {
-    return this.heads.atLeast(from) as JobId | undefined;
+    return this.#heads.atLeast(from) as JobId | undefined;
+  }
+
+  lineFrom(head: JobId): AccountLine | undefined {
+    return this.#lineOf.get(head);
+  }
+
+  /** A line begins with another job than before; undefined: it had none, or has none. */
+  moveHead(line: AccountLine, before: JobId | undefined, first: JobId | undefined): void {
+    if (before !== undefined) {
+      this.#heads.delete(before);
+      this.#lineOf.delete(before);
+    }
+    if (first !== undefined) {
+      this.#heads.add(first);
+      this.#lineOf.set(first, line);
+    }
   }
 }
 

@@ -292,9 +292,7 @@ export class PendingQueue {
   /** After a line changed: the account knows the first job of each line. */
   #headsOf(line: AccountLine, before: JobId | undefined): void {
     const { first, account } = line;
-    if (first === before) return;
-    if (before !== undefined) account.heads.delete(before);
-    if (first !== undefined) account.heads.add(first);
+    if (first !== before) account.moveHead(line, before, first);
   }
 
   #grow(account: Account, jobs: number, submittedAt: Instant): void {

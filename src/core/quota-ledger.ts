@@ -21,6 +21,8 @@ export class QuotaLedger {
   /** By payer, then by bucket and day. */
   readonly #slots = new Map<string, Map<number, Slot>>();
   #resets: ReadonlyMap<string, QuotaReset> = new Map();
+  /** Totals by payer, for the period that begins with the bucket `first`: cycles ask for all of them again and again. */
+  readonly #totals = new Map<string, { readonly first: number; readonly sum: Sums }>();
 
   constructor(period: QuotaPeriod) {
     this.#period = period;
@@ -37,14 +39,17 @@ export class QuotaLedger {
 
   clear(): void {
     this.#slots.clear();
+    this.#totals.clear();
   }
 
   /** By payer; those of before are forgotten. */
   setResets(resets: ReadonlyMap<string, QuotaReset>): void {
     this.#resets = resets;
+    this.#totals.clear();
   }
 
   add(payer: string, sums: Sums, endedAt: Instant): void {
+    this.#totals.delete(payer);
     const [bucket, day] = [bucketOf(this.#period, endedAt), dayOf(endedAt)];
     let slots = this.#slots.get(payer);
     if (slots === undefined) {
@@ -59,7 +64,12 @@ export class QuotaLedger {
 
   /** All that counts at an instant. */
   total(payer: string, at: Instant): Sums {
-    return this.#counted(payer, at).reduce((sum, slot) => added(sum, slot.sums), NO_USE);
+    const first = firstBucket(this.#period, at);
+    const known = this.#totals.get(payer);
+    if (known?.first === first) return known.sum;
+    const sum = this.#counted(payer, at).reduce((all, { sums }) => added(all, sums), NO_USE);
+    this.#totals.set(payer, { first, sum });
+    return sum;
   }
 
   /**

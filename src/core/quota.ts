@@ -74,40 +74,84 @@ export const amountOf = (quota: QuotaName, sums: Sums): number => {
 /** Whether one more job passes a quota with so much used; what durations add is not known before. */
 export function isPassed(quota: QuotaName, limit: number, used: Sums, needs: Needs): boolean {
   const { of, unit, ask } = MEASURES[quota];
-  const asked = ask(needs);
-  // Compared in the whole numbers that the sums are kept in. A quota of seconds or hours is full when it is reached.
-  return asked > 0 ? used[of] + asked > limit * unit : used[of] >= limit * unit;
+  return leavesNone(used[of], ask(needs), limit * unit);
 }
+
+/** Compared in the whole numbers that the sums are kept in. A quota of seconds or hours is full when it is reached. */
+const leavesNone = (used: number, asked: number, limit: number): boolean =>
+  asked > 0 ? used + asked > limit : used >= limit;
+
+/** A quota that is set and what counts for it, in the whole numbers that sums are kept in: ready to be asked often. */
+export class QuotaMeter {
+  readonly quota: QuotaName;
+  readonly limit: number;
+  readonly #measure: Measure;
+  readonly #full: number;
+  /** By what has ended. */
+  readonly #settled: number;
+  /** Charged for what runs. */
+  #held: number;
+
+  /**
+   * @param settled what ended in the period
+   * @param held what is charged for what runs
+   */
+  constructor(
+    quota: QuotaName,
+    limit: number,
+    { settled, held }: { readonly settled: Sums; readonly held: Sums },
+  ) {
+    this.quota = quota;
+    this.limit = limit;
+    this.#measure = MEASURES[quota];
+    const { of, unit } = this.#measure;
+    this.#full = limit * unit;
+    this.#settled = settled[of];
+    this.#held = held[of];
+  }
+
+  /** One more job runs, and is charged so much. */
+  hold(sums: Sums): void {
+    this.#held += sums[this.#measure.of];
+  }
+
+  /** Null: one more job may start. */
+  reached(needs: Needs): QuotaReached | null {
+    const { ask, concerns, unit } = this.#measure;
+    if (!concerns(needs)) return null;
+    const asked = ask(needs);
+    if (!leavesNone(this.#settled + this.#held, asked, this.#full)) return null;
+    return {
+      quota: this.quota,
+      limit: this.limit,
+      used: this.#settled / unit,
+      held: this.#held / unit,
+      asked: asked / unit,
+      isCertain: leavesNone(this.#settled, asked, this.#full),
+    };
+  }
+}
+
+/** Of those that are set. */
+export const quotaMeters = (
+  quotas: Quotas,
+  use: { readonly settled: Sums; readonly held: Sums },
+): readonly QuotaMeter[] =>
+  QUOTA_NAMES.flatMap((quota) => {
+    const limit = quotas[quota] ?? 0;
+    return limit > 0 ? [new QuotaMeter(quota, limit, use)] : [];
+  });
 
 /**
  * Whether one more job may start. A job is refused for good only because of what has ended; if it is what runs now,
  * charged in advance, that fills the quota, the job waits until that is settled.
- * @param settled what ended in the period
- * @param held what is charged for what runs
  */
-export function quotaReached(
-  quotas: Quotas,
-  { settled, held }: { readonly settled: Sums; readonly held: Sums },
-  needs: Needs,
-): QuotaReached | null {
+export function quotaReached(meters: readonly QuotaMeter[], needs: Needs): QuotaReached | null {
   let waits: QuotaReached | null = null;
-  for (const quota of QUOTA_NAMES) {
-    const limit = quotas[quota] ?? 0;
-    const { of, unit, ask, concerns } = MEASURES[quota];
-    if (limit <= 0 || !concerns(needs)) continue;
-    const isCertain = isPassed(quota, limit, settled, needs);
-    const both = { ...settled, [of]: settled[of] + held[of] };
-    if (!isCertain && (waits !== null || !isPassed(quota, limit, both, needs))) continue;
-    const reached = {
-      quota,
-      limit,
-      used: settled[of] / unit,
-      held: held[of] / unit,
-      asked: ask(needs) / unit,
-      isCertain,
-    };
-    if (isCertain) return reached;
-    waits = reached;
+  for (const meter of meters) {
+    const reached = meter.reached(needs);
+    if (reached?.isCertain) return reached;
+    waits ??= reached;
   }
   return waits;
 }

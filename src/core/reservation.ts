@@ -9,10 +9,10 @@ import {
   type Kept,
   type Room,
   type Site,
-  Tally,
   type Tenant,
 } from './obstacle.js';
 import { type Needs, unitsOf } from './resources.js';
+import { Tally } from './tally.js';
 import type { AgentId, Instant, JobId } from './units.js';
 
 /** An agent whose room is kept for a job. */
@@ -70,19 +70,58 @@ export interface Forecast {
  */
 export function forecast(load: AgentLoad, needs: Needs, at: Instant): Forecast | undefined {
   if (!holds(load.total, needs)) return undefined;
-  const tasks = [...load.tasks].sort(
-    (a, b) => (a.endsAt ?? Infinity) - (b.endsAt ?? Infinity) || a.jobId - b.jobId,
-  );
-  let free = tasks.reduce((room, task) => changed(room, task.needs, -1), load.total);
+  const tasks = inOrder(load.tasks);
+  const free = new Space(load.total);
+  for (const task of tasks) free.add(task.needs, -1);
   const lacking = lackOf(free, needs);
   let startsAt: Instant | null = at;
   for (const task of tasks) {
     if (holds(free, needs)) break;
-    free = changed(free, task.needs, 1);
+    free.add(task.needs, 1);
     if (task.endsAt === null) startsAt = null;
     else if (startsAt !== null && task.endsAt > startsAt) startsAt = task.endsAt;
   }
-  return { startsAt, beside: changed(free, needs, -1), lacking };
+  free.add(needs, -1);
+  return { startsAt, beside: free, lacking };
+}
+
+/** Tasks in the order in which they leave. */
+export const byEnd = (a: AgentTask, b: AgentTask): number =>
+  (a.endsAt ?? Infinity) - (b.endsAt ?? Infinity) || a.jobId - b.jobId;
+
+/** Mostly they are. */
+function inOrder(tasks: readonly AgentTask[]): readonly AgentTask[] {
+  for (let at = 1; at < tasks.length; at++)
+    if (byEnd(tasks[at - 1] as AgentTask, tasks[at] as AgentTask) > 0)
+      return [...tasks].sort(byEnd);
+  return tasks;
+}
+
+/** Room that is counted up and down. */
+class Space implements Room {
+  cpuMilli: number;
+  memMb: number;
+  gpus: number;
+  portsFree: number;
+  /** Without a prototype: names of resources are anybody's, `__proto__` among them. */
+  readonly custom: Record<string, number>;
+
+  constructor({ cpuMilli, memMb, gpus, portsFree, custom }: Room) {
+    this.cpuMilli = cpuMilli;
+    this.memMb = memMb;
+    this.gpus = gpus;
+    this.portsFree = portsFree;
+    this.custom = Object.assign(Object.create(null), custom);
+  }
+
+  add({ cpuMilli, memMb, gpus, ports, custom }: Needs, by: 1 | -1): void {
+    this.cpuMilli += by * cpuMilli;
+    this.memMb += by * memMb;
+    this.gpus += by * gpus;
+    this.portsFree += by * ports;
+    for (const name of Object.keys(custom))
+      this.custom[name] = (this.custom[name] ?? 0) + by * (custom[name] ?? 0);
+  }
 }
 
 /** An agent, and when the job can start there. */
@@ -103,11 +142,11 @@ export function earliest(
   let best: Choice | undefined;
   for (const load of loads) {
     const found = forecast(load, demand.needs, at);
-    // Without an end no window is surely missed.
-    if (found === undefined || !new Tally(demand, found.startsAt).admits(load, load.total))
-      continue;
+    if (found === undefined) continue;
     const one = { load, forecast: found };
-    if (best === undefined || isSooner(one, best)) best = one;
+    if (best !== undefined && !isSooner(one, best)) continue;
+    // Asked of few: most agents are no better than one that is known. Without an end no window is surely missed.
+    if (new Tally(demand, found.startsAt).admits(load, load.total)) best = one;
   }
   return best;
 }
@@ -128,7 +167,7 @@ class KeptRoom implements Kept {
   readonly tenant: Tenant;
   readonly load: AgentLoad;
   readonly until: Instant | null;
-  #beside: Room;
+  readonly #beside: Space;
   hasRefused: boolean;
 
   constructor(job: Waiting, { load, forecast: { startsAt, beside } }: Choice, hasRefused: boolean) {
@@ -136,7 +175,7 @@ class KeptRoom implements Kept {
     this.tenant = job.tenant;
     this.load = load;
     this.until = startsAt;
-    this.#beside = beside;
+    this.#beside = new Space(beside);
     this.hasRefused = hasRefused;
   }
 
@@ -147,7 +186,7 @@ class KeptRoom implements Kept {
   }
 
   placed({ needs, lifespanMs = null }: Demand, at: Instant): void {
-    if (!this.#isOverBefore(at, lifespanMs)) this.#beside = changed(this.#beside, needs, -1);
+    if (!this.#isOverBefore(at, lifespanMs)) this.#beside.add(needs, -1);
   }
 
   #isOverBefore(at: Instant | null, lifespanMs: number | null): boolean {
@@ -176,8 +215,8 @@ export class Reservations {
   readonly #at: Instant;
   readonly #bins: readonly Shelf[];
   #kept: readonly KeptRoom[] = [];
-  /** Placed in this cycle, by agent. */
-  readonly #placed = new Map<string, AgentTask[]>();
+  /** Placed in this cycle, by executor and agent. */
+  readonly #placed = new Map<string, Map<AgentId, AgentTask[]>>();
   readonly #looked = new Set<number>();
 
   /** @param heirOf who gets the room that was kept for a job, mostly itself; undefined: nobody */
@@ -203,37 +242,48 @@ export class Reservations {
 
   /** What is kept for this very job. */
   of(id: JobId): Kept | null {
-    return this.#kept.find(({ jobId }) => jobId === id) ?? null;
+    for (const kept of this.#kept) if (kept.jobId === id) return kept;
+    return null;
   }
 
-  /** Whether a job that found no place has waited long enough; those first in the order of the policy ask first. */
-  mayKeepFor({ submittedAt }: { readonly submittedAt: Instant }, shapeId: number): boolean {
+  /**
+   * Whether a job that found no place has waited long enough, and its executor (null: any) keeps no room yet; those first
+   * in the order of the policy ask first.
+   */
+  mayKeepFor(
+    { submittedAt }: { readonly submittedAt: Instant },
+    { shapeId, executor }: { readonly shapeId: number; readonly executor: string | null },
+  ): boolean {
     const { afterMs = 0, agents = null } = this.#reserving ?? {};
     if (agents === null || this.#at - submittedAt < afterMs) return false;
+    if (executor !== null && this.#isTaken(executor)) return false;
     return this.#looked.size < LOOKS_MAX && !this.#looked.has(shapeId);
   }
 
-  /** Keeps room for the job, unless its executor keeps some for another or no agent could ever run it. */
+  /** Keeps room for the job, if any agent of an executor that keeps none could ever run it. */
   keepFor(id: JobId, { shapeId, demand }: ShapeDemand): void {
-    const isTaken = (executor: string): boolean =>
-      this.#kept.some(({ load }) => load.executor === executor);
-    if (demand.executor !== null && isTaken(demand.executor)) return;
     this.#looked.add(shapeId);
     const all = [...(this.#reserving?.agents?.() ?? [])];
-    const loads = all.filter(({ executor }) => !isTaken(executor));
+    const loads = all.filter(({ executor }) => !this.#isTaken(executor));
     const choice = earliest(demand, this.#withPlaced(loads), this.#at);
     if (choice !== undefined)
       this.#keep(new KeptRoom({ jobId: id, tenant: demand.tenant }, choice, false));
   }
 
+  #isTaken(executor: string): boolean {
+    return this.#kept.some(({ load }) => load.executor === executor);
+  }
+
   placed(id: JobId, bin: Shelf, demand: Demand): void {
     if (this.#reserving === undefined) return;
-    const key = keyOf(bin);
     const { needs, lifespanMs = null } = demand;
     const endsAt = lifespanMs === null ? null : ((this.#at + lifespanMs) as Instant);
-    const tasks = this.#placed.get(key) ?? [];
-    this.#placed.set(key, tasks);
-    tasks.push({ jobId: id, needs, endsAt });
+    const task = { jobId: id, needs, endsAt };
+    const ofExecutor = this.#placed.get(bin.executor) ?? new Map<AgentId, AgentTask[]>();
+    this.#placed.set(bin.executor, ofExecutor);
+    const tasks = ofExecutor.get(bin.agentId);
+    if (tasks === undefined) ofExecutor.set(bin.agentId, [task]);
+    else tasks.push(task);
     this.#drop((kept) => kept.jobId === id);
     if (bin.kept instanceof KeptRoom) bin.kept.placed(demand, this.#at);
   }
@@ -269,13 +319,14 @@ export class Reservations {
 
   #keep(kept: KeptRoom): void {
     this.#kept = [...this.#kept, kept];
-    const key = keyOf(kept.load);
-    for (const bin of this.#bins) if (keyOf(bin) === key) bin.kept = kept;
+    const { executor, agentId } = kept.load;
+    for (const bin of this.#bins)
+      if (bin.agentId === agentId && bin.executor === executor) bin.kept = kept;
   }
 
   *#withPlaced(loads: readonly AgentLoad[]): Generator<AgentLoad> {
     for (const load of loads) {
-      const more = this.#placed.get(keyOf(load));
+      const more = this.#placed.get(load.executor)?.get(load.agentId);
       yield more === undefined ? load : { ...load, tasks: [...load.tasks, ...more] };
     }
   }
@@ -289,10 +340,19 @@ export interface ShapeDemand {
   readonly demand: TenantDemand;
 }
 
-const keyOf = ({ executor, agentId }: Pick<Shelf, 'executor' | 'agentId'>): string =>
-  JSON.stringify([executor, agentId]);
+export function holds(room: Room, needs: Needs): boolean {
+  const has =
+    enough(room.cpuMilli, needs.cpuMilli) &&
+    enough(room.memMb, needs.memMb) &&
+    enough(room.gpus, needs.gpus) &&
+    enough(room.portsFree, needs.ports);
+  if (!has) return false;
+  for (const name in needs.custom)
+    if (!enough(unitsOf(room.custom, name), unitsOf(needs.custom, name))) return false;
+  return true;
+}
 
-export const holds = (room: Room, needs: Needs): boolean => lackOf(room, needs) === 0;
+const enough = (has: number, need: number): boolean => need <= 0 || has >= need;
 
 /** The largest part of what is needed that is not there: 0 if all is. */
 function lackOf(room: Room, needs: Needs): number {
@@ -309,24 +369,9 @@ function lackOf(room: Room, needs: Needs): number {
   return most;
 }
 
+/** The room with so much more (1) or less (-1) of it free. */
 export function changed(room: Room, needs: Needs, sign: 1 | -1): Room {
-  const names = Object.entries(needs.custom);
-  return {
-    cpuMilli: room.cpuMilli + sign * needs.cpuMilli,
-    memMb: room.memMb + sign * needs.memMb,
-    gpus: room.gpus + sign * needs.gpus,
-    portsFree: room.portsFree + sign * needs.ports,
-    custom: names.length === 0 ? room.custom : customOf(room, names, sign),
-  };
-}
-
-/** Without a prototype: names of resources are anybody's, `__proto__` among them. */
-function customOf(
-  { custom }: Room,
-  names: readonly (readonly [string, number])[],
-  sign: 1 | -1,
-): Readonly<Record<string, number>> {
-  const sums: Record<string, number> = Object.assign(Object.create(null), custom);
-  for (const [name, units] of names) sums[name] = unitsOf(custom, name) + sign * units;
-  return sums;
+  const space = new Space(room);
+  space.add(needs, sign);
+  return space;
 }

@@ -38,7 +38,8 @@ export function keepRoomFor(
   shape: Shape,
   { reservations, input }: { reservations: Reservations; input: Cycle },
 ): void {
-  if (reservations.mayKeepFor(head, shape.id))
+  const executor = shape.executor ?? input.defaultExecutor ?? null;
+  if (reservations.mayKeepFor(head, { shapeId: shape.id, executor }))
     reservations.keepFor(head.id, {
       shapeId: shape.id,
       demand: demandOf(shape, input, account),

@@ -2,7 +2,8 @@
  * Drained agents of which nothing is offered just now: cycles do not meet them, and still they are why a job waits, if it
  * would fit there.
  */
-import { type Demand, drainKey, type Obstacle, type Room, type Site, Tally } from './obstacle.js';
+import type { Demand, Obstacle, Room, Site } from './obstacle.js';
+import { drainKey, Tally } from './tally.js';
 import type { Instant } from './units.js';
 
 /** `room`: all that the agent has, used or not. */

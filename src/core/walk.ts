@@ -78,7 +78,7 @@ export class Walk {
       this.#line = begun.line;
     } else if (fresh !== undefined) {
       this.#from = (fresh + 1) as JobId;
-      this.#line = this.#queue.lineOf(fresh);
+      this.#line = this.account.lineFrom(fresh);
     } else this.#line = undefined;
     if (id !== undefined)
       this.head = { id, submittedAt: this.#queue.submittedAt(id) ?? (0 as Instant) };

@@ -5,7 +5,7 @@
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { DISK_RUNNING_EACH_MS, PRIORITIES_EACH_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
-import type { JobStore, ProjectStore } from '../contracts/store.js';
+import type { ProjectStore } from '../contracts/store.js';
 import { endedLaunch } from '../core/ended-launch.js';
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
@@ -16,14 +16,14 @@ import type { Instant } from '../core/units.js';
 import { countsSince, type UsageRule } from '../core/usage.js';
 import { type ChargedJob, UsageBook } from '../core/usage-book.js';
 import { type DiskPorts, DiskWatch } from './disk-watch.js';
-import { Ends } from './ends.js';
+import { Ends, type EndsPorts } from './ends.js';
 import { type LimitPorts, Limits, NO_LIMITS } from './limits.js';
 
 export interface AccountingPorts {
   readonly store: DiskPorts['store'] &
+    EndsPorts['store'] &
     LimitPorts['store'] &
-    Pick<ProjectStore, 'priorities'> &
-    Pick<JobStore, 'list'>;
+    Pick<ProjectStore, 'priorities'>;
   readonly storage: DiskPorts['storage'];
   readonly clock: Clock;
   readonly timers: Timers;
@@ -46,9 +46,9 @@ export class Accounting {
   readonly #options: AccountingOptions;
   readonly #book: UsageBook;
   readonly limits: Limits;
-  readonly #disk: DiskWatch;
   /** How long jobs took. */
   readonly ends: Ends;
+  readonly #disk: DiskWatch;
   #timer: Timer | undefined;
   #isClosed = false;
 

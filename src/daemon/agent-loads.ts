@@ -2,13 +2,39 @@
 import { isLive, type Job, type LiveJob } from '../core/job.js';
 import type { Offer } from '../core/matching.js';
 import type { Room, Site } from '../core/obstacle.js';
-import type { AgentLoad, AgentTask } from '../core/reservation.js';
+import { type AgentLoad, type AgentTask, byEnd } from '../core/reservation.js';
 import { type Capacity, type Needs, NOTHING, plus, portCount } from '../core/resources.js';
 import { grantedNeeds } from '../core/retry.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 
 /** An agent of which nothing was offered for so long and that runs nothing of ours may be gone. */
 const SEEN_MS = 60_000;
+
+/** The tasks of one agent. */
+class Tasks {
+  readonly #byJob = new Map<JobId, AgentTask>();
+  #list: readonly AgentTask[] | null = null;
+
+  get size(): number {
+    return this.#byJob.size;
+  }
+
+  set(task: AgentTask): void {
+    this.#byJob.set(task.jobId, task);
+    this.#list = null;
+  }
+
+  delete(id: JobId): void {
+    this.#byJob.delete(id);
+    this.#list = null;
+  }
+
+  /** In the order in which they leave; the same array until a task comes or goes. */
+  get list(): readonly AgentTask[] {
+    this.#list ??= [...this.#byJob.values()].sort(byEnd);
+    return this.#list;
+  }
+}
 
 interface Seen {
   readonly site: Site;
@@ -18,7 +44,7 @@ interface Seen {
 }
 
 export class AgentLoads {
-  readonly #tasks = new Map<string, Map<JobId, AgentTask>>();
+  readonly #tasks = new Map<string, Tasks>();
   /** The agent of each job that holds a task. */
   readonly #where = new Map<JobId, string>();
   readonly #seen = new Map<string, Seen>();
@@ -30,9 +56,9 @@ export class AgentLoads {
     if (former !== undefined && former !== now) this.#forget(id, former);
     if (job === undefined || !isLive(job) || now === undefined) return;
     this.#where.set(id, now);
-    const tasks = this.#tasks.get(now) ?? new Map<JobId, AgentTask>();
+    const tasks = this.#tasks.get(now) ?? new Tasks();
     this.#tasks.set(now, tasks);
-    tasks.set(id, {
+    tasks.set({
       jobId: id,
       needs: grantedNeeds(job.spec.needs, job.retried),
       endsAt: endOf(job),
@@ -52,7 +78,7 @@ export class AgentLoads {
       const { executor, host, attributes, unavailableFrom, shut = null, agentId } = first;
       const site = { executor, host, attributes, unavailableFrom, shut };
       let total: Room = { ...all, portsFree: portCount(all.ports) };
-      for (const { needs } of this.#tasks.get(key)?.values() ?? []) total = grown(total, needs);
+      for (const { needs } of this.#tasks.get(key)?.list ?? []) total = grown(total, needs);
       this.#seen.set(key, { site, agentId, total, at });
     }
   }
@@ -72,7 +98,7 @@ export class AgentLoads {
   #load(key: string, at: Instant): AgentLoad | undefined {
     const seen = this.#seen.get(key);
     if (seen === undefined) return undefined;
-    const tasks = [...(this.#tasks.get(key)?.values() ?? [])];
+    const tasks = this.#tasks.get(key)?.list ?? [];
     if (tasks.length === 0 && at - seen.at > SEEN_MS) {
       this.#seen.delete(key);
       return undefined;

@@ -152,13 +152,12 @@ export class Leader implements LinkOwner {
       obstacles: this.#obstacles,
       steady: this.#steady,
       book,
-      kept: () => this.#cycles.kept,
     };
     this.#cycles = new Cycles(ports, options, view, {
       carryOut: (plan) => this.#carryOut(plan),
       preempt: (job) => this.#updates.preempt(job),
     });
-    this.outlook = new Outlook(ports, options, view);
+    this.outlook = new Outlook(ports, options, { ...view, kept: () => this.#cycles.kept });
   }
 
   /** Reads everything under our epoch, then connects the clusters. */

@@ -16,9 +16,10 @@ export interface Agent {
   readonly total: Amount;
   /**
    * Away: unreachable, its tasks go on unseen. Gone: given up for good. Rebooting: here again, under its id, when what ran has
-   * ended. Replaced: its machine is back as an agent with another id. All only at the word of a test.
+   * ended. Replaced: its machine is back as an agent with another id. All these only at the word of a test, or after: Down: an
+   * operator has taken its machine down for maintenance.
    */
-  condition: 'here' | 'away' | 'gone' | 'rebooting' | 'replaced';
+  condition: 'here' | 'away' | 'gone' | 'rebooting' | 'replaced' | 'down';
   /** Its window in the maintenance schedule. */
   unavailability: Unavailability | null;
   /** Neither offered nor used. */

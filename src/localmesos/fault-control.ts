@@ -4,10 +4,10 @@
  */
 import type { TaskState, TaskStatusReason } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
+import type { AgentLives } from './agent-lives.js';
 import type { Allocator } from './allocator.js';
 import type { Books } from './books.js';
-import type { Containerizer } from './containerizer.js';
-import { isBackAfterReboot, isLosing } from './losses.js';
+import { isLosing } from './losses.js';
 import type { Task } from './task.js';
 import type { Tasks } from './tasks.js';
 
@@ -29,20 +29,16 @@ export class FaultControl {
   readonly #books: Books;
   readonly #allocator: Allocator;
   readonly #tasks: Tasks;
-  readonly #containerizer: Containerizer;
+  readonly #lives: AgentLives;
 
   constructor(
     books: Books,
-    parts: {
-      readonly allocator: Allocator;
-      readonly tasks: Tasks;
-      readonly containerizer: Containerizer;
-    },
+    parts: { readonly allocator: Allocator; readonly tasks: Tasks; readonly lives: AgentLives },
   ) {
     this.#books = books;
     this.#allocator = parts.allocator;
     this.#tasks = parts.tasks;
-    this.#containerizer = parts.containerizer;
+    this.#lives = parts.lives;
   }
 
   /** @throws NoSuchFault naming the field that is wrong. */
@@ -51,15 +47,15 @@ export class FaultControl {
     const isKnown = FAULTS.some((name) => name === fault);
     if (!isKnown) throw new NoSuchFault(`fault must be one of ${FAULTS.join(', ')}`);
     if (fault === 'rescind') {
-      for (const agent of this.#books.agents.values()) this.#rescindAll(agent);
+      for (const agent of this.#books.agents.values()) this.#lives.rescindAll(agent);
       return;
     }
     const agent = typeof id === 'string' ? this.#books.agents.get(id) : undefined;
     if (agent === undefined) throw new NoSuchFault('agent must be the id of an agent');
     if (fault === 'agent-away') this.#leave(agent);
     else if (fault === 'agent-back') this.#comeBack(agent);
-    else if (fault === 'agent-gone') this.#endWith(agent, 'gone');
-    else if (fault === 'agent-reboot') this.#endWith(agent, 'rebooting');
+    else if (fault === 'agent-gone') this.#lives.end(agent, 'gone');
+    else if (fault === 'agent-reboot') this.#lives.end(agent, 'rebooting');
     else this.#replace(agent);
   }
 
@@ -67,18 +63,18 @@ export class FaultControl {
   #leave(agent: Agent): void {
     if (agent.condition !== 'here') return;
     agent.condition = 'away';
-    this.#rescindAll(agent);
-    for (const task of this.#tasksOf(agent)) {
+    this.#lives.rescindAll(agent);
+    for (const task of this.#lives.tasksOf(agent)) {
       task.told = 'TASK_UNREACHABLE';
       this.#say(task, 'TASK_UNREACHABLE', 'REASON_AGENT_REMOVED', 'Agent is unreachable');
     }
-    this.#tellFailure(agent);
+    this.#lives.tellFailure(agent);
   }
 
   #comeBack(agent: Agent): void {
     if (agent.condition !== 'away') return;
     agent.condition = 'here';
-    for (const task of this.#tasksOf(agent)) {
+    for (const task of this.#lives.tasksOf(agent)) {
       if (!task.isReleased) {
         task.told = task.state;
         this.#say(task, task.state, 'REASON_AGENT_REREGISTERED', 'Unreachable agent reregistered');
@@ -88,61 +84,15 @@ export class FaultControl {
     this.#allocator.touch(agent);
   }
 
-  /**
-   * An operator says that the agent will never come back, or its machine restarts. What still runs there ends first, as
-   * with a switched-off machine.
-   */
-  #endWith(agent: Agent, condition: 'gone' | 'rebooting' | 'replaced'): void {
-    if (isLosing(agent)) return;
-    agent.condition = condition;
-    this.#rescindAll(agent);
-    for (const task of this.#tasksOf(agent)) {
-      if (task.isReleased) this.#tasks.lostForGood(task);
-      else this.#containerizer.kill(task.containerId, 0);
-    }
-    this.#tellFailure(agent);
-    if (isBackAfterReboot(agent)) this.#allocator.touch(agent);
-  }
-
-  /** The machine has lost all that its agent knew: it registers as a new one. A restart of the node forgets that. */
+  /** The machine has lost all that its agent knew: it registers as a new one. */
   #replace(agent: Agent): void {
     if (isLosing(agent)) return;
-    this.#endWith(agent, 'replaced');
-    const { total } = agent;
-    this.#allocator.addAgent({
-      ...agent,
-      id: `${this.#books.masterId}-S${this.#books.agents.size}`,
-      condition: 'here',
-      free: total,
-      offers: new Set(),
-      tasks: new Set(),
-    });
-  }
-
-  /** All that the frameworks have not settled. */
-  #tasksOf(agent: Agent): Task[] {
-    return [...this.#books.frameworks.values()].flatMap((framework) =>
-      [...framework.tasks.values()].filter((task) => task.agent === agent),
-    );
+    this.#lives.end(agent, 'replaced');
+    this.#lives.registerAnew(agent);
   }
 
   #say(task: Task, state: TaskState, reason: TaskStatusReason, message: string): void {
     const { id: taskId, agent, framework } = task;
     this.#tasks.updates.say(framework, { taskId, agentId: agent.id, state, reason, message });
-  }
-
-  #rescindAll(agent: Agent): void {
-    for (const offer of [...agent.offers]) {
-      this.#allocator.close(offer);
-      const rescind = { offer_id: { value: offer.id } };
-      offer.framework.stream?.send({ type: 'RESCIND', rescind });
-      this.#allocator.release(offer.framework, offer.role, offer.agent, offer.amount);
-    }
-  }
-
-  #tellFailure(agent: Agent): void {
-    const failure = { agent_id: { value: agent.id } };
-    for (const { stream } of this.#books.frameworks.values())
-      stream?.send({ type: 'FAILURE', failure });
   }
 }

@@ -10,7 +10,7 @@ export interface LossWords {
 
 /** Whether what runs on the agent can only be lost: nobody hears how it really ends. */
 export const isLosing = ({ condition }: Agent): boolean =>
-  condition === 'gone' || condition === 'replaced' || condition === 'rebooting';
+  condition !== 'here' && condition !== 'away';
 
 /** Frameworks that do not know of partitions hear LOST whatever the cause. */
 export function lossOf(agent: Agent, isPartitionAware: boolean): LossWords {
@@ -27,6 +27,12 @@ export function lossOf(agent: Agent, isPartitionAware: boolean): LossWords {
         state: 'TASK_LOST',
         reason: 'REASON_AGENT_REMOVED',
         message: `Agent ${agent.hostname} removed: a new agent registered at the same address`,
+      };
+    case 'down':
+      return {
+        state: 'TASK_LOST',
+        reason: 'REASON_AGENT_REMOVED',
+        message: `Agent ${agent.hostname} removed: operator initiated 'Machine DOWN'`,
       };
     default:
       return {

@@ -1,23 +1,24 @@
 /**
  * The maintenance schedule of the master, as far as frameworks see it: offers tell the window of their agent, and those who
- * hold something there are asked whether they are gone by then. Kept while the node runs. Machines are not taken down here.
+ * hold something there are asked whether they are gone by then. Kept while the node runs. A machine of the schedule may be taken
+ * down: its agents end what they run, and are new ones when it is up again.
  */
 import type { InverseOffer, Unavailability } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
+import type { AgentLives } from './agent-lives.js';
 import type { Allocator } from './allocator.js';
 import type { Books, Ports } from './books.js';
 import type { Framework } from './framework.js';
-
-/** What an operator sent is no schedule. The text is fit for an answer. */
-export class BadSchedule extends Error {
-  override readonly name = 'BadSchedule';
-}
-
-/** By host name, by address, or both. */
-interface MachineId {
-  readonly hostname?: string;
-  readonly ip?: string;
-}
+import {
+  BadSchedule,
+  isFields,
+  isMachine,
+  type MachineId,
+  machineKey,
+  readMachine,
+  readMachines,
+  shown,
+} from './machines.js';
 
 interface Window {
   readonly machine_ids: readonly MachineId[];
@@ -36,20 +37,30 @@ interface Asked {
 /** How often it is looked whether somebody new holds something, or is to be asked again. */
 const LOOK_EACH_MS = 1_000;
 const REFUSE_MS_DEFAULT = 5_000;
+/** What agents leave their tasks when they are shut down. */
+const SHUTDOWN_GRACE_MS = 5_000;
 
 export class Maintenance {
   readonly #books: Books;
   readonly #ports: Ports;
   readonly #allocator: Allocator;
+  readonly #lives: AgentLives;
+  /** Machines that are down, by `machineKey`. */
+  readonly #down = new Map<string, MachineId>();
   #windows: readonly Window[] = [];
   /** The last question to each framework about each agent. */
   readonly #asked = new Map<string, Asked>();
   #timer: { cancel(): void } | null = null;
 
-  constructor(books: Books, ports: Ports, allocator: Allocator) {
+  constructor(
+    books: Books,
+    ports: Ports,
+    parts: { readonly allocator: Allocator; readonly lives: AgentLives },
+  ) {
     this.#books = books;
     this.#ports = ports;
-    this.#allocator = allocator;
+    this.#allocator = parts.allocator;
+    this.#lives = parts.lives;
   }
 
   stop(): void {
@@ -64,8 +75,58 @@ export class Maintenance {
 
   /** As `GET /maintenance/status` tells it. */
   status(): object {
-    const draining = this.#windows.flatMap(({ machine_ids }) => machine_ids);
-    if (draining.length === 0) return {};
+    const down = [...this.#down.values()];
+    const draining = this.#scheduled().filter((id) => !this.#down.has(machineKey(id)));
+    return {
+      ...(draining.length === 0 ? {} : this.#draining(draining)),
+      ...(down.length === 0 ? {} : { down_machines: down }),
+    };
+  }
+
+  /** `POST /machine/down`: what runs there ends. All of them, or none. @throws BadSchedule naming the machine */
+  takeDown(body: unknown): void {
+    const machines = readMachines(body);
+    const scheduled = new Set(this.#scheduled().map(machineKey));
+    for (const id of machines) {
+      if (!scheduled.has(machineKey(id)))
+        throw new BadSchedule(`Machine '${shown(id)}' is not part of a maintenance schedule`);
+      if (this.#down.has(machineKey(id)))
+        throw new BadSchedule(
+          `Machine '${shown(id)}' is not in DRAINING mode and cannot be brought down`,
+        );
+    }
+    for (const id of machines) {
+      this.#down.set(machineKey(id), id);
+      for (const agent of this.#books.agents.values())
+        if (isMachine(agent, id)) this.#lives.end(agent, 'down', SHUTDOWN_GRACE_MS);
+    }
+  }
+
+  /** `POST /machine/up`: its agents register anew, and its windows are over. @throws BadSchedule naming the machine */
+  bringUp(body: unknown): void {
+    const machines = readMachines(body);
+    for (const id of machines)
+      if (!this.#down.has(machineKey(id)))
+        throw new BadSchedule(
+          `Machine '${shown(id)}' is not in DOWN mode and cannot be brought up`,
+        );
+    const isUp = new Set(machines.map(machineKey));
+    for (const id of machines) {
+      this.#down.delete(machineKey(id));
+      for (const agent of [...this.#books.agents.values()])
+        if (agent.condition === 'down' && isMachine(agent, id)) this.#lives.registerAnew(agent);
+    }
+    this.#windows = this.#windows.flatMap(({ machine_ids, unavailability }) => {
+      const left = machine_ids.filter((id) => !isUp.has(machineKey(id)));
+      return left.length === 0 ? [] : [{ machine_ids: left, unavailability }];
+    });
+  }
+
+  #scheduled(): readonly MachineId[] {
+    return this.#windows.flatMap(({ machine_ids }) => machine_ids);
+  }
+
+  #draining(draining: readonly MachineId[]): object {
     const asked = [...this.#asked.values()];
     return {
       draining_machines: draining.map((id) => {
@@ -83,7 +144,14 @@ export class Maintenance {
 
   /** Replaces the schedule. @throws BadSchedule naming the field */
   setSchedule(body: unknown): void {
-    this.#windows = readWindows(body);
+    const windows = readWindows(body);
+    const named = new Set(windows.flatMap(({ machine_ids }) => machine_ids.map(machineKey)));
+    for (const [key, id] of this.#down)
+      if (!named.has(key))
+        throw new BadSchedule(
+          `Machine '${shown(id)}' is deactivated and cannot be removed from the schedule`,
+        );
+    this.#windows = windows;
     for (const agent of this.#books.agents.values()) {
       const window = this.#windows.find(({ machine_ids }) =>
         machine_ids.some((id) => isMachine(agent, id)),
@@ -170,14 +238,6 @@ export class Maintenance {
   }
 }
 
-const isMachine = (agent: Agent, { hostname, ip }: MachineId): boolean =>
-  (hostname === undefined || hostname.toLowerCase() === agent.hostname.toLowerCase()) &&
-  (ip === undefined || ip === agent.ip);
-
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function readWindows(body: unknown): readonly Window[] {
   if (!isFields(body)) throw new BadSchedule('Expecting a JSON object');
   const { windows = [] } = body;
@@ -195,16 +255,6 @@ function readWindows(body: unknown): readonly Window[] {
     }
     return { machine_ids, unavailability: readUnavailability(window.unavailability) };
   });
-}
-
-function readMachine(machine: unknown): MachineId {
-  const { hostname, ip } = isFields(machine) ? machine : {};
-  const isNamed = typeof hostname === 'string' || typeof ip === 'string';
-  if (!isNamed) throw new BadSchedule("Expecting 'hostname' or 'ip' of each machine");
-  return {
-    ...(typeof hostname === 'string' ? { hostname } : {}),
-    ...(typeof ip === 'string' ? { ip } : {}),
-  };
 }
 
 function readUnavailability(value: unknown): Unavailability {

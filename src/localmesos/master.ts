@@ -3,6 +3,7 @@ import { KILL_GRACE_MS } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
 import type { Call, CallType, MasterInfo } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
+import { AgentLives } from './agent-lives.js';
 import { Allocator } from './allocator.js';
 import type { Books, Ports } from './books.js';
 import { principalMismatch } from './call-checks.js';
@@ -54,10 +55,10 @@ export class Master {
       heartbeatMs: options.heartbeatMs,
       master: options.masterInfo,
     });
-    this.maintenance = new Maintenance(books, ports, this.#allocator);
-    const { containerizer } = ports;
-    const parts = { allocator: this.#allocator, tasks: this.#tasks, containerizer };
-    this.faults = new FaultControl(books, parts);
+    const parts = { allocator: this.#allocator, tasks: this.#tasks };
+    const lives = new AgentLives(books, { ...parts, containerizer: ports.containerizer });
+    this.maintenance = new Maintenance(books, ports, { allocator: this.#allocator, lives });
+    this.faults = new FaultControl(books, { ...parts, lives });
   }
 
   addAgent(agent: Agent): void {

@@ -18,7 +18,7 @@ import type { Call } from '../mesos/messages.js';
 import { encodeRecord } from '../mesos/recordio.js';
 import { callProblem } from './call-checks.js';
 import { NoSuchFault } from './fault-control.js';
-import { BadSchedule } from './maintenance.js';
+import { BadSchedule } from './machines.js';
 import type { Master } from './master.js';
 import type { Stream } from './stream.js';
 
@@ -51,6 +51,7 @@ export type Page = (query: URLSearchParams) => unknown;
 const CALL_PATHS = new Set(['/api/v1/scheduler', '/master/api/v1/scheduler']);
 const OPEN_PATHS = new Set(['/health', '/master/health', '/version']);
 const SCHEDULE_PATH = /^(\/master)?\/maintenance\/schedule$/;
+const MACHINE_PATH = /^(\/master)?\/machine\/(down|up)$/;
 const REDIRECT_PATHS = new Set(['/redirect', '/master/redirect']);
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** A client that does not read is cut off before it costs us all memory. */
@@ -124,6 +125,15 @@ export class MasterServer {
     }
     if (request.method === 'POST' && SCHEDULE_PATH.test(path)) {
       this.#master().maintenance.setSchedule(jsonOf(await readBody(request)));
+      send(response, 200, '');
+      return;
+    }
+    const machine = request.method === 'POST' ? MACHINE_PATH.exec(path)?.[2] : undefined;
+    if (machine !== undefined) {
+      const { maintenance } = this.#master();
+      const body = jsonOf(await readBody(request));
+      if (machine === 'down') maintenance.takeDown(body);
+      else maintenance.bringUp(body);
       send(response, 200, '');
       return;
     }

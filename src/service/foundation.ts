@@ -2,7 +2,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeUser } from '../api/accounts.js';
 import { Home, type Tenancy } from '../config/home.js';
 import { jobIdentity, type SharedDirectory, sharedDirectory } from '../config/job-account.js';
 import type { ClusterMemory } from '../contracts/cluster.js';
@@ -10,25 +9,17 @@ import type { Config } from '../contracts/config.js';
 import type { Log } from '../contracts/log.js';
 import type { Contracts, Host, PluginKind } from '../contracts/plugin.js';
 import type { Store } from '../contracts/store.js';
-import type { Identity } from '../core/job.js';
 import { userId } from '../core/units.js';
 import { loadPlugin } from '../host/load.js';
 import type { Stack } from '../host/stack.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
-import { openEmbeddedStore } from '../store/embedded/store.js';
+import { type AdminKey, adminAccount } from './admin-account.js';
+import { openStore } from './open-store.js';
 
 const DISTRIBUTION = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Files of the home that people and programs look for. */
-export const ADMIN_FILE = 'admin.json';
 const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
-export const ADMIN = userId('admin');
 const INSTALLATION = 'installation';
-
-export interface AdminKey {
-  readonly password: string;
-  readonly apikey: string;
-}
 
 /** What a Mesos master, or the local node, demands of its callers. */
 export interface Credential {
@@ -61,47 +52,22 @@ export async function layFoundation(
   stack.push('home', () => home.close());
   const identity = jobIdentity(config.jobs.user);
   const shared = sharedDirectory(home.path, config.sharedDir, identity);
-  const store = await openEmbeddedStore({ path: home.at('store.db'), log });
+  const store = await openStore(config, home, log);
   stack.push('store', () => store.close());
   const firsts = await home.firstSteps(async () => ({
-    installation: await settled(store, INSTALLATION, randomUUID),
+    installation: await store.firstSetting(INSTALLATION, randomUUID()),
     adminKey: await adminAccount(home, store, identity),
-    tokenSecret: Buffer.from(config.web.secret ?? home.secret('jwt-key')),
+    tokenSecret: Buffer.from(config.web.secret ?? (await tokenSecret(config, home, store))),
     localCredential: credentialIn(home),
   }));
   return { config, log, stack, home, store, shared, ...firsts };
 }
 
-/** A setting, made at its first use. */
-async function settled(store: Store, name: string, make: () => string): Promise<string> {
-  const known = await store.setting(name);
-  if (known !== undefined) return known;
-  const made = make();
-  await store.putSetting(name, made);
-  return made;
-}
-
-/** The first account. Its secrets are in the home, readable by the service's user alone, and nowhere else. */
-async function adminAccount(home: Home, store: Store, identity: Identity): Promise<AdminKey> {
-  const text = home.read(ADMIN_FILE);
-  const known = text === undefined ? undefined : (JSON.parse(text) as AdminKey);
-  const record = await store.user(ADMIN);
-  if (known !== undefined && record !== undefined) {
-    // The account that runs jobs may have been configured anew.
-    await store.putUser({ ...record, identity });
-    return known;
-  }
-  const password = randomBytes(18).toString('base64url');
-  const made = await makeUser(
-    { login: ADMIN, password, identity, isAdmin: true },
-    { randomBytes, now: systemClock.now() },
-  );
-  await store.putUser(made.record);
-  const key = { password, apikey: made.key };
-  // Without an address until a web server listens; the next process must find the same key.
-  home.writeSecret(ADMIN_FILE, json({ user: ADMIN, ...key }));
-  return key;
-}
+/** Web processes with homes of their own must take each other's tokens. */
+const tokenSecret = async (config: Config, home: Home, store: Store): Promise<string> =>
+  config.store.kind === 'embedded'
+    ? home.secret('jwt-key')
+    : store.firstSetting('token-secret', randomBytes(32).toString('base64url'));
 
 function credentialIn(home: Home): Credential {
   const known = home.read(MESOS_CREDENTIAL_FILE);

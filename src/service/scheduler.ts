@@ -41,8 +41,9 @@ export async function startDaemon(
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
+  // A database may have other processes on other machines.
+  const isAlone = home.tenancy === 'alone' && config.store.kind === 'embedded';
   const { policy, policyWatch } = watched(foundation, wanted, metrics);
-  const isAlone = home.tenancy === 'alone';
   const tls = tlsOf(config.mesos.tls);
   const unifiedForm = unifiedFormOf(config.mesos);
   let framework: MesosFramework | undefined;

@@ -11,8 +11,9 @@ import { createTokens } from '../api/tokens.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
 import { systemClock, systemTimers } from '../host/system.js';
+import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
-import { ADMIN, ADMIN_FILE, type Foundation, json, loaded } from './foundation.js';
+import { type Foundation, json, loaded } from './foundation.js';
 
 const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const SIGN_IN_MS = 3_600_000;

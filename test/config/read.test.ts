@@ -238,7 +238,7 @@ t.test('the fixed names of the environment', async (t) => {
 
 t.test('older spellings, keys that wait for their turn', async (t) => {
   const answer = read(
-    'executor: mesos\nmesos_master: "m:5050"\nclean_old: 30\nldap: { ssl: true }\nmongo_url: x\n',
+    'executor: mesos\nmesos_master: "m:5050"\nclean_old: 30\nldap: { ssl: true }\nmongo_db: x\n',
     t,
   );
   const config = configOf(answer);
@@ -249,7 +249,7 @@ t.test('older spellings, keys that wait for their turn', async (t) => {
     'executor: now called executors',
     'ldap: not in use yet',
     'mesos_master: now called mesos.master',
-    'mongo_url: not in use yet',
+    'mongo_db: not in use yet',
   ]);
 });
 

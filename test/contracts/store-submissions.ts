@@ -219,6 +219,18 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
     t.same([...(await store.settings('nothing'))], []);
   });
 
+  await t.test('of several first values of a setting one stands, and all are told', async (t) => {
+    const { store, another } = await make(t);
+    const handles = [store, await another()];
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => handles[n % 2]?.firstSetting('first', `v\u0000${n}`)),
+    );
+    t.equal(new Set(answers).size, 1, 'the same for all');
+    t.equal(await handles[1]?.setting('first'), answers[0]);
+    await store.putSetting('first', 'changed');
+    t.equal(await store.firstSetting('first', 'too late'), 'changed');
+  });
+
   await t.test('closing finishes what was asked; afterwards everything is refused', async (t) => {
     const { store, another } = await make(t);
     const before = await submitted(store);
@@ -250,6 +262,7 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
       freeLease: () => store.freeLease(lease),
       setting: () => store.setting('x'),
       putSetting: () => store.putSetting('x', ''),
+      firstSetting: () => store.firstSetting('x', ''),
       user: () => store.user(ALICE),
       users: () => store.users(),
       putUser: () => store.putUser(aUser()),

@@ -1,9 +1,10 @@
 import t from 'tap';
 import { planCycle } from '../../src/core/cycle.js';
 import type { Offer } from '../../src/core/matching.js';
-import { type Demand, impossible } from '../../src/core/obstacle.js';
+import type { Demand } from '../../src/core/obstacle.js';
 import { fifo } from '../../src/core/policy.js';
 import { PendingQueue } from '../../src/core/queue.js';
+import { impossible } from '../../src/core/tally.js';
 import { jobId, projectId, userId } from '../../src/core/units.js';
 import { after, aNeed, anOffer, aRow, someFree } from './samples.js';
 

@@ -1,6 +1,6 @@
 /** The maintenance schedule, told to frameworks as a real master tells it (recorded: offers rescinded, offered anew, asked). */
 import { test } from 'tap';
-import { BadSchedule } from '../../src/localmesos/maintenance.js';
+import { BadSchedule } from '../../src/localmesos/machines.js';
 import { aTask } from './support/driver.js';
 import { Member, World } from './support/world.js';
 
@@ -118,4 +118,55 @@ test('what is no schedule is refused, and changes nothing', async (t) => {
   for (const body of bad)
     t.throws(() => world.master.maintenance.setSchedule(body), BadSchedule, JSON.stringify(body));
   t.same(world.master.maintenance.schedule(), { windows: [window(host)] });
+});
+
+test('a machine is taken down and brought up: what ran there is lost, and its agent is a new one', async (t) => {
+  const { world, member, host } = await aWorld();
+  const [offer] = member.newOffers().filter(({ hostname }) => hostname === host);
+  if (offer === undefined) throw new Error('no offer');
+  const former = offer.agent_id.value;
+  member.accept([offer], [aTask('t1', former, 'true', { cpus: 1, memMb: 1_000 })], 60);
+  world.started('t1');
+  const { maintenance } = world.master;
+  const machine = { hostname: host };
+  t.throws(() => maintenance.takeDown([machine]), {
+    message: `Machine '${host}' is not part of a maintenance schedule`,
+  });
+  maintenance.setSchedule({ windows: [window(host)] });
+  t.throws(() => maintenance.bringUp([machine]), { message: /is not in DOWN mode/ });
+  maintenance.takeDown([machine]);
+  t.match(world.kills, [{ taskId: 't1', graceMs: 5_000 }]);
+  t.same(maintenance.status(), { down_machines: [machine] });
+  world.ended('t1', { kind: 'signaled', signal: 15 });
+  t.match(member.updates.at(-1), {
+    state: 'TASK_LOST',
+    reason: 'REASON_AGENT_REMOVED',
+    message: /operator initiated 'Machine DOWN'/,
+  });
+  world.pass(5_000);
+  t.same(
+    member.newOffers().filter(({ hostname }) => hostname === host),
+    [],
+    'nothing of it is offered',
+  );
+  t.throws(() => maintenance.takeDown([machine]), { message: /is not in DRAINING mode/ });
+  t.throws(() => maintenance.setSchedule({ windows: [] }), {
+    message: /is deactivated and cannot be removed from the schedule/,
+  });
+  maintenance.bringUp([machine]);
+  world.pass(2_000);
+  const back = member.newOffers().filter(({ hostname }) => hostname === host);
+  t.equal(back.length, 1);
+  t.not(back[0]?.agent_id.value, former);
+  t.equal(back[0]?.unavailability, undefined, 'its window is over');
+  t.same([maintenance.schedule(), maintenance.status()], [{}, {}]);
+});
+
+test('machines that are none are refused, and all stay as they are', async (t) => {
+  const { world, host } = await aWorld();
+  const { maintenance } = world.master;
+  maintenance.setSchedule({ windows: [window(host)] });
+  for (const body of [7, {}, [], [{}], [{ hostname: host }, { hostname: 'unknown' }]])
+    t.throws(() => maintenance.takeDown(body), BadSchedule, JSON.stringify(body));
+  t.same(maintenance.status(), { draining_machines: [{ id: { hostname: host } }] });
 });

@@ -213,6 +213,35 @@ test('a framework without RESERVATION_REFINEMENT gets the old role field, with i
   t.same(await roles(CAPABILITIES.slice(0, 2)), Array(names).fill(['*', '*']));
 });
 
+test('operators schedule a window, take the machine down and bring it up', async (t) => {
+  const { url } = await aNode(t, { credential: { principal: 'p', secret: 's' } });
+  const authorization = `Basic ${Buffer.from('p:s').toString('base64')}`;
+  const headers = { authorization };
+  const tell = (path: string, body: unknown) =>
+    fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const agents = async () =>
+    ((await (await fetch(`${url}/slaves`, { headers })).json()) as { slaves: { id: string }[] })
+      .slaves;
+  const [before] = await agents();
+  const machine = { ip: '127.0.0.1' };
+  const unavailability = { start: { nanoseconds: 1 } };
+  const refused = await tell('/machine/down', [machine]);
+  t.equal(refused.status, 400);
+  t.match(await refused.text(), /not part of a maintenance schedule/);
+  const windows = [{ machine_ids: [machine], unavailability }];
+  t.equal((await tell('/master/maintenance/schedule', { windows })).status, 200);
+  t.equal((await tell('/machine/down', [machine])).status, 200);
+  t.same(await agents(), []);
+  const status = await fetch(`${url}/maintenance/status`, { headers });
+  t.same(await status.json(), { down_machines: [machine] });
+  t.equal((await tell('/master/machine/up', [machine])).status, 200);
+  const [after, ...others] = await agents();
+  t.same(others, []);
+  t.ok(after !== undefined && after.id !== before?.id, 'a new agent');
+  const stranger = await fetch(`${url}/machine/down`, { method: 'POST', body: '[]' });
+  t.equal(stranger.status, 401);
+});
+
 test('the command tells mistakes and what it needs', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'godocker-command-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,56 +1,22 @@
 // The embedded store in real processes: killed at random moments, beside each other, out of space.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import Libsql from 'libsql';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { SILENT } from '../../src/contracts/log.js';
 import { FencedOut } from '../../src/contracts/store.js';
 import { jobId } from '../../src/core/units.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { aNewJob, launched, leader, stepTo, submitted } from './a-job.js';
+import { STORE_PROCESS, saidOf, spoken, storeProcess, until } from './spoken.js';
 
-const PROGRAM = fileURLToPath(new URL('./store-process.js', import.meta.url));
 const KILLS = 8;
 /** Real processes on a machine that may be busy. */
 const PATIENT = { timeout: 180_000 };
 /** As `store-process` submits them. Not imported: that file acts when it is loaded. */
 const BATCH = 3;
-
-/** A started process and what it has said so far. */
-interface Spoken {
-  readonly child: ChildProcess;
-  readonly lines: string[][];
-  /** Resolves when all that was said has been read. */
-  readonly ended: Promise<unknown>;
-}
-
-function spoken(t: Test, command: string, args: readonly string[]): Spoken {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const lines: string[][] = [];
-  const reader = createInterface({ input: child.stdout });
-  reader.on('line', (line) => lines.push(line.split(' ')));
-  return { child, lines, ended: Promise.all([once(reader, 'close'), once(child, 'exit')]) };
-}
-
-const node = (t: Test, ...args: readonly string[]) =>
-  spoken(t, process.execPath, [PROGRAM, ...args]);
-
-/** Waits for what was said to satisfy `claim`. */
-async function until(t: Test, claim: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!claim()) {
-    if (performance.now() > deadline) t.bailout(`waited 60 s for: ${what}`);
-    await pause(5);
-  }
-}
-
-const saidOf = (lines: readonly string[][], word: string) =>
-  lines.filter(([first]) => first === word).map(([, ...rest]) => rest);
 
 t.test(
   `killed ${KILLS} times at random moments: nothing acknowledged is lost`,
@@ -60,7 +26,7 @@ t.test(
     const stored = new Map<string, string[]>();
     const launches = new Set<number>();
     for (let kill = 1; kill <= KILLS; kill++) {
-      const { child, lines, ended } = node(t, 'work', path, `p${kill}`);
+      const { child, lines, ended } = storeProcess(t, 'work', path, `p${kill}`);
       await until(t, () => lines.length > 1, 'the first acknowledgement');
       const delayMs = Math.round(20 + Math.random() * 300);
       await pause(delayMs);
@@ -107,7 +73,7 @@ t.test('two processes on one file: no id twice, one leader', PATIENT, async (t) 
   const store = await openEmbeddedStore({ path, log: SILENT });
   t.teardown(() => store.close());
   const epoch = await leader(store, 'parent');
-  const other = node(t, 'lead', path, 'child');
+  const other = storeProcess(t, 'lead', path, 'child');
   await until(t, () => other.lines.length > 0, 'the other process');
   const mine: number[] = [];
   while (saidOf(other.lines, 'lease').length === 0) {
@@ -131,7 +97,7 @@ t.test('no room for the file: refused, and served again once there is', PATIENT,
   const path = join(t.testdir({}), 'store.db');
   // A soft limit, so that it can be lifted from outside: 1 MiB, in the shell's blocks of 512 bytes.
   const limited = `ulimit -S -f 2048; exec "$0" "$@"`;
-  const args = ['-c', limited, process.execPath, PROGRAM, 'work', path, 'p'];
+  const args = ['-c', limited, process.execPath, STORE_PROCESS, 'work', path, 'p'];
   const { child, lines, ended } = spoken(t, 'sh', args);
   await until(t, () => saidOf(lines, 'trouble').length > 3, 'the file to reach its limit');
   t.ok(saidOf(lines, 'stored').length > 0, 'it served before');

@@ -1,5 +1,5 @@
-// A process that works on an embedded store until it is killed, and tells on its standard output, line by line, what
-// was acknowledged. Started by suites: `store-process.js <work|lead> <file> <name>`.
+// A process that works on a store until it is killed, and tells on its standard output, line by line, what was
+// acknowledged. Started by suites: `store-process.js <work|lead|limit N> <file, or address of a MongoDB#database> <name>`.
 import { writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../../src/contracts/errors.js';
@@ -7,6 +7,7 @@ import { SILENT } from '../../src/contracts/log.js';
 import type { Store } from '../../src/contracts/store.js';
 import type { JobId } from '../../src/core/units.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
+import { openMongoStore } from '../../src/store/mongo/store.js';
 import { aNewJob, launched, pendingJob, stepTo } from './a-job.js';
 
 /** Written before the call returns: what was said survives a kill. */
@@ -78,7 +79,37 @@ async function lead(store: Store, name: string): Promise<void> {
   await store.close();
 }
 
-const [, , mode, path, name] = process.argv;
-if (path === undefined || name === undefined) throw new Error('usage: <work|lead> <file> <name>');
-const store = await openEmbeddedStore({ path, log: SILENT });
-await (mode === 'work' ? work(store, name) : lead(store, name));
+/** Submits one to three jobs a call, until the limit of their owner is reached, and on. */
+async function limit(store: Store, name: string, user: number): Promise<void> {
+  say('ready');
+  const client = async (client: number) => {
+    for (let n = 0; ; n++)
+      await despiteTrouble(async () => {
+        const digest = `${name}.${client}-${n}`;
+        const jobs = Array.from({ length: 1 + (n % 3) }, () => aNewJob({ digest }));
+        const answers = await store.submit(jobs, { user, all: null });
+        const [first] = answers;
+        if (first?.kind === 'limited') {
+          say('limited', first.now);
+          await pause(5);
+        } else
+          say('stored', digest, ...answers.map((one) => ('id' in one ? one.id : 'not stored')));
+      });
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, (_, n) => client(n)));
+}
+
+function open(place: string): Promise<Store> {
+  const [url = '', database = ''] = place.split('#');
+  return place.startsWith('mongodb:')
+    ? openMongoStore({ url, database, log: SILENT })
+    : openEmbeddedStore({ path: place, log: SILENT });
+}
+
+const [, , mode, place, name, bound] = process.argv;
+if (place === undefined || name === undefined)
+  throw new Error('usage: <work|lead|limit> <store> <name> [limit]');
+const store = await open(place);
+if (mode === 'work') await work(store, name);
+else if (mode === 'lead') await lead(store, name);
+else await limit(store, name, Number(bound));

@@ -99,7 +99,7 @@ export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
 const WRITES = new Set<StoreMethod>([
   ...(['holdBack', 'release'] as const),
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
-  ...(['putSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
+  ...(['putSetting', 'firstSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
   ...(['putDisk', 'recountDisk', 'archive'] as const),
 ]);
@@ -394,6 +394,14 @@ export class MemoryStore implements Store {
 
   putSetting(name: string, value: string): Promise<void> {
     return this.#do('putSetting', ({ settings }) => void settings.set(name, value));
+  }
+
+  firstSetting(name: string, value: string): Promise<string> {
+    return this.#do('firstSetting', ({ settings }) => {
+      const standing = settings.get(name) ?? value;
+      settings.set(name, standing);
+      return standing;
+    });
   }
 
   settings(prefix: string): Promise<ReadonlyMap<string, string>> {

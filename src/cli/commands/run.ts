@@ -195,9 +195,13 @@ class Interruptions {
     this.#isBusy = true;
     tell(this.#context, `killing job ${this.#jobId}`);
     try {
-      await this.#client.json('DELETE', `task/${this.#jobId}`, { isRepeatable: true });
+      // Who has left does not wait for more tries: the process would live on for them.
+      const triesUntil = this.#following.signal;
+      const task = `task/${this.#jobId}`;
+      await this.#client.json('DELETE', task, { isRepeatable: true, triesUntil });
     } catch (error) {
       this.#isBusy = false;
+      if (this.#following.signal.aborted) return;
       const why = error instanceof Failure ? error.message : String(error);
       tell(this.#context, `job ${this.#jobId} was not killed: ${why}`);
     }

@@ -18,7 +18,7 @@ export function prioritiesOf(rows: readonly Row[]): Priorities {
   return { users, projects };
 }
 
-function quotasOf(rows: readonly Row[]): QuotaRecords {
+export function quotasOf(rows: readonly Row[]): QuotaRecords {
   const users = new Map<UserId, Quotas>();
   const projects = new Map<ProjectId, Quotas>();
   for (const [kind, id, text] of rows) {
@@ -53,7 +53,7 @@ export const QUOTA_RESETS =
   'SELECT kind, id, day, time_ms, cpu_milli, mem_mb, gpus, cpu_milli_ms, mem_mb_ms, gpu_ms FROM quota_resets';
 
 /** Out of rows of `QUOTA_RESETS`. */
-function resetsOf(rows: readonly Row[]): QuotaResets {
+export function resetsOf(rows: readonly Row[]): QuotaResets {
   const users = new Map<UserId, QuotaReset>();
   const projects = new Map<ProjectId, QuotaReset>();
   for (const [kind, id, day, ...sums] of rows) {

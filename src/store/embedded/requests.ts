@@ -111,6 +111,7 @@ export interface Writes {
   beatLease: { ask: Lease; answer: Lease | undefined };
   freeLease: { ask: Lease; answer: undefined };
   putSetting: { ask: { readonly name: string; readonly value: string }; answer: undefined };
+  firstSetting: { ask: { readonly name: string; readonly value: string }; answer: undefined };
   dropSetting: { ask: string; answer: undefined };
   putUser: { ask: { readonly id: string; readonly document: string }; answer: undefined };
   deleteUser: { ask: string; answer: boolean };

@@ -233,6 +233,11 @@ class EmbeddedStore extends WaitingJobs implements Store {
     return this.writer.call('putSetting', { name, value });
   }
 
+  async firstSetting(name: string, value: string): Promise<string> {
+    await this.writer.call('firstSetting', { name, value });
+    return (await this.setting(name)) ?? value;
+  }
+
   async settings(prefix: string): Promise<ReadonlyMap<string, string>> {
     const rows = this.read((point) => point.settings(prefix));
     return new Map(rows.map(([name, value]) => [String(name), textOf(value)]));

@@ -83,6 +83,7 @@ const prepareAll = (database: Database) => ({
   ),
   freeLease: database.prepare("UPDATE lease SET holder = '' WHERE epoch = ? AND holder = ?"),
   putSetting: database.prepare('INSERT OR REPLACE INTO settings VALUES (?, ?)'),
+  firstSetting: database.prepare('INSERT OR IGNORE INTO settings VALUES (?, ?)'),
   dropSetting: database.prepare('DELETE FROM settings WHERE name = ?'),
   putUser: database.prepare('INSERT OR REPLACE INTO users VALUES (?, ?)'),
   deleteUser: database.prepare('DELETE FROM users WHERE id = ?'),
@@ -170,6 +171,9 @@ export class Writer {
         return undefined;
       case 'putSetting':
         statements.putSetting.run(call.ask.name, call.ask.value);
+        return undefined;
+      case 'firstSetting':
+        statements.firstSetting.run(call.ask.name, call.ask.value);
         return undefined;
       case 'dropSetting':
         statements.dropSetting.run(call.ask);

@@ -1,0 +1,63 @@
+// The wish to kill: of any process, at any time. Leaders never touch it.
+import type { Collection } from 'mongodb';
+import {
+  ARRAY_FIELDS,
+  type ArrayDocument,
+  type Collections,
+  DRAFT,
+  type JobDocument,
+} from './documents.js';
+import { arrayBelow } from './questions.js';
+import { killedMember } from './steps.js';
+import { isRepeat } from './trouble.js';
+
+type Answer = 'wanted' | 'already' | 'over' | 'unknown';
+interface Wish {
+  readonly by: string;
+  readonly at: number;
+}
+
+export class Kills {
+  readonly #jobs: Collection<JobDocument>;
+
+  constructor({ jobs }: Collections) {
+    this.#jobs = jobs;
+  }
+
+  async want(id: number, wish: Wish): Promise<Answer> {
+    const { matchedCount } = await this.#jobs.updateOne(
+      { _id: id, killWantedBy: null, state: { $nin: ['over', DRAFT] } },
+      {
+        $set: { killWantedBy: wish.by, killWantedAt: wish.at, killDue: true },
+        $inc: { version: 1 },
+      },
+    );
+    if (matchedCount > 0) return 'wanted';
+    const found = await this.#jobs.findOne({ _id: id }, { projection: { state: 1 } });
+    if (found === null) return this.#wantOfMember(id, wish);
+    if (found.state === DRAFT) return 'unknown';
+    return found.state === 'over' ? 'over' : 'already';
+  }
+
+  /** A member that has no record yet gets one. */
+  async #wantOfMember(id: number, wish: Wish): Promise<Answer> {
+    const { filter, sort = {} } = arrayBelow(id);
+    const [array] = await this.#jobs
+      .find(filter)
+      .project<ArrayDocument>(ARRAY_FIELDS)
+      .sort(sort)
+      .limit(1)
+      .toArray();
+    if (array === undefined || id > array._id + (array.arraySize ?? 0)) return 'unknown';
+    if (array.state === 'over') return 'over';
+    if (array.killWantedBy !== null) return 'already';
+    try {
+      await this.#jobs.insertOne(killedMember(id, array, wish));
+      return 'wanted';
+    } catch (error) {
+      // It has just got its record, by an intent or by another who wants it killed.
+      if (isRepeat(error)) return this.want(id, wish);
+      throw error;
+    }
+  }
+}

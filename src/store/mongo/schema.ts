@@ -1,0 +1,125 @@
+// The version of what the database holds, and how an older one becomes a newer one. Forward only.
+
+import { type Collections, DRAFT, type JobDocument } from './documents.js';
+import { ensureIndexes } from './indexes.js';
+import { isRepeat, troubleOf, unavailable } from './trouble.js';
+
+/**
+ * Makes version n + 1 of version n. May be interrupted anywhere and run again, and run by several processes at once; so each
+ * looks for what is left to do, and does it record by record.
+ */
+export type Migration = (collections: Collections) => Promise<void>;
+
+/** Never edited once released: add one. */
+export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments, nameOpenJobs];
+
+/** The small documents that updates expect to find. */
+async function makeServiceDocuments({ counters, pulse, admissions }: Collections): Promise<void> {
+  await unlessThere(() => counters.insertOne({ _id: 'jobs', last: 0 }));
+  await unlessThere(() => pulse.insertOne({ _id: 'pulse', beats: 0 }));
+  await unlessThere(() =>
+    admissions.insertOne({ _id: 'admissions', version: 0, committed: [], aborted: [] }),
+  );
+}
+
+/** Jobs that are not over can be found by their names. Again and again, in portions: each finds what is left. */
+async function nameOpenJobs({ jobs }: Collections): Promise<void> {
+  for (;;) {
+    const nameless = await jobs
+      .find({ state: { $nin: ['over', DRAFT] }, parent: null, openName: { $exists: false } })
+      .project<Pick<JobDocument, '_id' | 'asked'>>({ asked: 1 })
+      .limit(PORTION)
+      .toArray();
+    if (nameless.length === 0) return;
+    await jobs.bulkWrite(
+      nameless.map(({ _id, asked }) => ({
+        updateOne: {
+          filter: { _id, state: { $ne: 'over' as const }, openName: { $exists: false } },
+          update: { $set: { openName: nameIn(asked) } },
+        },
+      })),
+      { ordered: false },
+    );
+  }
+}
+
+const PORTION = 1_000;
+
+/** Null: the document is damaged, and its job goes by no name. */
+function nameIn(asked: string | undefined): string | null {
+  try {
+    const name: unknown = JSON.parse(asked ?? '')?.spec?.name;
+    return typeof name === 'string' ? name : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+async function unlessThere(insert: () => Promise<unknown>): Promise<void> {
+  try {
+    await insert();
+  } catch (error) {
+    if (!isRepeat(error)) throw error;
+  }
+}
+
+/**
+ * Brings the database to the newest version and makes its indexes. Refuses one that is newer, or another program's, and then has
+ * written nothing.
+ * @throws ServiceError store-unavailable: `newer-schema`, `not-a-store`, or what else ails the server
+ */
+export async function migrate(
+  collections: Collections,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<void> {
+  try {
+    let version = await versionOf(collections, migrations.length);
+    for (; version < migrations.length; version++) {
+      await migrations[version]?.(collections);
+      await reached(collections, version + 1);
+    }
+    await ensureIndexes(collections);
+  } catch (error) {
+    throw troubleOf(error);
+  }
+}
+
+async function versionOf(collections: Collections, known: number): Promise<number> {
+  const { database, schema } = collections;
+  let found = await schema.findOne({ _id: 'schema' });
+  if (found === null) {
+    const foreign = await foreignIn(collections);
+    // Another process of ours may have been faster.
+    found = await schema.findOne({ _id: 'schema' });
+    if (found === null && foreign !== undefined)
+      throw unavailable(
+        'not-a-store',
+        `database "${database.databaseName}" has a collection "${foreign}" of another program; give GoDocker a database of its own with mongo.database`,
+      );
+    if (found === null) return 0;
+  }
+  if (found.product !== 'godocker' || !Number.isSafeInteger(found.version))
+    throw unavailable('not-a-store', `database "${database.databaseName}" is another program's`);
+  if (found.version > known)
+    throw unavailable(
+      'newer-schema',
+      `database "${database.databaseName}" has schema ${found.version}, made by a newer GoDocker; this one knows ${known}`,
+    );
+  return found.version;
+}
+
+/** Something under our names in a database without our mark: it might be that of the original. */
+async function foreignIn({ database }: Collections): Promise<string | undefined> {
+  for (const name of ['jobs', 'used_days', 'users', 'projects', 'settings']) {
+    const some = await database.collection(name).findOne({}, { projection: { _id: 1 } });
+    if (some !== null) return name;
+  }
+  return undefined;
+}
+
+/** Others may be as far, or further. */
+async function reached({ schema }: Collections, version: number): Promise<void> {
+  await unlessThere(() => schema.insertOne({ _id: 'schema', product: 'godocker', version: 0 }));
+  await schema.updateOne({ _id: 'schema', version: { $lt: version } }, { $set: { version } });
+}

@@ -1,0 +1,238 @@
+// The store on MongoDB, for several machines. It speaks to single documents: no transactions, so any server from 4.4 on will do.
+import { randomUUID } from 'node:crypto';
+import { MONGO_SWEEP_EACH_MS } from '../../contracts/limits.js';
+import type { Log } from '../../contracts/log.js';
+import type {
+  EndedQuery,
+  JobQuery,
+  JobStep,
+  Lease,
+  Limited,
+  MadeCount,
+  MadeMember,
+  NewJob,
+  PendingQuery,
+  PendingRow,
+  RateLimits,
+  StepAnswer,
+  Store,
+  SubmitAnswer,
+} from '../../contracts/store.js';
+import type { KnownStanding } from '../../contracts/waits.js';
+import type { HeldBack } from '../../core/dependency.js';
+import type { Job, JobState, LiveJob, OverJob } from '../../core/job.js';
+import type { Namesake } from '../../core/name-lines.js';
+import type { Instant, JobId, UserId } from '../../core/units.js';
+import { MongoAccountStore, type MongoParts } from './account-store.js';
+import { Admissions } from './admissions.js';
+import { Batches } from './batches.js';
+import { connect } from './connection.js';
+import { collectionsOf } from './documents.js';
+import { Ids } from './ids.js';
+import { Kills } from './kills.js';
+import { KnownKeys } from './known-keys.js';
+import { Leases } from './lease.js';
+import { Pulse } from './pulse.js';
+import { QueueRows } from './queue-rows.js';
+import { Records } from './records.js';
+import { migrate } from './schema.js';
+import { Steps } from './steps.js';
+import { Submissions } from './submissions.js';
+import { troubleOf } from './trouble.js';
+import { Waiting } from './waits.js';
+
+export interface MongoStoreOptions {
+  /** `mongodb://…`, as the driver takes it. */
+  readonly url: string;
+  readonly database: string;
+  readonly log: Log;
+}
+
+/**
+ * Connects, and makes or upgrades what the database holds. Any number of processes on any number of machines may have it open.
+ * @throws ServiceError store-unavailable; `facts.because` says why: `away`, `login-refused`, `newer-schema` …
+ */
+export async function openMongoStore({ url, database, log }: MongoStoreOptions): Promise<Store> {
+  const client = await connect(url);
+  try {
+    const collections = collectionsOf(client.db(database));
+    await migrate(collections);
+    const pulse = await Pulse.begin(collections, log);
+    return new MongoStore({ client, collections, pulse, log });
+  } catch (error) {
+    await client.close();
+    throw troubleOf(error);
+  }
+}
+
+class MongoStore extends MongoAccountStore implements Store {
+  readonly #log: Log;
+  readonly #records: Records;
+  readonly #queueRows: QueueRows;
+  readonly #submissions: Submissions;
+  readonly #admissions: Admissions;
+  readonly #steps: Steps;
+  readonly #kills: Kills;
+  readonly #waiting: Waiting;
+  readonly #leases: Leases;
+  readonly #sweeping: NodeJS.Timeout;
+
+  constructor(parts: MongoParts) {
+    super(parts);
+    const { collections, pulse, log } = parts;
+    this.#log = log;
+    this.#records = new Records(collections, log);
+    this.#queueRows = new QueueRows(collections, this.#records);
+    const ids = new Ids(collections);
+    const admissions = new Admissions(collections);
+    const knownKeys = new KnownKeys(collections, admissions);
+    const batches = new Batches(collections, { ids, knownKeys, admissions });
+    const settle = () => pulse.write();
+    this.#submissions = new Submissions(collections, { ids, knownKeys, batches, settle });
+    this.#admissions = admissions;
+    this.#steps = new Steps(collections, this.#records, randomUUID());
+    this.#kills = new Kills(collections);
+    this.#waiting = new Waiting(collections, this.#records);
+    this.#leases = new Leases(collections);
+    this.#sweeping = setInterval(() => this.#sweep(), MONGO_SWEEP_EACH_MS).unref();
+  }
+
+  async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
+  async submit(
+    jobs: readonly NewJob[],
+    limits: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]>;
+  submit(
+    jobs: readonly NewJob[],
+    limits?: RateLimits,
+  ): Promise<readonly (SubmitAnswer | Limited)[]> {
+    return this.write(
+      () => this.#submissions.submit(jobs, limits),
+      (answers) => answers.some(({ kind }) => kind === 'stored'),
+    );
+  }
+
+  job(id: JobId): Promise<Job | undefined> {
+    return this.do(() => this.#records.job(id));
+  }
+
+  jobs(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Job>> {
+    return this.do(() => this.#records.jobs(ids));
+  }
+
+  scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
+    return this.do(() => this.#records.scripts(ids));
+  }
+
+  list(query: JobQuery): Promise<readonly Job[]> {
+    return this.do(() => this.#records.list(query));
+  }
+
+  counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {
+    return this.do(() => this.#records.counts(owner ?? null));
+  }
+
+  /** What a process left committed and unpublished when it died is published before everything is read. */
+  pending(query: PendingQuery): Promise<readonly PendingRow[]> {
+    return this.do(async () => {
+      if (query.after === null && query.among === undefined)
+        await this.#admissions.settledVersion();
+      return this.#queueRows.pending(query);
+    });
+  }
+
+  made(
+    array: JobId,
+    page: { readonly after: JobId | null; readonly limit: number },
+  ): Promise<readonly MadeMember[]> {
+    return this.do(() => this.#queueRows.made(array, page));
+  }
+
+  madeCounts(arrays: readonly JobId[]): Promise<ReadonlyMap<JobId, readonly MadeCount[]>> {
+    return this.do(() => this.#queueRows.madeCounts(arrays));
+  }
+
+  live(): Promise<readonly LiveJob[]> {
+    return this.do(() => this.#records.live());
+  }
+
+  ended(query: EndedQuery): Promise<readonly OverJob[]> {
+    return this.do(() => this.#records.ended(query));
+  }
+
+  killsWanted(): Promise<readonly JobId[]> {
+    return this.do(() => this.#records.killsWanted());
+  }
+
+  advance(epoch: number, steps: readonly JobStep[]): Promise<readonly StepAnswer[]> {
+    return this.write(
+      () => this.#steps.advance(epoch, steps),
+      (answers) => answers.some(({ kind }) => kind === 'stored'),
+    );
+  }
+
+  wantKill(id: JobId, by: UserId, at: Instant): Promise<'wanted' | 'already' | 'over' | 'unknown'> {
+    return this.write(
+      () => this.#kills.want(id, { by, at }),
+      (answer) => answer === 'wanted',
+    );
+  }
+
+  standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>> {
+    return this.do(() => this.#waiting.standings(ids));
+  }
+
+  namesakes(
+    named: { readonly owner: UserId; readonly name: string },
+    after: JobId | null,
+  ): Promise<readonly Namesake[]> {
+    return this.do(() => this.#waiting.namesakes(named, after));
+  }
+
+  holdBack(id: JobId, held: HeldBack): Promise<'held' | 'already' | 'too-late' | 'unknown'> {
+    return this.write(
+      () => this.#waiting.holdBack(id, held),
+      (answer) => answer === 'held',
+    );
+  }
+
+  release(
+    id: JobId,
+    by: { readonly isAdmin: boolean },
+  ): Promise<'released' | 'not-held' | 'forbidden' | 'unknown'> {
+    return this.write(
+      () => this.#waiting.release(id, by),
+      (answer) => answer === 'released',
+    );
+  }
+
+  heldBack(): Promise<readonly JobId[]> {
+    return this.do(() => this.#waiting.heldBack());
+  }
+
+  lease(): Promise<Lease | undefined> {
+    return this.do(() => this.#leases.read());
+  }
+
+  takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined> {
+    return this.do(() => this.#leases.take(holder, seen));
+  }
+
+  beatLease(lease: Lease): Promise<Lease | undefined> {
+    return this.do(() => this.#leases.beat(lease));
+  }
+
+  freeLease(lease: Lease): Promise<void> {
+    return this.do(() => this.#leases.free(lease));
+  }
+
+  protected override stopping(): void {
+    clearInterval(this.#sweeping);
+  }
+
+  #sweep(): void {
+    this.do(() => this.#admissions.sweep(Date.now())).catch((error: unknown) =>
+      this.#log.warn('undecided submissions not looked through', { error }),
+    );
+  }
+}

@@ -1,0 +1,120 @@
+// Each question that may meet many records is answered by the index that it names.
+import { MongoClient } from 'mongodb';
+import t, { type Test } from 'tap';
+import { instant, jobId, projectId, userId } from '../../src/core/units.js';
+import { collectionsOf } from '../../src/store/mongo/documents.js';
+import { INDEXES, type Index, type Indexed } from '../../src/store/mongo/indexes.js';
+import * as questions from '../../src/store/mongo/questions.js';
+import { migrate } from '../../src/store/mongo/schema.js';
+import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
+
+interface Asked {
+  readonly filter: object;
+  readonly sort?: unknown;
+  readonly index: string;
+}
+
+const ALICE = userId('alice');
+const DNA = projectId('dna');
+const AT = instant(1_700_000_000_000);
+
+/** One example of each, in each form it takes. */
+const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
+  jobs: {
+    'list of all': questions.listed({}),
+    'list of an owner': questions.listed({ owner: ALICE, before: jobId(9) }),
+    'list of a project': questions.listed({ project: DNA, states: ['over'] }),
+    'list of both': questions.listed({ owner: ALICE, project: DNA, states: ['over', 'running'] }),
+    'counts of all': questions.counted(null),
+    'counts of an owner': questions.counted(ALICE),
+    waiting: questions.waiting(7),
+    'submitted since': questions.submittedSince(AT, 0),
+    live: questions.live(0),
+    'kills due': questions.killsDue(),
+    namesakes: questions.namesakesOf({ owner: ALICE, name: 'turn' }, 3),
+    'held jobs': questions.heldJobs(),
+    'array below': questions.arrayBelow(9),
+    'members of an array': questions.membersOf(1, 5),
+    'members of arrays': questions.membersOfAll([1, 2]),
+    'jobs with keys': questions.withKeys(['a', 'b']),
+    'active jobs of an owner': questions.activeOf(ALICE),
+    'pending jobs': questions.pendingJobs(),
+    'open arrays of all': questions.openArrays(null),
+    'open arrays of an owner': questions.openArrays(ALICE),
+    'due uses': questions.dueUses(),
+    ended: questions.ended({
+      ...{ since: AT, until: instant(AT + 5), limit: 9 },
+      after: { endedAt: AT, id: jobId(3) },
+    }),
+    'to be measured': questions.toBeMeasured(0),
+    'disk changes': questions.diskChangesDue(),
+    'left directories': questions.leftDirectories(),
+    drafts: questions.drafts(),
+    'drafts of batches': questions.draftsOf(['a', 'b']),
+  },
+  uses: {
+    'used since': questions.usedSince({ since: AT, owner: ALICE }),
+    'used on a day': questions.usedOn('project', 'dna', 5),
+  },
+  users: { unusual: questions.unusual('users'), quotas: questions.withQuotas('users') },
+  projects: { unusual: questions.unusual('projects'), quotas: questions.withQuotas('projects') },
+};
+
+/** Sorted by a server in memory, which is right for them: see the questions. */
+const SORTED_IN_MEMORY = ['submitted since'];
+
+t.test('no question is forgotten', async (t) => {
+  const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));
+  const makers = Object.keys(questions);
+  t.equal(makers.length, 26, 'a new question gets an example above');
+  t.ok(forms.length >= makers.length);
+});
+
+for (const [collection, asked] of Object.entries(ASKED) as [Indexed, Record<string, Asked>][])
+  for (const [name, question] of Object.entries(asked))
+    t.test(`${collection}: ${name} is covered by ${question.index}`, async (t) =>
+      isCovered(t, question, INDEXES[collection] as Readonly<Record<string, Index>>),
+    );
+
+/** As a server would use it: fields that are compared for equality, then those of the order, then one range. */
+function isCovered(t: Test, { filter, sort, index }: Asked, declared: Record<string, Index>): void {
+  const keys = Object.keys(declared[index]?.keys ?? {});
+  t.ok(keys.length > 0, 'the index is declared');
+  const fields = Object.entries(filter);
+  const isEqual = ([, value]: readonly [string, unknown]): boolean =>
+    typeof value !== 'object' || value === null || '$in' in value;
+  const equal = new Set(fields.filter(isEqual).map(([field]) => field));
+  const prefix = keys.findIndex((key) => !equal.has(key));
+  const next = keys[prefix === -1 ? keys.length : prefix];
+  const ranges = fields.filter((field) => !isEqual(field)).map(([field]) => field);
+  t.ok(prefix !== 0 || ranges.includes(next ?? ''), 'its first key is asked for');
+  const [order] = Object.keys((sort as object | undefined) ?? {});
+  if (order !== undefined && prefix !== -1 && next !== order)
+    t.ok(
+      order === '_id' && next === 'submittedAt',
+      `${next} stands where the order by ${order} does`,
+    );
+}
+
+const missing = mongoMissing();
+t.test('the server plans as declared', async (t) => {
+  if (missing !== undefined) return t.plan(0, `MongoDB: ${missing}`);
+  const server = await startMongo(t);
+  if (!server.isReal) return t.plan(0, `plans of MongoDB: ${server.what} cannot explain`);
+  const client = await new MongoClient(server.url).connect();
+  t.teardown(() => client.close());
+  const collections = collectionsOf(client.db(temporaryDatabase(t, server.url)));
+  await migrate(collections);
+  for (const [collection, asked] of Object.entries(ASKED) as [Indexed, Record<string, Asked>][])
+    for (const [name, { filter, sort, index }] of Object.entries(asked)) {
+      const found = collections.database
+        .collection(collection === 'uses' ? 'used_days' : collection)
+        .find(filter);
+      const cursor = sort === undefined ? found : found.sort(sort as never);
+      const plan = JSON.stringify((await cursor.explain('queryPlanner')).queryPlanner.winningPlan);
+      t.match(plan, new RegExp(`"indexName":"${index}"`), `${name}: ${index}`);
+      t.notMatch(plan, /"stage":"COLLSCAN"/, name);
+      if (!SORTED_IN_MEMORY.includes(name)) t.notMatch(plan, /"stage":"SORT"[,}]/, name);
+    }
+  return undefined;
+});
