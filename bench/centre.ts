@@ -2,7 +2,11 @@
  * A synthetic computing centre in memory: a full queue, agents that are full, and what the leader does with both in each
  * cycle, made of the same parts as in production. Nothing is stored and nothing sent.
  */
-import { LAUNCHES_PER_CYCLE_MAX, SHAPES_PER_CYCLE_MAX } from '../src/contracts/limits.js';
+import {
+  LAUNCHES_PER_CYCLE_MAX,
+  RESERVATION_EACH_MS,
+  SHAPES_PER_CYCLE_MAX,
+} from '../src/contracts/limits.js';
 import { type CycleCursor, type CycleInput, type Plan, planCycle } from '../src/core/cycle.js';
 import { fairshare } from '../src/core/fairshare.js';
 import { NO_CONTAINER, type RunningJob } from '../src/core/job.js';
@@ -40,6 +44,8 @@ export interface CentreSize extends WorkloadSize {
 const DAY_MS = 86_400_000;
 /** A job may get an agent of its own after it has waited for so long. */
 const RESERVATION_AFTER_MS = 3_600_000;
+/** From cycle to cycle: with 300 launches in each, about what one scheduler can dispatch. */
+const ROUND_MS = 250;
 const RACKS = 4;
 const PORTS = { begin: 31_000, end: 31_999 };
 const FREE = { ...NOTHING, cpuMilli: 32_000, memMb: 64_000, ports: [PORTS] };
@@ -85,6 +91,8 @@ export class Centre {
   #made: readonly Reservation[] = [];
   #cursor: CycleCursor | null = null;
   #at: Instant = NOW;
+  /** When it was last looked for an agent to keep free. */
+  #lookedAt: Instant = NOW;
   #nextId = 1;
 
   constructor(size: CentreSize, seed = 1) {
@@ -132,12 +140,14 @@ export class Centre {
   input(offers: readonly Offer[], launchesMax = LAUNCHES_PER_CYCLE_MAX): CycleInput {
     const at = this.#at;
     this.#usage.moveTo(at);
-    if (this.size.isBounded) this.#loads.offered(offers, at);
+    const mayLook = at - this.#lookedAt >= RESERVATION_EACH_MS;
+    if (mayLook) this.#lookedAt = at;
+    if (this.size.isBounded && (mayLook || this.#made.length > 0)) this.#loads.offered(offers, at);
     const reserving = {
       afterMs: RESERVATION_AFTER_MS,
       made: this.#made,
       agent: (executor: string, id: Offer['agentId']) => this.#loads.agent(executor, id, at),
-      agents: () => this.#loads.all(at),
+      agents: mayLook ? () => this.#loads.all(at) : null,
     };
     return {
       queue: this.queue,
@@ -154,9 +164,9 @@ export class Centre {
     };
   }
 
-  /** A second goes by: jobs end, what is free is offered, others start, as many are submitted. */
+  /** A moment goes by: jobs end, what is free is offered, others start, as many are submitted. */
   round(ends: number): Round {
-    this.#at = instant(this.#at + 1_000);
+    this.#at = instant(this.#at + ROUND_MS);
     const before = performance.now();
     this.#endSome(ends);
     const ended = performance.now();

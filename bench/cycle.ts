@@ -63,7 +63,7 @@ interface Measured {
   readonly floorMs: number;
 }
 
-/** A second of the centre, again and again. */
+/** A moment of the centre, again and again. */
 function steady(what: string, size: CentreSize): Measured {
   const centre = new Centre(size);
   for (let n = 0; n < ROUNDS_BEFORE; n++) centre.round(n < ROUNDS_BEFORE / 2 ? 0 : ENDS);
@@ -78,6 +78,7 @@ function steady(what: string, size: CentreSize): Measured {
     launches: of(({ plan }) => plan.launches.length),
     planMs: of(({ planMs }) => planMs),
     fastestMs: Math.min(...rounds.map(({ planMs }) => planMs)),
+    slowestMs: Math.max(...rounds.map(({ planMs }) => planMs)),
     processorMs: of(({ planCpuMs }) => planCpuMs),
     withBooksMs: of(({ allMs }) => allMs),
   };

@@ -166,10 +166,10 @@ export function assumptionWords(estimate: EstimateView | null): string {
   if (estimate?.kind !== 'about') return '';
   const { basis, agents } = estimate;
   const parts = [
-    ['like', 'of their user and kind did'],
+    ['like', 'like jobs of their users did'],
     ['lifespan', 'their lifespans allow'],
     ['site', 'most jobs of this site do'],
-    ['unknown', 'nobody knows'],
+    ['unknown', 'nobody knows how long'],
   ] as const;
   const lengths = parts
     .filter(([name]) => (basis[name] ?? 0) > 0)

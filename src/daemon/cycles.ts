@@ -90,7 +90,7 @@ export class Cycles {
 
   /** Room that is kept for jobs now. */
   get kept(): readonly Reservation[] {
-    return this.#reservations.made();
+    return this.#reservations.made;
   }
 
   /** What an administrator should know of the policy, or null. */

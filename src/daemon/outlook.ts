@@ -23,7 +23,10 @@ import { guarded, PolicyFailed } from './guarded-policy.js';
 import type { SchedulerOptions, SchedulerPorts } from './ports.js';
 import { type Present, type PresentView, presentOf, type Supposed, supposed } from './present.js';
 
-export type OutlookPorts = Pick<SchedulerPorts, 'clock' | 'timers' | 'log' | 'failed' | 'policy'>;
+export type OutlookPorts = Pick<
+  SchedulerPorts,
+  'clock' | 'timers' | 'log' | 'failed' | 'policy' | 'policyWatch'
+>;
 
 type Options = Pick<SchedulerOptions, 'defaultExecutor' | 'reservationAfterMs'>;
 
@@ -66,6 +69,7 @@ export class Outlook {
 
   close(): void {
     this.#isClosed = true;
+    this.#work = undefined;
     this.#timer?.cancel();
     this.#tell();
   }
@@ -121,10 +125,11 @@ export class Outlook {
   }
 
   #portion(): void {
-    const { clock, log } = this.#ports;
+    const { clock, log, policyWatch } = this.#ports;
     const startedMs = clock.monotonicMs();
     let isDone = false;
     let tookMs = 0;
+    policyWatch?.begins();
     try {
       for (let n = 0; n < PARTS_AT_ONCE && tookMs < OUTLOOK_PORTION_MS && !isDone; n++) {
         isDone = this.#work?.next().done !== false;
@@ -135,6 +140,8 @@ export class Outlook {
       // Cycles tell administrators of it, and go by order of submission: so does this.
       this.#policy = fifo;
       this.#work = this.#look();
+    } finally {
+      policyWatch?.ends();
     }
     this.#busyMs += tookMs;
     this.longestMs = Math.max(this.longestMs, tookMs);

@@ -88,7 +88,7 @@ export class Preemptions {
     const view = this.#view(at);
     let stopsLeft = this.#options.stopsMax;
     // Room is kept for one job on each executor: who has it goes first, and nobody else gets it there.
-    const kept = new Map(this.#owner.reservations.made().map((one) => [one.executor, one.jobId]));
+    const kept = new Map(this.#owner.reservations.made.map((one) => [one.executor, one.jobId]));
     for (const one of waiting) {
       const loads = view.loads.filter(({ executor }) => {
         const holder = kept.get(executor);

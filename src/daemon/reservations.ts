@@ -27,6 +27,11 @@ export class Reservations {
     this.#view = view;
   }
 
+  /** Those of the last cycle. */
+  get made(): readonly Reservation[] {
+    return this.#made;
+  }
+
   /** For the next cycle. */
   begin(offers: readonly Offer[], at: Instant, nowMs: number): Reserving | undefined {
     const { afterMs, loads } = this.#view;
@@ -55,11 +60,6 @@ export class Reservations {
       link.keep(
         new Set(made.filter((one) => one.executor === executor).map(({ agentId }) => agentId)),
       );
-  }
-
-  /** Those in force. */
-  made(): readonly Reservation[] {
-    return this.#made;
   }
 
   /** Room was made for a job: it takes the place of what its executor kept before. */

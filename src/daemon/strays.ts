@@ -97,7 +97,12 @@ export class Strays {
     if (alive.size === 0) this.#alive.delete(jobId);
   }
 
-  /** A task that lives and that no job holds. @param record what the store has under its job's id */
+  /** Whether the end of a launch, told by its agent, may be that of a job which has forgotten it. */
+  mayBeTakenBack(record: Job | undefined, launch: number): record is Job {
+    return this.#adopts && record !== undefined && mayAdopt(record, launch);
+  }
+
+  /** A task that no job holds: it lives, or its end may be its job's. @param record what the store has under its job's id */
   async meet(update: TaskUpdate, executor: string, record: Job | undefined): Promise<Met> {
     const { taskId } = update;
     const launch = parseTaskId(taskId)?.launch;

@@ -5,19 +5,11 @@
 
 import type { Timer } from '../contracts/clock.js';
 import type { TaskUpdate } from '../contracts/cluster.js';
-import { ServiceError } from '../contracts/errors.js';
 import { KILL_GRACE_MS, LOST_GRACE_MS, UPDATE_OVERDUE_MS } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
-import { isLive, type Job, type LiveJob } from '../core/job.js';
+import type { LiveJob } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
-import {
-  type AgentId,
-  type Instant,
-  instant,
-  type JobId,
-  parseTaskId,
-  type TaskId,
-} from '../core/units.js';
+import { type AgentId, type Instant, instant, parseTaskId, type TaskId } from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
 import type { ClusterLink } from './cluster-link.js';
 import { exitFileOf } from './exit-files.js';
@@ -25,6 +17,7 @@ import type { Applied, JobBook } from './job-book.js';
 import { LargestAgent } from './largest-agent.js';
 import { Orphans, USUAL_ORPHANS } from './orphans.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
+import { isElsewhere, StrayUpdates } from './stray-updates.js';
 import type { Strays } from './strays.js';
 
 export interface UpdatesOwner {
@@ -39,20 +32,12 @@ export interface UpdatesOwner {
   judged(job: LiveJob, event: JobEvent, at: Instant): JobEvent;
 }
 
-/** What a task id of our form stands for. */
-interface OurTask {
-  readonly jobId: JobId;
-  readonly launch: number;
-}
-
 /** A kill is sent again after this, until the task's end is known. */
 const KILL_AGAIN_MS = 10_000;
 /** How often tasks on unreachable agents are asked about. */
 const UNREACHABLE_ASK_MS = 60_000;
 /** Pause before a task that the cluster does not know is asked about again. */
 const ASK_AGAIN_MS = 10_000;
-/** In these states a task lives, or is about to. */
-const ALIVE = new Set<TaskUpdate['state']>(['staging', 'starting', 'running']);
 
 export class Updates {
   readonly #ports: SchedulerPorts;
@@ -67,10 +52,8 @@ export class Updates {
   readonly #doubts = new Map<TaskId, Timer>();
   readonly orphans: Orphans;
   readonly #strays: Strays;
-  /** Since when (monotonic) another agent is said to run a launch that we sent elsewhere. */
-  readonly #elsewhereMs = new Map<TaskId, number>();
+  readonly #strayUpdates: StrayUpdates;
   readonly #largestAgent: LargestAgent;
-  readonly #orphanChecks = new Map<TaskId, Timer>();
   #isClosed = false;
 
   constructor(
@@ -85,11 +68,24 @@ export class Updates {
     this.#owner = owner;
     this.orphans = new Orphans({ ...ports, live: () => book.size }, policy);
     this.#largestAgent = new LargestAgent(ports);
+    const { orphans } = this;
+    this.#strayUpdates = new StrayUpdates(
+      ports,
+      { book, strays, orphans },
+      {
+        found: (job) => owner.found(job),
+        held: (link, update, of) => this.#held(link, update, of),
+        numberTaken: (job) =>
+          this.#apply(job, { kind: 'numberTaken', taskId: job.placement.taskId }),
+        acknowledge: (link, update) => this.#acknowledge(link, update),
+      },
+    );
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const timer of [...this.#doubts.values(), ...this.#orphanChecks.values()]) timer.cancel();
+    this.#strayUpdates.close();
+    for (const timer of this.#doubts.values()) timer.cancel();
   }
 
   /** The job no longer holds this task. */
@@ -97,7 +93,7 @@ export class Updates {
     this.#unknowns.delete(taskId);
     this.#killsSent.delete(taskId);
     this.#silentMs.delete(taskId);
-    this.#elsewhereMs.delete(taskId);
+    this.#strayUpdates.forget(taskId);
     this.#settleDoubt(taskId);
   }
 
@@ -117,9 +113,11 @@ export class Updates {
       this.#acknowledge(link, update);
       return;
     }
+    await this.#strayUpdates.settled(update.taskId);
     const job = this.#book.get(ours.jobId);
-    if (job?.placement.taskId !== update.taskId) await this.#unheld(link, update, ours);
-    else if (isElsewhere(job, update)) await this.#elsewhere(link, update, job);
+    if (job?.placement.taskId !== update.taskId)
+      await this.#strayUpdates.unheld(link, update, ours);
+    else if (isElsewhere(job, update)) await this.#strayUpdates.elsewhere(link, update, job);
     else await this.#held(link, update, { job, launch: ours.launch });
   }
 
@@ -189,33 +187,6 @@ export class Updates {
     this.#owner.linkOf(executor)?.ask({ taskId, agentId: null });
   }
 
-  /**
-   * The id of our launch, but not where we sent it: a task of that number was there before. The master will refuse our
-   * launch for it, or has and nobody heard; only an answer that stays the same is believed.
-   */
-  async #elsewhere(link: ClusterLink, update: TaskUpdate, job: LiveJob): Promise<void> {
-    const { taskId } = update;
-    if (!ALIVE.has(update.state)) {
-      this.#acknowledge(link, update);
-      return;
-    }
-    const nowMs = this.#ports.clock.monotonicMs();
-    const sinceMs = this.#elsewhereMs.get(taskId) ?? nowMs;
-    this.#elsewhereMs.set(taskId, sinceMs);
-    if (nowMs - sinceMs >= UPDATE_OVERDUE_MS)
-      await this.#apply(job, { kind: 'numberTaken', taskId });
-    else this.#askLater(link, update);
-  }
-
-  #askLater(link: ClusterLink, { taskId, agentId }: TaskUpdate): void {
-    if (this.#orphanChecks.has(taskId)) return;
-    const check = this.#ports.timers.after(ASK_AGAIN_MS, () => {
-      this.#orphanChecks.delete(taskId);
-      link.ask({ taskId, agentId });
-    });
-    this.#orphanChecks.set(taskId, check);
-  }
-
   /** Rules that let memory grow must know how far it can. Other jobs, and other ends, wait for nothing. */
   async #withRoom(job: LiveJob, event: JobEvent): Promise<JobEvent> {
     if (event.kind !== 'ended' || job.spec.retries.length === 0) return event;
@@ -225,73 +196,6 @@ export class Updates {
   /** No uuid, no acknowledgement; a term that is over acknowledges nothing. */
   #acknowledge(link: ClusterLink, update: TaskUpdate): void {
     if (update.receipt !== null && !this.#isClosed) link.cluster.acknowledge(update);
-  }
-
-  /**
-   * The book holds no such task, but only the store can say that no job does. A record that cannot be read, or a store
-   * that cannot be asked, proves nothing: the task is left alone, its update unacknowledged, and comes again.
-   */
-  async #unheld(link: ClusterLink, update: TaskUpdate, ours: OurTask): Promise<void> {
-    let record: Job | undefined;
-    try {
-      record = await this.#ports.store.job(ours.jobId);
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      this.#ports.log.error('task left alone: the record of its job cannot be read', {
-        taskId: update.taskId,
-        error,
-      });
-      return;
-    }
-    if (this.#isClosed) return;
-    if (record !== undefined && isLive(record) && record.placement.taskId === update.taskId) {
-      // A record that could not be read when the term began.
-      if (this.#book.get(record.id) === undefined && !this.#book.isBusy(record.id))
-        this.#owner.found(record);
-      await this.#held(link, update, { job: record, launch: ours.launch });
-      return;
-    }
-    if (ALIVE.has(update.state)) await this.#stray(link, update, ours, record);
-    else {
-      this.orphans.forget(update.taskId);
-      this.#strays.forget(update.taskId);
-      this.#acknowledge(link, update);
-    }
-  }
-
-  async #stray(
-    link: ClusterLink,
-    update: TaskUpdate,
-    { launch }: OurTask,
-    record: Job | undefined,
-  ): Promise<void> {
-    const met = await this.#strays.meet(update, link.cluster.name, record);
-    if (this.#isClosed) return;
-    switch (met.kind) {
-      case 'adopted':
-        this.orphans.forget(update.taskId);
-        this.#owner.found(met.job);
-        await this.#held(link, update, { job: met.job, launch });
-        return;
-      case 'later':
-        this.#askLater(link, update);
-        return;
-      case 'orphan':
-        if (await this.orphans.condemns(update, launch, { record, provenance: met.provenance }))
-          this.#killOrphan(link, update);
-        this.#acknowledge(link, update);
-        return;
-      default:
-        unreachable(met);
-    }
-  }
-
-  /** Asked about after a while: if it still runs, the kill was lost, and the answer brings us here again. */
-  #killOrphan(link: ClusterLink, update: TaskUpdate): void {
-    if (this.#isClosed) return;
-    const { taskId, agentId } = update;
-    link.cluster.kill({ taskId, agentId, graceMs: KILL_GRACE_MS });
-    this.#askLater(link, update);
   }
 
   // ---- launches in doubt
@@ -386,7 +290,3 @@ export class Updates {
       this.kill(placement.executor, placement);
   }
 }
-
-/** Whether the update is of another agent than our launch was sent to. A task never moves, so that task is not ours. */
-const isElsewhere = ({ state, placement }: LiveJob, { agentId }: TaskUpdate): boolean =>
-  state === 'launching' && agentId !== null && agentId !== placement.agentId;

@@ -1,13 +1,15 @@
+import fc from 'fast-check';
 import t from 'tap';
 import { planCycle } from '../../src/core/cycle.js';
-import type { Offer } from '../../src/core/matching.js';
-import type { Demand } from '../../src/core/obstacle.js';
+import { binsOf, type Offer, Search } from '../../src/core/matching.js';
+import type { Demand, Shut } from '../../src/core/obstacle.js';
 import { fifo } from '../../src/core/policy.js';
 import { PendingQueue } from '../../src/core/queue.js';
-import { impossible } from '../../src/core/tally.js';
+import { impossible, Tally } from '../../src/core/tally.js';
 import { jobId, projectId, userId } from '../../src/core/units.js';
-import { after, aNeed, anOffer, aRow, someFree } from './samples.js';
+import { after, aNeed, anOffer, aRow, SEED, someFree } from './samples.js';
 
+const DRAINED = { code: 'drained', from: after(50_000), until: null, reason: 'disks' } as const;
 const limits = { launchesMax: 100, shapesMax: 100 };
 
 /** Why one such job does not start on these offers; undefined when it does. */
@@ -187,3 +189,68 @@ t.test('impossible: no agent could ever run it, even idle', async (t) => {
     [{ code: 'other-executor', agents: 15 }],
   );
 });
+
+t.test(
+  'kinds of agents and full ones: the reasons are those of agents asked one by one',
+  async (t) => {
+    let refused = 0;
+    const offer = fc.record({
+      agent: fc.integer({ min: 1, max: 30 }),
+      rack: fc.constantFrom('r1', 'r2', null),
+      reservation: fc.constantFrom(null, null, 'bob', 'anna'),
+      executor: fc.constantFrom('mesos', 'mesos', 'swarm'),
+      unavailableFrom: fc.constantFrom(null, null, after(1_000_000), after(2_000_000)),
+      shut: fc.constantFrom<Shut | null>(null, null, { code: 'set-aside' }, DRAINED),
+      launchesMax: fc.constantFrom(undefined, undefined, 0, 1),
+      free: fc.record({
+        cpuMilli: fc.constantFrom(0, 500, 1_000, 4_000),
+        memMb: fc.constantFrom(0, 100, 1_000),
+        gpus: fc.constantFrom(0, 0, 1),
+        custom: fc.constantFrom({}, {}, { fpga: 1 }),
+      }),
+    });
+    const demand: fc.Arbitrary<Demand> = fc.record({
+      needs: fc.record({
+        cpuMilli: fc.constantFrom(500, 2_000),
+        memMb: fc.constantFrom(50, 500),
+        gpus: fc.constantFrom(0, 0, 1),
+        ports: fc.constantFrom(0, 1),
+        custom: fc.constantFrom({}, {}, { fpga: 1 }),
+      }),
+      constraints: fc.constantFrom(
+        [],
+        [{ name: 'rack', value: 'r1' }],
+        [{ name: 'hostname', value: 'host-a3' }],
+      ),
+      executor: fc.constantFrom(null, 'mesos'),
+      avoid: fc.constantFrom([], [], ['host-a1', 'host-a2']),
+      lifespanMs: fc.constantFrom(null, 100_000),
+      tenant: fc.constant({ user: userId('bob'), project: projectId('default') }),
+    });
+    const check = fc.property(fc.array(offer, { maxLength: 25 }), demand, (parts, asked) => {
+      const bins = binsOf(
+        parts.map(({ agent, rack, reservation, free, launchesMax, ...rest }, n) =>
+          anOffer(`o${n}`, {
+            ...rest,
+            agent: `a${agent}`,
+            attributes: { ...(rack && { rack }), ...(reservation && { reservation }) },
+            free: { ...free, ports: [] },
+            ...(launchesMax === undefined ? {} : { launchesMax }),
+          }),
+        ),
+      );
+      const one = new Tally(asked, after(0));
+      const until = bins.findIndex((bin) => one.admits(bin, bin));
+      const search = new Search(asked, bins, after(0));
+      const found = search.next();
+      refused += until === -1 ? bins.length : until;
+      if (found !== (until === -1 ? undefined : bins[until])) throw new Error('another agent');
+      const [is, wanted] = [search.obstacles(), one.obstacles()].map((all) => JSON.stringify(all));
+      if (is !== wanted) throw new Error(`${is} instead of ${wanted}`);
+      // Asked once more it says the same.
+      if (JSON.stringify(search.obstacles()) !== wanted) throw new Error('counted twice');
+    });
+    fc.assert(check, { seed: SEED, numRuns: 1_000 });
+    t.ok(refused > 3_000, `${refused} agents were refused`);
+  },
+);

@@ -214,7 +214,8 @@ export class FakeMaster {
     for (const { taskId, agentId: agent, labels } of orders) {
       const known = this.tasks.get(taskId);
       if (known !== undefined && !this.isRestored) this.faults.push(`task id ${taskId} used twice`);
-      if (known?.isAlive === true) {
+      // A real master keeps a task until its end is acknowledged.
+      if (known !== undefined && (known.isAlive || known.unacknowledged.length > 0)) {
         const message = `Task has duplicate ID: ${taskId}`;
         this.#say(taskId, agent, 'error', { reason: 'task-invalid', message });
         continue;

@@ -4,7 +4,6 @@ import { OUTLOOK_FRESH_MS } from '../../src/contracts/limits.js';
 import type { OutlookFacts } from '../../src/contracts/outlook.js';
 import { Places } from '../../src/core/survey.js';
 import { projectId, userId } from '../../src/core/units.js';
-import { Outlook } from '../../src/daemon/outlook.js';
 import { OutlookAsker } from '../../src/daemon/outlook-asker.js';
 import { OutlookDesk } from '../../src/daemon/outlook-desk.js';
 import { FakeTime } from '../support/fake-time.js';
@@ -168,10 +167,3 @@ const NOTHING_FORESEEN = {
   bases: { like: 0, lifespan: 0, site: 0, unknown: 0 },
   agents: 1,
 } as unknown as NonNullable<OutlookFacts['foreseen']>;
-
-t.test(
-  'a policy that fails does not end the process: places go by order of submission',
-  async (t) => {
-    t.ok(Outlook, 'see guarded-policy');
-  },
-);

@@ -4,17 +4,21 @@ import { instant, taskId } from '../../src/core/units.js';
 import type { OrphanPolicy } from '../../src/daemon/orphans.js';
 import { aNewJob } from '../store/a-job.js';
 import {
+  acceptArrives,
   backUp,
+  crash,
   expectKills,
   expectOutcome,
   expectRecord,
   expectState,
   kill,
   labelsOnPage,
+  nextAccept,
   offer,
   pageIsAway,
   pass,
   report,
+  resend,
   restart,
   restoreBackup,
   scenario,
@@ -191,6 +195,63 @@ t.test('adopt: of a job that the record believes on an older launch', (t) =>
     expectAlive('blast', 2),
     expectRecord('blast', { state: 'running', launches: 2, placement: { agentId: 'a2' } }),
     expectKills('blast', 0, 2),
+  )(t),
+);
+
+t.test('adopt: an end that comes while it is asked whose the task is, is not lost', (t) => {
+  let pageAnswers = () => {};
+  return scenario(
+    ...forgottenLaunch('adopt'),
+    (stage) => {
+      stage.pageGate = new Promise((resolve) => {
+        pageAnswers = resolve;
+      });
+    },
+    restoreBackup(),
+    pass(1_000),
+    report('blast', 'finished', { launch: 1 }),
+    pass(1_000),
+    expectState('blast', 'pending'),
+    () => pageAnswers(),
+    pass(1_000),
+    expectOutcome('blast', { kind: 'exited', exitCode: 0 }),
+    offer('a2'),
+    expectAlive('blast'),
+  )(t);
+});
+
+t.test('adopt: a launch that ended before anybody looked counts', (t) =>
+  scenario(
+    ...forgottenLaunch('adopt'),
+    crash(),
+    report('blast', 'failed', { launch: 1, message: 'Command exited with status 3' }),
+    restoreBackup(),
+    pass(1_000),
+    expectOutcome('blast', { kind: 'exited', exitCode: 3 }),
+    expectRecord('blast', { launches: 1, faults: [] }),
+    offer('a2'),
+    expectAlive('blast'),
+  )(t),
+);
+
+t.test('adopt: an end on another agent waits until our launch is known to be refused', (t) =>
+  scenario(
+    ...forgottenLaunch('adopt'),
+    (stage) => stage.master.says.set(stage.taskId('blast', 1), 'silence'),
+    nextAccept('late'),
+    restoreBackup(),
+    offer('a2'),
+    pass(20),
+    expectRecord('blast', { state: 'launching', placement: { agentId: 'a2' } }),
+    report('blast', 'finished', { launch: 1 }),
+    expectRecord('blast', { state: 'launching', placement: { agentId: 'a2' } }),
+    acceptArrives(),
+    (stage) => stage.master.says.clear(),
+    pass(1_000),
+    resend(),
+    pass(10_000),
+    expectOutcome('blast', { kind: 'exited', exitCode: 0 }),
+    expectAlive('blast'),
   )(t),
 );
 

@@ -151,6 +151,8 @@ export class Stage {
   /** What the cluster tells of its agents; read when a daemon starts, null: nothing. */
   agents: readonly AgentFacts[] | null = null;
   isPageAway = false;
+  /** The page answers when this is settled. */
+  pageGate: Promise<void> = Promise.resolve();
   readonly names = new Map<string, JobId>();
   /** Launches that the scenario has seen so far, by job. */
   readonly seenLaunches = new Map<string, number>();
@@ -242,8 +244,10 @@ export class Stage {
   };
 
   /** What the page of the master tells of a task; null while it does not answer. */
-  readonly taskPage = async (_executor: string, id: TaskId): Promise<ToldTask | null> =>
-    this.isPageAway ? null : { labels: this.master.tasks.get(id)?.labels ?? {} };
+  readonly taskPage = async (_executor: string, id: TaskId): Promise<ToldTask | null> => {
+    await this.pageGate;
+    return this.isPageAway ? null : { labels: this.master.tasks.get(id)?.labels ?? {} };
+  };
 
   storage(process: { readonly isDead: boolean }): FileStorage {
     return {

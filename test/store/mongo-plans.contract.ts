@@ -31,8 +31,8 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'submitted since': questions.submittedSince(AT, 0),
     live: questions.live(0),
     'kills due': questions.killsDue(),
-    namesakes: questions.namesakesOf({ owner: ALICE, name: 'turn' }, 3),
-    'held jobs': questions.heldJobs(),
+    'jobs of one name': questions.named('alice', 'sample', 0),
+    'jobs held back': questions.held(),
     'array below': questions.arrayBelow(9),
     'members of an array': questions.membersOf(1, 5),
     'members of arrays': questions.membersOfAll([1, 2]),
@@ -60,8 +60,8 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
   projects: { unusual: questions.unusual('projects'), quotas: questions.withQuotas('projects') },
 };
 
-/** Sorted by a server in memory, which is right for them: see the questions. */
-const SORTED_IN_MEMORY = ['submitted since'];
+/** Questions of these are sorted in memory by the server, which is right for them: see the questions. */
+const SORTED_IN_MEMORY = ['jobs_sweep'];
 
 t.test('no question is forgotten', async (t) => {
   const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));
@@ -76,7 +76,7 @@ for (const [collection, asked] of Object.entries(ASKED) as [Indexed, Record<stri
       isCovered(t, question, INDEXES[collection] as Readonly<Record<string, Index>>),
     );
 
-/** As a server would use it: fields that are compared for equality, then those of the order, then one range. */
+/** As a server would use it: fields that are compared for equality come first, then those of the order, or of one range. */
 function isCovered(t: Test, { filter, sort, index }: Asked, declared: Record<string, Index>): void {
   const keys = Object.keys(declared[index]?.keys ?? {});
   t.ok(keys.length > 0, 'the index is declared');
@@ -85,15 +85,12 @@ function isCovered(t: Test, { filter, sort, index }: Asked, declared: Record<str
     typeof value !== 'object' || value === null || '$in' in value;
   const equal = new Set(fields.filter(isEqual).map(([field]) => field));
   const prefix = keys.findIndex((key) => !equal.has(key));
-  const next = keys[prefix === -1 ? keys.length : prefix];
-  const ranges = fields.filter((field) => !isEqual(field)).map(([field]) => field);
-  t.ok(prefix !== 0 || ranges.includes(next ?? ''), 'its first key is asked for');
-  const [order] = Object.keys((sort as object | undefined) ?? {});
-  if (order !== undefined && prefix !== -1 && next !== order)
-    t.ok(
-      order === '_id' && next === 'submittedAt',
-      `${next} stands where the order by ${order} does`,
-    );
+  const rest = prefix === -1 ? [] : keys.slice(prefix);
+  const isRange = fields.some(([field]) => field === rest[0] && !equal.has(field));
+  t.ok(rest.length < keys.length || isRange, 'its first key is asked for');
+  const order = Object.keys((sort as object | undefined) ?? {});
+  const isInOrder = order.every((field, place) => rest[place] === field);
+  t.equal(isInOrder, !SORTED_IN_MEMORY.includes(index), 'it yields the order, if one is asked for');
 }
 
 const missing = mongoMissing();
@@ -112,9 +109,10 @@ t.test('the server plans as declared', async (t) => {
         .find(filter);
       const cursor = sort === undefined ? found : found.sort(sort as never);
       const plan = JSON.stringify((await cursor.explain('queryPlanner')).queryPlanner.winningPlan);
-      t.match(plan, new RegExp(`"indexName":"${index}"`), `${name}: ${index}`);
+      // Of several that fit a server may choose another one.
+      t.match(plan, /"stage":"IXSCAN"/, `${name}: by ${/"indexName":"(\w+)"/.exec(plan)?.[1]}`);
       t.notMatch(plan, /"stage":"COLLSCAN"/, name);
-      if (!SORTED_IN_MEMORY.includes(name)) t.notMatch(plan, /"stage":"SORT"[,}]/, name);
+      if (!SORTED_IN_MEMORY.includes(index)) t.notMatch(plan, /"stage":"SORT"[,}]/, name);
     }
   return undefined;
 });

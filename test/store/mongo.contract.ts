@@ -12,6 +12,7 @@ import { Admissions } from '../../src/store/mongo/admissions.js';
 import { type Collections, collectionsOf, firstDocument } from '../../src/store/mongo/documents.js';
 import { MIGRATIONS, type Migration, migrate } from '../../src/store/mongo/schema.js';
 import { openMongoStore } from '../../src/store/mongo/store.js';
+import { Uses } from '../../src/store/mongo/uses.js';
 import { type MongoServer, mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
 import { freePort } from '../support/places.js';
 import {
@@ -250,6 +251,54 @@ onMongo('use is counted once, whoever folds and wherever he dies', async (t, sta
   t.same(await Promise.all(stores.map(used)), [15_000, 15_000, 15_000], 'while launches end');
 });
 
+onMongo('a fold that others overtake adds nothing', async (t, { open, collections }) => {
+  const store = await open();
+  const epoch = await leader(store);
+  const used = async () => (await store.used({ since: AT }))[0]?.timeMs;
+  await finish(store, epoch, 1);
+  t.equal(await used(), 1_000);
+  await finish(store, epoch, 2);
+  // Just before it replaces the sums, others fold the same, and once more: the launches are not even named any more.
+  let overtaken = 0;
+  const slow = new Proxy(collections.uses, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (...args: readonly unknown[]) => {
+        if (name !== 'replaceOne' || overtaken++ > 0) return method.apply(target, args);
+        return used()
+          .then(() => finish(store, epoch, 1))
+          .then(used)
+          .then(() => method.apply(target, args));
+      };
+    },
+  });
+  const late = await new Uses({ ...collections, uses: slow }).used({ since: AT });
+  t.equal(overtaken, 1, 'it did overtake, and nothing was left to add');
+  t.equal(late[0]?.timeMs, 4_000);
+  t.equal(await used(), 4_000);
+});
+
+onMongo('sizes that several measure, archive and recount at once add up', async (t, { open }) => {
+  const [one, two] = [await open(), await open()];
+  const epoch = await leader(one);
+  await finish(one, epoch, 8);
+  const jobs = (await one.list({})).map(({ id }) => id);
+  const size = (id: (typeof jobs)[number], n: number) => ({
+    ...{ id, bytes: 10 * n, isOver: true, measuredAt: instant(AT + n) },
+  });
+  const rounds = [1, 2, 3].flatMap((n) => [
+    one.putDisk(jobs.map((id) => size(id, n))),
+    two.putDisk(jobs.map((id) => size(id, 7 - n))),
+    two.diskUse(),
+    one.recountDisk(),
+  ]);
+  await Promise.all([...rounds, ...jobs.slice(0, 2).map((id) => two.archive(id, AT))]);
+  t.match(await one.diskUse(), [{ endedBytes: 6 * 60, heldBytes: 0, jobs: 6 }]);
+  await one.recountDisk();
+  t.match(await two.diskUse(), [{ endedBytes: 6 * 60, heldBytes: 0, jobs: 6 }], 'added up anew');
+});
+
 onMongo('a leader of a lower epoch cannot write what a later one has written', async (t, stage) => {
   const [old, young] = [await stage.open(), await stage.open()];
   const job = await submitted(old);
@@ -304,21 +353,6 @@ onMongo('documents that nobody of us wrote hide no others', async (t, stage) => 
   t.equal((await store.users()).length, 1);
   t.equal((await store.projects()).length, 1);
   t.equal((await store.priorities()).users.size, 0);
-});
-
-onMongo('jobs of an older database are found by their names', async (t, stage) => {
-  const { collections } = stage;
-  const first = await stage.open();
-  const spec = aSpec({ name: 'turn' });
-  const ids = (await first.submit([aNewJob({ spec }), aNewJob({ spec })])).map(({ id }) => id);
-  await collections.jobs.updateMany({}, { $unset: { openName: 1 } });
-  await collections.jobs.updateOne({ _id: ids[1] ?? 0 }, { $set: { asked: '{' } });
-  await collections.schema.updateOne({ _id: 'schema' }, { $set: { version: 1 } });
-  t.strictSame(await first.namesakes({ owner: ALICE, name: 'turn' }, null), []);
-  const second = await stage.open();
-  t.strictSame(await second.namesakes({ owner: ALICE, name: 'turn' }, null), [
-    { id: ids[0], hasBegun: false },
-  ]);
 });
 
 onMongo(

@@ -28,6 +28,8 @@ export interface JobRequest {
   readonly image?: string;
   readonly volumes?: readonly { readonly name: string; readonly acl?: string }[];
   readonly label?: readonly string[];
+  /** As `5m`. */
+  readonly maxlifespan?: string;
 }
 
 export interface RestAnswer {
@@ -130,6 +132,7 @@ export class RestClient {
         label: request.label ?? [],
         tasks: [],
         tmpstorage: null,
+        ...(request.maxlifespan === undefined ? {} : { maxlifespan: request.maxlifespan }),
       },
       container: {
         image: request.image ?? (await this.defaultImage()),

@@ -1,4 +1,6 @@
 /** Talks REST to the server these pages came from. */
+
+import { readWhy, type WhyView } from '../../src/cli/why-view.js';
 import {
   type FileView,
   isRecord,
@@ -130,6 +132,11 @@ export class Api {
 
   async state(id: number, signal?: AbortSignal): Promise<StatusView> {
     return readWholeStatus(await this.#json('GET', `task/${id}/status`, { signal }));
+  }
+
+  /** Where a waiting job stands; the leader may take some seconds to find out. */
+  async why(id: number, signal?: AbortSignal): Promise<WhyView> {
+    return readWhy(await this.#json('GET', `task/${id}/why`, { signal }));
   }
 
   /** `key` makes a submission that is sent twice one job. */

@@ -6,7 +6,7 @@ import type { Collection, Db } from 'mongodb';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
-import { JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
+import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
 
 /** A job of a submission that is not decided yet: no query sees it. */
@@ -53,6 +53,15 @@ export interface JobDocument {
   readonly killWantedAt: number | null;
   /** A kill is wanted and the job is not over. */
   readonly killDue: boolean;
+  /** Of those that are no members: jobs of one name may take turns. */
+  readonly name?: string;
+  /** JSON of what it waits for besides resources; null or absent: nothing. */
+  readonly waits?: string | null;
+  /** Who holds it back; null or absent: nobody. */
+  readonly heldBy?: string | null;
+  readonly heldAt?: number | null;
+  readonly heldByAdmin?: number | null;
+  readonly isHeld?: boolean;
   readonly shape: string;
   readonly life: string;
   readonly exitCode: number | null;
@@ -84,15 +93,6 @@ export interface JobDocument {
   };
   readonly diskChanges?: readonly DiskChange[];
   readonly archivedAt?: number;
-  /** The job's name while it is not over, of members null: they go by their array. Absent in older records: see `schema.ts`. */
-  readonly openName?: string | null;
-  /** JSON of what it waits for besides resources. */
-  readonly waits?: string | null;
-  readonly heldBy?: string | null;
-  readonly heldAt?: number | null;
-  readonly heldByAdmin?: boolean | null;
-  /** It is held back, and not over. */
-  readonly isHeld?: boolean;
 }
 
 /** Sums that are folded: see there. */
@@ -269,11 +269,9 @@ export function firstDocument(
     parent: null,
     asked: job.asked,
     script: job.script,
-    openName: job.name,
+    name: job.name,
     waits: job.waits,
-    heldBy: job.heldBy,
-    heldAt: job.heldAt,
-    heldByAdmin: job.heldByAdmin === null ? null : job.heldByAdmin === 1,
+    ...{ heldBy: job.heldBy, heldAt: job.heldAt, heldByAdmin: job.heldByAdmin },
     isHeld: job.heldBy !== null,
     ...(batch === null ? {} : { batch }),
   };
@@ -292,7 +290,25 @@ export const memberFields = (id: number, array: ArrayDocument) => ({
   arraySize: null,
   arrayLimit: null,
   parent: array._id,
-  waits: null,
+});
+
+/** The record of a member that waits and had none: something is wished of it alone. */
+export const waitingMember = (id: number, array: ArrayDocument): JobDocument => ({
+  _id: id,
+  ...memberFields(id, array),
+  state: 'pending',
+  active: true,
+  launches: 0,
+  version: 1,
+  notBefore: null,
+  endedAt: null,
+  killWantedBy: null,
+  killWantedAt: null,
+  killDue: false,
+  life: FIRST_LIFE,
+  exitCode: null,
+  epoch: 0,
+  writtenBy: '',
 });
 
 export type ArrayDocument = Pick<
@@ -323,7 +339,6 @@ export const stepFields = (step: StepColumns) => ({
   endedAt: step.endedAt,
   life: step.life,
   exitCode: step.exitCode,
-  ...(step.state === 'over' ? { isHeld: false, openName: null } : {}),
   ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
 });
 
@@ -355,7 +370,7 @@ export function jobIn(document: ReadDocument, asked: string | undefined): Job {
     ...[document.notBefore ?? null, document.endedAt ?? null],
     ...[document.killWantedBy ?? null, document.killWantedAt ?? null],
     ...[life, asked ?? '', document.parent ?? null, document.archivedAt ?? null],
-    ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin === true ? 1 : 0],
+    ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin ?? null],
   ];
   const job = jobOf(row);
   if (job.state === 'open' && job.spec.array === undefined)

@@ -6,9 +6,9 @@ import {
   type Collections,
   DRAFT,
   type JobDocument,
+  waitingMember,
 } from './documents.js';
 import { arrayBelow } from './questions.js';
-import { killedMember } from './steps.js';
 import { isRepeat } from './trouble.js';
 
 type Answer = 'wanted' | 'already' | 'over' | 'unknown';
@@ -33,10 +33,15 @@ export class Kills {
       },
     );
     if (matchedCount > 0) return 'wanted';
-    const found = await this.#jobs.findOne({ _id: id }, { projection: { state: 1 } });
+    const found = await this.#jobs.findOne(
+      { _id: id },
+      { projection: { state: 1, killWantedBy: 1 } },
+    );
     if (found === null) return this.#wantOfMember(id, wish);
     if (found.state === DRAFT) return 'unknown';
-    return found.state === 'over' ? 'over' : 'already';
+    if (found.state === 'over') return 'over';
+    // A member may have got its record between both looks, by an intent: then nobody wants its kill yet.
+    return found.killWantedBy === null ? this.want(id, wish) : 'already';
   }
 
   /** A member that has no record yet gets one. */
@@ -52,7 +57,12 @@ export class Kills {
     if (array.state === 'over') return 'over';
     if (array.killWantedBy !== null) return 'already';
     try {
-      await this.#jobs.insertOne(killedMember(id, array, wish));
+      await this.#jobs.insertOne({
+        ...waitingMember(id, array),
+        killWantedBy: wish.by,
+        killWantedAt: wish.at,
+        killDue: true,
+      });
       return 'wanted';
     } catch (error) {
       // It has just got its record, by an intent or by another who wants it killed.

@@ -68,27 +68,24 @@ export const killsDue = (): OfJobs => ({
   index: 'jobs_kill_due',
 });
 
-/** Of one user, not over. */
-export const namesakesOf = (
-  { owner, name }: { readonly owner: string; readonly name: string },
-  after: number,
-): OfJobs => ({
-  filter: { owner, openName: name, _id: { $gt: after } },
-  sort: { _id: 1 },
-  index: 'jobs_named',
-});
-
-export const heldJobs = (): OfJobs => ({
-  filter: { isHeld: true },
-  sort: { _id: 1 },
-  index: 'jobs_held',
-});
-
 /** The array that an id may be a member of: the greatest one below it. */
 export const arrayBelow = (id: number): OfJobs => ({
   filter: { isArray: true, _id: { $lt: id }, state: { $in: ['open', 'over'] } },
   sort: { _id: -1 },
   index: 'jobs_arrays',
+});
+
+/** Those of one user and name that are not over; members have no name of their own. */
+export const named = (owner: string, name: string, after: number): OfJobs => ({
+  filter: { owner, name, state: { $in: [...WAITING, ...LIVE] }, _id: { $gt: after } },
+  sort: { _id: 1 },
+  index: 'jobs_named',
+});
+
+export const held = (): OfJobs => ({
+  filter: { isHeld: true, state: { $in: [...WAITING] } },
+  sort: { _id: 1 },
+  index: 'jobs_held',
 });
 
 export const membersOf = (array: number, after: number): OfJobs => ({

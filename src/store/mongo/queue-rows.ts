@@ -4,10 +4,11 @@ import type { MadeCount, MadeMember, PendingQuery, PendingRow } from '../../cont
 import type { JobState } from '../../core/job.js';
 import { type JobId, jobId } from '../../core/units.js';
 import { pendingRowsOf, type Shapes } from '../embedded/pending-rows.js';
+import { slices } from '../embedded/portions.js';
 import { UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
 import type { Collections, JobDocument } from './documents.js';
-import { membersOf, membersOfAll, submittedSince, waiting } from './questions.js';
+import { membersOf, membersOfAll, type Question, submittedSince, waiting } from './questions.js';
 import type { Records } from './records.js';
 
 /** Documents that the server sends at once, and that become rows without a pause for others. */
@@ -29,13 +30,28 @@ export class QueueRows {
     this.#records = records;
   }
 
-  async pending(query: PendingQuery): Promise<readonly PendingRow[]> {
-    const { after, limit, submittedSince: since, among } = query;
-    if (limit <= 0 || among?.length === 0) return [];
-    const { filter: asked, sort = {} } =
-      since === undefined ? waiting(after ?? 0) : submittedSince(since, after ?? 0);
-    const filter =
-      among === undefined ? asked : { ...asked, _id: { $gt: after ?? 0, $in: [...among] } };
+  async pending({ among, ...query }: PendingQuery): Promise<readonly PendingRow[]> {
+    const { after, limit, submittedSince: since } = query;
+    if (limit <= 0) return [];
+    if (among === undefined)
+      return this.#asked(
+        since === undefined ? waiting(after ?? 0) : submittedSince(since, after ?? 0),
+        limit,
+      );
+    const ids = among
+      .filter((id) => id > (after ?? 0))
+      .sort((a, b) => a - b)
+      .slice(0, limit);
+    const rows: PendingRow[] = [];
+    for (const slice of slices(ids, PENDING_SLICE))
+      rows.push(...(await this.#asked(amongThose(slice), PENDING_SLICE)));
+    return rows;
+  }
+
+  async #asked(
+    { filter, sort = {} }: Pick<Question<JobDocument>, 'filter' | 'sort'>,
+    limit: number,
+  ): Promise<readonly PendingRow[]> {
     const cursor = this.#jobs
       .find(filter)
       .project<PendingDocument>(PENDING_FIELDS)
@@ -78,11 +94,7 @@ export class QueueRows {
         ...[document.arraySize, document.arrayLimit],
         // What was launched once waits for no other job.
         document.launches > 0 ? null : (document.waits ?? null),
-        ...[
-          document.heldBy ?? null,
-          document.heldAt ?? null,
-          document.heldByAdmin === true ? 1 : 0,
-        ],
+        ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin ?? null],
       ]);
     }
     const asRows = [...groups.values()].map(
@@ -136,6 +148,12 @@ export class QueueRows {
     return found;
   }
 }
+
+/** Those that still wait. */
+const amongThose = (ids: readonly number[]) => ({
+  filter: { _id: { $in: [...ids] }, state: { $in: ['pending' as const, 'open' as const] } },
+  sort: { _id: 1 as const },
+});
 
 /** What a document nobody of us wrote lacks; null: nothing. */
 function faultOf({ _id, owner, project, shape, submittedAt }: PendingDocument): Error | null {

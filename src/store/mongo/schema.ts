@@ -1,6 +1,6 @@
 // The version of what the database holds, and how an older one becomes a newer one. Forward only.
 
-import { type Collections, DRAFT, type JobDocument } from './documents.js';
+import type { Collections } from './documents.js';
 import { ensureIndexes } from './indexes.js';
 import { isRepeat, troubleOf, unavailable } from './trouble.js';
 
@@ -11,7 +11,7 @@ import { isRepeat, troubleOf, unavailable } from './trouble.js';
 export type Migration = (collections: Collections) => Promise<void>;
 
 /** Never edited once released: add one. */
-export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments, nameOpenJobs];
+export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments];
 
 /** The small documents that updates expect to find. */
 async function makeServiceDocuments({ counters, pulse, admissions }: Collections): Promise<void> {
@@ -20,40 +20,6 @@ async function makeServiceDocuments({ counters, pulse, admissions }: Collections
   await unlessThere(() =>
     admissions.insertOne({ _id: 'admissions', version: 0, committed: [], aborted: [] }),
   );
-}
-
-/** Jobs that are not over can be found by their names. Again and again, in portions: each finds what is left. */
-async function nameOpenJobs({ jobs }: Collections): Promise<void> {
-  for (;;) {
-    const nameless = await jobs
-      .find({ state: { $nin: ['over', DRAFT] }, parent: null, openName: { $exists: false } })
-      .project<Pick<JobDocument, '_id' | 'asked'>>({ asked: 1 })
-      .limit(PORTION)
-      .toArray();
-    if (nameless.length === 0) return;
-    await jobs.bulkWrite(
-      nameless.map(({ _id, asked }) => ({
-        updateOne: {
-          filter: { _id, state: { $ne: 'over' as const }, openName: { $exists: false } },
-          update: { $set: { openName: nameIn(asked) } },
-        },
-      })),
-      { ordered: false },
-    );
-  }
-}
-
-const PORTION = 1_000;
-
-/** Null: the document is damaged, and its job goes by no name. */
-function nameIn(asked: string | undefined): string | null {
-  try {
-    const name: unknown = JSON.parse(asked ?? '')?.spec?.name;
-    return typeof name === 'string' ? name : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 async function unlessThere(insert: () => Promise<unknown>): Promise<void> {

@@ -8,7 +8,7 @@ import { FencedOut, type JobStep, type StepAnswer } from '../../contracts/store.
 import { jobId } from '../../core/units.js';
 import { inPortions } from '../embedded/portions.js';
 import type { StepColumns } from '../embedded/requests.js';
-import { FIRST_LIFE, stepColumns } from '../embedded/rows.js';
+import { stepColumns } from '../embedded/rows.js';
 import {
   ARRAY_FIELDS,
   type ArrayDocument,
@@ -138,7 +138,7 @@ function writeOf(
       update: {
         $set: {
           ...stepFields(step),
-          ...(step.state === 'over' ? { killDue: false } : {}),
+          ...(step.state === 'over' ? { killDue: false, isHeld: false } : {}),
           epoch,
           writtenBy,
         },
@@ -151,11 +151,11 @@ function writeOf(
   };
 }
 
-/** The kill, or a hold, of an array forbids the intents of its members. */
+/** The kill or the hold of an array forbids the intents of its members. */
 const isForbidden = (step: StepColumns, array: ArrayDocument | undefined): boolean =>
   step.unlessKillWanted &&
   step.parent !== null &&
-  (array?.killWantedBy ?? array?.heldBy ?? null) !== null;
+  ((array?.killWantedBy ?? null) !== null || (array?.heldBy ?? null) !== null);
 
 /** The member may have no record yet, and may get one. */
 const isFirstOfMember = (step: StepColumns, array: ArrayDocument | undefined): boolean =>
@@ -169,38 +169,7 @@ const unmade = (step: StepColumns, array: ArrayDocument) => ({
   ...memberFields(step.id, array),
   killWantedBy: null,
   killWantedAt: null,
-  // Of one that is over, the step says these itself.
-  ...(step.state === 'over' ? {} : { killDue: false, openName: null }),
-});
-
-/** The record of a member that waits; there is none yet. */
-export const waitingMember = (id: number, array: ArrayDocument): JobDocument => ({
-  _id: id,
-  ...memberFields(id, array),
-  openName: null,
-  state: 'pending',
-  active: true,
-  launches: 0,
-  version: 1,
-  notBefore: null,
-  endedAt: null,
-  killWantedBy: null,
-  killWantedAt: null,
-  killDue: false,
-  life: FIRST_LIFE,
-  exitCode: null,
-  epoch: 0,
-  writtenBy: '',
-});
-
-/** The same of one that is to be killed. */
-export const killedMember = (
-  id: number,
-  array: ArrayDocument,
-  { by, at }: { readonly by: string; readonly at: number },
-): JobDocument => ({
-  ...waitingMember(id, array),
-  ...{ killWantedBy: by, killWantedAt: at, killDue: true },
+  ...(step.state === 'over' ? {} : { killDue: false }),
 });
 
 /** Steps of one record follow each other; so do those of an array and of its members. Everything else goes at once. */

@@ -28,6 +28,7 @@ import { Admissions } from './admissions.js';
 import { Batches } from './batches.js';
 import { connect } from './connection.js';
 import { collectionsOf } from './documents.js';
+import { Holds } from './holds.js';
 import { Ids } from './ids.js';
 import { Kills } from './kills.js';
 import { KnownKeys } from './known-keys.js';
@@ -36,10 +37,10 @@ import { Pulse } from './pulse.js';
 import { QueueRows } from './queue-rows.js';
 import { Records } from './records.js';
 import { migrate } from './schema.js';
+import { Standings } from './standings.js';
 import { Steps } from './steps.js';
 import { Submissions } from './submissions.js';
 import { troubleOf } from './trouble.js';
-import { Waiting } from './waits.js';
 
 export interface MongoStoreOptions {
   /** `mongodb://…`, as the driver takes it. */
@@ -73,7 +74,8 @@ class MongoStore extends MongoAccountStore implements Store {
   readonly #admissions: Admissions;
   readonly #steps: Steps;
   readonly #kills: Kills;
-  readonly #waiting: Waiting;
+  readonly #holds: Holds;
+  readonly #standings: Standings;
   readonly #leases: Leases;
   readonly #sweeping: NodeJS.Timeout;
 
@@ -92,7 +94,8 @@ class MongoStore extends MongoAccountStore implements Store {
     this.#admissions = admissions;
     this.#steps = new Steps(collections, this.#records, randomUUID());
     this.#kills = new Kills(collections);
-    this.#waiting = new Waiting(collections, this.#records);
+    this.#holds = new Holds(collections);
+    this.#standings = new Standings(collections, this.#records);
     this.#leases = new Leases(collections);
     this.#sweeping = setInterval(() => this.#sweep(), MONGO_SWEEP_EACH_MS).unref();
   }
@@ -135,8 +138,7 @@ class MongoStore extends MongoAccountStore implements Store {
   /** What a process left committed and unpublished when it died is published before everything is read. */
   pending(query: PendingQuery): Promise<readonly PendingRow[]> {
     return this.do(async () => {
-      if (query.after === null && query.among === undefined)
-        await this.#admissions.settledVersion();
+      if (query.after === null) await this.#admissions.settledVersion();
       return this.#queueRows.pending(query);
     });
   }
@@ -179,19 +181,19 @@ class MongoStore extends MongoAccountStore implements Store {
   }
 
   standings(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, KnownStanding>> {
-    return this.do(() => this.#waiting.standings(ids));
+    return this.do(() => this.#standings.of(ids));
   }
 
   namesakes(
     named: { readonly owner: UserId; readonly name: string },
     after: JobId | null,
   ): Promise<readonly Namesake[]> {
-    return this.do(() => this.#waiting.namesakes(named, after));
+    return this.do(() => this.#standings.namesakes(named, after ?? 0));
   }
 
   holdBack(id: JobId, held: HeldBack): Promise<'held' | 'already' | 'too-late' | 'unknown'> {
     return this.write(
-      () => this.#waiting.holdBack(id, held),
+      () => this.#holds.holdBack(id, held),
       (answer) => answer === 'held',
     );
   }
@@ -201,13 +203,13 @@ class MongoStore extends MongoAccountStore implements Store {
     by: { readonly isAdmin: boolean },
   ): Promise<'released' | 'not-held' | 'forbidden' | 'unknown'> {
     return this.write(
-      () => this.#waiting.release(id, by),
+      () => this.#holds.release(id, by),
       (answer) => answer === 'released',
     );
   }
 
   heldBack(): Promise<readonly JobId[]> {
-    return this.do(() => this.#waiting.heldBack());
+    return this.do(() => this.#standings.heldBack());
   }
 
   lease(): Promise<Lease | undefined> {

@@ -7,6 +7,7 @@ import { FileList } from '../components/file-list.js';
 import { LogView } from '../components/log-view.js';
 import { Notice } from '../components/notice.js';
 import { badgeWords, StateBadge } from '../components/state-badge.js';
+import { WaitingLine } from '../components/waiting-line.js';
 import { usePolling } from '../polling.js';
 import { useNow } from './jobs.js';
 
@@ -64,6 +65,7 @@ export function JobPage({ api, id }: { api: Api; id: number }) {
       {job.reason !== null && (
         <Notice kind={isEnd(job.state) ? 'warning' : 'info'}>{job.reason}</Notice>
       )}
+      {job.state === 'pending' && <WaitingLine api={api} id={id} />}
       {job.description !== '' && <p>{job.description}</p>}
       <Facts job={job} />
       <ViewTabs view={view} onChange={setView} />
