@@ -57,6 +57,8 @@ export interface PreemptionView {
 export interface Winner {
   readonly user: UserId;
   readonly demand: Demand;
+  /** Executors that keep room for another job. */
+  readonly notOn: ReadonlySet<string>;
 }
 
 /** Where it goes, and who leaves: nobody, if the room will be free without. */
@@ -72,12 +74,15 @@ export function preemptionFor(
   rules: PreemptionRules,
 ): Preemption | undefined {
   const levels = new Levels(view);
+  // Whoever has their share already gains nothing at others' cost.
+  if (levels.of(winner.user) >= 1) return undefined;
   const leastAbove = Math.max(
     rules.protectedShare,
     levels.after(winner.user, winner.demand.needs, 1) + rules.differenceMin,
   );
   let best: (Preemption & { readonly lost: number }) | undefined;
   for (const load of view.loads) {
+    if (winner.notOn.has(load.executor)) continue;
     if (!new Tally(winner.demand, view.at).admits(load, load.total)) continue;
     const stops = stopsOn(load, { winner, view, levels, leastAbove });
     if (stops === undefined || stops.length > rules.stopsMax) continue;

@@ -37,7 +37,7 @@ export interface CycleView {
 export interface CyclesOwner {
   carryOut(plan: Plan): void;
   /** The launch is to be stopped for another user's job. */
-  preempt(job: LiveJob): void;
+  preempt(job: LiveJob): Promise<void>;
 }
 
 type Options = Pick<SchedulerOptions, 'defaultExecutor' | 'reservationAfterMs' | 'preemption'>;

@@ -34,8 +34,8 @@ export interface PreemptionsOwner {
   inLine(most: number): readonly InLine[];
   readonly reservations: Reservations;
   readonly book: Pick<JobBook, 'live' | 'loads'>;
-  /** The launch is to be stopped. */
-  preempt(job: LiveJob): void;
+  /** The launch is to be stopped; settles when the record says so, or could not be written. Never rejects. */
+  preempt(job: LiveJob): Promise<void>;
 }
 
 export class Preemptions {
@@ -44,6 +44,8 @@ export class Preemptions {
   readonly #owner: PreemptionsOwner;
   #timer: Timer | undefined;
   #isClosed = false;
+  /** What was decided last is not in the record yet. */
+  #isActing = false;
 
   constructor(
     ports: Pick<SchedulerPorts, 'timers' | 'clock' | 'log' | 'events' | 'failed'>,
@@ -79,6 +81,7 @@ export class Preemptions {
 
   /** One round. */
   look(): void {
+    if (this.#isActing) return;
     const at = this.#ports.clock.now();
     const { afterMs } = this.#options;
     const waiting = this.#owner
@@ -86,22 +89,18 @@ export class Preemptions {
       .filter(({ submittedAt }) => at - submittedAt >= afterMs);
     if (waiting.length === 0) return;
     const view = this.#view(at);
-    let stopsLeft = this.#options.stopsMax;
-    // Room is kept for one job on each executor: who has it goes first, and nobody else gets it there.
-    const kept = new Map(this.#owner.reservations.made.map((one) => [one.executor, one.jobId]));
+    const { made } = this.#owner.reservations;
     for (const one of waiting) {
-      const loads = view.loads.filter(({ executor }) => {
-        const holder = kept.get(executor);
-        return holder === undefined || holder === one.jobId;
-      });
-      if (loads.length === 0) continue;
-      const winner = { user: one.demand.tenant.user, demand: one.demand };
-      const rules = { ...this.#options, stopsMax: stopsLeft };
-      const found = preemptionFor(winner, { ...view, loads }, rules);
+      const {
+        tenant: { user },
+      } = one.demand;
+      const others = made.filter(({ jobId }) => jobId !== one.jobId);
+      const notOn = new Set(others.map(({ executor }) => executor));
+      const found = preemptionFor({ user, demand: one.demand, notOn }, view, this.#options);
       if (found === undefined || found.stops.length === 0) continue;
-      stopsLeft -= found.stops.length;
-      kept.set(found.load.executor, one.jobId);
+      // For one job at a look: what others hold afterwards is known at the next.
       this.#carryOut(one, found, at);
+      return;
     }
   }
 
@@ -119,7 +118,11 @@ export class Preemptions {
     };
     this.#owner.reservations.put(room);
     const stopped = new Set(stops);
-    for (const job of this.#owner.book.live()) if (stopped.has(job.id)) this.#owner.preempt(job);
+    const jobs = [...this.#owner.book.live()].filter(({ id }) => stopped.has(id));
+    this.#isActing = true;
+    void Promise.all(jobs.map((job) => this.#owner.preempt(job))).finally(() => {
+      this.#isActing = false;
+    });
   }
 
   #view(at: Instant): PreemptionView {

@@ -267,9 +267,9 @@ export class Updates {
   // ---- kills
 
   /** The launch is stopped for another user's job. */
-  preempt(job: LiveJob): void {
+  preempt(job: LiveJob): Promise<void> {
     const { taskId } = job.placement;
-    this.#apply(job, { kind: 'preempted', taskId }).catch((error: unknown) =>
+    return this.#apply(job, { kind: 'preempted', taskId }).catch((error: unknown) =>
       worldFailed(this.#ports, 'job not stopped for another', error, { taskId }),
     );
   }

@@ -67,8 +67,9 @@ function aView(
   return { loads, users, at: NOW, runner: (id) => runners.get(id) };
 }
 
-const winner = (user: string, cpus: number) => ({
+const winner = (user: string, cpus: number, notOn: string[] = []) => ({
   user: userId(user),
+  notOn: new Set(notOn),
   demand: { needs: needs(cpus), constraints: [], executor: null },
 });
 
@@ -104,6 +105,22 @@ t.test('what is due follows the priorities', async (t) => {
   const other = aView({ a1: 4 }, fourOf('anna'), { waiting: ['ben'], prio: { ben: 90, anna: 0 } });
   t.same(told(preemptionFor(winner('ben', 1), other, RULES)), ['a1', 4]);
 });
+
+t.test(
+  'one who has a share already gains nothing, nor one elsewhere than is free to',
+  async (t) => {
+    const ben = { id: 9, agent: 'a2', user: 'ben', cpus: 3 };
+    const view = aView({ a1: 4, a2: 4 }, [...fourOf('anna'), ben], { waiting: ['carl', 'dora'] });
+    t.same(told(preemptionFor(winner('ben', 1), view, { ...RULES, differenceMin: 0 })), undefined);
+    t.same(told(preemptionFor(winner('carl', 1), view, RULES)), ['a2']);
+    t.same(told(preemptionFor(winner('carl', 2), view, { ...RULES, differenceMin: 0 })), [
+      'a1',
+      4,
+      3,
+    ]);
+    t.same(told(preemptionFor(winner('carl', 2, ['mesos']), view, RULES)), undefined);
+  },
+);
 
 t.test('a round stops no more jobs than it may', async (t) => {
   const view = aView({ a1: 4 }, fourOf('anna'), { waiting: ['ben'] });
