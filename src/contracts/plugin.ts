@@ -8,6 +8,7 @@ import type { Authenticator, SiteVolume } from './auth.js';
 import type { Clock, Random, Timers } from './clock.js';
 import type { Cluster, ClusterMemory } from './cluster.js';
 import type { Log } from './log.js';
+import type { Presence } from './presence.js';
 import type { FileStorage } from './storage.js';
 import type { UserRecord } from './store.js';
 import type { Watcher } from './watcher.js';
@@ -19,7 +20,8 @@ export interface Contracts {
   readonly executor: Cluster;
   readonly watcher: Watcher;
   readonly storage: FileStorage;
-  readonly status: StatusReporter;
+  /** An outside registry in which processes tell of themselves. */
+  readonly status: Presence;
   readonly network: NetworkNames;
 }
 
@@ -88,11 +90,6 @@ export interface Users {
 
 /** The ordering rule in force: pure, so that a plugin of the site's own can be tried on a recorded queue. */
 export type QueuePolicy = Policy;
-
-/** Tells an outside registry that a process lives. */
-export interface StatusReporter {
-  beat(process: { readonly name: string; readonly role: string }): Promise<void>;
-}
 
 /** Real names of the networks that users ask for by word (`public`, `user`, `project`). */
 export interface NetworkNames {
