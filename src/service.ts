@@ -15,9 +15,8 @@ import { systemClock, systemTimers } from './host/system.js';
 import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
-import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
-import { schedulerGauges, serveStatus } from './service/status-server.js';
+import { serveStatus } from './service/status-server.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -56,13 +55,9 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     home.remove(ENDPOINTS_FILE);
     const node = await localNode(foundation);
     const events = new Events();
-    const metrics = processMetrics();
-    const counters = mesosCounters(metrics);
-    const scheduler = await startDaemon(foundation, { node, events, counters, metrics, failed });
-    schedulerGauges(metrics, () => scheduler.status());
+    const scheduler = await startDaemon(foundation, { node, events, failed });
     const web = await serveWeb(foundation, {
       events,
-      metrics,
       failed,
       notices: scheduler.notices,
       images: () => imagesOf(config, node),
@@ -101,7 +96,6 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
-      metrics: processMetrics(),
       failed,
       // The leader watches the store: a commit is the notice.
       notices: NO_NOTICES,
@@ -127,13 +121,8 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
 export const startScheduler = (config: Config, failed: Failed): Promise<SchedulerProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const metrics = processMetrics();
-    const counters = mesosCounters(metrics);
-    const events = new Events();
-    const daemon = await startDaemon(foundation, { node: null, events, counters, metrics, failed });
-    const status = await serveStatus(config, { stack: foundation.stack, metrics }, () =>
-      daemon.status(),
-    );
+    const daemon = await startDaemon(foundation, { node: null, events: new Events(), failed });
+    const status = await serveStatus(config, foundation, () => daemon.status());
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 
