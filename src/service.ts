@@ -15,6 +15,7 @@ import { systemClock, systemTimers } from './host/system.js';
 import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
+import { tellPresence } from './service/presence.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
 import { serveWeb, type WebServer } from './service/web.js';
@@ -72,6 +73,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
       },
     });
+    await tellPresence(foundation, 'up', web.url);
     home.writeSecret(ENDPOINTS_FILE, json({ web: web.url, mesos: node?.url ?? null }));
     stack.push('endpoints', () => home.remove(ENDPOINTS_FILE));
     return {
@@ -114,6 +116,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       notReady: () => leader.notReady(),
       warnings: () => leader.warnings(),
     });
+    await tellPresence(foundation, 'web', web.url);
     return webProcess(foundation, web, []);
   });
 
@@ -123,6 +126,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
     const daemon = await startDaemon(foundation, { node: null, events: new Events(), failed });
     const status = await serveStatus(config, foundation, () => daemon.status());
+    await tellPresence(foundation, 'scheduler', status);
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 

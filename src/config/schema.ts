@@ -6,6 +6,7 @@ import { JOBS } from './job-keys.js';
 import { choice, duration, flag, integer, type Key, optional, port, text, words } from './keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
+import { MONITORING } from './monitoring-keys.js';
 import { PREEMPTION } from './preemption-keys.js';
 import { STORE } from './store-keys.js';
 
@@ -61,6 +62,7 @@ export const SECTIONS = {
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
+  Monitoring: MONITORING,
 };
 
 export const SCHEMA = {
@@ -74,6 +76,7 @@ export const SCHEMA = {
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,
+  ...MONITORING,
 };
 
 type Schema = typeof SCHEMA;
@@ -105,11 +108,6 @@ export const NOT_IN_USE: readonly string[] = [
   'redis_port',
   'redis_db',
   'redis_prefix',
-  'influxdb_host',
-  'influxdb_port',
-  'influxdb_user',
-  'influxdb_password',
-  'influxdb_db',
   'max_job_pop',
   'placement',
   'prometheus_key',
@@ -142,10 +140,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_host',
   'email_smtp_port',
   'clean_old',
-  'status_policy',
-  'etcd_prefix',
-  'etcd_host',
-  'etcd_port',
   'guest_allow',
   'guest_bind',
   'guest_allow_root',

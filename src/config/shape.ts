@@ -5,6 +5,7 @@ import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
+import { monitoringOf } from './monitoring-keys.js';
 import { preemptionOf } from './preemption-keys.js';
 import type { Values } from './schema.js';
 import { storeOf } from './store-keys.js';
@@ -78,6 +79,7 @@ export function shape(
       attributes: values['local.attributes'],
     },
     mesos: mesosOf(values),
+    monitoring: monitoringOf(values),
   };
 }
 
