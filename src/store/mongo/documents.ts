@@ -3,6 +3,7 @@
  * keeps as well (`embedded/rows.ts`), so that both read the records of every version alike.
  */
 import type { Collection, Db } from 'mongodb';
+import type { Aftermath } from '../../core/aftermath.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
@@ -93,6 +94,41 @@ export interface JobDocument {
   };
   readonly diskChanges?: readonly DiskChange[];
   readonly archivedAt?: number;
+  /** Why the kill is wanted, as JSON; null or absent: it is simply wanted. */
+  readonly killBecause?: string | null;
+  /** What its ends have left to be done. */
+  readonly aftermath?: readonly Aftermath[];
+  /** There is some, or may be. */
+  readonly isAftermathDue?: boolean;
+}
+
+/** One launch that ended; `_id` joins job and launch. */
+export interface AccountingDocument {
+  readonly _id: string;
+  readonly job: number;
+  readonly launch: number;
+  readonly day: number;
+  readonly project: string;
+  readonly owner: string;
+  /** Empty: none. */
+  readonly queue: string;
+  readonly executor: string;
+  readonly isCharged: boolean;
+  readonly ranMs: number;
+  readonly waitedMs: number;
+  readonly cpuMs: number;
+  readonly gpuMs: number;
+  readonly memMbSeconds: number;
+  /** All of it, as JSON. */
+  readonly record: string;
+}
+
+/** As the leader's lease; `_id` is its name. */
+export interface NamedLeaseDocument {
+  readonly _id: string;
+  readonly epoch: number;
+  readonly holder: string;
+  readonly beat: number;
 }
 
 /** Sums that are folded: see there. */
@@ -202,6 +238,8 @@ export interface Collections {
   readonly uses: Collection<UseDocument>;
   readonly resets: Collection<ResetDocument>;
   readonly disk: Collection<DiskSumsDocument>;
+  readonly accounting: Collection<AccountingDocument>;
+  readonly leases: Collection<NamedLeaseDocument>;
   readonly users: Collection<AccountDocument>;
   readonly projects: Collection<AccountDocument>;
   readonly settings: Collection<SettingDocument>;
@@ -223,6 +261,8 @@ export function collectionsOf(database: Db): Collections {
     uses: database.collection('used_days'),
     resets: database.collection('quota_resets'),
     disk: database.collection('disk_sums'),
+    accounting: database.collection('accounting'),
+    leases: database.collection('leases'),
     users: database.collection('users'),
     projects: database.collection('projects'),
     settings: database.collection('settings'),
@@ -340,6 +380,7 @@ export const stepFields = (step: StepColumns) => ({
   life: step.life,
   exitCode: step.exitCode,
   ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
+  ...(step.aftermath === null ? {} : { isAftermathDue: true }),
 });
 
 export function dueOf({ use, launches }: StepColumns): DueUse | null {
@@ -347,8 +388,8 @@ export function dueOf({ use, launches }: StepColumns): DueUse | null {
 }
 
 /** Everything of a job but its script. */
-export const WITHOUT_SCRIPT = { script: 0 } as const;
-export type ReadDocument = Omit<JobDocument, 'script'>;
+export const WITHOUT_SCRIPT = { script: 0, aftermath: 0 } as const;
+export type ReadDocument = Omit<JobDocument, 'script' | 'aftermath'>;
 
 /**
  * The job of a document; `asked` is that of its array where it is a member.
@@ -370,6 +411,7 @@ export function jobIn(document: ReadDocument, asked: string | undefined): Job {
     ...[document.notBefore ?? null, document.endedAt ?? null],
     ...[document.killWantedBy ?? null, document.killWantedAt ?? null],
     ...[life, asked ?? '', document.parent ?? null, document.archivedAt ?? null],
+    document.killBecause ?? null,
     ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin ?? null],
   ];
   const job = jobOf(row);
