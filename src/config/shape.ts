@@ -3,9 +3,10 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
 import { preemptionOf } from './preemption-keys.js';
-import { type Values, WINDOW_DAYS } from './schema.js';
+import type { Values } from './schema.js';
 import { storeOf } from './store-keys.js';
 
 /** Names of the original's plugins, and of ours. */
