@@ -8,10 +8,11 @@ import type {
 import type { Log } from '../../contracts/log.js';
 import type { JobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
-import type { AccountingDocument, Collections } from './documents.js';
+import type { Collections } from './documents.js';
 import { OF_MAJORITY } from './fold.js';
 import { accountedIn, accountedOf } from './questions.js';
 import { isRepeatAlone } from './trouble.js';
+import type { AccountingDocument } from './watch-documents.js';
 
 type SumDocument = Omit<AccountingSum, 'queue'> & { readonly queue: string };
 

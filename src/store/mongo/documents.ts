@@ -9,6 +9,7 @@ import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
 import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
+import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
 
 /** A job of a submission that is not decided yet: no query sees it. */
 export const DRAFT = 'draft';
@@ -100,35 +101,6 @@ export interface JobDocument {
   readonly aftermath?: readonly Aftermath[];
   /** There is some, or may be. */
   readonly isAftermathDue?: boolean;
-}
-
-/** One launch that ended; `_id` joins job and launch. */
-export interface AccountingDocument {
-  readonly _id: string;
-  readonly job: number;
-  readonly launch: number;
-  readonly day: number;
-  readonly project: string;
-  readonly owner: string;
-  /** Empty: none. */
-  readonly queue: string;
-  readonly executor: string;
-  readonly isCharged: boolean;
-  readonly ranMs: number;
-  readonly waitedMs: number;
-  readonly cpuMs: number;
-  readonly gpuMs: number;
-  readonly memMbSeconds: number;
-  /** All of it, as JSON. */
-  readonly record: string;
-}
-
-/** As the leader's lease; `_id` is its name. */
-export interface NamedLeaseDocument {
-  readonly _id: string;
-  readonly epoch: number;
-  readonly holder: string;
-  readonly beat: number;
 }
 
 /** Sums that are folded: see there. */

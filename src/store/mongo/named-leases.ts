@@ -2,9 +2,10 @@
 import type { Collection } from 'mongodb';
 import type { Lease } from '../../contracts/store.js';
 import type { NamedLease } from '../../contracts/watching.js';
-import type { Collections, NamedLeaseDocument } from './documents.js';
+import type { Collections } from './documents.js';
 import { leasesOf } from './questions.js';
 import { isRepeat } from './trouble.js';
+import type { NamedLeaseDocument } from './watch-documents.js';
 
 export class NamedLeases {
   readonly #leases: Collection<NamedLeaseDocument>;

@@ -8,14 +8,9 @@ import type { EndedQuery, JobQuery, UseQuery } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import { dayOf } from '../../core/usage.js';
 import { JOB_STATES } from '../embedded/rows.js';
-import type {
-  AccountDocument,
-  AccountingDocument,
-  JobDocument,
-  NamedLeaseDocument,
-  UseDocument,
-} from './documents.js';
+import type { AccountDocument, JobDocument, UseDocument } from './documents.js';
 import type { INDEXES } from './indexes.js';
+import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
 
 export interface Question<Document> {
   readonly filter: Filter<Document>;
