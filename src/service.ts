@@ -3,7 +3,6 @@ import { cpus } from 'node:os';
 import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
-import { NO_NOTICES } from './contracts/notices.js';
 import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { needsOf } from './core/retry.js';
 import { avoidedBy } from './core/suspicion.js';
@@ -15,6 +14,7 @@ import { systemClock, systemTimers } from './host/system.js';
 import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
+import { noticesTo, openLive } from './service/live.js';
 import { tellPresence } from './service/presence.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
@@ -50,30 +50,31 @@ type Failed = (error: unknown) => void;
 
 /** `up`: everything in this process. @throws HomeTaken, BadPlugins, ServiceError; then nothing is left running. */
 export const startService = (config: Config, failed: Failed): Promise<Service> =>
-  built(config, async (parts) => {
-    const foundation = await layFoundation(config, { ...parts, tenancy: 'alone' });
+  built(config, async (base) => {
+    const foundation = await layFoundation(config, { ...base, tenancy: 'alone' });
     const { home, stack } = foundation;
     home.remove(ENDPOINTS_FILE);
     const node = await localNode(foundation);
     const events = new Events();
-    const scheduler = await startDaemon(foundation, { node, events, failed });
+    const live = openLive(foundation);
+    const scheduler = await startDaemon(foundation, { node, events, live, failed });
     const web = await serveWeb(foundation, {
       events,
       failed,
-      notices: scheduler.notices,
+      notices: noticesTo(live),
       images: () => imagesOf(config, node),
       containerizer: containerizerOf(config, node),
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
       shares: async () => scheduler.shares(),
       outlook: () => scheduler.outlook(),
-      warnings: () => scheduler.status().warnings,
+      warnings: () => [...scheduler.status().warnings, ...live.warnings()],
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
       },
     });
-    await tellPresence(foundation, 'up', web.url);
+    await tellPresence(foundation, live, { role: 'up', url: web.url });
     home.writeSecret(ENDPOINTS_FILE, json({ web: web.url, mesos: node?.url ?? null }));
     stack.push('endpoints', () => home.remove(ENDPOINTS_FILE));
     return {
@@ -94,13 +95,14 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       log: log.with({ part: 'web' }),
     });
     leader.start();
+    const live = openLive(foundation);
+    live.hear({ bulletinChanged: leader.lookNow });
     const outlook = new OutlookAsker({ store, clock: systemClock, timers: systemTimers });
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
       failed,
-      // The leader watches the store: a commit is the notice.
-      notices: NO_NOTICES,
+      notices: noticesTo(live),
       images: () => imagesOf(config, null),
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
@@ -114,9 +116,9 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       outlook: () => outlook.ask(),
       notReady: () => leader.notReady(),
-      warnings: () => leader.warnings(),
+      warnings: () => [...leader.warnings(), ...live.warnings()],
     });
-    await tellPresence(foundation, 'web', web.url);
+    await tellPresence(foundation, live, { role: 'web', url: web.url });
     return webProcess(foundation, web, []);
   });
 
@@ -124,9 +126,18 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
 export const startScheduler = (config: Config, failed: Failed): Promise<SchedulerProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const daemon = await startDaemon(foundation, { node: null, events: new Events(), failed });
-    const status = await serveStatus(config, foundation, () => daemon.status());
-    await tellPresence(foundation, 'scheduler', status);
+    const live = openLive(foundation);
+    const daemon = await startDaemon(foundation, {
+      node: null,
+      events: new Events(),
+      live,
+      failed,
+    });
+    const status = await serveStatus(config, foundation, () => {
+      const told = daemon.status();
+      return { ...told, warnings: [...told.warnings, ...live.warnings()] };
+    });
+    await tellPresence(foundation, live, { role: 'scheduler', url: status });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 

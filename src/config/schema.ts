@@ -8,6 +8,7 @@ import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
 import { MONITORING } from './monitoring-keys.js';
 import { PREEMPTION } from './preemption-keys.js';
+import { REDIS } from './redis-keys.js';
 import { STORE } from './store-keys.js';
 
 const SERVICE = {
@@ -53,6 +54,7 @@ const PLUGINS = {
 
 export const SECTIONS = {
   Service: SERVICE,
+  Redis: REDIS,
   Web: WEB,
   Plugins: PLUGINS,
   'Fair share': FAIRSHARE,
@@ -67,6 +69,7 @@ export const SECTIONS = {
 
 export const SCHEMA = {
   ...SERVICE,
+  ...REDIS,
   ...WEB,
   ...PLUGINS,
   ...FAIRSHARE,
@@ -88,6 +91,10 @@ export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
   mongo_url: 'mongo.url',
+  redis_host: 'redis.host',
+  redis_port: 'redis.port',
+  redis_db: 'redis.db',
+  redis_prefix: 'redis.prefix',
   allow_user_image: 'allow_user_images',
   network_disabled: 'network.disabled',
 };

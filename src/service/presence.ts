@@ -1,9 +1,11 @@
 /** Where processes of an installation tell that they live, and how this one does. */
 import { hostname } from 'node:os';
+import type { Live } from '../contracts/live.js';
 import type { Presence, ProcessCard } from '../contracts/presence.js';
 import { Herald } from '../daemon/herald.js';
 import { StorePresence } from '../daemon/store-presence.js';
 import { systemClock, systemTimers } from '../host/system.js';
+import { RedisLive } from '../store/redis/live.js';
 import { type Foundation, loaded } from './foundation.js';
 import { version } from './version.js';
 
@@ -18,11 +20,11 @@ export async function registriesOf(parts: Parts): Promise<Readonly<Record<string
   };
 }
 
-/** Tells of this process until it stops. `url`: where it answers `/healthz`; null: nowhere. */
+/** Tells of this process until it stops: in the registries, and in Redis where there is one. */
 export async function tellPresence(
   foundation: Foundation,
-  role: ProcessCard['role'],
-  url: string | null,
+  live: Live,
+  { role, url }: Pick<ProcessCard, 'role' | 'url'>,
 ): Promise<void> {
   const host = hostname();
   const card: ProcessCard = {
@@ -36,7 +38,11 @@ export async function tellPresence(
     url,
   };
   const log = foundation.log.with({ part: 'presence' });
-  const herald = new Herald({ timers: systemTimers, log }, card, await registriesOf(foundation));
+  const registries = {
+    ...(await registriesOf(foundation)),
+    ...(live instanceof RedisLive ? { redis: live.presence } : {}),
+  };
+  const herald = new Herald({ timers: systemTimers, log }, card, registries);
   herald.start();
   foundation.stack.push('presence', () => herald.stop());
 }

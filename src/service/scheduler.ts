@@ -1,6 +1,7 @@
 /** The scheduler daemon of a process, with the real clock, the store and the cluster behind it. */
 import { randomUUID } from 'node:crypto';
 import type { Events } from '../contracts/events.js';
+import type { Live } from '../contracts/live.js';
 import type { PolicyWatch } from '../contracts/policy-watch.js';
 import { fifo, type Policy } from '../core/policy.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
@@ -19,6 +20,7 @@ import {
 } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 import { homeCredentials } from './home-credentials.js';
+import { isAlone } from './live.js';
 import { clusterMetrics } from './metrics/cluster.js';
 import { policyStuck } from './metrics/policy.js';
 import { mesosCounters } from './metrics/process.js';
@@ -27,6 +29,7 @@ import { agentMetrics, eventMetrics, schedulerGauges } from './metrics/scheduler
 export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
+  readonly live: Live;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -34,15 +37,13 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, failed }: DaemonParts,
+  { node, events, live, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
-  const { config, store, installation, home, log, metrics, stack } = foundation;
+  const { config, store, installation, log, metrics, stack } = foundation;
   const [wanted, storage] = await Promise.all([
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  // A database may have other processes on other machines.
-  const isAlone = home.tenancy === 'alone' && config.store.kind === 'embedded';
   const { policy, policyWatch } = watched(foundation, wanted);
   const counters = mesosCounters(metrics);
   const { measured } = clusterMetrics(metrics);
@@ -70,12 +71,12 @@ export async function startDaemon(
       ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
       inventory,
       task: (_executor, taskId) => askTaskOf(foundation, node, { tls, framework }, taskId),
-      ...(isAlone ? {} : { changes: store }),
+      live,
     },
     {
       installation,
       holder: `${process.pid}-${randomUUID()}`,
-      isAlone,
+      isAlone: isAlone(foundation),
       defaultExecutor: 'mesos',
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,
