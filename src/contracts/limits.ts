@@ -127,6 +127,8 @@ export const MONGO_ANSWER_MS_MAX = 10_000;
 export const MONGO_LEASE_SEEN_MS_MAX = 1_000;
 /** MongoDB: processes look this often whether another has written. */
 export const MONGO_WATCH_EACH_MS = 50;
+/** MongoDB: a process tells others of its writes at most this often. */
+export const MONGO_BEAT_EACH_MS = 20;
 /** MongoDB: jobs that are stored by one insert. */
 export const MONGO_INSERT_JOBS_MAX = 1_000;
 /** MongoDB: a submission that could not be decided within this time is given up; … */
