@@ -1,12 +1,14 @@
 // `godocker admin export` and `import` as programs: beside a running service, with many jobs in little memory, and refused aloud.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SILENT } from '../../src/contracts/log.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { aNewJob } from '../store/a-job.js';
 import { temporaryFolder } from '../support/places.js';
+import { projectFile } from '../support/project.js';
+import { RestClient } from '../support/rest.js';
 import { startService, temporaryHome } from '../support/service.js';
 
 const GODOCKER = new URL('../../bin/godocker.js', import.meta.url).pathname;
@@ -73,6 +75,34 @@ t.test(`${JOBS} jobs in a heap of ${HEAP_MB} MB`, async (t) => {
   t.match(last(again), `"job":${JOBS}`);
 });
 
+t.test('from an original GoDocker: rehearsed, imported, signed in with the old key', async (t) => {
+  const home = temporaryHome(t);
+  const from = ['import', '--from-godocker', projectFile('test/store/original')];
+  const counters = [
+    '--counters',
+    projectFile('test/store/original/redis.txt'),
+    '--time-zone',
+    'UTC',
+  ];
+  const rules = [...counters, '--admin', 'anna', '--active', 'over'];
+  const rehearsal = admin(home, ...from, ...rules, '--dry-run');
+  t.equal(rehearsal.code, 0, rehearsal.said);
+  t.match(
+    rehearsal.said,
+    /would import: 1 counter, 1 setting, 3 users, 1 project, 2 days of use, 6 jobs/,
+  );
+  t.strictSame(readdirSync(home), [], 'nothing was made');
+  t.match(admin(home, ...from), { code: 65, said: /1 jobs wait or run there \(90\)/ });
+  const run = admin(home, ...from, ...rules);
+  t.equal(run.said, rehearsal.said.replace('would import', 'imported'));
+  const service = await startService(t, { home });
+  const anna = await RestClient.signIn(service.url, { user: 'anna', apikey: 'A1B2C3D4E5' });
+  t.match(await anna.job(72), { status: { primary: 'over', exitcode: 127, duration: 60 } });
+  t.match(await anna.get('/api/1.0/user/anna'), { admin: true, usage: { prio: 80 } });
+  t.ok((await anna.submit('#!/bin/sh\ntrue\n')) > 95, 'ids go on');
+  await t.rejects(RestClient.signIn(service.url, { user: 'anna', apikey: 'A1B2C3D4E6' }));
+});
+
 t.test('mistakes are told, with codes of their own', async (t) => {
   const home = temporaryFolder(t, 'none');
   const none = admin(home, 'export', join(home, 'file'));
@@ -81,5 +111,5 @@ t.test('mistakes are told, with codes of their own', async (t) => {
   const missing = admin(home, 'import', join(home, 'file'));
   t.equal(missing.code, 73);
   t.match(missing.said, /ENOENT: no such file/);
-  t.equal(admin(home, 'import').code, 64, 'a file is missing');
+  t.match(admin(home, 'import'), { code: 64, said: /either a file or --from-godocker is needed/ });
 });

@@ -1,7 +1,7 @@
 // Exports and imports of the store on MongoDB, and the way from one kind of store to the other and back.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MongoClient } from 'mongodb';
+import { BSON, type Document, MongoClient } from 'mongodb';
 import t, { type Test } from 'tap';
 import {
   type BackupRecord,
@@ -13,7 +13,9 @@ import { SILENT } from '../../src/contracts/log.js';
 import type { Store } from '../../src/contracts/store.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
 import { instant, type JobId, jobId } from '../../src/core/units.js';
-import { importExport } from '../../src/store/backup/read.js';
+import { lineOf } from '../../src/store/backup/lines.js';
+import { checkExport, fill, importExport } from '../../src/store/backup/read.js';
+import { Tally } from '../../src/store/backup/tally.js';
 import { ExportLines, writeExport } from '../../src/store/backup/write.js';
 import { openEmbeddedSource } from '../../src/store/embedded/backup-source.js';
 import { openEmbeddedTarget } from '../../src/store/embedded/backup-target.js';
@@ -22,7 +24,11 @@ import { openMongoSource } from '../../src/store/mongo/backup-source.js';
 import { openMongoTarget } from '../../src/store/mongo/backup-target.js';
 import { type Collections, collectionsOf } from '../../src/store/mongo/documents.js';
 import { openMongoStore } from '../../src/store/mongo/store.js';
+import { ImportReport } from '../../src/store/original/report.js';
+import { COLLECTIONS, openOriginal } from '../../src/store/original/source.js';
+import { type OriginalRules, translated } from '../../src/store/original/translate.js';
 import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
+import { projectFile } from '../support/project.js';
 import {
   aNewJob,
   ended,
@@ -75,8 +81,10 @@ async function exported(source: BackupSource, file: string): Promise<readonly st
   return lines.filter((line) => !line.startsWith('{"kind":"end"')).sort();
 }
 
-const imported = (file: string, target: BackupTarget, isReplacing = false) =>
-  importExport(file, target, { isReplacing }).finally(() => target.close());
+const imported = async (file: string, target: BackupTarget, isReplacing = false) =>
+  importExport(file, target, { isReplacing, checked: await checkExport(file) }).finally(() =>
+    target.close(),
+  );
 
 async function refusalOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -274,4 +282,57 @@ onMongo('a database of another program, or of none, is not exported', async (t, 
   await t.rejects(source(), /there is no store in database/);
   await collections.database.collection('jobs').insertOne({ _id: 7 as never, id: 7 });
   await t.rejects(source(), /of another program/);
+});
+
+onMongo('an original GoDocker is read where it is, and left as it was', async (t, stage) => {
+  const { place, collections } = stage;
+  const dump = projectFile('test/store/original');
+  const into = async (collection: string) => {
+    const lines = readFileSync(join(dump, `${collection}.jsonl`), 'utf8')
+      .trimEnd()
+      .split('\n');
+    const documents = lines.map((line) => BSON.EJSON.parse(line, { relaxed: true }) as Document);
+    await collections.database.collection(collection).insertMany(documents);
+  };
+  for (const collection of COLLECTIONS) await into(collection);
+  const rules: OriginalRules = {
+    ...{ admins: new Set<string>(), active: 'over', counters: new Map(), timeZone: 'UTC' },
+    at: instant(1_500_000_000_000),
+  };
+  const recordsOf = async (where: string) => {
+    const source = await openOriginal(where);
+    const records: string[] = [];
+    for await (const some of translated(source, rules, new ImportReport()))
+      records.push(...some.map(lineOf));
+    await source.close();
+    return records.sort();
+  };
+  const url = place.url.replace(/^(mongodb:\/\/[^/?]+)\/?/, `$1/${place.database}`);
+  t.strictSame(await recordsOf(url), await recordsOf(dump));
+  await t.rejects(openMongoStore({ ...place, log: SILENT }), /another program/);
+  const other = { ...place, database: temporaryDatabase(t, place.url) };
+  await (await openMongoStore({ ...other, log: SILENT })).close();
+  await t.rejects(openOriginal(url.replace(place.database, other.database)), {
+    name: 'ImportRefused',
+    message: /is not that of an original GoDocker/,
+  });
+  const target = await openMongoTarget(other);
+  const tally = new Tally();
+  const portions = async function* () {
+    const source = await openOriginal(url);
+    for await (const records of translated(source, rules, new ImportReport())) {
+      for (const record of records) tally.add(record);
+      yield records;
+    }
+    await source.close();
+  };
+  await fill(target, portions(), { isReplacing: false, expected: () => tally.counts() });
+  await target.close();
+  const store = await openMongoStore({ ...other, log: SILENT });
+  t.teardown(() => store.close());
+  t.match(await store.job(jobId(72)), {
+    directory: /pairtree_root.72/,
+    outcome: { exitCode: 127 },
+  });
+  t.match(await store.submit([aNewJob()]), [{ id: 91 }]);
 });

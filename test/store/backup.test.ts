@@ -18,7 +18,6 @@ import { ALICE, aNewJob, leader, submitted } from './a-job.js';
 import { fillRecord } from './a-record.js';
 
 const ABOUT = { at: '2023-11-14T22:13:20.000Z', from: 'embedded' } as const;
-const EMPTY = { isReplacing: false };
 
 async function exported(store: string, file: string): Promise<void> {
   const source = openEmbeddedSource(store);
@@ -26,8 +25,9 @@ async function exported(store: string, file: string): Promise<void> {
 }
 
 async function imported(file: string, store: string, isReplacing = false): Promise<void> {
+  const checked = await checkExport(file);
   const target = openEmbeddedTarget(store);
-  await importExport(file, target, { isReplacing }).finally(() => target.close());
+  await importExport(file, target, { isReplacing, checked }).finally(() => target.close());
 }
 
 /** Places of a test; a record with something of everything stands in `store`, and is exported to `file`. */
@@ -191,7 +191,12 @@ t.test('what the store does not take is taken back', async (t) => {
     abandon: () => target.abandon(),
     close: () => target.close(),
   };
-  t.match(await refusalOf(importExport(file, losing, EMPTY)), /^miscounted: /);
+  t.match(
+    await refusalOf(
+      importExport(file, losing, { isReplacing: false, checked: await checkExport(file) }),
+    ),
+    /^miscounted: /,
+  );
   await target.close();
   await imported(file, fresh);
 });

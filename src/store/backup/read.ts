@@ -43,18 +43,17 @@ export async function checkExport(path: string): Promise<Checked> {
 }
 
 /**
- * Puts a whole export into a store, or nothing of it.
+ * Puts an export that was looked through into a store: the whole of it, or nothing.
  * @throws ImportRefused
  */
 export async function importExport(
   path: string,
   target: BackupTarget,
-  options: { readonly isReplacing: boolean },
-): Promise<Checked> {
-  const checked = await checkExport(path);
+  options: { readonly isReplacing: boolean; readonly checked: Checked },
+): Promise<void> {
   const reading = new ExportReading(path);
-  await fill(target, reading.records(), { ...options, expected: () => checked.records });
-  return checked;
+  const { isReplacing, checked } = options;
+  await fill(target, reading.records(), { isReplacing, expected: () => checked.records });
 }
 
 /** `expected` is asked when all records were put. */
@@ -157,8 +156,10 @@ export async function* linesIn(path: string): AsyncGenerator<Buffer> {
 
 /** Told by its first bytes, not by its name. */
 async function* chunksIn(path: string): AsyncGenerator<Buffer> {
+  // First, so that a file that is not there is told here.
+  const isGzip = await isPacked(path);
   const file = createReadStream(path);
-  if (!(await isPacked(path))) {
+  if (!isGzip) {
     yield* file as AsyncIterable<Buffer>;
     return;
   }
