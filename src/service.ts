@@ -128,10 +128,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
     const live = openLive(foundation);
     const daemon = await startDaemon(foundation, {
-      node: null,
-      events: new Events(),
-      live,
-      failed,
+      ...{ node: null, events: new Events(), live, failed },
     });
     const status = await serveStatus(config, foundation, () => {
       const told = daemon.status();
