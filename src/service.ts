@@ -18,6 +18,7 @@ import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
 import { schedulerGauges, serveStatus } from './service/status-server.js';
+import { startWatching } from './service/watcher.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -60,6 +61,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const counters = mesosCounters(metrics);
     const scheduler = await startDaemon(foundation, { node, events, counters, metrics, failed });
     schedulerGauges(metrics, () => scheduler.status());
+    await startWatching(foundation, { notices: scheduler.notices, failed });
     const web = await serveWeb(foundation, {
       events,
       metrics,
@@ -135,6 +137,15 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
       daemon.status(),
     );
     return { status, stop: () => parts.stack.takeDown(parts.log) };
+  });
+
+/** `watcher`: shares the jobs with all other watchers. @throws as `startService` */
+export const startWatcher = (config: Config, failed: Failed): Promise<Process> =>
+  built(config, async (parts) => {
+    const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
+    // The leader watches the store: a commit is the notice.
+    await startWatching(foundation, { notices: NO_NOTICES, failed });
+    return { stop: () => parts.stack.takeDown(parts.log) };
   });
 
 /** Builds; when that fails, what was built already is taken down. */
