@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import t from 'tap';
 import { freePort, temporaryFolder } from '../support/places.js';
 import { Installation } from '../support/processes.js';
+import type { Background } from '../support/programs.js';
 import { projectFile } from '../support/project.js';
 import { sleep, waitFor } from '../support/waiting.js';
 
 const JOBS = Number(process.env.JOBS ?? 200);
 const OVER_MS_MAX = 240_000;
 const KILLS = 6;
+/** Of so many jobs one is ended by the plugin. */
+const DOOMED_EACH = 20;
 /** Long enough that its slots are taken over meanwhile. */
 const PAUSE_MS = 9_000;
 const NODE = ['--tasks', 'process', '--agents', '4', '--cpus', '8', '--mem', '16000'];
@@ -31,12 +34,6 @@ export default {
 };
 `;
 
-interface Status {
-  readonly primary: string;
-  readonly secondary: string | null;
-  readonly reason: string | null;
-  readonly launches: number;
-}
 interface Launch {
   readonly job: number;
   readonly launch: number;
@@ -72,74 +69,73 @@ t.test(`${JOBS} jobs, watchers killed ${KILLS} times`, async (t) => {
   await site.scheduler();
   const watchers = [await site.watcher(), await site.watcher(), await site.watcher()];
 
-  const submit = async (name: string, command: string): Promise<number> => {
-    const { id } = await client.ok<{ readonly id: number }>('POST', '/api/1.0/task', {
-      meta: { name },
-      requirements: { cpu: 0.25, ram: 0.1 },
-      container: { image: 'host' },
-      command: { cmd: `#!/bin/sh\n${command}\n`, interactive: false },
-    });
-    return id;
-  };
-  const statusOf = async (id: number): Promise<Status> =>
-    (await client.ok<{ readonly status: Status }>('GET', `/api/1.0/task/${id}`)).status;
   const ids: number[] = [];
+  const asked = { cpu: 0.25, ram: 0.1 };
   for (let at = 0; at < JOBS; at++)
-    ids.push(at % 20 === 0 ? await submit('doomed', 'sleep 600') : await submit('job', `sleep 0.${at % 5}`));
+    ids.push(
+      at % DOOMED_EACH === 0
+        ? await client.submit('sleep 600', { name: 'doomed', ...asked })
+        : await client.submit(`sleep 0.${at % 5}`, { name: 'sound', ...asked }),
+    );
 
   for (let kill = 0; kill < KILLS; kill++) {
     const at = kill % watchers.length;
-    const victim = watchers[at];
+    const victim = watchers[at] as Background;
     if (kill === 2) {
-      victim?.signal('SIGSTOP');
+      process.kill(victim.pid, 'SIGSTOP');
       await sleep(PAUSE_MS);
-      victim?.signal('SIGCONT');
+      process.kill(victim.pid, 'SIGCONT');
     } else {
-      await victim?.kill();
+      await victim.kill9();
       await sleep(500);
       watchers[at] = await site.watcher();
     }
   }
-  await waitFor('all jobs are over', OVER_MS_MAX, async () => {
-    const counts = await client.ok<Record<string, number>>('GET', '/api/1.0/task/status/all');
-    return counts !== undefined;
-  }).catch(() => undefined);
+  const jobs = await client.allOver(ids, OVER_MS_MAX);
   const launches: Launch[] = [];
-  for (const [at, id] of ids.entries()) {
-    const status = await waitFor(`job ${id} is over`, OVER_MS_MAX, async () => {
-      const now = await statusOf(id);
-      return now.primary === 'over' ? now : undefined;
-    });
-    if (at % 20 === 0)
+  for (const { id, status, meta } of jobs) {
+    if (meta.name === 'doomed')
       t.match(status, {
         secondary: 'killed',
         reason: 'Ended by the watcher "named" of this site: its name says so',
       });
-    const records = await waitFor(`job ${id} is accounted`, 30_000, async () => {
-      const found = await client.ok<readonly Launch[]>('GET', `/api/1.0/task/${id}/accounting`);
-      return found.length >= status.launches ? found : undefined;
-    });
-    if (records.length !== status.launches) t.fail(`job ${id}: ${records.length} records`);
-    launches.push(...records);
+    launches.push(
+      ...(await waitFor(`job ${id} is accounted`, 30_000, async () => {
+        const found = await client.get(`/api/1.0/task/${id}/accounting`);
+        return (found as readonly Launch[]).length > 0 ? (found as readonly Launch[]) : undefined;
+      })),
+    );
   }
   const names = new Set(launches.map(({ job, launch }) => `${job}-${launch}`));
   t.equal(names.size, launches.length, 'no launch has two');
   const ran = await site.tasks();
   t.strictSame([...names].sort(), [...ran.keys()].sort(), 'those are the launches of the node');
   const doomed = launches.filter(({ outcome }) => outcome.reason === 'watcher');
-  t.equal(doomed.length, JOBS / 20);
+  t.equal(doomed.length, JOBS / DOOMED_EACH);
 
   const day = (ms: number) => new Date(Date.now() + ms).toISOString().slice(0, 10);
   const span = `from=${day(-86_400_000)}&until=${day(2 * 86_400_000)}`;
-  const { sums } = await client.ok<Sums>('GET', `/api/1.0/accounting?${span}`);
+  const { sums } = (await client.get(`/api/1.0/accounting?${span}`)) as Sums;
   const total = (of: (sum: Sums['sums'][number]) => number) =>
     sums.reduce((sum, one) => sum + of(one), 0);
-  const added = (of: (launch: Launch) => number) =>
-    launches.reduce((sum, one) => sum + of(one), 0);
+  const added = (of: (launch: Launch) => number) => launches.reduce((sum, one) => sum + of(one), 0);
   const near = (a: number, b: number) => Math.abs(a - b) < 0.000_5;
-  t.equal(total((sum) => sum.launches), launches.length);
-  t.ok(near(total((sum) => sum.cpu_seconds), added(({ allocated }) => allocated.cpu_seconds)));
-  t.ok(near(total((sum) => sum.run_seconds), added(({ run_seconds }) => run_seconds)));
+  t.equal(
+    total((sum) => sum.launches),
+    launches.length,
+  );
+  t.ok(
+    near(
+      total((sum) => sum.cpu_seconds),
+      added(({ allocated }) => allocated.cpu_seconds),
+    ),
+  );
+  t.ok(
+    near(
+      total((sum) => sum.run_seconds),
+      added(({ run_seconds }) => run_seconds),
+    ),
+  );
   t.equal(
     total((sum) => sum.mem_mb_seconds),
     added(({ allocated }) => allocated.mem_mb_seconds),
