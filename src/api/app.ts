@@ -11,6 +11,7 @@ import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { requestIds } from './request-id.js';
 import { cleanPath, securityHeaders } from './request.js';
+import { accountingRoutes } from './routes/accounting.js';
 import { archiveRoutes } from './routes/archive.js';
 import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
@@ -50,6 +51,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);
+  accountingRoutes(routes);
   archiveRoutes(routes);
   traceRoutes(routes);
   arrayRoutes(routes);
