@@ -146,7 +146,9 @@ async function scheduler(config: Config): Promise<number> {
 }
 
 async function watcher(config: Config): Promise<number> {
-  return untilStopped(await startWatcher(config, failed), ['GoDocker watcher is up']);
+  const service = await startWatcher(config, failed);
+  const where = service.status === null ? '' : `: ${service.status}`;
+  return untilStopped(service, [`GoDocker watcher is up${where}`]);
 }
 
 const welcome = ({ signInLink, notices }: WebProcess): readonly string[] => [

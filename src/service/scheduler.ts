@@ -20,13 +20,13 @@ import {
 } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 import { homeCredentials } from './home-credentials.js';
-import { isAlone } from './live.js';
-import type { JobTracing } from './tracing.js';
 import type { InfluxSink } from './influx.js';
+import { isAlone } from './live.js';
 import { clusterMetrics } from './metrics/cluster.js';
 import { policyStuck } from './metrics/policy.js';
 import { mesosCounters } from './metrics/process.js';
 import { agentMetrics, eventMetrics, schedulerGauges } from './metrics/scheduler.js';
+import type { JobTracing } from './tracing.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;

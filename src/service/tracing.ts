@@ -30,7 +30,12 @@ type Api = typeof import('@opentelemetry/api');
 
 /** Undefined: off. */
 export async function openTracing(
-  { config, log, stack, installation }: Pick<Foundation, 'config' | 'log' | 'stack' | 'installation'>,
+  {
+    config,
+    log,
+    stack,
+    installation,
+  }: Pick<Foundation, 'config' | 'log' | 'stack' | 'installation'>,
   role: string,
 ): Promise<JobTracing | undefined> {
   const { tracing } = config.monitoring;

@@ -49,7 +49,7 @@ class Influx {
     this.#process = process;
     await waitFor('InfluxDB answers', 60_000, () => {
       if (!process.isRunning()) throw new Error(`InfluxDB ended: ${process.lastWords()}`);
-      return isAnswering(`http://127.0.0.1:${this.port}/ping`);
+      return isAnswering(`http://127.0.0.1:${this.port}/query?q=SHOW%20DATABASES`);
     });
   }
 
