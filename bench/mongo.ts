@@ -3,7 +3,6 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { SILENT } from '../src/contracts/log.js';
-import type { NewJob } from '../src/contracts/store.js';
 import { submissionColumns } from '../src/store/embedded/rows.js';
 import { collectionsOf, firstDocument } from '../src/store/mongo/documents.js';
 import { migrate } from '../src/store/mongo/schema.js';
@@ -17,12 +16,13 @@ import {
 import { freePort, type Scope, temporaryFolder } from '../test/support/places.js';
 import { Installation } from '../test/support/processes.js';
 import { type Figure, median, rate } from './figure.js';
+import { processorMs } from './processor.js';
 import { inScope } from './scope.js';
 import { aJob } from './store.js';
 
 const CLIENTS = 32;
 const ROUNDS = 5;
-const WARM_ROUNDS = 2;
+const WARM_ROUNDS = 4;
 const ROUND_MS = 1_500;
 const WEBS = 3;
 
@@ -48,25 +48,36 @@ async function onMongo(
   });
 }
 
-/** Inserts of `CLIENTS` documents a call, one call after the other, as one client of the driver would do it. */
-async function bareInserts(scope: Scope, { url }: MongoServer): Promise<() => Promise<number>> {
+interface BareRates {
+  /** `CLIENTS` clients of one driver, one document a call: the floor. */
+  readonly single: () => Promise<number>;
+  /** `CLIENTS` documents a call, one call after the other: what gathering could reach at best. */
+  readonly together: () => Promise<number>;
+}
+
+/** Inserts of jobs by the driver alone, with the same indexes and the same write concern. */
+async function bareInserts(scope: Scope, { url }: MongoServer): Promise<BareRates> {
   const client = await new MongoClient(url, {
     retryWrites: false,
     writeConcern: { w: 'majority', journal: true },
   }).connect();
   scope.teardown(() => client.close());
-  const collections = collectionsOf(client.db(temporaryDatabase(scope, url)));
-  await migrate(collections);
+  const { jobs: collection, ...others } = collectionsOf(client.db(temporaryDatabase(scope, url)));
+  await migrate({ jobs: collection, ...others });
   let id = 0;
-  return () =>
-    ratePerSecond(async () => {
-      const jobs = Array.from({ length: CLIENTS }, (_, n) => aJob(n));
-      await collections.jobs.insertMany(
-        jobs.map((job: NewJob) => firstDocument(++id, submissionColumns(job), null)),
-        { ordered: false },
-      );
-      return CLIENTS;
-    }, 1);
+  const next = () => firstDocument(++id, submissionColumns(aJob(id)), null);
+  return {
+    single: () =>
+      ratePerSecond(async () => {
+        await collection.insertOne(next());
+        return 1;
+      }, CLIENTS),
+    together: () =>
+      ratePerSecond(async () => {
+        await collection.insertMany(Array.from({ length: CLIENTS }, next), { ordered: false });
+        return CLIENTS;
+      }, 1),
+  };
 }
 
 /** Jobs a second that `clients` store, each waiting for its answer before the next. */
@@ -83,24 +94,29 @@ async function ratePerSecond(store: () => Promise<number>, clients: number): Pro
   return stored / ((performance.now() - begin) / 1_000);
 }
 
-/** Rounds of both in turn; medians. */
+/** Rounds of all in turn; medians. */
 async function beside(
   name: string,
-  floor: () => Promise<number>,
+  { single, together }: BareRates,
   value: () => Promise<number>,
 ): Promise<Figure> {
-  const floors: number[] = [];
+  const singles: number[] = [];
+  const groups: number[] = [];
   const values: number[] = [];
   // Processes that have just started run code that is not compiled yet.
   for (let round = 0; round < WARM_ROUNDS; round++) await value();
   for (let round = 0; round < ROUNDS; round++) {
-    floors.push(await floor());
+    singles.push(await single());
+    groups.push(await together());
     values.push(await value());
   }
-  return rate(name, median(values), median(floors));
+  console.error(
+    `${name}: bare inserts of ${CLIENTS} documents each: ${Math.round(median(groups))}/s`,
+  );
+  return rate(name, median(values), median(singles));
 }
 
-/** 32 clients of one store, one job a call; floor: bare inserts of 32 documents with the same indexes. */
+/** 32 clients of one store, one job a call; floor: as many clients of the driver, one bare insert a call. */
 export const mongoSubmit = (): Promise<Figure[]> =>
   onMongo('mongo-submit', async (scope, server) => {
     const floor = await bareInserts(scope, server);
@@ -137,5 +153,18 @@ export const mongoSubmitWeb = (): Promise<Figure[]> =>
       await webs[n++ % WEBS]?.client.post('/api/1.0/task', document);
       return 1;
     };
-    return beside('mongo-submit-web', floor, () => ratePerSecond(one, CLIENTS));
+    const computed = () => webs.reduce((sum, web) => sum + processorMs(web.process.pid), 0);
+    let webMs = 0;
+    let answered = 0;
+    const figure = await beside('mongo-submit-web', floor, async () => {
+      const begin = { ms: computed(), n };
+      const found = await ratePerSecond(one, CLIENTS);
+      webMs = computed() - begin.ms;
+      answered = n - begin.n;
+      return found;
+    });
+    console.error(
+      `mongo-submit-web: a submission takes ${(webMs / answered).toFixed(2)} ms of processor time of its web process (last round)`,
+    );
+    return figure;
   });

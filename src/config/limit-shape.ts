@@ -4,7 +4,8 @@ import { DISK_LOOK_EACH_MS } from '../contracts/limits.js';
 import type { Reader } from '../contracts/reader.js';
 import { BYTES_PER_GB } from '../core/disk-book.js';
 import { isTimeZone } from '../core/quota-period.js';
-import { type Values, WINDOW_DAYS } from './schema.js';
+import { WINDOW_DAYS } from './fair-share-keys.js';
+import type { Values } from './schema.js';
 
 export function limitsOf(values: Values): LimitsConfig {
   const days = values['quotas.days'] ?? values.user_reset_usage_duration ?? WINDOW_DAYS;

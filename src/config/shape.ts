@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
 import { preemptionOf } from './preemption-keys.js';
-import { type Values, WINDOW_DAYS } from './schema.js';
+import { redisOf } from './redis-keys.js';
+import type { Values } from './schema.js';
 import { storeOf } from './store-keys.js';
 
 /** Names of the original's plugins, and of ours. */
@@ -27,6 +29,7 @@ export function shape(
   return {
     home: resolve(directory, values.home),
     store: storeOf(values),
+    redis: redisOf(values),
     sharedDir: values.shared_dir,
     pluginsDir: values.plugins_dir,
     logLevel: values.log_level,

@@ -12,6 +12,8 @@ export interface JobDocument {
     readonly exitcode?: number | null;
     readonly date_running?: number;
     readonly date_over: number | null;
+    /** Seconds; there once it is over. */
+    readonly duration?: number;
   };
   readonly meta: { readonly name: string };
   readonly container: {

@@ -9,6 +9,7 @@ import { prioritiesOf, projectOf, quotasOf, userOf } from '../embedded/account-r
 import { wholeOr } from '../embedded/accounts.js';
 import { UnreadableRecord } from '../embedded/rows.js';
 import type { AccountDocument, Collections, SettingDocument } from './documents.js';
+import { Gathering, type Settled } from './gathering.js';
 import { unusual, withQuotas } from './questions.js';
 import { isRepeat } from './trouble.js';
 
@@ -17,16 +18,26 @@ const KINDS = [
   ['user', 'users'],
   ['project', 'projects'],
 ] as const;
+const LOOKUPS = { groupsMax: 2, weightMax: 1_000 };
 /** No name has a greater letter. */
 const LAST_LETTER = '\u{10ffff}';
 
 export class Accounts {
   readonly #collections: Collections;
   readonly #log: Log;
+  /**
+   * Each request to a web server asks for its user. Those that come while others are asked for share the next question, so none is answered
+   * with what was read before it came.
+   */
+  readonly #lookups: Readonly<Record<Kind, Gathering<string, AccountDocument | undefined>>>;
 
   constructor(collections: Collections, log: Log) {
     this.#collections = collections;
     this.#log = log;
+    this.#lookups = {
+      users: new Gathering(LOOKUPS, (ids) => this.#find('users', ids)),
+      projects: new Gathering(LOOKUPS, (ids) => this.#find('projects', ids)),
+    };
   }
 
   user = (id: string): Promise<UserRecord | undefined> => this.#one('users', id, userOf);
@@ -40,8 +51,18 @@ export class Accounts {
     id: string,
     parse: (id: string, document: string) => Of,
   ): Promise<Of | undefined> {
-    const found = await this.#collections[kind].findOne({ _id: id });
-    return found === null ? undefined : wholeOr(() => parse(id, found.document));
+    const found = await this.#lookups[kind].call(id, 1);
+    return found === undefined ? undefined : wholeOr(() => parse(id, found.document));
+  }
+
+  async #find(
+    kind: Kind,
+    ids: readonly string[],
+  ): Promise<readonly Settled<AccountDocument | undefined>[]> {
+    const wanted = [...new Set(ids)];
+    const found = await this.#collections[kind].find({ _id: { $in: wanted } }).toArray();
+    const known = new Map(found.map((document) => [document._id, document]));
+    return ids.map((id) => ({ answer: known.get(id) }));
   }
 
   async #all<Of>(kind: Kind, parse: (id: string, document: string) => Of): Promise<Of[]> {

@@ -2,8 +2,9 @@
  * Tells other processes that something was written: a number that goes up after commits, and is looked at. A hint: it may fail, and it
  * may come before a reader can see the commit; whoever must miss nothing reads the record now and then.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Collection } from 'mongodb';
-import { MONGO_WATCH_EACH_MS } from '../../contracts/limits.js';
+import { MONGO_BEAT_EACH_MS, MONGO_WATCH_EACH_MS } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import type { Collections, PulseDocument } from './documents.js';
 
@@ -46,6 +47,8 @@ export class Pulse {
       } catch (error) {
         this.#log.debug('a change was not told to other processes', { error });
       }
+      // Whoever looks does so every `MONGO_WATCH_EACH_MS`: more beats would tell nobody anything.
+      await sleep(MONGO_BEAT_EACH_MS);
     }
   }
 

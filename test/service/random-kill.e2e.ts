@@ -1,0 +1,191 @@
+// Three web servers, two schedulers and three watchers on real databases, killed at random under load; then everything is counted.
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
+import { freePort, temporaryFolder } from '../support/places.js';
+import { Installation, type Scheduler, type Web } from '../support/processes.js';
+import type { Background } from '../support/programs.js';
+import { skipAloud } from '../support/skip.js';
+import { sleep, waitFor } from '../support/waiting.js';
+
+const JOBS = Number(process.env.JOBS ?? 2_000);
+const KILLS = Number(process.env.KILLS ?? 30);
+const SEED = Number(process.env.SEED ?? 1);
+const CPUS_OF_A_JOB = 0.5;
+const LANES = 8;
+/** Between two kills, so that each meets a system that does something. */
+const PAUSE_MS = 1_200;
+const OVER_MS_MAX = 300_000;
+const NODE = ['--tasks', 'process', '--agents', '4', '--cpus', '16', '--mem', '32000'];
+
+t.setTimeout(1_200_000);
+
+/** The same kills for the same seed (mulberry32); what they meet is another matter. */
+function numbersOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let n = Math.imul(state ^ (state >>> 15), state | 1);
+    n ^= n + Math.imul(n ^ (n >>> 7), n | 61);
+    return ((n ^ (n >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** A place that one process after the other takes. */
+interface Seat {
+  readonly what: string;
+  process(): Background;
+  /** Another takes the place of one that was killed. */
+  fill(): Promise<void>;
+}
+
+class Site {
+  readonly webs: Web[] = [];
+  readonly schedulers: Scheduler[] = [];
+  readonly seats: Seat[] = [];
+
+  async add<Of extends { readonly process: Background }>(
+    what: string,
+    among: Of[],
+    start: () => Promise<Of>,
+  ): Promise<void> {
+    const at = among.length;
+    among.push(await start());
+    this.seats.push({
+      what: `${what} ${at + 1}`,
+      process: () => (among[at] as Of).process,
+      fill: async () => {
+        among[at] = await start();
+      },
+    });
+  }
+}
+
+/** Leaves one line for each time it really runs. */
+const script = (marks: string, n: number): string =>
+  `#!/bin/sh\necho run >> ${marks}/ran.$GODOCKER_JID\nsleep 0.2\nexit ${n % 5}\n`;
+
+t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
+  const missing = mongoMissing();
+  if (missing !== undefined) return skipAloud(t, 'MongoDB', missing);
+  const server = await startMongo(t);
+  t.comment(`against ${server.what}`);
+  const root = temporaryFolder(t, 'random-kill');
+  const marks = join(root, 'marks');
+  const home = join(root, 'home');
+  for (const [folder, mode] of [
+    [root, 0o711],
+    [marks, 0o777],
+    [home, 0o711],
+  ] as const) {
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, mode);
+  }
+  const installation = new Installation(t, {
+    home,
+    mesosPort: await freePort(),
+    environment: {
+      GODOCKER_MONGO_URL: server.url,
+      GODOCKER_MONGO_DATABASE: temporaryDatabase(t, server.url),
+    },
+  });
+  const site = new Site();
+  for (let n = 0; n < 3; n++) await site.add('web', site.webs, () => installation.web());
+  for (let n = 0; n < 2; n++)
+    await site.add('scheduler', site.schedulers, () => installation.scheduler());
+  await installation.node(NODE);
+
+  const sent = new Map<number, number>();
+  let next = 0;
+  const load = Array.from({ length: LANES }, async () => {
+    for (let n = next++; n < JOBS; n = next++) {
+      const id = await submitted(site.webs, marks, n);
+      sent.set(n, id);
+    }
+  });
+  const kills = killing(site, (text) => t.comment(text));
+  await Promise.all(load);
+  const killed = await kills;
+  t.ok(killed >= KILLS, `${killed} kills`);
+  t.equal(new Set(sent.values()).size, JOBS, 'each submission has a job of its own');
+
+  const client = (): Web['client'] => (site.webs[0] as Web).client;
+  const jobs = await client().allOver([...sent.values()], OVER_MS_MAX);
+  const codes = new Map([...sent].map(([n, id]) => [id, n % 5]));
+  const lost = jobs.filter(({ id, status }) => status.exitcode !== codes.get(id));
+  t.same(lost, [], `0 of ${jobs.length} lost: each ended with its own code`);
+  const runs = new Map(
+    readdirSync(marks).map((name) => [
+      Number(name.slice('ran.'.length)),
+      readFileSync(join(marks, name), 'utf8').trim().split('\n').length,
+    ]),
+  );
+  t.same(
+    jobs.filter(({ id }) => runs.get(id) !== 1),
+    [],
+    'and 0 doubled: each ran once',
+  );
+  const record = (await client().post('/api/1.0/task/over/all/0/0', {})) as readonly unknown[];
+  t.equal(record.length, JOBS, 'the record holds those jobs and no others');
+  const leader = await waitFor('a scheduler leads', 30_000, async () => {
+    for (const scheduler of site.schedulers) {
+      const status = await scheduler.status();
+      if (status.isLeading) return status;
+    }
+    return undefined;
+  });
+  t.match(leader, { pending: 0, live: 0 }, 'the leader holds nothing any more');
+  const [today, ...others] = (await client().get('/api/1.0/user/admin/usage')) as readonly {
+    readonly cpu: number;
+    readonly time: number;
+  }[];
+  const days = [today, ...others].flatMap((day) => day ?? []);
+  const sum = (what: 'cpu' | 'time') => days.reduce((total, day) => total + day[what], 0);
+  t.equal(sum('cpu'), JOBS * CPUS_OF_A_JOB, 'use counts each job once');
+  const lasted = jobs.reduce((total, { status }) => total + (status.duration ?? 0), 0);
+  t.equal(Math.round(sum('time') * 1_000), Math.round(lasted * 1_000), 'and for as long as it ran');
+});
+
+/** Kills processes at random until there were enough kills. How many there were. */
+async function killing(site: Site, comment: (text: string) => void): Promise<number> {
+  const random = numbersOf(SEED);
+  const done = new Map<string, number>();
+  let killed = 0;
+  while (killed < KILLS) {
+    await sleep(PAUSE_MS * (0.5 + random()));
+    const seat = site.seats[Math.floor(random() * site.seats.length)] as Seat;
+    await seat.process().kill9();
+    killed += 1;
+    done.set(seat.what, (done.get(seat.what) ?? 0) + 1);
+    await seat.fill();
+  }
+  comment(`killed: ${[...done].map(([what, times]) => `${what} ×${times}`).join(', ')}`);
+  return killed;
+}
+
+/** Submits under a key until it is taken by one of the web servers, as a careful client does. */
+function submitted(webs: readonly Web[], marks: string, n: number): Promise<number> {
+  return waitFor(
+    `submission ${n} is taken`,
+    120_000,
+    async () => {
+      const web = webs[Math.floor(Math.random() * webs.length)] as Web;
+      try {
+        const document = await web.client.document(script(marks, n), {
+          cpu: CPUS_OF_A_JOB,
+          ram: 0.02,
+        });
+        const answer = await web.client.call('POST', '/api/1.0/task', document, {
+          'idempotency-key': `load-${n}`,
+        });
+        if (answer.status !== 200) return undefined;
+        return (JSON.parse(answer.text) as { readonly id: number }).id;
+      } catch {
+        // It was killed with our call under way: the key makes it one job all the same.
+        return undefined;
+      }
+    },
+    100,
+  );
+}
