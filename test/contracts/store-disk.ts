@@ -92,6 +92,10 @@ export async function diskContract(t: Test, make: MakeStore): Promise<void> {
     t.match((await store.diskUse())[0], { endedBytes: 4, heldBytes: 9, jobs: 2 });
     await store.putDisk([size(mine, 99, true), size(running, 99, false)]);
     t.match((await store.diskUse())[0], { endedBytes: 4, heldBytes: 9 }, 'older ones say nothing');
+    const again = await jobOf(store, 'over');
+    await store.putDisk([size(again, 7, true, 2), size(mine, 5, true, 2), size(again, 6, true, 3)]);
+    const together = { endedBytes: 11, heldBytes: 9, jobs: 3 };
+    t.match((await store.diskUse())[0], together, 'several of one account, one of them twice');
   });
 
   await t.test('what was measured while a job ran says nothing of its end', async (t) => {
