@@ -11,6 +11,7 @@ import { policyStuck } from './policy.js';
 import { diskMetrics, mesosCounters, processMetrics } from './process.js';
 import { agentMetrics, eventMetrics, schedulerGauges, submissionMetrics } from './scheduler.js';
 import { storeMetrics } from './store.js';
+import { watcherMetrics } from './watcher.js';
 
 const INTRODUCTION = `# Metrics
 
@@ -41,6 +42,7 @@ const PARTS: readonly (readonly [title: string, register: (metrics: Registry) =>
       submissionMetrics(metrics, new Events());
     },
   ],
+  ['Watcher: `up`, `watcher`', (metrics) => watcherMetrics(metrics, () => NO_SLOTS)],
   ['InfluxDB: processes that tell it something', (metrics) => void influxMetrics(metrics)],
   [
     'Store and disks: all',
@@ -61,6 +63,8 @@ const NOT_LEADING = {
   warnings: [],
   agents: countsOf([]),
 };
+
+const NO_SLOTS = { slots: 0, watchers: 0, jobs: 0, kills: 0, records: 0 };
 
 /** Every metric of a process that does everything. */
 export function everyMetric(): Registry {
