@@ -348,12 +348,8 @@ export interface DiskUse {
   readonly jobs: number;
 }
 
-/** A directory that is to be measured. */
-export interface DueDirectory {
-  readonly id: JobId;
-  /** Null: the record names none, or cannot be read. */
-  readonly directory: string | null;
-}
+/** A directory that is to be measured; null: the record names none, or cannot be read. */
+export type DueDirectory = { readonly id: JobId; readonly directory: string | null };
 
 export interface DiskStore {
   /**
