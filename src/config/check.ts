@@ -4,6 +4,7 @@ import type { Reader } from '../contracts/reader.js';
 import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
 import { checkLimits } from './limit-shape.js';
+import { checkRedis } from './redis-keys.js';
 import type { Values } from './schema.js';
 import { checkStore } from './store-keys.js';
 
@@ -30,6 +31,7 @@ export function check(values: Values, reader: Reader): void {
   checkMesos(values, reader);
   checkLimits(values, reader);
   checkStore(values, reader);
+  checkRedis(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);

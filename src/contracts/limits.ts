@@ -102,6 +102,26 @@ export const SWEEP_BACK_MS = 60_000;
 export const LEASE_BEAT_MS = 1_000;
 export const LEASE_RENEW_MS_MAX = 3_000;
 export const LEASE_STALE_MS = 4_000;
+/** Watchers: each raises the beat of its slots this often, … */
+export const WATCH_BEAT_MS = 1_500;
+/** … acts for none of them if it could not for so long, … */
+export const WATCH_RENEW_MS_MAX = 4_000;
+/** … and is taken for dead after this: the others have its slots within ten seconds of its end. */
+export const WATCH_STALE_MS = 5_500;
+/** Calls of one watcher plugin under way in one process. */
+export const WATCHER_CALLS_AT_ONCE_MAX = 16;
+/** Jobs that run are listed, and those that changed are read, in portions of so many. */
+export const WATCHED_JOBS_AT_ONCE = 500;
+/** Work that ended jobs left behind is looked for this often, … */
+export const AFTERMATH_EACH_MS = 1_000;
+/** … done for so many jobs together, … */
+export const AFTERMATH_AT_ONCE = 500;
+/** … and, of a job whose work failed, tried again after this, then after ever longer, … */
+export const AFTERMATH_AGAIN_MS_MIN = 5_000;
+/** … and at least this often. */
+export const AFTERMATH_AGAIN_MS_MAX = 3_600_000;
+/** Of what a watcher plugin says of a kill so much is shown to the job's owner. */
+export const WATCHER_WORDS_CHARS_MAX = 500;
 /** What the leader tells web processes of itself is looked at, and stored if it changed, this often. */
 export const BULLETIN_EACH_MS = 1_000;
 /** Shapes whose obstacles a bulletin names: a document of a few ten kilobytes. */
@@ -139,6 +159,24 @@ export const MONGO_SWEEP_EACH_MS = 60_000;
 export const MONGO_SAME_KEY_WAIT_MS_MAX = 2_000;
 /** MongoDB: decisions against submissions are kept for so long, should their process wake up and go on. */
 export const MONGO_ABORTED_KEPT_MS = 86_400_000;
+/** Redis: nothing waits for it; a server that does not take a connection within this time is away, … */
+export const REDIS_CONNECT_MS_MAX = 3_000;
+/** … one that does not answer within this is, too: its connections are made anew, … */
+export const REDIS_ANSWER_MS_MAX = 2_000;
+/** … after this at first, … */
+export const REDIS_AGAIN_MS_MIN = 100;
+/** … then after ever longer, but at least this often. */
+export const REDIS_AGAIN_MS_MAX = 5_000;
+/** Redis: whether messages really come back is tried this often. */
+export const REDIS_BEAT_EACH_MS = 5_000;
+/** Jobs that one message to other processes names, of a kind; of more it says that something changed. */
+export const LETTER_IDS_MAX = 1_000;
+/** Entries of the log of job changes that are kept for those who were away for a while. */
+export const NEWS_KEPT_MAX = 10_000;
+/** Job changes of one entry; and so many wait to be sent at most: beyond, all listeners read again. */
+export const NEWS_NOTES_MAX = 1_000;
+/** Where it is not known which jobs changed, listeners are told to read again at most this often. */
+export const NEWS_RESYNC_EACH_MS = 2_000;
 /** A store that is away at the start is tried again after this, then after ever longer, … */
 export const STORE_AGAIN_MS_MIN = 500;
 /** … and at least this often. */
@@ -190,3 +228,6 @@ export const OUTLOOK_PORTION_MS = 4;
 export const OUTLOOK_WAIT_MS_MAX = 3_000;
 /** Ends that are read from the record, once a term, so that estimates know how long jobs take. */
 export const ENDS_READ_MAX = 1_000;
+
+/** A line of an export beyond this is no record: the largest has a script of 1 MiB, each letter of it escaped. */
+export const EXPORT_LINE_BYTES_MAX = 64 * 1024 * 1024;

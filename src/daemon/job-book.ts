@@ -5,12 +5,14 @@
  */
 import type { Clock, Timers } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
+import type { Live } from '../contracts/live.js';
 import type { Log } from '../contracts/log.js';
 import { FencedOut, type JobStep, type JobStore, type StepAnswer } from '../contracts/store.js';
+import { aftermathOf } from '../core/aftermath.js';
 import { assert } from '../core/assert.js';
 import { isLive, type Job, type LiveJob, type Placement } from '../core/job.js';
 import { type Effect, type JobEvent, step } from '../core/lifecycle.js';
-import type { JobId } from '../core/units.js';
+import type { Instant, JobId } from '../core/units.js';
 import { AgentLoads } from './agent-loads.js';
 import type { TaskRef } from './cluster-link.js';
 
@@ -38,6 +40,8 @@ export interface JobBookPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+  /** Hears of every change of a record. */
+  readonly live?: Pick<Live, 'news'>;
   /** The lease is another's: the whole daemon must stop at once. */
   readonly fencedOut: (error: FencedOut) => void;
 }
@@ -126,12 +130,14 @@ export class JobBook {
     for (let pauseMs = AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, AGAIN_MS_MAX)) {
       if (doubt !== undefined && hasHappened(doubt, job)) {
         const { before, taken } = doubt;
+        if (job !== undefined) this.#announce(job);
         return { kind: 'moved', before, job, effects: taken.effects };
       }
       if (job === undefined) return { kind: 'refused', job };
-      const taken = step(job, event, this.#ports.clock.now());
+      const at = this.#ports.clock.now();
+      const taken = step(job, event, at);
       if (taken.kind === 'ignored') return taken;
-      const answer = await this.#write(job, taken.job, event.kind === 'placed');
+      const answer = await this.#write(job, taken.job, { at, isIntent: event.kind === 'placed' });
       if (answer === 'doubt') {
         doubt = { before: job, taken };
         // A store that takes no writes may well answer questions: without a pause this would be a hot loop.
@@ -143,6 +149,7 @@ export class JobBook {
       if (answer.kind === 'stored') {
         const stored: Job = { ...taken.job, version: answer.version };
         this.#remember(id, stored);
+        this.#announce(stored);
         return { kind: 'moved', before: job, job: stored, effects: taken.effects };
       }
       const isSame = answer.job?.state === job.state && answer.job.launches === job.launches;
@@ -152,6 +159,10 @@ export class JobBook {
       if (event.kind === 'placed') return { kind: 'refused', job };
       assert(!isSame, 'a step is refused only when the record has moved on');
     }
+  }
+
+  #announce({ id, version }: Job): void {
+    this.#ports.live?.news.publish([{ jobId: id, version }]);
   }
 
   /** A job that the book did not hold is found to have a task. */
@@ -171,11 +182,17 @@ export class JobBook {
     else this.#live.delete(id);
   }
 
-  #write(from: Job, to: Job, unlessKillWanted: boolean): Promise<StepAnswer | 'doubt'> {
+  #write(
+    from: Job,
+    to: Job,
+    { at, isIntent }: { readonly at: Instant; readonly isIntent: boolean },
+  ): Promise<StepAnswer | 'doubt'> {
     const { state, launches } = from;
+    const aftermath = aftermathOf(from, to, at);
+    const left = aftermath.length === 0 ? {} : { aftermath };
     return new Promise((settle, fail) => {
       this.#gathered.push({
-        step: { from: { state, launches }, unlessKillWanted, to },
+        step: { from: { state, launches }, unlessKillWanted: isIntent, to, ...left },
         settle,
         fail: (error) => (isAway(error) ? settle('doubt') : fail(error)),
       });

@@ -23,7 +23,7 @@ import type { HeldBack } from '../../core/dependency.js';
 import type { Job, JobState, LiveJob, OverJob } from '../../core/job.js';
 import type { Namesake } from '../../core/name-lines.js';
 import type { Instant, JobId, UserId } from '../../core/units.js';
-import { MongoAccountStore, type MongoParts } from './account-store.js';
+import type { MongoParts } from './account-store.js';
 import { Admissions } from './admissions.js';
 import { Batches } from './batches.js';
 import { connect } from './connection.js';
@@ -36,11 +36,12 @@ import { Leases } from './lease.js';
 import { Pulse } from './pulse.js';
 import { QueueRows } from './queue-rows.js';
 import { Records } from './records.js';
-import { migrate } from './schema.js';
+import { migrate, requireFinished } from './schema.js';
 import { Standings } from './standings.js';
 import { Steps } from './steps.js';
 import { Submissions } from './submissions.js';
 import { troubleOf } from './trouble.js';
+import { MongoWatchStore } from './watch-store.js';
 
 export interface MongoStoreOptions {
   /** `mongodb://…`, as the driver takes it. */
@@ -58,6 +59,7 @@ export async function openMongoStore({ url, database, log }: MongoStoreOptions):
   try {
     const collections = collectionsOf(client.db(database));
     await migrate(collections);
+    await requireFinished(collections);
     const pulse = await Pulse.begin(collections, log);
     return new MongoStore({ client, collections, pulse, log });
   } catch (error) {
@@ -66,7 +68,7 @@ export async function openMongoStore({ url, database, log }: MongoStoreOptions):
   }
 }
 
-class MongoStore extends MongoAccountStore implements Store {
+class MongoStore extends MongoWatchStore implements Store {
   readonly #log: Log;
   readonly #records: Records;
   readonly #queueRows: QueueRows;
