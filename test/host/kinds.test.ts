@@ -114,7 +114,7 @@ const loadingFrom = (
 ) => ({
   folders: [folder],
   options: { [plugin]: options },
-  hostFor: () => hostOf({ user: async () => undefined }, []),
+  hostFor: () => hostOf({ user: async () => undefined, putUser: async () => {} }, []),
 });
 
 async function tried<Kind extends PluginKind>(
