@@ -17,6 +17,7 @@ import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { noticesTo, openLive } from './service/live.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
+import { startWatching } from './service/watcher.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -57,6 +58,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const events = new Events();
     const live = openLive(foundation);
     const scheduler = await startDaemon(foundation, { node, events, live, failed });
+    await startWatching(foundation, { notices: noticesTo(live), failed });
     const web = await serveWeb(foundation, {
       events,
       failed,
@@ -132,6 +134,14 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
       return { ...told, warnings: [...told.warnings, ...live.warnings()] };
     });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
+  });
+
+/** `watcher`: shares the jobs with all other watchers. @throws as `startService` */
+export const startWatcher = (config: Config, failed: Failed): Promise<Process> =>
+  built(config, async (parts) => {
+    const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
+    await startWatching(foundation, { notices: noticesTo(openLive(foundation)), failed });
+    return { stop: () => parts.stack.takeDown(parts.log) };
   });
 
 /** Builds; when that fails, what was built already is taken down. */

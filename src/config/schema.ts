@@ -1,5 +1,6 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
+import { ACCOUNTING, WATCHING } from './accounting-keys.js';
 import { CONTAINERS } from './container-keys.js';
 import { FAIRSHARE } from './fair-share-keys.js';
 import { JOBS } from './job-keys.js';
@@ -49,6 +50,7 @@ const PLUGINS = {
     'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`), `fairtree`, `drf`, or a plugin of yours.',
   ),
   executors: words(['mesos'], 'Clusters that run the jobs; the first is the default.'),
+  ...WATCHING,
 };
 
 export const SECTIONS = {
@@ -60,6 +62,7 @@ export const SECTIONS = {
   Jobs: JOBS,
   'Limits and queues': LIMITS,
   'Reservations and preemption': PREEMPTION,
+  Prices: ACCOUNTING,
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
@@ -74,6 +77,7 @@ export const SCHEMA = {
   ...JOBS,
   ...LIMITS,
   ...PREEMPTION,
+  ...ACCOUNTING,
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,
@@ -130,7 +134,6 @@ export const NOT_IN_USE: readonly string[] = [
   'ldap_admin_dn',
   'ldap_admin_password',
   'ldap',
-  'watchers',
   'dynamic_fields',
   'docker',
   'docker_url',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
 import { preemptionOf } from './preemption-keys.js';
@@ -39,7 +40,10 @@ export function shape(
       auth: pluginName(values.auth_policy),
       scheduler: pluginName(values.scheduler_policy),
       executors: values.executors.map(pluginName),
+      watchers: values.watchers,
     },
+    watchEachMs: values.watch_every,
+    prices: pricesOf(values),
     pluginOptions,
     fairshare: weightsOf(values),
     usage: usageOf(values),

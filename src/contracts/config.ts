@@ -1,4 +1,5 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+import type { PriceList } from '../core/bill.js';
 import type { Constraint, NetworkKind } from '../core/job.js';
 import type { QueueRule, RunningLimits } from '../core/limit-book.js';
 import type { PreemptionOptions } from '../core/preemption.js';
@@ -60,7 +61,12 @@ export interface Config {
     readonly auth: string;
     readonly scheduler: string;
     readonly executors: readonly string[];
+    readonly watchers: readonly string[];
   };
+  /** How often each watcher is asked about each job that runs. */
+  readonly watchEachMs: number;
+  /** What use costs, for bills. */
+  readonly prices: PriceList;
   /** Raw options by `<kind>-<name>`; each plugin reads its own. */
   readonly pluginOptions: Readonly<Record<string, Raw>>;
   readonly fairshare: FairshareWeights;
