@@ -68,6 +68,8 @@ function sentenceOf({ code, facts }: Reason): string {
       return describeNever(facts);
     case 'members-failed':
       return `${facts.failed} of ${facts.members} members of the array did not end with code 0`;
+    case 'watcher':
+      return `Ended by the watcher "${facts.watcher}" of this site${facts.because === undefined ? '' : `: ${facts.because}`}`;
     case 'retries-used-up':
       return 'The rules of the job grant no further launch';
     case 'cluster-said':
@@ -100,8 +102,10 @@ export function describeOutcome(outcome: Outcome): {
       const reason = outcome.because === null ? null : describeReason(outcome.because);
       return { secondary: '', exitCode: codeOf(outcome), reason };
     }
-    case 'killed':
-      return { secondary: 'killed', exitCode: codeOf(outcome), reason: null };
+    case 'killed': {
+      const reason = outcome.because === undefined ? null : describeReason(outcome.because);
+      return { secondary: 'killed', exitCode: codeOf(outcome), reason };
+    }
     case 'gaveUp': {
       return {
         secondary: secondaryOf(outcome.because),

@@ -8,7 +8,7 @@ import type { ProjectRecord } from '../contracts/store.js';
 import type { ArrayCensus } from '../core/array-life.js';
 import { unreachable } from '../core/assert.js';
 import { durationText } from '../core/duration.js';
-import type { Job, PendingJob, Placement } from '../core/job.js';
+import type { Job, KillWanted, PendingJob, Placement } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
 import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
@@ -222,9 +222,13 @@ export function statusToWire(
         ...rest,
       };
     case 'running':
-      return { ...live(job, job.killWanted === null ? null : 'kill requested'), ...rest };
+      return {
+        ...live(job, job.killWanted === null ? null : 'kill requested'),
+        reason: describeKill(job.killWanted),
+        ...rest,
+      };
     case 'killing':
-      return { ...live(job, 'kill requested'), ...rest };
+      return { ...live(job, 'kill requested'), reason: describeKill(job.killWanted), ...rest };
     case 'unreachable':
       return { ...live(job, 'unknown'), ...rest };
     case 'open': {
@@ -251,6 +255,10 @@ export function statusToWire(
       return unreachable(job);
   }
 }
+
+/** Null: somebody's wish, which needs no words. */
+const describeKill = (wanted: KillWanted | null): string | null =>
+  wanted?.because === undefined ? null : describeReason(wanted.because);
 
 /** `date_running` must be absent until the job runs, `date_over` always present. */
 const waiting = (secondary: string | null): Wire => ({

@@ -102,6 +102,26 @@ export const SWEEP_BACK_MS = 60_000;
 export const LEASE_BEAT_MS = 1_000;
 export const LEASE_RENEW_MS_MAX = 3_000;
 export const LEASE_STALE_MS = 4_000;
+/** Watchers: each raises the beat of its slots this often, … */
+export const WATCH_BEAT_MS = 1_500;
+/** … acts for none of them if it could not for so long, … */
+export const WATCH_RENEW_MS_MAX = 4_000;
+/** … and is taken for dead after this: the others have its slots within ten seconds of its end. */
+export const WATCH_STALE_MS = 5_500;
+/** Calls of one watcher plugin under way in one process. */
+export const WATCHER_CALLS_AT_ONCE_MAX = 16;
+/** Jobs that run are listed, and those that changed are read, in portions of so many. */
+export const WATCHED_JOBS_AT_ONCE = 500;
+/** Work that ended jobs left behind is looked for this often, … */
+export const AFTERMATH_EACH_MS = 1_000;
+/** … done for so many jobs together, … */
+export const AFTERMATH_AT_ONCE = 500;
+/** … and, of a job whose work failed, tried again after this, then after ever longer, … */
+export const AFTERMATH_AGAIN_MS_MIN = 5_000;
+/** … and at least this often. */
+export const AFTERMATH_AGAIN_MS_MAX = 3_600_000;
+/** Of what a watcher plugin says of a kill so much is shown to the job's owner. */
+export const WATCHER_WORDS_CHARS_MAX = 500;
 /** What the leader tells web processes of itself is looked at, and stored if it changed, this often. */
 export const BULLETIN_EACH_MS = 1_000;
 /** Shapes whose obstacles a bulletin names: a document of a few ten kilobytes. */

@@ -6,6 +6,7 @@
  * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
  * throw `ServiceError('internal')` with `facts.id`.
  */
+import type { Aftermath } from '../core/aftermath.js';
 import type { HeldBack } from '../core/dependency.js';
 import type {
   Constraint,
@@ -21,7 +22,9 @@ import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
+import type { AccountingStore } from './accounting.js';
 import type { WaitStore, Waits } from './waits.js';
+import type { LeaseStore, WatchedStore } from './watching.js';
 
 /** A submission, parsed, allowed and completed. */
 export interface NewJob {
@@ -124,6 +127,8 @@ export interface JobStep {
    * `identity`, `spec`, `submittedAt`), which no step may change.
    */
   readonly to: Job;
+  /** What the step leaves to be done by watchers, stored with it; absent: nothing. */
+  readonly aftermath?: readonly Aftermath[];
 }
 
 /** Answers a `JobStep`: `stored`, or `refused` with the record as it really stands (undefined: no such job). */
@@ -381,4 +386,11 @@ export interface ChangeFeed {
   watch(changed: () => void): () => void;
 }
 
-export type Store = JobStore & UserStore & ProjectStore & DiskStore & ChangeFeed;
+export type Store = JobStore &
+  UserStore &
+  ProjectStore &
+  DiskStore &
+  AccountingStore &
+  LeaseStore &
+  WatchedStore &
+  ChangeFeed;

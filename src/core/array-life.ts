@@ -1,6 +1,13 @@
 /** The life of an array's parent: open until no member is left that is not over. It holds no task of its own. */
 import { type ArraySpec, arraySize } from './array.js';
-import { type Job, NO_CONTAINER, type OpenJob, type Outcome, type Reason } from './job.js';
+import {
+  type Job,
+  killedBy,
+  NO_CONTAINER,
+  type OpenJob,
+  type Outcome,
+  type Reason,
+} from './job.js';
 import { NEVER_RETRIED } from './retry.js';
 import type { Instant, JobId } from './units.js';
 
@@ -31,8 +38,7 @@ export function openStep(
   const isGivenUp = isOf(event, 'gaveUp');
   if (!isGivenUp && !isOf(event, 'membersOver')) return undefined;
   const ended: Outcome = isGivenUp ? { kind: 'gaveUp', because: event.because } : event.outcome;
-  const outcome: Outcome =
-    job.killWanted === null ? ended : { kind: 'killed', by: job.killWanted.by };
+  const outcome: Outcome = job.killWanted === null ? ended : killedBy(job.killWanted);
   const nothing = { placement: null, container: NO_CONTAINER };
   const { heldBack: _, ...rest } = job;
   return { ...rest, state: 'over', outcome, endedAt: at, ...nothing };

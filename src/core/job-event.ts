@@ -1,7 +1,7 @@
 /** What happens to a job, and what is to be done about it: the words of its life. */
 import type { ArrayEvent } from './array-life.js';
-import type { ContainerFacts, Outcome, Placement, Reason } from './job.js';
-import type { AgentId, Instant, TaskId, UserId } from './units.js';
+import type { ContainerFacts, KillWanted, Outcome, Placement, Reason } from './job.js';
+import type { AgentId, Instant, TaskId } from './units.js';
 
 export type JobEvent =
   /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
@@ -45,7 +45,7 @@ export type JobEvent =
   | { readonly kind: 'launchFailed'; readonly taskId: TaskId; readonly because: Reason }
   /** The agent is cut off; the task may still run. */
   | { readonly kind: 'unreachable'; readonly taskId: TaskId }
-  | { readonly kind: 'killWanted'; readonly by: UserId; readonly at: Instant }
+  | ({ readonly kind: 'killWanted' } & KillWanted)
   /** The launch is stopped for the sake of another user's job. */
   | { readonly kind: 'preempted'; readonly taskId: TaskId }
   | ArrayEvent

@@ -197,20 +197,25 @@ export type ReasonCode =
   | 'dependency-never'
   /** Of the parent of an array: some of its members ended with another code than 0. */
   | 'members-failed'
+  /** A watcher of the site wanted it ended. Facts: watcher (its name), because (its own sentence). */
+  | 'watcher'
   /** An exit code for which the job's rules grant no further launch. */
   | 'retries-used-up'
   | 'cluster-said';
 
-/** A kill that was asked for. Written by web processes at any time; the leader acts on it. */
+/** A kill that was asked for. Written by web processes and watchers at any time; the leader acts on it. */
 export interface KillWanted {
   readonly by: UserId;
   readonly at: Instant;
+  /** Why, where it is not simply somebody's wish: shown to the job's owner. */
+  readonly because?: Reason;
 }
 
 export type Outcome =
   /** The process's own exit code; `because` says more when the code came from a limit. */
   | { readonly kind: 'exited'; readonly exitCode: number; readonly because: Reason | null }
-  | { readonly kind: 'killed'; readonly by: UserId }
+  /** `because`: absent where it was simply somebody's wish. */
+  | { readonly kind: 'killed'; readonly by: UserId; readonly because?: Reason }
   | { readonly kind: 'gaveUp'; readonly because: Reason }
   /** Ended, but neither the cluster nor the job directory tells the code. */
   | { readonly kind: 'unknown'; readonly because: Reason };
@@ -315,3 +320,10 @@ export function codeOf(outcome: Outcome): number {
   if (outcome.kind === 'exited') return outcome.exitCode;
   return outcome.kind === 'killed' ? KILLED_EXIT_CODE : 1;
 }
+
+/** How a job ends whose kill was wanted. */
+export const killedBy = ({ by, because }: KillWanted): Outcome => ({
+  kind: 'killed',
+  by,
+  ...(because === undefined ? {} : { because }),
+});

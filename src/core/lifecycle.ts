@@ -12,6 +12,8 @@ import {
   isLive,
   type Job,
   type JobState,
+  type KillWanted,
+  killedBy,
   type LiveJob,
   NO_CONTAINER,
   type Outcome,
@@ -103,8 +105,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
       return holdTask(job, event);
     case 'killWanted':
       return leave(
-        { ...job, killWanted: job.killWanted ?? { by: event.by, at: event.at } },
-        { kind: 'killed', by: job.killWanted?.by ?? event.by },
+        { ...job, killWanted: job.killWanted ?? wantedBy(event) },
+        killedBy(job.killWanted ?? event),
         at,
       );
     case 'gaveUp':
@@ -151,7 +153,7 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
         {
           ...live(job),
           state: 'killing',
-          killWanted: job.killWanted ?? { by: event.by, at: event.at },
+          killWanted: job.killWanted ?? wantedBy(event),
         },
         [kill(job)],
       );
@@ -172,7 +174,7 @@ function fromKilling(
   event: JobEvent,
   at: Instant,
 ): Step {
-  const killed: Outcome = { kind: 'killed', by: job.killWanted.by };
+  const killed = killedBy(job.killWanted);
   switch (event.kind) {
     case 'started':
       // It runs, so our kill was lost or came too early.
@@ -298,7 +300,7 @@ function again(
   { pauseMs, usedMs }: { readonly pauseMs: number; readonly usedMs: number },
   at: Instant,
 ): Step {
-  if (job.killWanted !== null) return end(job, { kind: 'killed', by: job.killWanted.by }, at);
+  if (job.killWanted !== null) return end(job, killedBy(job.killWanted), at);
   const notBefore = pauseMs > 0 ? instant(at + pauseMs) : null;
   const effects: Effect[] = [
     { kind: 'settle', taskId: job.placement.taskId, usedMs },
@@ -348,6 +350,9 @@ function ignore(job: Job, event: JobEvent): Step {
 
 const isAbout = (job: LiveJob, event: JobEvent): boolean =>
   !('taskId' in event) || event.taskId === job.placement.taskId;
+
+const wantedBy = ({ by, at, because }: KillWanted): KillWanted =>
+  because === undefined ? { by, at } : { by, at, because };
 
 const moved = (job: Job, effects: readonly Effect[] = []): Step => ({
   kind: 'moved',

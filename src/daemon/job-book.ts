@@ -8,10 +8,11 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Live } from '../contracts/live.js';
 import type { Log } from '../contracts/log.js';
 import { FencedOut, type JobStep, type JobStore, type StepAnswer } from '../contracts/store.js';
+import { aftermathOf } from '../core/aftermath.js';
 import { assert } from '../core/assert.js';
 import { isLive, type Job, type LiveJob, type Placement } from '../core/job.js';
 import { type Effect, type JobEvent, step } from '../core/lifecycle.js';
-import type { JobId } from '../core/units.js';
+import type { Instant, JobId } from '../core/units.js';
 import { AgentLoads } from './agent-loads.js';
 import type { TaskRef } from './cluster-link.js';
 
@@ -133,9 +134,10 @@ export class JobBook {
         return { kind: 'moved', before, job, effects: taken.effects };
       }
       if (job === undefined) return { kind: 'refused', job };
-      const taken = step(job, event, this.#ports.clock.now());
+      const at = this.#ports.clock.now();
+      const taken = step(job, event, at);
       if (taken.kind === 'ignored') return taken;
-      const answer = await this.#write(job, taken.job, event.kind === 'placed');
+      const answer = await this.#write(job, taken.job, { at, isIntent: event.kind === 'placed' });
       if (answer === 'doubt') {
         doubt = { before: job, taken };
         // A store that takes no writes may well answer questions: without a pause this would be a hot loop.
@@ -180,11 +182,17 @@ export class JobBook {
     else this.#live.delete(id);
   }
 
-  #write(from: Job, to: Job, unlessKillWanted: boolean): Promise<StepAnswer | 'doubt'> {
+  #write(
+    from: Job,
+    to: Job,
+    { at, isIntent }: { readonly at: Instant; readonly isIntent: boolean },
+  ): Promise<StepAnswer | 'doubt'> {
     const { state, launches } = from;
+    const aftermath = aftermathOf(from, to, at);
+    const left = aftermath.length === 0 ? {} : { aftermath };
     return new Promise((settle, fail) => {
       this.#gathered.push({
-        step: { from: { state, launches }, unlessKillWanted, to },
+        step: { from: { state, launches }, unlessKillWanted: isIntent, to, ...left },
         settle,
         fail: (error) => (isAway(error) ? settle('doubt') : fail(error)),
       });

@@ -11,6 +11,7 @@ import { queryContract } from './store-queries.js';
 import { retriesContract } from './store-retries.js';
 import { submissionContract } from './store-submissions.js';
 import { waitContract } from './store-waits.js';
+import { watchingContract } from './store-watching.js';
 
 /** One empty database, and handles on it. */
 export interface StoreUnderTest {
@@ -34,6 +35,7 @@ export function storeContract(name: string, make: MakeStore): void {
     await t.test('the leader', (t) => leaderContract(t, make));
     await t.test('arrays', (t) => arrayContract(t, make));
     await t.test('what jobs wait for', (t) => waitContract(t, make));
+    await t.test('watchers and accounting', (t) => watchingContract(t, make));
     await t.test('retries', (t) => retriesContract(t, make));
     await t.test('changes', (t) => changesContract(t, make));
     await t.test('histories', (t) => historyContract(t, make));

@@ -211,7 +211,10 @@ const AS_OF_VERSION_7 = `
   DROP INDEX jobs_named; DROP INDEX jobs_held;
   ALTER TABLE jobs DROP COLUMN name; ALTER TABLE jobs DROP COLUMN waits;
   ALTER TABLE jobs DROP COLUMN held_by; ALTER TABLE jobs DROP COLUMN held_at;
-  ALTER TABLE jobs DROP COLUMN held_admin; PRAGMA user_version = 7;`;
+  ALTER TABLE jobs DROP COLUMN held_admin;
+  DROP INDEX jobs_aftermath; ALTER TABLE jobs DROP COLUMN aftermath;
+  ALTER TABLE jobs DROP COLUMN kill_because;
+  DROP TABLE leases; DROP TABLE accounting; DROP TABLE accounting_days; PRAGMA user_version = 7;`;
 
 t.test('jobs of an older file can be waited for, by number and by name', async (t) => {
   const path = join(t.testdir({}), 'store.db');

@@ -49,6 +49,8 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'to be measured': questions.toBeMeasured(0),
     'disk changes': questions.diskChangesDue(),
     'left directories': questions.leftDirectories(),
+    running: questions.running(7),
+    'aftermath due': questions.aftermathDue(7),
     drafts: questions.drafts(),
     'drafts of batches': questions.draftsOf(['a', 'b']),
   },
@@ -56,6 +58,12 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'used since': questions.usedSince({ since: AT, owner: ALICE }),
     'used on a day': questions.usedOn('project', 'dna', 5),
   },
+  accounting: {
+    'of a job': questions.accountedOf(7),
+    'of days': questions.accountedIn({ from: 1, until: 2 }),
+    'of days and a project': questions.accountedIn({ from: 1, until: 2, project: DNA }),
+  },
+  leases: { 'of a holder': questions.leasesOf('w1') },
   users: { unusual: questions.unusual('users'), quotas: questions.withQuotas('users') },
   projects: { unusual: questions.unusual('projects'), quotas: questions.withQuotas('projects') },
 };
@@ -66,7 +74,7 @@ const SORTED_IN_MEMORY = ['jobs_sweep'];
 t.test('no question is forgotten', async (t) => {
   const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));
   const makers = Object.keys(questions);
-  t.equal(makers.length, 26, 'a new question gets an example above');
+  t.equal(makers.length, 31, 'a new question gets an example above');
   t.ok(forms.length >= makers.length);
 });
 

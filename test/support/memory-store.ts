@@ -2,6 +2,11 @@
  * A store in memory, for scenarios: it passes the contract of all stores, answers at once, and every call can be held,
  * refused or left without an answer.
  */
+import type {
+  AccountingQuery,
+  AccountingRecord,
+  AccountingSum,
+} from '../../src/contracts/accounting.js';
 import { ServiceError } from '../../src/contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
@@ -29,6 +34,13 @@ import {
   type UserRecord,
 } from '../../src/contracts/store.js';
 import type { KnownStanding, Waits } from '../../src/contracts/waits.js';
+import type {
+  JobAftermath,
+  NamedLease,
+  RunningVersion,
+  SlotQuery,
+} from '../../src/contracts/watching.js';
+import type { Aftermath } from '../../src/core/aftermath.js';
 import { arraySize, holdsMember, memberId } from '../../src/core/array.js';
 import { unmadeMember } from '../../src/core/array-life.js';
 import { type HeldBack, standingOf } from '../../src/core/dependency.js';
@@ -50,6 +62,7 @@ import type { Namesake } from '../../src/core/name-lines.js';
 import { PRIO_USUAL } from '../../src/core/policy.js';
 import { isUnlimited, type Quotas } from '../../src/core/quota.js';
 import { NEVER_RETRIED, needsOf } from '../../src/core/retry.js';
+import { slotOf } from '../../src/core/slots.js';
 import {
   type Instant,
   instant,
@@ -77,6 +90,10 @@ export class MemoryRecord {
   readonly settings = new Map<string, string>();
   readonly disk = new Map<JobId, DirectorySize>();
   readonly diskDue = new Set<JobId>();
+  readonly aftermath = new Map<JobId, readonly Aftermath[]>();
+  readonly leases = new Map<string, NamedLease>();
+  /** By job and launch. */
+  readonly accounting = new Map<string, AccountingRecord>();
   readonly resets = {
     users: new Map<UserId, QuotaReset>(),
     projects: new Map<ProjectId, QuotaReset>(),
@@ -102,6 +119,8 @@ const WRITES = new Set<StoreMethod>([
   ...(['putSetting', 'firstSetting', 'dropSetting', 'putUser', 'deleteUser'] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
   ...(['putDisk', 'recountDisk', 'archive'] as const),
+  ...(['account', 'aftermathDone', 'wantKillOf'] as const),
+  ...(['takeLeases', 'beatLeases', 'freeLeases', 'dropLeases'] as const),
 ]);
 
 /** Called around each call; throws, waits, or does nothing. What `after` throws or holds happened all the same. */
@@ -531,6 +550,118 @@ export class MemoryStore implements Store {
     });
   }
 
+  account(records: readonly AccountingRecord[]): Promise<readonly AccountingRecord[]> {
+    const sent = structuredClone(records);
+    return this.#do('account', ({ accounting }) =>
+      sent.filter((record) => {
+        const name = `${record.jobId}-${record.launch}`;
+        if (accounting.has(name)) return false;
+        accounting.set(name, record);
+        return true;
+      }),
+    );
+  }
+
+  accountOf(id: JobId): Promise<readonly AccountingRecord[]> {
+    return this.#do('accountOf', ({ accounting }) =>
+      [...accounting.values()]
+        .filter(({ jobId }) => jobId === id)
+        .sort((a, b) => a.launch - b.launch),
+    );
+  }
+
+  accountSums(query: AccountingQuery): Promise<readonly AccountingSum[]> {
+    return this.#do('accountSums', ({ accounting }) => sumsByDay([...accounting.values()], query));
+  }
+
+  leases(): Promise<readonly NamedLease[]> {
+    return this.#do('leases', ({ leases }) => byName([...leases.values()]));
+  }
+
+  takeLeases(
+    holder: string,
+    wanted: readonly { readonly name: string; readonly seen: Lease | undefined }[],
+  ): Promise<readonly NamedLease[]> {
+    return this.#do('takeLeases', ({ leases }) =>
+      wanted.flatMap(({ name, seen }) => {
+        if (!isAsSeen(leases.get(name), seen)) return [];
+        const taken = { name, epoch: (seen?.epoch ?? 0) + 1, holder, beat: 0 };
+        leases.set(name, taken);
+        return [taken];
+      }),
+    );
+  }
+
+  beatLeases(holder: string): Promise<readonly NamedLease[]> {
+    return this.#do('beatLeases', ({ leases }) => {
+      const mine = [...leases.values()].filter((lease) => lease.holder === holder);
+      for (const lease of mine) leases.set(lease.name, { ...lease, beat: lease.beat + 1 });
+      return byName(mine.map((lease) => ({ ...lease, beat: lease.beat + 1 })));
+    });
+  }
+
+  freeLeases(holder: string, names: readonly string[]): Promise<void> {
+    return this.#do('freeLeases', ({ leases }) => {
+      for (const name of names) {
+        const lease = leases.get(name);
+        if (lease?.holder === holder) leases.set(name, { ...lease, holder: '' });
+      }
+    });
+  }
+
+  dropLeases(seen: readonly NamedLease[]): Promise<void> {
+    return this.#do('dropLeases', ({ leases }) => {
+      for (const lease of seen)
+        if (isAsSeen(leases.get(lease.name), lease)) leases.delete(lease.name);
+    });
+  }
+
+  running({ slots, after, limit }: SlotQuery): Promise<readonly RunningVersion[]> {
+    return this.#do('running', (record) =>
+      all(record)
+        .filter((job) => job.state === 'running' && slots.includes(slotOf(job.id)))
+        .filter(({ id }) => id > (after ?? 0))
+        .slice(0, limit)
+        .map(({ id, version }) => ({ id, version })),
+    );
+  }
+
+  wantKillOf(
+    { id, launch }: { readonly id: JobId; readonly launch: number },
+    wanted: KillWanted,
+  ): Promise<'wanted' | 'already' | 'gone'> {
+    return this.#do('wantKillOf', (record) => {
+      const job = record.jobs.get(id);
+      if (job === undefined || !isLive(job) || job.launches !== launch) return 'gone';
+      if (record.kills.has(id) || job.killWanted !== null) return 'already';
+      record.kills.set(id, wanted);
+      record.put({ ...job, killWanted: wanted, version: job.version + 1 });
+      return 'wanted';
+    });
+  }
+
+  aftermathDue({ slots, after, limit }: SlotQuery): Promise<readonly JobAftermath[]> {
+    return this.#do('aftermathDue', ({ aftermath }) =>
+      [...aftermath]
+        .filter(([id]) => slots.includes(slotOf(id)) && id > (after ?? 0))
+        .sort(([a], [b]) => a - b)
+        .slice(0, limit)
+        .map(([id, due]) => ({ id, due })),
+    );
+  }
+
+  aftermathDone(
+    done: readonly { readonly id: JobId; readonly names: readonly string[] }[],
+  ): Promise<void> {
+    return this.#do('aftermathDone', ({ aftermath }) => {
+      for (const { id, names } of done) {
+        const left = (aftermath.get(id) ?? []).filter(({ name }) => !names.includes(name));
+        if (left.length === 0) aftermath.delete(id);
+        else aftermath.set(id, left);
+      }
+    });
+  }
+
   watch(changed: () => void): () => void {
     // Handles of several processes share the record: each has watches of its own.
     const mine = () => {
@@ -569,6 +700,41 @@ function diskUseIn({ disk, jobs }: MemoryRecord): readonly DiskUse[] {
     });
   }
   return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
+}
+
+const isAsSeen = (lease: Lease | undefined, seen: Lease | undefined): boolean =>
+  lease?.epoch === seen?.epoch && lease?.holder === seen?.holder && lease?.beat === seen?.beat;
+
+const byName = (leases: readonly NamedLease[]): readonly NamedLease[] =>
+  [...leases].sort((a, b) => compare(a.name, b.name));
+
+function sumsByDay(
+  records: readonly AccountingRecord[],
+  { from, until, project }: AccountingQuery,
+): readonly AccountingSum[] {
+  const sums = new Map<string, AccountingSum>();
+  for (const record of records) {
+    const day = dayOf(record.endedAt);
+    if (day < from || day >= until || (project ?? record.project) !== record.project) continue;
+    const { owner, queue, executor, isCharged, ranMs, waitedMs, allocated } = record;
+    const name = { day, project: record.project, owner, queue, executor, isCharged };
+    const order = [String(day).padStart(6, '0'), record.project, owner, queue ?? '', executor];
+    const key = JSON.stringify([...order, isCharged ? 0 : 1]);
+    const before = sums.get(key) ?? {
+      ...{ ...name, launches: 0, ranMs: 0, waitedMs: 0 },
+      ...{ cpuMs: 0, gpuMs: 0, memMbSeconds: 0 },
+    };
+    sums.set(key, {
+      ...name,
+      launches: before.launches + 1,
+      ranMs: before.ranMs + ranMs,
+      waitedMs: before.waitedMs + waitedMs,
+      cpuMs: before.cpuMs + allocated.cpuMs,
+      gpuMs: before.gpuMs + allocated.gpuMs,
+      memMbSeconds: before.memMbSeconds + allocated.memMbSeconds,
+    });
+  }
+  return [...sums].sort(([a], [b]) => compare(a, b)).map(([, sum]) => sum);
 }
 
 const unusual = <Id>(records: ReadonlyMap<Id, { readonly prio: number }>): Map<Id, number> =>
@@ -743,7 +909,10 @@ function submitOne(record: MemoryRecord, job: NewJob): SubmitAnswer {
   return { kind: 'stored', id };
 }
 
-function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep): StepAnswer {
+function takeStep(
+  record: MemoryRecord,
+  { from, unlessKillWanted, to, aftermath = [] }: JobStep,
+): StepAnswer {
   const job = record.jobs.get(to.id) ?? unmade(record, to.id);
   const wanted = record.kills.get(to.id);
   const isKillWanted =
@@ -769,6 +938,8 @@ function takeStep(record: MemoryRecord, { from, unlessKillWanted, to }: JobStep)
   const killWanted = wanted ?? (to.state === 'killing' ? to.killWanted : null);
   record.put({ ...rest, ...kept, ...still, killWanted } as Job);
   if (to.state === 'over' && to.directory !== null) record.diskDue.add(to.id);
+  if (aftermath.length > 0)
+    record.aftermath.set(to.id, [...(record.aftermath.get(to.id) ?? []), ...aftermath]);
   return { kind: 'stored', version };
 }
 

@@ -11,6 +11,7 @@ import { pendingGroups } from './pending-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { ARRAY_OF, JOB_STATES, USE_COLUMNS, WHOLE_JOB } from './rows.js';
 import type { Database, Row, Statement, Value } from './sqlite.js';
+import { WatchReader } from './watch-reader.js';
 import { failureOf } from './writer.js';
 
 const AMONG = 'IN (SELECT value FROM json_each(?))';
@@ -124,10 +125,12 @@ export class Reader {
   readonly #database: Database;
   readonly #statements: ReturnType<typeof prepareAll>;
   readonly #lists = new Map<string, Statement>();
+  readonly #watching: WatchReader;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
+    this.#watching = new WatchReader(database);
   }
 
   perform(calls: readonly ReadCall[]): readonly Result[] {
@@ -203,6 +206,12 @@ export class Reader {
         return statements.diskUse.all();
       case 'quotaResets':
         return statements.quotaResets.all();
+      case 'running':
+      case 'aftermathDue':
+      case 'leases':
+      case 'accountOf':
+      case 'accountSums':
+        return this.#watching.do(call);
       default:
         return unreachable(call);
     }

@@ -9,6 +9,7 @@ import type {
   SubmitAnswer,
   UseQuery,
 } from '../../contracts/store.js';
+import type { NamedLease } from '../../contracts/watching.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { Row, Trouble } from './sqlite.js';
@@ -53,6 +54,79 @@ export interface StepColumns {
   readonly use: UseColumns | null;
   /** The job is over, and has a directory that is to be measured. */
   readonly leavesDirectory: boolean;
+  /** What is left to be done, as JSON objects with commas between; null: nothing. */
+  readonly aftermath: string | null;
+}
+
+export interface LaunchColumns {
+  readonly job: number;
+  readonly launch: number;
+  readonly day: number;
+  readonly project: string;
+  readonly owner: string;
+  /** Empty: none. */
+  readonly queue: string;
+  readonly executor: string;
+  readonly isCharged: boolean;
+  readonly ranMs: number;
+  readonly waitedMs: number;
+  readonly cpuMs: number;
+  readonly gpuMs: number;
+  readonly memMbSeconds: number;
+  readonly record: string;
+}
+
+/** What watchers write. */
+export interface WatchWrites {
+  /** Whether each is new. */
+  account: { ask: readonly LaunchColumns[]; answer: readonly boolean[] };
+  aftermathDone: {
+    ask: readonly { readonly id: number; readonly names: readonly string[] }[];
+    answer: undefined;
+  };
+  wantKillOf: {
+    ask: {
+      readonly id: number;
+      readonly launch: number;
+      readonly by: string;
+      readonly at: number;
+      readonly because: string | null;
+    };
+    answer: 'wanted' | 'already' | 'gone';
+  };
+  takeLeases: {
+    ask: {
+      readonly holder: string;
+      readonly wanted: readonly { readonly name: string; readonly seen: Lease | null }[];
+    };
+    answer: readonly NamedLease[];
+  };
+  beatLeases: { ask: string; answer: readonly NamedLease[] };
+  freeLeases: {
+    ask: { readonly holder: string; readonly names: readonly string[] };
+    answer: undefined;
+  };
+  dropLeases: { ask: readonly NamedLease[]; answer: undefined };
+}
+
+interface SlotAsk {
+  readonly slots: readonly number[];
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** What watchers, and bills, read. */
+export interface WatchReads {
+  /** Id and version. */
+  running: { ask: SlotAsk; answer: readonly Row[] };
+  /** Id and what is due. */
+  aftermathDue: { ask: SlotAsk; answer: readonly Row[] };
+  leases: { ask: null; answer: readonly Row[] };
+  accountOf: { ask: number; answer: readonly Row[] };
+  accountSums: {
+    ask: { readonly from: number; readonly until: number; readonly project: string | null };
+    answer: readonly Row[];
+  };
 }
 
 export interface QuotaResetColumns {
@@ -78,7 +152,7 @@ export type StepResult =
   | { readonly kind: 'refused'; readonly record: Row | undefined; readonly array: Row | undefined };
 
 /** What the writing thread does, by name: question and answer. */
-export interface Writes {
+export interface Writes extends WatchWrites {
   submit: {
     ask: { readonly jobs: readonly SubmissionColumns[]; readonly limits: RateLimits | null };
     answer: readonly (SubmitAnswer | Limited)[];
@@ -127,7 +201,7 @@ export interface Writes {
 }
 
 /** What the reading thread does. Each question is small work, so that none waits long behind another. */
-export interface Reads {
+export interface Reads extends WatchReads {
   records: { ask: readonly number[]; answer: readonly Row[] };
   /** The arrays that the ids are members of, each once. */
   arraysOf: { ask: readonly number[]; answer: readonly Row[] };

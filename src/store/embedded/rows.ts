@@ -18,6 +18,7 @@ import {
   type KillWanted,
   type Outcome,
   type Placement,
+  type Reason,
   type Retried,
   type SystemFault,
 } from '../../core/job.js';
@@ -27,6 +28,7 @@ import { NEVER_RETRIED } from '../../core/retry.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
+import { aftermathText } from './aftermath.js';
 import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
@@ -55,7 +57,7 @@ export class UnreadableRecord extends Error {
 export const JOB_COLUMNS =
   'j.id, j.owner, j.project, j.state, j.launches, j.version, j.submitted_at, j.not_before, ' +
   'j.ended_at, j.kill_wanted_by, j.kill_wanted_at, j.life, s.asked, j.parent, j.archived_at, ' +
-  'j.held_by, j.held_at, j.held_admin';
+  'j.kill_because, j.held_by, j.held_at, j.held_admin';
 /** Members share what was asked with the parent of their array. */
 export const WHOLE_JOB = `SELECT ${JOB_COLUMNS} FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id)`;
 /** The array that an id, given twice, is a member of: the greatest one below it, if that reaches so far. */
@@ -151,7 +153,7 @@ export function waitsIn(text: string | null, held: readonly unknown[]): Waits | 
   return Object.keys(whole).length === 0 ? undefined : whole;
 }
 
-export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumns {
+export function stepColumns({ from, unlessKillWanted, to, aftermath }: JobStep): StepColumns {
   return {
     id: to.id,
     fromState: from.state,
@@ -166,6 +168,7 @@ export function stepColumns({ from, unlessKillWanted, to }: JobStep): StepColumn
     parent: to.parent ?? null,
     use: useOf(from.state, to),
     leavesDirectory: to.state === 'over' && to.directory !== null,
+    aftermath: aftermath === undefined ? null : aftermathText(aftermath),
   };
 }
 
@@ -244,8 +247,18 @@ export function jobOf(row: Row): Job {
 
 function assembled(row: Row): Job {
   const [id, owner, project, state, launches, version, submittedAt] = row;
-  const [notBefore, endedAt, killBy, killAt, lifeText, askedText, parent, archivedAt, ...held] =
-    row.slice(7);
+  const [
+    notBefore,
+    endedAt,
+    killBy,
+    killAt,
+    lifeText,
+    askedText,
+    parent,
+    archivedAt,
+    why,
+    ...held
+  ] = row.slice(7);
   const life = JSON.parse(String(lifeText)) as LifeDocument;
   const { identity, spec } = JSON.parse(String(askedText)) as AskedDocument;
   const told = {
@@ -259,8 +272,7 @@ function assembled(row: Row): Job {
     faults: present(life.faults),
     retried: life.retried ?? NEVER_RETRIED,
     directory: life.directory,
-    killWanted:
-      killBy === null ? null : { by: userId(String(killBy)), at: instant(Number(killAt)) },
+    killWanted: killBy === null ? null : killWantedOf([killBy, killAt, why]),
     version: Number(version),
   };
   const asked = parent === null ? told : { ...told, parent: jobId(Number(parent)) };
@@ -312,6 +324,12 @@ function assembled(row: Row): Job {
       return unreachable(known);
   }
 }
+
+const killWantedOf = ([by, at, because]: readonly unknown[]): KillWanted => ({
+  by: userId(String(by)),
+  at: instant(Number(at)),
+  ...(because === null ? {} : { because: JSON.parse(String(because)) as Reason }),
+});
 
 const taken = ({ isNumberTaken }: { readonly isNumberTaken?: true }) =>
   isNumberTaken === true ? { isNumberTaken } : {};

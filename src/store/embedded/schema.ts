@@ -146,6 +146,41 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_named ON jobs (owner, name, id) WHERE name IS NOT NULL AND state <> 'over';
   CREATE INDEX jobs_held ON jobs (id) WHERE held_by IS NOT NULL AND state IN ('pending', 'open');
   `,
+  // Watchers: what ends leave behind (JSON objects with commas between), why a kill is wanted, their leases; and what was used.
+  // Nothing is due of jobs that ended before.
+  `
+  ALTER TABLE jobs ADD COLUMN aftermath TEXT;
+  ALTER TABLE jobs ADD COLUMN kill_because TEXT;
+  CREATE INDEX jobs_aftermath ON jobs (id) WHERE aftermath IS NOT NULL;
+  CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    holder TEXT NOT NULL,
+    beat INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE accounting (
+    job INTEGER NOT NULL,
+    launch INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (job, launch)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE accounting_days (
+    day INTEGER NOT NULL,
+    project TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    executor TEXT NOT NULL,
+    is_charged INTEGER NOT NULL,
+    launches INTEGER NOT NULL,
+    ran_ms INTEGER NOT NULL,
+    waited_ms INTEGER NOT NULL,
+    cpu_ms INTEGER NOT NULL,
+    gpu_ms INTEGER NOT NULL,
+    mem_mb_seconds INTEGER NOT NULL,
+    PRIMARY KEY (day, project, owner, queue, executor, is_charged)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

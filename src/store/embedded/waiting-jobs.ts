@@ -6,13 +6,13 @@ import { type HeldBack, standingOf } from '../../core/dependency.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Namesake } from '../../core/name-lines.js';
 import { type JobId, jobId, type UserId, userId } from '../../core/units.js';
-import { EmbeddedAccounts } from './accounts.js';
 import { membersAmong } from './members.js';
 import { extentOfGroups, pendingRowsOf, type Shapes } from './pending-rows.js';
 import { slices } from './portions.js';
 import { readAhead } from './read-ahead.js';
 import { jobOf } from './rows.js';
 import type { Row } from './sqlite.js';
+import { Watching } from './watching.js';
 
 /** Rows of one question to the reading thread: keeps every question short, and the event loop free. */
 const PENDING_SLICE = 2_000;
@@ -24,7 +24,7 @@ const UNREADABLE: KnownStanding = {
 
 const knownStanding = (job: Job): KnownStanding => ({ ...standingOf(job), owner: job.owner });
 
-export class WaitingJobs extends EmbeddedAccounts implements WaitStore {
+export class WaitingJobs extends Watching implements WaitStore {
   async pending(query: PendingQuery): Promise<readonly PendingRow[]> {
     const answers: PendingRow[] = [];
     const shapes: Shapes = new Map();

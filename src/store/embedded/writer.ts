@@ -18,6 +18,7 @@ import type {
 } from './requests.js';
 import { ARRAY_OF, FIRST_LIFE, WHOLE_JOB } from './rows.js';
 import { type Database, DatabaseTrouble } from './sqlite.js';
+import { WatchWriter } from './watch-writer.js';
 
 const prepareAll = (database: Database) => ({
   lastId: database.prepare("SELECT value FROM counters WHERE name = 'job'"),
@@ -33,7 +34,8 @@ const prepareAll = (database: Database) => ({
   // Never touches kill_wanted_* and held_*: these columns belong to the web processes.
   step: database.prepare(
     `UPDATE jobs SET state = ?, launches = ?, not_before = ?, ended_at = ?, life = ?,
-                     exit_code = ?, version = version + 1
+                     exit_code = ?, version = version + 1,
+                     aftermath = coalesce(aftermath || ',' || ?, ?, aftermath)
      WHERE id = ? AND state = ? AND launches = ?
        AND (? = 0 OR kill_wanted_by IS NULL AND held_by IS NULL AND (parent IS NULL OR
          (SELECT kill_wanted_by IS NULL AND held_by IS NULL FROM jobs AS array
@@ -99,7 +101,7 @@ const prepareAll = (database: Database) => ({
 export function weightOf(call: WriteCall): number {
   if (call.kind === 'submit') return call.ask.jobs.length;
   if (call.kind === 'advance') return call.ask.steps.length;
-  if (call.kind === 'putDisk') return call.ask.length;
+  if (call.kind === 'putDisk' || call.kind === 'account') return call.ask.length;
   return 1;
 }
 
@@ -111,12 +113,14 @@ export class Writer {
   readonly #rateGate: RateGate;
   readonly #disk: DiskWriter;
   readonly #holds: HoldWriter;
+  readonly #watching: WatchWriter;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
     this.#rateGate = new RateGate(database);
     this.#disk = new DiskWriter(database);
+    this.#watching = new WatchWriter(database);
     this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
 
@@ -200,6 +204,14 @@ export class Writer {
         statements.resetQuota[kind].run(id, day);
         return undefined;
       }
+      case 'account':
+      case 'aftermathDone':
+      case 'wantKillOf':
+      case 'takeLeases':
+      case 'beatLeases':
+      case 'freeLeases':
+      case 'dropLeases':
+        return this.#watching.do(call);
       default:
         return unreachable(call);
     }
@@ -281,6 +293,8 @@ export class Writer {
       step.endedAt,
       step.life,
       step.exitCode,
+      step.aftermath,
+      step.aftermath,
       step.id,
       step.fromState,
       step.fromLaunches,

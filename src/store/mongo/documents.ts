@@ -3,11 +3,13 @@
  * keeps as well (`embedded/rows.ts`), so that both read the records of every version alike.
  */
 import type { Collection, Db } from 'mongodb';
+import type { Aftermath } from '../../core/aftermath.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
 import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
+import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
 
 /** A job of a submission that is not decided yet: no query sees it. */
 export const DRAFT = 'draft';
@@ -93,6 +95,12 @@ export interface JobDocument {
   };
   readonly diskChanges?: readonly DiskChange[];
   readonly archivedAt?: number;
+  /** Why the kill is wanted, as JSON; null or absent: it is simply wanted. */
+  readonly killBecause?: string | null;
+  /** What its ends have left to be done. */
+  readonly aftermath?: readonly Aftermath[];
+  /** There is some, or may be. */
+  readonly isAftermathDue?: boolean;
 }
 
 /** Sums that are folded: see there. */
@@ -202,6 +210,8 @@ export interface Collections {
   readonly uses: Collection<UseDocument>;
   readonly resets: Collection<ResetDocument>;
   readonly disk: Collection<DiskSumsDocument>;
+  readonly accounting: Collection<AccountingDocument>;
+  readonly leases: Collection<NamedLeaseDocument>;
   readonly users: Collection<AccountDocument>;
   readonly projects: Collection<AccountDocument>;
   readonly settings: Collection<SettingDocument>;
@@ -223,6 +233,8 @@ export function collectionsOf(database: Db): Collections {
     uses: database.collection('used_days'),
     resets: database.collection('quota_resets'),
     disk: database.collection('disk_sums'),
+    accounting: database.collection('accounting'),
+    leases: database.collection('leases'),
     users: database.collection('users'),
     projects: database.collection('projects'),
     settings: database.collection('settings'),
@@ -340,6 +352,7 @@ export const stepFields = (step: StepColumns) => ({
   life: step.life,
   exitCode: step.exitCode,
   ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
+  ...(step.aftermath === null ? {} : { isAftermathDue: true }),
 });
 
 export function dueOf({ use, launches }: StepColumns): DueUse | null {
@@ -347,8 +360,8 @@ export function dueOf({ use, launches }: StepColumns): DueUse | null {
 }
 
 /** Everything of a job but its script. */
-export const WITHOUT_SCRIPT = { script: 0 } as const;
-export type ReadDocument = Omit<JobDocument, 'script'>;
+export const WITHOUT_SCRIPT = { script: 0, aftermath: 0 } as const;
+export type ReadDocument = Omit<JobDocument, 'script' | 'aftermath'>;
 
 /**
  * The job of a document; `asked` is that of its array where it is a member.
@@ -370,6 +383,7 @@ export function jobIn(document: ReadDocument, asked: string | undefined): Job {
     ...[document.notBefore ?? null, document.endedAt ?? null],
     ...[document.killWantedBy ?? null, document.killWantedAt ?? null],
     ...[life, asked ?? '', document.parent ?? null, document.archivedAt ?? null],
+    document.killBecause ?? null,
     ...[document.heldBy ?? null, document.heldAt ?? null, document.heldByAdmin ?? null],
   ];
   const job = jobOf(row);

@@ -28,8 +28,14 @@ export const INDEXES = {
     jobs_disk_changes: { keys: { 'diskChanges.name': 1 } },
     jobs_ended: { keys: { state: 1, endedAt: 1, _id: 1 } },
     jobs_batch: { keys: { batch: 1 } },
+    jobs_aftermath: { keys: { isAftermathDue: 1, _id: 1 } },
   },
   uses: { used_days_day: { keys: { day: 1 } } },
+  accounting: {
+    accounting_day: { keys: { day: 1, project: 1 } },
+    accounting_job: { keys: { job: 1, launch: 1 } },
+  },
+  leases: { leases_holder: { keys: { holder: 1 } } },
   users: {
     users_unusual: { keys: { isUnusual: 1 } },
     users_quotas: { keys: { hasQuotas: 1 } },

@@ -3,12 +3,14 @@
  * or, where the server cannot explain, against the index as it is declared. Questions by `_id` alone are not listed.
  */
 import type { Filter, Sort } from 'mongodb';
+import type { AccountingQuery } from '../../contracts/accounting.js';
 import type { EndedQuery, JobQuery, UseQuery } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import { dayOf } from '../../core/usage.js';
 import { JOB_STATES } from '../embedded/rows.js';
 import type { AccountDocument, JobDocument, UseDocument } from './documents.js';
 import type { INDEXES } from './indexes.js';
+import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
 
 export interface Question<Document> {
   readonly filter: Filter<Document>;
@@ -152,6 +154,41 @@ export const diskChangesDue = (): OfJobs => ({
 export const leftDirectories = (): OfJobs => ({
   filter: { state: 'over', leftDirectory: true, archivedAt: { $exists: false } },
   index: 'jobs_state',
+});
+
+/** Jobs that run, for watchers. */
+export const running = (after: number): OfJobs => ({
+  filter: { state: 'running', _id: { $gt: after } },
+  sort: { _id: 1 },
+  index: 'jobs_state',
+});
+
+/** Jobs whose ends have left something to be done. */
+export const aftermathDue = (after: number): OfJobs => ({
+  filter: { isAftermathDue: true, _id: { $gt: after } },
+  sort: { _id: 1 },
+  index: 'jobs_aftermath',
+});
+
+/** Accounting records of one job. */
+export const accountedOf = (job: number): Of<AccountingDocument, 'accounting'> => ({
+  filter: { job },
+  sort: { launch: 1 },
+  index: 'accounting_job',
+});
+
+export const accountedIn = ({
+  from,
+  until,
+  project,
+}: AccountingQuery): Of<AccountingDocument, 'accounting'> => ({
+  filter: { day: { $gte: from, $lt: until }, ...(project === undefined ? {} : { project }) },
+  index: 'accounting_day',
+});
+
+export const leasesOf = (holder: string): Of<NamedLeaseDocument, 'leases'> => ({
+  filter: { holder },
+  index: 'leases_holder',
 });
 
 export const drafts = (): OfJobs => ({ filter: { batch: { $gt: '' } }, index: 'jobs_batch' });

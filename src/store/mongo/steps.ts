@@ -6,6 +6,7 @@ import type { AnyBulkWriteOperation } from 'mongodb';
 import { MONGO_LEASE_SEEN_MS_MAX } from '../../contracts/limits.js';
 import { FencedOut, type JobStep, type StepAnswer } from '../../contracts/store.js';
 import { jobId } from '../../core/units.js';
+import { aftermathIn } from '../embedded/aftermath.js';
 import { inPortions } from '../embedded/portions.js';
 import type { StepColumns } from '../embedded/requests.js';
 import { stepColumns } from '../embedded/rows.js';
@@ -13,6 +14,7 @@ import {
   ARRAY_FIELDS,
   type ArrayDocument,
   type Collections,
+  type DueUse,
   dueOf,
   type JobDocument,
   memberFields,
@@ -143,13 +145,24 @@ function writeOf(
           writtenBy,
         },
         $inc: { version: 1 },
-        ...(due === null ? {} : { $push: { due } }),
+        ...pushed(due, step),
         ...(isFirst && array !== undefined ? { $setOnInsert: unmade(step, array) } : {}),
       },
       upsert: isFirst,
     },
   };
 }
+
+/** What is due because of the step joins what is due already. */
+const pushed = (due: DueUse | null, { aftermath }: StepColumns) =>
+  due === null && aftermath === null
+    ? {}
+    : {
+        $push: {
+          ...(due === null ? {} : { due }),
+          ...(aftermath === null ? {} : { aftermath: { $each: [...aftermathIn(aftermath)] } }),
+        },
+      };
 
 /** The kill or the hold of an array forbids the intents of its members. */
 const isForbidden = (step: StepColumns, array: ArrayDocument | undefined): boolean =>

@@ -23,7 +23,7 @@ import type { HeldBack } from '../../core/dependency.js';
 import type { Job, JobState, LiveJob, OverJob } from '../../core/job.js';
 import type { Namesake } from '../../core/name-lines.js';
 import type { Instant, JobId, UserId } from '../../core/units.js';
-import { MongoAccountStore, type MongoParts } from './account-store.js';
+import type { MongoParts } from './account-store.js';
 import { Admissions } from './admissions.js';
 import { Batches } from './batches.js';
 import { connect } from './connection.js';
@@ -41,6 +41,7 @@ import { Standings } from './standings.js';
 import { Steps } from './steps.js';
 import { Submissions } from './submissions.js';
 import { troubleOf } from './trouble.js';
+import { MongoWatchStore } from './watch-store.js';
 
 export interface MongoStoreOptions {
   /** `mongodb://…`, as the driver takes it. */
@@ -66,7 +67,7 @@ export async function openMongoStore({ url, database, log }: MongoStoreOptions):
   }
 }
 
-class MongoStore extends MongoAccountStore implements Store {
+class MongoStore extends MongoWatchStore implements Store {
   readonly #log: Log;
   readonly #records: Records;
   readonly #queueRows: QueueRows;

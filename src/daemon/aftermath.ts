@@ -1,0 +1,172 @@
+/**
+ * Does what ended launches have left to be done, for the jobs of this watcher's slots. Every piece is done at least once and may be
+ * repeated, by this watcher or another. A job whose work fails is tried again ever later, and holds up no other.
+ */
+import type { AccountingRecord, AccountingStore } from '../contracts/accounting.js';
+import type { Clock, Timer, Timers } from '../contracts/clock.js';
+import { ServiceError } from '../contracts/errors.js';
+import {
+  AFTERMATH_AGAIN_MS_MAX,
+  AFTERMATH_AGAIN_MS_MIN,
+  AFTERMATH_AT_ONCE,
+  AFTERMATH_EACH_MS,
+} from '../contracts/limits.js';
+import type { Log } from '../contracts/log.js';
+import type { JobStore } from '../contracts/store.js';
+import type { JobAftermath, WatchedStore } from '../contracts/watching.js';
+import { accountingRecord } from '../core/accounting.js';
+import type { Job } from '../core/job.js';
+import type { JobId } from '../core/units.js';
+
+export interface AftermathPorts {
+  readonly store: Pick<AccountingStore, 'account'> &
+    Pick<WatchedStore, 'aftermathDue' | 'aftermathDone'> &
+    Pick<JobStore, 'jobs'>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly failed: (error: unknown) => void;
+  /** Slots that are surely ours now. */
+  readonly slots: () => readonly number[];
+  /** Told of each record that is new, after it was stored; once at most, and mostly. */
+  readonly accounted?: (record: AccountingRecord) => void;
+}
+
+interface Done {
+  readonly id: JobId;
+  readonly names: readonly string[];
+}
+
+/** While there is more to be done it rests for so many times as long as it has worked: launches come first. */
+const RESTS = 4;
+
+export class AftermathWork {
+  readonly #ports: AftermathPorts;
+  /** Jobs whose work failed: when they are tried again, on the monotonic clock. */
+  readonly #failing = new Map<JobId, { readonly tries: number; readonly againMs: number }>();
+  #after: JobId | null = null;
+  #timer: Timer | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #isStopped = true;
+  #isAway = false;
+  #records = 0;
+
+  constructor(ports: AftermathPorts) {
+    this.#ports = ports;
+  }
+
+  /** Accounting records that this watcher has added. */
+  get records(): number {
+    return this.#records;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+    this.#later(0);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    await this.#working;
+  }
+
+  #later(ms: number): void {
+    if (this.#isStopped) return;
+    this.#timer = this.#ports.timers.after(ms, () => {
+      this.#working = this.#look();
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { clock, log, failed } = this.#ports;
+    const startedMs = clock.monotonicMs();
+    let hasMore = false;
+    try {
+      hasMore = await this.#portion();
+      this.#isAway = false;
+    } catch (error) {
+      if (!(error instanceof ServiceError)) {
+        failed(error);
+        return;
+      }
+      if (!this.#isAway) log.warn('work after the end not done; tried again', { error });
+      this.#isAway = true;
+    }
+    const tookMs = clock.monotonicMs() - startedMs;
+    this.#later(hasMore ? Math.min(RESTS * tookMs, AFTERMATH_EACH_MS) : AFTERMATH_EACH_MS);
+  }
+
+  /** Whether there is more. */
+  async #portion(): Promise<boolean> {
+    const { store, clock, slots } = this.#ports;
+    const query = { slots: slots(), after: this.#after, limit: AFTERMATH_AT_ONCE };
+    if (query.slots.length === 0) return false;
+    const found = await store.aftermathDue(query);
+    const hasMore = found.length === AFTERMATH_AT_ONCE;
+    this.#after = hasMore ? (found.at(-1)?.id ?? null) : null;
+    if (!hasMore && query.after === null) this.#forgetAllBut(found);
+    const nowMs = clock.monotonicMs();
+    const due = found.filter(({ id }) => (this.#failing.get(id)?.againMs ?? nowMs) <= nowMs);
+    if (due.length > 0) await this.#do(due);
+    return hasMore;
+  }
+
+  async #do(due: readonly JobAftermath[]): Promise<void> {
+    const { store, accounted, log } = this.#ports;
+    const jobs = await store.jobs(due.map(({ id }) => id));
+    const records: AccountingRecord[] = [];
+    const done: Done[] = [];
+    for (const one of due) {
+      const work = this.#recordsOf(one, jobs.get(one.id));
+      if (work === undefined) continue;
+      records.push(...work.records);
+      done.push({ id: one.id, names: work.names });
+    }
+    const fresh = await store.account(records);
+    this.#records += fresh.length;
+    for (const record of fresh)
+      try {
+        accounted?.(record);
+      } catch (error) {
+        log.warn('accounting record not passed on', { jobId: record.jobId, error });
+      }
+    await store.aftermathDone(done);
+    for (const { id } of done) this.#failing.delete(id);
+  }
+
+  /** Undefined: it cannot be done now. Pieces of a kind that a newer version knows are left to it. */
+  #recordsOf(
+    { id, due }: JobAftermath,
+    job: Job | undefined,
+  ):
+    | { readonly records: readonly AccountingRecord[]; readonly names: readonly string[] }
+    | undefined {
+    const known = due.filter(({ kind }) => kind === 'account');
+    if (job === undefined || known.length < due.length) {
+      const because =
+        job === undefined ? 'its record cannot be read' : 'another version has to do it';
+      this.#tryLater(id, because);
+      if (job === undefined || known.length === 0) return undefined;
+    }
+    return {
+      records: known.map(({ end }) => accountingRecord(job, end)),
+      names: known.map(({ name }) => name),
+    };
+  }
+
+  #tryLater(id: JobId, because: string): void {
+    const { clock, log } = this.#ports;
+    const tries = this.#failing.get(id)?.tries ?? 0;
+    const pauseMs = Math.min(AFTERMATH_AGAIN_MS_MIN * 2 ** tries, AFTERMATH_AGAIN_MS_MAX);
+    log.warn('work after the end of a job not done; tried again', { jobId: id, because, pauseMs });
+    this.#failing.set(id, { tries: tries + 1, againMs: clock.monotonicMs() + pauseMs });
+  }
+
+  /** Another watcher may have done them. */
+  #forgetAllBut(found: readonly JobAftermath[]): void {
+    if (this.#failing.size === 0) return;
+    const still = new Set(found.map(({ id }) => id));
+    for (const id of this.#failing.keys()) if (!still.has(id)) this.#failing.delete(id);
+  }
+}

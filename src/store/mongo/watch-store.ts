@@ -1,0 +1,97 @@
+// The part of the store for watchers and accounting.
+import type {
+  AccountingQuery,
+  AccountingRecord,
+  AccountingStore,
+  AccountingSum,
+} from '../../contracts/accounting.js';
+import type { Lease } from '../../contracts/store.js';
+import type {
+  JobAftermath,
+  LeaseStore,
+  NamedLease,
+  RunningVersion,
+  SlotQuery,
+  WatchedStore,
+} from '../../contracts/watching.js';
+import type { KillWanted } from '../../core/job.js';
+import type { JobId } from '../../core/units.js';
+import { MongoAccountStore, type MongoParts } from './account-store.js';
+import { AccountingBook } from './accounting.js';
+import { NamedLeases } from './named-leases.js';
+import { Watched } from './watched.js';
+
+export class MongoWatchStore
+  extends MongoAccountStore
+  implements AccountingStore, LeaseStore, WatchedStore
+{
+  readonly #accounting: AccountingBook;
+  readonly #leases: NamedLeases;
+  readonly #watched: Watched;
+
+  constructor(parts: MongoParts) {
+    super(parts);
+    this.#accounting = new AccountingBook(parts.collections, parts.log);
+    this.#leases = new NamedLeases(parts.collections);
+    this.#watched = new Watched(parts.collections);
+  }
+
+  account(records: readonly AccountingRecord[]): Promise<readonly AccountingRecord[]> {
+    return this.do(() => this.#accounting.add(records));
+  }
+
+  accountOf(id: JobId): Promise<readonly AccountingRecord[]> {
+    return this.do(() => this.#accounting.of(id));
+  }
+
+  accountSums(query: AccountingQuery): Promise<readonly AccountingSum[]> {
+    return this.do(() => this.#accounting.sums(query));
+  }
+
+  leases(): Promise<readonly NamedLease[]> {
+    return this.do(() => this.#leases.all());
+  }
+
+  takeLeases(
+    holder: string,
+    wanted: readonly { readonly name: string; readonly seen: Lease | undefined }[],
+  ): Promise<readonly NamedLease[]> {
+    return this.do(() => this.#leases.take(holder, wanted));
+  }
+
+  beatLeases(holder: string): Promise<readonly NamedLease[]> {
+    return this.do(() => this.#leases.beat(holder));
+  }
+
+  freeLeases(holder: string, names: readonly string[]): Promise<void> {
+    return this.do(() => this.#leases.free(holder, names));
+  }
+
+  dropLeases(seen: readonly NamedLease[]): Promise<void> {
+    return this.do(() => this.#leases.drop(seen));
+  }
+
+  running(query: SlotQuery): Promise<readonly RunningVersion[]> {
+    return this.do(() => this.#watched.running(query));
+  }
+
+  wantKillOf(
+    task: { readonly id: JobId; readonly launch: number },
+    wanted: KillWanted,
+  ): Promise<'wanted' | 'already' | 'gone'> {
+    return this.write(
+      () => this.#watched.wantKillOf(task, wanted),
+      (answer) => answer === 'wanted',
+    );
+  }
+
+  aftermathDue(query: SlotQuery): Promise<readonly JobAftermath[]> {
+    return this.do(() => this.#watched.aftermathDue(query));
+  }
+
+  aftermathDone(
+    done: readonly { readonly id: JobId; readonly names: readonly string[] }[],
+  ): Promise<void> {
+    return this.do(() => this.#watched.aftermathDone(done));
+  }
+}
