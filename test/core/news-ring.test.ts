@@ -34,3 +34,15 @@ t.test('the last ones are kept, however many came', async (t) => {
   t.equal(trimmed.after('e.9'), undefined);
   t.same(notesAfter(trimmed, 'e.10')?.length, 10, 'the one before the first is still known');
 });
+
+t.test('it is notes that are counted, and the newest entry stays however large', async (t) => {
+  const ring = new NewsRing<number>('e.0', 10);
+  const many = Array.from({ length: 100 }, (_, n) => n);
+  ring.append({ cursor: 'e.1', notes: [1] });
+  ring.append({ cursor: 'e.2', notes: many });
+  t.equal(ring.after('e.0'), undefined);
+  t.same(notesAfter(ring, 'e.1'), many);
+  ring.append({ cursor: 'e.3', notes: [] });
+  t.equal(ring.after('e.1'), undefined);
+  t.same(notesAfter(ring, 'e.2'), []);
+});

@@ -8,6 +8,7 @@ import { systemClock } from '../../host/system.js';
 import { clusterMetrics } from './cluster.js';
 import { policyStuck } from './policy.js';
 import { diskMetrics, mesosCounters, processMetrics } from './process.js';
+import { redisMetrics } from './redis.js';
 import { agentMetrics, eventMetrics, schedulerGauges, submissionMetrics } from './scheduler.js';
 import { storeMetrics } from './store.js';
 
@@ -40,6 +41,7 @@ const PARTS: readonly (readonly [title: string, register: (metrics: Registry) =>
       submissionMetrics(metrics, new Events());
     },
   ],
+  ['Redis: all', (metrics) => redisMetrics(metrics, () => false)],
   [
     'Store and disks: all',
     (metrics) => {
