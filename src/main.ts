@@ -7,6 +7,7 @@ import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
+import { adminCommand } from './service/admin.js';
 import { simulateCommand } from './service/simulate.js';
 import {
   type Process,
@@ -54,6 +55,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     })
       .exitOverride()
       .showHelpAfterError(),
+  );
+  program.addCommand(
+    adminCommand({
+      configured,
+      wrongConfig: CONFIG,
+      done: (answer) => {
+        code = answer;
+      },
+    }),
   );
   try {
     await program.parseAsync([...argv], { from: 'user' });

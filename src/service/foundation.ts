@@ -10,10 +10,10 @@ import type { Config } from '../contracts/config.js';
 import type { Log } from '../contracts/log.js';
 import type { Contracts, Host, PluginKind } from '../contracts/plugin.js';
 import type { Store } from '../contracts/store.js';
-import { userId } from '../core/units.js';
 import { loadPlugin } from '../host/load.js';
 import type { Stack } from '../host/stack.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
+import { usersIn } from '../host/users.js';
 import { type AdminKey, adminAccount } from './admin-account.js';
 import { diskMetrics, processMetrics } from './metrics/process.js';
 import { storeMetrics } from './metrics/store.js';
@@ -119,7 +119,7 @@ const hostFor =
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
-    users: { user: (login) => store.user(userId(login)) },
+    users: usersIn(store),
     volumes: config.volumes,
     memory: memoryIn(store, `plugin.${kind}-${name}`),
   });

@@ -196,8 +196,15 @@ export interface SchemaDocument {
   readonly version: number;
 }
 
+/** There while an import fills the database: nobody serves it then. */
+export interface ImportDocument {
+  readonly _id: 'import';
+  readonly tries: number;
+}
+
 /** Small documents of the service itself, by name. */
 type ServiceDocument =
+  | ImportDocument
   | LeaseDocument
   | CounterDocument
   | PulseDocument
@@ -220,6 +227,7 @@ export interface Collections {
   readonly pulse: Collection<PulseDocument>;
   readonly admissions: Collection<AdmissionsDocument>;
   readonly schema: Collection<SchemaDocument>;
+  readonly imports: Collection<ImportDocument>;
 }
 
 /** The collection of the small documents. */
@@ -243,6 +251,7 @@ export function collectionsOf(database: Db): Collections {
     pulse: service<PulseDocument>(),
     admissions: service<AdmissionsDocument>(),
     schema: service<SchemaDocument>(),
+    imports: service<ImportDocument>(),
   };
 }
 
