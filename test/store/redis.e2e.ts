@@ -203,6 +203,26 @@ t.test('an account that may do what the guide says is enough', async (t) => {
   await outside.isWarned(/NOPERM/);
 });
 
+t.test('a server that passes on messages and refuses the rest is told as such', async (t) => {
+  if (isMissing(t)) return;
+  const server = await RedisServer.start(t);
+  const rights = '~{god:* &{god:* -@all +@connection +@pubsub +info';
+  await server.ask('ACL', 'SETUSER', 'godocker', 'on', '>secret', ...rights.split(' '));
+  const config = redisAt(server.port, { user: 'godocker', password: 'secret' });
+  const [one, other] = [processOn(t, config), processOn(t, config)];
+  await Promise.all([one.isOpen(), other.isOpen()]);
+  one.live.tell.killWanted(jobId(1));
+  await hears(other, 'kill 1');
+  for (let n = 0; n < 5; n++) one.live.news.publish(note(n + 1));
+  await one.isWarned(/does not pass on changes of jobs \(.*NOPERM/);
+  await hasNote(one, 5);
+  const warned = one.lines.filter((line) => /does not pass on/.test(line));
+  t.equal(warned.length, 1, 'once');
+  await server.ask('ACL', 'SETUSER', 'godocker', '+@scripting', '+@read', '+@write', '+time');
+  one.live.news.publish(note(9));
+  await waitFor('it is taken', SOON_MS, () => one.live.warnings().length === 0);
+});
+
 t.test('two installations, or prefixes, on one Redis do not meet', async (t) => {
   if (isMissing(t)) return;
   const server = await RedisServer.start(t);

@@ -47,6 +47,7 @@ export class RedisNews implements JobNews {
   #isSending = false;
   /** Something could not be said: all must read again. */
   #isLost = false;
+  #trouble: string | null = null;
   #isReading = false;
   #isReadAgain = false;
 
@@ -61,6 +62,11 @@ export class RedisNews implements JobNews {
     if (!link.isOpen || isTooMuch) this.#isLost = true;
     else this.#outgoing.push(...notes);
     void this.#send();
+  }
+
+  /** Why Redis, which is there, does not take or give changes, in its words; null: it does. */
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   follow(after: string | null, listen: (news: News) => void): () => void {
@@ -108,7 +114,7 @@ export class RedisNews implements JobNews {
 
   /** One call at a time; what is published meanwhile goes with the next. */
   async #send(): Promise<void> {
-    const { link, keys, channel, newEpoch, log } = this.#parts;
+    const { link, keys, channel, newEpoch } = this.#parts;
     if (this.#isSending) return;
     this.#isSending = true;
     try {
@@ -123,9 +129,10 @@ export class RedisNews implements JobNews {
             [keys.epoch, keys.log],
             [newEpoch(), channel, NEWS_KEPT_MAX, isLost ? 1 : 0, ...textsOf(notes)],
           );
+          this.#trouble = null;
         } catch (error) {
           this.#isLost = true;
-          log.debug('changes of jobs not told; whoever shows them reads again', { error });
+          this.#failed(error);
           return;
         }
       }
@@ -149,7 +156,7 @@ export class RedisNews implements JobNews {
         await this.#readOnce();
       } while (this.#isReadAgain && this.#parts.link.isOpen);
     } catch (error) {
-      this.#parts.log.debug('changes of jobs not read; tried again', { error });
+      this.#failed(error);
       for (const follower of this.#followers) this.#goLocal(follower);
     } finally {
       this.#isReading = false;
@@ -199,6 +206,16 @@ export class RedisNews implements JobNews {
     follower.after = entry.cursor;
     // An entry without notes only tells that another epoch began.
     if (entry.notes.length > 0) follower.listen({ kind: 'notes', ...entry });
+  }
+
+  /** A server that went away has been told of already; one that refuses needs somebody. */
+  #failed(error: unknown): void {
+    const because = (error as Error).message;
+    if (!this.#parts.link.isOpen || because === this.#trouble) return;
+    this.#trouble = because;
+    this.#parts.log.warn('Redis does not pass on changes of jobs; listeners read again', {
+      because,
+    });
   }
 
   /** Where it stands in Redis' log is kept: it may go on from there. */
