@@ -51,6 +51,9 @@ export const JOB_DOCUMENT_FIELDS = {
   disk: 'kept',
   diskChanges: 'ours',
   archivedAt: 'kept',
+  isAftermathDue: 'ours',
+  killBecause: 'ours',
+  aftermath: 'ours',
 } as const satisfies Readonly<Record<keyof JobDocument, 'kept' | 'made' | 'ours'>>;
 
 export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({

@@ -39,6 +39,8 @@ const CONTENTS = {
   lease: 'who leads is a matter of processes that run',
   pulse: 'tells running processes of changes',
   admissions: 'submissions that are not decided',
+  leases: 'who watches is a matter of processes that run',
+  accounting: 'not exported yet',
   schema: 'of this database',
   imports: 'of this database',
 } as const satisfies Readonly<Record<keyof Collections, string>>;
