@@ -12,8 +12,7 @@ import { sleep, waitFor } from '../support/waiting.js';
 
 t.setTimeout(180_000);
 
-const users = { user: async () => undefined, putUser: async () => undefined };
-const host = { ...hostOf(users, []), clock: systemClock };
+const host = { ...hostOf({ user: async () => undefined, putUser: async () => {} }, []), clock: systemClock };
 const etcd = (url: string, prefix = '/godocker'): Presence =>
   statusEtcd.create({ url, prefix }, host);
 const consul = (url: string, token: string | null = null): Presence =>
