@@ -13,6 +13,7 @@ import { restart1m, restartDependants1m } from './restart.js';
 import { firstOrder1m, memoryPerJob } from './scale.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
+import { wakeUp } from './wake-up.js';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Figure | Figure[]>> = {
   submit,
@@ -31,6 +32,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   'mongo-submit-web': mongoSubmitWeb,
   'outlook-1m': outlook1m,
   estimate,
+  'wake-up': wakeUp,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,

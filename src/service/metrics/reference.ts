@@ -9,6 +9,7 @@ import { clusterMetrics } from './cluster.js';
 import { influxMetrics } from './influx.js';
 import { policyStuck } from './policy.js';
 import { diskMetrics, mesosCounters, processMetrics } from './process.js';
+import { redisMetrics } from './redis.js';
 import { agentMetrics, eventMetrics, schedulerGauges, submissionMetrics } from './scheduler.js';
 import { storeMetrics } from './store.js';
 import { watcherMetrics } from './watcher.js';
@@ -43,6 +44,7 @@ const PARTS: readonly (readonly [title: string, register: (metrics: Registry) =>
     },
   ],
   ['Watcher: `up`, `watcher`', (metrics) => watcherMetrics(metrics, () => NO_SLOTS)],
+  ['Redis: all', (metrics) => redisMetrics(metrics, () => false)],
   ['InfluxDB: processes that tell it something', (metrics) => void influxMetrics(metrics)],
   [
     'Store and disks: all',
