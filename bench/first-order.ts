@@ -1,24 +1,35 @@
 /**
  * In a process of its own, since it is measured cold: fills a queue, plans the first cycle, and then gives every job its place
- * in the order of the policy. Prints one line of JSON.
+ * in the order of the policy. Arguments: how many jobs, the policy. Prints one line of JSON.
  */
+import { PLACES_EXACT_MAX } from '../src/contracts/limits.js';
 import { planCycle } from '../src/core/cycle.js';
+import { drf } from '../src/core/drf.js';
+import { fairshare } from '../src/core/fairshare.js';
+import { fairtree } from '../src/core/fairtree.js';
 import { Heap } from '../src/core/heap.js';
 import type { CycleInput } from '../src/core/plan.js';
-import { lineUp, scoreOf } from '../src/core/walk.js';
+import { fifo, type Policy } from '../src/core/policy.js';
+import { Survey } from '../src/core/survey.js';
 import { Centre } from './centre.js';
 import { USUAL } from './workload.js';
 
 const JOBS = Number(process.argv[2] ?? 1_000_000);
 const AGENTS = 1_000;
 
+const POLICIES: readonly Policy[] = [fairshare(), fifo, fairtree(), drf];
+const wanted = process.argv[3] ?? 'fairshare';
+const policy = POLICIES.find(({ name }) => name === wanted);
+if (policy === undefined) throw new Error(`no policy ${wanted}`);
+
 const centre = new Centre({ ...USUAL, jobs: JOBS, agents: AGENTS, isBounded: true });
-const input = centre.input(centre.offers());
+const input = { ...centre.input(centre.offers()), policy };
 const [plan, first] = timed(() => planCycle(input));
 const [count, whole] = timed(() => order(input));
 if (count !== JOBS) throw new Error(`${count} of ${JOBS} jobs have a place`);
 const launches = plan.launches.length;
 const [, floor] = timed(() => bare(JOBS, launches));
+const [, wholeFloor] = timed(() => bare(JOBS, JOBS));
 console.log(
   JSON.stringify({
     launches,
@@ -27,6 +38,8 @@ console.log(
     orderMs: whole.tookMs,
     orderProcessorMs: whole.processorMs,
     floorMs: floor.tookMs,
+    orderFloorMs: wholeFloor.tookMs,
+    orderFloorProcessorMs: wholeFloor.processorMs,
   }),
 );
 
@@ -39,21 +52,18 @@ function timed<T>(work: () => T): [T, { readonly tookMs: number; readonly proces
   return [result, { tookMs, processorMs: (user + system) / 1_000 }];
 }
 
-/** As if there were room for all: each job that has its turn is charged to its account. */
-function order(input: CycleInput): number {
-  const { order, ranking } = lineUp(input);
-  let count = 0;
-  for (let walk = order.peek(); walk !== undefined; walk = order.peek()) {
-    count++;
-    ranking.charged(walk.index, walk.line.shape.needs);
-    walk.passTo(walk.head.id);
-    if (walk.isOver) order.pop();
-    else {
-      walk.score = scoreOf(ranking, walk);
-      order.settleTop();
-    }
-  }
-  return count;
+/** As the survey behind "position in line" does it, in one go. */
+function order({ queue, policy, standings, at, priorityOf }: CycleInput): number {
+  const survey = new Survey({
+    queue,
+    policy,
+    at,
+    exactMax: PLACES_EXACT_MAX,
+    ...(standings === undefined ? {} : { standings }),
+    ...(priorityOf === undefined ? {} : { priorityOf }),
+  });
+  survey.go(Number.POSITIVE_INFINITY);
+  return survey.result().inLine;
 }
 
 /** A plain heap of all jobs is made, and as many popped. */

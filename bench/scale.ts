@@ -5,29 +5,40 @@ import { duration, type Figure, median } from './figure.js';
 
 const JOBS = 1_000_000;
 const ROUNDS = 3;
+const FIRST_ORDER_POLICIES = ['fairshare', 'fifo', 'fairtree', 'drf'] as const;
 
 /** What a module of this folder prints. */
-function ask(name: string, flags: readonly string[] = []): Readonly<Record<string, number>> {
+function ask(
+  name: string,
+  flags: readonly string[] = [],
+  words: readonly string[] = [],
+): Readonly<Record<string, number>> {
   const path = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, path, String(JOBS)], {
-    encoding: 'utf8',
-  });
+  const args = [...flags, path, String(JOBS), ...words];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${name} failed: ${stderr}`);
   return JSON.parse(stdout) as Record<string, number>;
 }
 
 /**
  * From a filled queue to the first plan, in a process that made none before: the accounts are stood in line, their order
- * yields as many jobs as are launched. How long the order of all million jobs takes is told beside it.
+ * yields as many jobs as are launched. Then the order of all million jobs, under each policy; its floor pops a million numbers
+ * off a plain heap.
  */
-export function firstOrder1m(): Figure {
-  const rounds = Array.from({ length: ROUNDS }, () => ask('first-order'));
-  const of = (name: string): number => median(rounds.map((round) => round[name] ?? Number.NaN));
-  const ms = (name: string): string => `${Math.round(of(name))} ms`;
-  console.error(
-    `first-order-1m: ${of('launches')} launches; processor time ${ms('planProcessorMs')}; the order of all ${ms('orderMs')}, processor time ${ms('orderProcessorMs')}`,
-  );
-  return duration('first-order-1m', of('planMs'), of('floorMs'));
+export function firstOrder1m(): Figure[] {
+  const figures = FIRST_ORDER_POLICIES.map((policy) => {
+    const rounds = Array.from({ length: ROUNDS }, () => ask('first-order', [], [policy]));
+    const of = (name: string): number => median(rounds.map((round) => round[name] ?? Number.NaN));
+    const ms = (name: string): string => `${Math.round(of(name))} ms`;
+    console.error(
+      `first-order-1m ${policy}: ${of('launches')} launches; processor time ${ms('planProcessorMs')}; of the order of all ${ms('orderProcessorMs')}, of its floor ${ms('orderFloorProcessorMs')}`,
+    );
+    return [
+      duration(`first-order-1m ${policy}`, of('planMs'), of('floorMs')),
+      duration(`first-order-1m ${policy} of all`, of('orderMs'), of('orderFloorMs')),
+    ];
+  });
+  return figures.flat();
 }
 
 /** Bytes of heap and buffers that a waiting job takes in the scheduler; floor: its id alone. */

@@ -15,9 +15,10 @@ page_packages=(chromium)                               # the pages, in a real br
 zookeeper_packages=(zookeeper default-jre-headless)    # masters behind zk://
 clock_packages=(faketime)                              # wall clocks that jump
 mongo_packages=(default-jdk-headless maven)            # the stand-in for MongoDB, where there is no mongod
+redis_packages=(redis-server redis-sentinel)          # what processes tell each other
 # A machine may have both from elsewhere.
 if command -v mongod > /dev/null || { command -v javac > /dev/null && command -v mvn > /dev/null; }; then mongo_packages=(); fi
-packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${mongo_packages[@]}")
+packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}")
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

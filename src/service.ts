@@ -3,7 +3,6 @@ import { cpus } from 'node:os';
 import type { Config } from './contracts/config.js';
 import { Events } from './contracts/events.js';
 import type { Log } from './contracts/log.js';
-import { NO_NOTICES } from './contracts/notices.js';
 import { readShares, SHARES_SETTING } from './contracts/shares.js';
 import { needsOf } from './core/retry.js';
 import { avoidedBy } from './core/suspicion.js';
@@ -15,6 +14,7 @@ import { systemClock, systemTimers } from './host/system.js';
 import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
+import { noticesTo, openLive } from './service/live.js';
 import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
 import { schedulerGauges, serveStatus } from './service/status-server.js';
@@ -51,29 +51,31 @@ type Failed = (error: unknown) => void;
 
 /** `up`: everything in this process. @throws HomeTaken, BadPlugins, ServiceError; then nothing is left running. */
 export const startService = (config: Config, failed: Failed): Promise<Service> =>
-  built(config, async (parts) => {
-    const foundation = await layFoundation(config, { ...parts, tenancy: 'alone' });
+  built(config, async (base) => {
+    const foundation = await layFoundation(config, { ...base, tenancy: 'alone' });
     const { home, stack } = foundation;
     home.remove(ENDPOINTS_FILE);
     const node = await localNode(foundation);
     const events = new Events();
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
-    const scheduler = await startDaemon(foundation, { node, events, counters, metrics, failed });
+    const live = openLive(foundation);
+    const parts = { node, events, counters, metrics, live, failed };
+    const scheduler = await startDaemon(foundation, parts);
     schedulerGauges(metrics, () => scheduler.status());
-    await startWatching(foundation, { notices: scheduler.notices, failed });
+    await startWatching(foundation, { notices: noticesTo(live), failed });
     const web = await serveWeb(foundation, {
       events,
       metrics,
       failed,
-      notices: scheduler.notices,
+      notices: noticesTo(live),
       images: () => imagesOf(config, node),
       containerizer: containerizerOf(config, node),
       inventory: () => node?.agents ?? null,
       obstacles: ({ id }) => scheduler.obstacles(id),
       shares: async () => scheduler.shares(),
       outlook: () => scheduler.outlook(),
-      warnings: () => scheduler.status().warnings,
+      warnings: () => [...scheduler.status().warnings, ...live.warnings()],
       notReady: () => {
         const { isReady, trouble } = scheduler.status();
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
@@ -99,14 +101,15 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       log: log.with({ part: 'web' }),
     });
     leader.start();
+    const live = openLive(foundation);
+    live.hear({ bulletinChanged: leader.lookNow });
     const outlook = new OutlookAsker({ store, clock: systemClock, timers: systemTimers });
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
       metrics: processMetrics(),
       failed,
-      // The leader watches the store: a commit is the notice.
-      notices: NO_NOTICES,
+      notices: noticesTo(live),
       images: () => imagesOf(config, null),
       containerizer: containerizerOf(config, null),
       inventory: () => leader.inventory(),
@@ -120,7 +123,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       shares: async () => readShares((await store.setting(SHARES_SETTING)) ?? ''),
       outlook: () => outlook.ask(),
       notReady: () => leader.notReady(),
-      warnings: () => leader.warnings(),
+      warnings: () => [...leader.warnings(), ...live.warnings()],
     });
     return webProcess(foundation, web, []);
   });
@@ -132,10 +135,14 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
     const metrics = processMetrics();
     const counters = mesosCounters(metrics);
     const events = new Events();
-    const daemon = await startDaemon(foundation, { node: null, events, counters, metrics, failed });
-    const status = await serveStatus(config, { stack: foundation.stack, metrics }, () =>
-      daemon.status(),
-    );
+    const live = openLive(foundation);
+    const daemon = await startDaemon(foundation, {
+      ...{ node: null, events, counters, metrics, live, failed },
+    });
+    const status = await serveStatus(config, { stack: foundation.stack, metrics }, () => {
+      const told = daemon.status();
+      return { ...told, warnings: [...told.warnings, ...live.warnings()] };
+    });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 
@@ -143,8 +150,8 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
 export const startWatcher = (config: Config, failed: Failed): Promise<Process> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    // The leader watches the store: a commit is the notice.
-    await startWatching(foundation, { notices: NO_NOTICES, failed });
+    const live = openLive(foundation);
+    await startWatching(foundation, { notices: noticesTo(live), failed });
     return { stop: () => parts.stack.takeDown(parts.log) };
   });
 

@@ -32,6 +32,11 @@ export type ReadAnswer =
 const PATHS = [
   'home',
   'mongo.url_file',
+  'redis.password_file',
+  'redis.sentinel_password_file',
+  'redis.tls.ca',
+  'redis.tls.cert',
+  'redis.tls.key',
   'shared_dir',
   'plugins_dir',
   'tls.cert',
@@ -42,7 +47,7 @@ const PATHS = [
   'mesos.image_credentials',
 ] as const;
 /** Keys nobody else should read. */
-const SECRETS = ['secret_passphrase', 'mesos.secret'] as const;
+const SECRETS = ['secret_passphrase', 'mesos.secret', 'redis.password'] as const;
 /** An address with a login in it. */
 const hasPassword = (url: string | null): boolean => url !== null && /\/\/[^/@]*:[^/@]*@/.test(url);
 /** Set inside of jobs, where a service may be started too: no settings of ours. */

@@ -8,6 +8,7 @@ import { choice, duration, flag, integer, type Key, optional, port, text, words 
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
 import { PREEMPTION } from './preemption-keys.js';
+import { REDIS } from './redis-keys.js';
 import { STORE } from './store-keys.js';
 
 const SERVICE = {
@@ -54,6 +55,7 @@ const PLUGINS = {
 
 export const SECTIONS = {
   Service: SERVICE,
+  Redis: REDIS,
   Web: WEB,
   Plugins: PLUGINS,
   'Fair share': FAIRSHARE,
@@ -68,6 +70,7 @@ export const SECTIONS = {
 
 export const SCHEMA = {
   ...SERVICE,
+  ...REDIS,
   ...WEB,
   ...PLUGINS,
   ...FAIRSHARE,
@@ -89,6 +92,10 @@ export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
   mongo_url: 'mongo.url',
+  redis_host: 'redis.host',
+  redis_port: 'redis.port',
+  redis_db: 'redis.db',
+  redis_prefix: 'redis.prefix',
   allow_user_image: 'allow_user_images',
   network_disabled: 'network.disabled',
 };
@@ -105,10 +112,6 @@ export const NOT_IN_USE: readonly string[] = [
   'port_start',
   'port_range',
   'mongo_db',
-  'redis_host',
-  'redis_port',
-  'redis_db',
-  'redis_prefix',
   'influxdb_host',
   'influxdb_port',
   'influxdb_user',

@@ -7,6 +7,7 @@ import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
 import { preemptionOf } from './preemption-keys.js';
+import { redisOf } from './redis-keys.js';
 import type { Values } from './schema.js';
 import { storeOf } from './store-keys.js';
 
@@ -29,6 +30,7 @@ export function shape(
   return {
     home: resolve(directory, values.home),
     store: storeOf(values),
+    redis: redisOf(values),
     sharedDir: values.shared_dir,
     pluginsDir: values.plugins_dir,
     logLevel: values.log_level,

@@ -46,6 +46,8 @@ export interface Config {
   /** Absolute path of the data directory. */
   readonly home: string;
   readonly store: StoreConfig;
+  /** Null: processes hear of each other through the store. */
+  readonly redis: RedisConfig | null;
   /** Absolute; null: `shared` inside `home`. */
   readonly sharedDir: string | null;
   /** Absolute; null: only the plugins that come with GoDocker. */
@@ -188,6 +190,28 @@ export type StoreConfig =
       readonly url: string;
       readonly database: string;
     };
+
+/** Where processes tell each other of what changes. */
+export interface RedisConfig {
+  /** `sentinel`: `addresses` are those of Sentinels, which know the master's. */
+  readonly kind: 'single' | 'sentinel' | 'cluster';
+  /** At least one; for `single` exactly one. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Of the master among Sentinels; null unless `sentinel`. */
+  readonly masterName: string | null;
+  /** Number; 0 in a Cluster. */
+  readonly database: number;
+  /** Before every key and channel. */
+  readonly prefix: string;
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly sentinelPassword: string | null;
+  /** Null: no TLS. `ca` null: the system's authorities. */
+  readonly tls: {
+    readonly ca: string | null;
+    readonly client: { readonly certFile: string; readonly keyFile: string } | null;
+  } | null;
+}
 
 /** The local node. Null sizes: the machine's. */
 export interface LocalConfig {

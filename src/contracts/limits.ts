@@ -159,6 +159,24 @@ export const MONGO_SWEEP_EACH_MS = 60_000;
 export const MONGO_SAME_KEY_WAIT_MS_MAX = 2_000;
 /** MongoDB: decisions against submissions are kept for so long, should their process wake up and go on. */
 export const MONGO_ABORTED_KEPT_MS = 86_400_000;
+/** Redis: nothing waits for it; a server that does not take a connection within this time is away, … */
+export const REDIS_CONNECT_MS_MAX = 3_000;
+/** … one that does not answer within this is, too: its connections are made anew, … */
+export const REDIS_ANSWER_MS_MAX = 2_000;
+/** … after this at first, … */
+export const REDIS_AGAIN_MS_MIN = 100;
+/** … then after ever longer, but at least this often. */
+export const REDIS_AGAIN_MS_MAX = 5_000;
+/** Redis: whether messages really come back is tried this often. */
+export const REDIS_BEAT_EACH_MS = 5_000;
+/** Jobs that one message to other processes names, of a kind; of more it says that something changed. */
+export const LETTER_IDS_MAX = 1_000;
+/** Entries of the log of job changes that are kept for those who were away for a while. */
+export const NEWS_KEPT_MAX = 10_000;
+/** Job changes of one entry; and so many wait to be sent at most: beyond, all listeners read again. */
+export const NEWS_NOTES_MAX = 1_000;
+/** Where it is not known which jobs changed, listeners are told to read again at most this often. */
+export const NEWS_RESYNC_EACH_MS = 2_000;
 /** A store that is away at the start is tried again after this, then after ever longer, … */
 export const STORE_AGAIN_MS_MIN = 500;
 /** … and at least this often. */

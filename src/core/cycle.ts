@@ -10,7 +10,7 @@ import type { CycleInput, Launch, Plan } from './plan.js';
 import type { Shape } from './queue.js';
 import { keepRoomFor, reservationsOf } from './room-keeping.js';
 import type { JobId } from './units.js';
-import { cursorOf, hasNewOffers, lineUp, scoreOf } from './walk.js';
+import { cursorOf, hasNewOffers, lineUp, settleFirst } from './walk.js';
 
 export type { CycleCursor, CycleInput, Launch, Plan } from './plan.js';
 
@@ -23,7 +23,8 @@ export function planCycle(input: CycleInput): Plan {
   if (bins.length === 0) return { ...IDLE, reservations: input.reserving?.made ?? [] };
   const reservations = reservationsOf(input, bins);
   const matcher = new Matcher(bins, input, reservations);
-  const { walks, order, ranking } = lineUp(input);
+  const linedUp = lineUp(input);
+  const { walks, order, ranking } = linedUp;
   const rooms = new ArrayRooms(input.queue);
   const launches: Launch[] = [];
   const gate = new CycleGate(input);
@@ -60,11 +61,7 @@ export function planCycle(input: CycleInput): Plan {
       ranking.charged(walk.index, shape.needs);
       walk.passTo(id);
     }
-    if (walk.isOver) order.pop();
-    else {
-      walk.score = scoreOf(ranking, walk);
-      order.settleTop();
-    }
+    settleFirst(walk, linedUp);
   }
   return {
     launches,

@@ -88,6 +88,8 @@ class Fairshare implements Ranking {
   readonly #waitBounds: Bounds;
   /** All of an account's score but the waiting term, which belongs to its head. */
   readonly #fixed: Float64Array;
+  /** By how much a score grows when a job of these needs is placed: jobs share needs, and bounds stay. */
+  readonly #rises = new Map<Needs, { readonly byUser: number; readonly byProject: number }>();
 
   constructor(accounts: readonly AccountView[], given: Given) {
     const { standings, at, weights } = given;
@@ -129,11 +131,14 @@ class Fairshare implements Ranking {
   }
 
   charged(account: number, needs: Needs): void {
-    const advance = amountsOf(sumsOf(needs, this.#given.standings.advanceMs ?? ADVANCE_MS));
+    let rises = this.#rises.get(needs);
+    if (rises === undefined) {
+      rises = this.#risesOf(needs);
+      this.#rises.set(needs, rises);
+    }
+    const { byUser, byProject } = rises;
     const isOfAll = this.#accounts[account]?.project === PROJECT_OF_ALL;
-    const byUser = rise(advance, this.#userBounds, this.#userWeights);
-    const byProject = isOfAll ? 0 : rise(advance, this.#projectBounds, this.#projectWeights);
-    this.#fixed[account] = (this.#fixed[account] ?? 0) + byUser + byProject;
+    this.#fixed[account] = (this.#fixed[account] ?? 0) + byUser + (isOfAll ? 0 : byProject);
   }
 
   /** As they were when the cycle began. */
@@ -161,6 +166,14 @@ class Fairshare implements Ranking {
         weight: weights.project,
       }),
     ];
+  }
+
+  #risesOf(needs: Needs) {
+    const advance = amountsOf(sumsOf(needs, this.#given.standings.advanceMs ?? ADVANCE_MS));
+    return {
+      byUser: rise(advance, this.#userBounds, this.#userWeights),
+      byProject: rise(advance, this.#projectBounds, this.#projectWeights),
+    };
   }
 
   #waited(head: Head): number {

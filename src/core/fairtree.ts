@@ -33,7 +33,8 @@ export const fairtree = ({ measure }: FairtreeOptions = FAIRTREE_OPTIONS): Polic
 
 /** A node of the tree: resource-time used, and how much it is due. */
 interface Node {
-  used: Bundle;
+  /** Its own, so that it may be added to. */
+  readonly used: { -readonly [Kind in keyof Bundle]: Bundle[Kind] };
   readonly prio: number;
 }
 
@@ -43,6 +44,8 @@ class Fairtree implements Ranking {
   readonly #accounts: readonly Node[];
   readonly #projects: readonly Node[];
   readonly #projectOf: Int32Array;
+  /** Jobs share needs. */
+  readonly #advances = new Map<Needs, Bundle>();
   readonly groups: Groups;
 
   constructor(accounts: readonly AccountView[], standings: Standings, measure: Measured) {
@@ -69,9 +72,13 @@ class Fairtree implements Ranking {
   }
 
   charged(account: number, needs: Needs): void {
-    const more = over(needs, this.#advanceMs);
-    for (const node of [this.#accounts[account], this.#projects[this.groups.of(account)]])
-      if (node !== undefined) node.used = plus(node.used, more);
+    let more = this.#advances.get(needs);
+    if (more === undefined) {
+      more = over(needs, this.#advanceMs);
+      this.#advances.set(needs, more);
+    }
+    add(this.#accounts[account], more);
+    add(this.#projects[this.groups.of(account)], more);
   }
 
   /** The project's part decides; the user's only among those of the project. */
@@ -109,11 +116,12 @@ class Fairtree implements Ranking {
 /** Above the use over weight of anybody who is due something. */
 const LAST = 1e24;
 
-const plus = (a: Bundle, b: Bundle): Bundle => ({
-  cpuMilli: a.cpuMilli + b.cpuMilli,
-  memMb: a.memMb + b.memMb,
-  gpus: a.gpus + b.gpus,
-});
+function add(node: Node | undefined, { cpuMilli, memMb, gpus }: Bundle): void {
+  if (node === undefined) return;
+  node.used.cpuMilli += cpuMilli;
+  node.used.memMb += memMb;
+  node.used.gpus += gpus;
+}
 
 function nodeOf(standing: Standing | undefined): Node {
   const { cpuMilliMs, memMbMs, gpuMs } = standing?.used ?? NO_USE;

@@ -5,7 +5,7 @@ import type { CycleInput } from './plan.js';
 import type { TenantDemand } from './reservation.js';
 import { demandOf } from './room-keeping.js';
 import type { Instant, JobId } from './units.js';
-import { lineUp, scoreOf } from './walk.js';
+import { lineUp, settleFirst } from './walk.js';
 
 export interface InLine {
   readonly jobId: JobId;
@@ -15,7 +15,8 @@ export interface InLine {
 
 /** The first jobs in the order of the policy that no limit holds, one of each account and shape; at most `most`. */
 export function firstInLine(input: CycleInput, most: number): readonly InLine[] {
-  const { order, ranking } = lineUp(input);
+  const linedUp = lineUp(input);
+  const { order } = linedUp;
   const rooms = new ArrayRooms(input.queue);
   const gate = new CycleGate(input);
   const found: InLine[] = [];
@@ -31,11 +32,7 @@ export function firstInLine(input: CycleInput, most: number): readonly InLine[] 
       if (verdict === 'go') found.push({ jobId: id, submittedAt, demand });
       walk.passLine();
     }
-    if (walk.isOver) order.pop();
-    else {
-      walk.score = scoreOf(ranking, walk);
-      order.settleTop();
-    }
+    settleFirst(walk, linedUp);
   }
   return found;
 }

@@ -2,7 +2,7 @@
  * Accounts in order: the highest priority of queues first, then as the policy says: the least group, then the least account,
  * also among groups that are equal, so that the order is a total one; ties end with the job id.
  */
-import { Heap } from './heap.js';
+import { KeyHeap, Keys } from './key-heap.js';
 import type { Groups, Head } from './policy.js';
 
 /** An account's place in line; `score` and `head` move while it stands there. */
@@ -14,85 +14,110 @@ export interface Ranked {
   readonly score: number;
 }
 
-interface Group<T> {
-  readonly priority: number;
-  score: number;
-  readonly line: Heap<T>;
+/** Accounts of one group whose queues have one priority. */
+interface Group {
+  /** As the policy counts them. */
+  readonly number: number;
+  readonly line: KeyHeap;
 }
 
-const isBefore = (a: Ranked, b: Ranked): boolean =>
-  a.score < b.score || (a.score === b.score && a.head.id < b.head.id);
-
 export class AccountOrder<T extends Ranked> {
-  readonly #groups: Heap<Group<T>>;
-  readonly #rescore: (group: Group<T>) => void;
+  readonly #accounts: readonly T[];
+  readonly #policy: Groups | undefined;
+  /** By place in `#accounts`. */
+  readonly #keys: Keys;
+  readonly #groups: readonly Group[];
+  /** By place in `#groups`; score and id are those of its first account. */
+  readonly #groupKeys: Keys;
+  /** The groups of each lower priority, the highest first. */
+  readonly #later: (readonly number[])[];
+  /** Groups of the highest priority that is left. */
+  #level: KeyHeap;
 
   constructor(accounts: readonly T[], groups: Groups | undefined) {
-    if (groups === undefined) {
-      this.#rescore = () => {};
-      this.#groups = new Heap<Group<T>>(
-        (a, b) => a.priority > b.priority,
-        lined(accounts, () => 0),
+    this.#accounts = accounts;
+    this.#policy = groups;
+    this.#keys = new Keys(accounts.length);
+    for (let at = 0; at < accounts.length; at++) this.#rekey(at);
+    const byPriority = partition(accounts.keys(), (at) => accounts[at]?.priority ?? 0);
+    const levels = [...byPriority].sort(([a], [b]) => b - a);
+    const found: Group[] = [];
+    this.#later = levels.map(([, level]) => {
+      const groupOf = (at: number) => groups?.of(accounts[at]?.index ?? 0) ?? 0;
+      return [...partition(level, groupOf)].map(
+        ([number, members]) => found.push({ number, line: new KeyHeap(this.#keys, members) }) - 1,
       );
-      return;
-    }
-    this.#rescore = (group) => {
-      const first = group.line.peek();
-      if (first !== undefined) group.score = groups.score(groups.of(first.index));
-    };
-    const all = lined(accounts, (index) => groups.of(index));
-    for (const group of all) this.#rescore(group);
-    this.#groups = new Heap<Group<T>>(isGroupBefore, all);
+    });
+    this.#groups = found;
+    this.#groupKeys = new Keys(found.length);
+    this.#level = this.#nextLevel();
   }
 
   peek(): T | undefined {
-    return this.#groups.peek()?.line.peek();
+    const group = this.#level.peek();
+    const first = group === undefined ? undefined : this.#groups[group]?.line.peek();
+    return first === undefined ? undefined : this.#accounts[first];
   }
 
   /** The first account's score, head or group has moved. */
   settleTop(): void {
-    const group = this.#groups.peek();
-    if (group === undefined) return;
-    group.line.settleTop();
-    this.#rescore(group);
-    this.#groups.settleTop();
+    const group = this.#level.peek();
+    const line = group === undefined ? undefined : this.#groups[group]?.line;
+    const first = line?.peek();
+    if (group === undefined || line === undefined || first === undefined) return;
+    this.#rekey(first);
+    line.settleTop();
+    this.#rekeyGroup(group);
+    this.#level.settleTop();
   }
 
   /** The first account leaves. */
   pop(): void {
-    const group = this.#groups.peek();
-    group?.line.pop();
-    if (group === undefined) return;
-    if (group.line.peek() === undefined) this.#groups.pop();
+    const group = this.#level.peek();
+    const line = group === undefined ? undefined : this.#groups[group]?.line;
+    if (group === undefined || line === undefined) return;
+    line.pop();
+    if (line.peek() === undefined) this.#level.pop();
     else {
-      this.#rescore(group);
-      this.#groups.settleTop();
+      this.#rekeyGroup(group);
+      this.#level.settleTop();
     }
+    if (this.#level.peek() === undefined) this.#level = this.#nextLevel();
+  }
+
+  /** Its groups are scored when their turn comes: who was placed from queues that go first counts for the policy, too. */
+  #nextLevel(): KeyHeap {
+    const members = this.#later.shift() ?? [];
+    for (const at of members) this.#rekeyGroup(at);
+    return new KeyHeap(this.#groupKeys, members);
+  }
+
+  #rekey(at: number): void {
+    const account = this.#accounts[at];
+    if (account === undefined) return;
+    this.#keys.score[at] = account.score;
+    this.#keys.id[at] = account.head.id;
+  }
+
+  #rekeyGroup(at: number): void {
+    const group = this.#groups[at];
+    const first = group?.line.peek();
+    if (group === undefined || first === undefined) return;
+    const keys = this.#groupKeys;
+    if (this.#policy !== undefined) keys.major[at] = this.#policy.score(group.number);
+    keys.score[at] = this.#keys.score[first] as number;
+    keys.id[at] = this.#keys.id[first] as number;
   }
 }
 
-function isGroupBefore<T extends Ranked>(a: Group<T>, b: Group<T>): boolean {
-  if (a.priority !== b.priority) return a.priority > b.priority;
-  if (a.score !== b.score) return a.score < b.score;
-  const [one, other] = [a.line.peek(), b.line.peek()];
-  return one !== undefined && (other === undefined || isBefore(one, other));
-}
-
-/** Accounts of one group whose queues have different priorities stand in different lines. */
-function lined<T extends Ranked>(
-  accounts: readonly T[],
-  of: (index: number) => number,
-): Group<T>[] {
-  const groups = new Map<string, T[]>();
-  for (const account of accounts) {
-    const key = `${account.priority} ${of(account.index)}`;
-    const known = groups.get(key);
-    if (known === undefined) groups.set(key, [account]);
-    else known.push(account);
+/** In the order in which they come. */
+function partition(all: Iterable<number>, by: (one: number) => number): Map<number, number[]> {
+  const parts = new Map<number, number[]>();
+  for (const one of all) {
+    const key = by(one);
+    const part = parts.get(key);
+    if (part === undefined) parts.set(key, [one]);
+    else part.push(one);
   }
-  return [...groups.values()].map((members) => ({
-    priority: members[0]?.priority ?? 0,
-    score: 0,
-    line: new Heap<T>(isBefore, members),
-  }));
+  return parts;
 }

@@ -52,6 +52,8 @@ export interface Line {
   readonly shape: Shape;
   /** The first job of the line whose id is not below `from`. */
   atLeast(from: JobId): JobId | undefined;
+  /** Undefined: no such job stands in it. Costs next to nothing after `atLeast` has found this job. */
+  submittedAt(id: JobId): Instant | undefined;
 }
 
 /** A user in a project, and in a queue of the site or in none, as planning sees it. */
@@ -77,7 +79,8 @@ export interface AccountQueue {
 export class AccountLine implements Line {
   readonly shape: Shape;
   readonly account: Account;
-  readonly ids = new SortedIds();
+  /** With the instants of submission. */
+  readonly ids = new SortedIds({ hasNotes: true });
   /** Arrays with members that wait and may be placed; undefined: none ever. */
   blocks: BlockList<AccountLine> | undefined;
   /** Ready and set aside; an array counts once. */
@@ -97,6 +100,11 @@ export class AccountLine implements Line {
     if (this.blocks === undefined || this.blocks.size === 0) return single;
     const member = this.blocks.atLeast(from);
     return single === undefined || (member !== undefined && member < single) ? member : single;
+  }
+
+  submittedAt(id: JobId): Instant | undefined {
+    const single = this.ids.noteOf(id) as Instant | undefined;
+    return single ?? this.blocks?.of(id)?.submittedAt;
   }
 }
 

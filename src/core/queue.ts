@@ -32,6 +32,7 @@ export {
 interface Aside {
   readonly id: JobId;
   readonly until: Instant;
+  readonly submittedAt: Instant;
 }
 
 interface CountedShape extends Shape {
@@ -40,11 +41,8 @@ interface CountedShape extends Shape {
 }
 
 export class PendingQueue {
-  /** Where a job's facts stand in the arrays below. */
-  readonly #slots = new Map<JobId, number>();
-  readonly #freeSlots: number[] = [];
-  readonly #lineOf: (AccountLine | undefined)[] = [];
-  #submittedAt = new Float64Array(1024);
+  /** Of jobs; members of arrays stand in blocks. */
+  readonly #lines = new Map<JobId, AccountLine>();
 
   /** Every array of which a member may come back, and how many members wait in them. */
   readonly #blocks = new BlockList<AccountLine>();
@@ -58,7 +56,7 @@ export class PendingQueue {
   readonly #shapes = new Map<string, CountedShape>();
   #shapeCount = 0;
 
-  readonly #aside = new Map<JobId, Instant>();
+  readonly #aside = new Map<JobId, Aside>();
   /** May hold entries of jobs that have left or were set aside anew; `#aside` decides. */
   readonly #wakeUps = new Heap<Aside>(
     (a, b) => a.until < b.until || (a.until === b.until && a.id < b.id),
@@ -66,7 +64,7 @@ export class PendingQueue {
 
   /** All jobs, those set aside and the waiting members of arrays included. */
   get size(): number {
-    return this.#slots.size + this.#membersWaiting;
+    return this.#lines.size + this.#membersWaiting;
   }
 
   /** Jobs that wait for their `notBefore`. */
@@ -80,34 +78,29 @@ export class PendingQueue {
   }
 
   has(id: JobId): boolean {
-    return this.#slots.has(id) || this.#blocks.of(id)?.waits(id) === true;
+    return this.#lines.has(id) || this.#blocks.of(id)?.waits(id) === true;
   }
 
   /** False when the job is known already: what it was added with stays. */
   add(row: QueueRow): boolean {
     if (this.has(row.id)) return false;
     const line = this.#line(this.#accountFor(row), row);
-    const slot = this.#freeSlots.pop() ?? this.#slots.size;
-    this.#keep(slot, row.submittedAt);
-    this.#slots.set(row.id, slot);
-    this.#lineOf[slot] = line;
+    this.#lines.set(row.id, line);
     line.jobs++;
     if (row.notBefore === null) this.#ready(row.id, line, row.submittedAt);
     else {
-      this.#aside.set(row.id, row.notBefore);
-      this.#wakeUps.push({ id: row.id, until: row.notBefore });
+      const aside = { id: row.id, until: row.notBefore, submittedAt: row.submittedAt };
+      this.#aside.set(row.id, aside);
+      this.#wakeUps.push(aside);
     }
     return true;
   }
 
   /** False when the job is unknown. */
   remove(id: JobId): boolean {
-    const slot = this.#slots.get(id);
-    const line = slot === undefined ? undefined : this.#lineOf[slot];
-    if (slot === undefined || line === undefined) return this.#removeMember(id);
-    this.#slots.delete(id);
-    this.#lineOf[slot] = undefined;
-    this.#freeSlots.push(slot);
+    const line = this.#lines.get(id);
+    if (line === undefined) return this.#removeMember(id);
+    this.#lines.delete(id);
     if (!this.#aside.delete(id)) this.#unready(id, line);
     this.#forget(line);
     return true;
@@ -174,15 +167,13 @@ export class PendingQueue {
 
   /** Whose the job is. */
   accountOf(id: JobId): AccountQueue | undefined {
-    const slot = this.#slots.get(id);
-    const line = slot === undefined ? this.#blocks.of(id)?.line : this.#lineOf[slot];
-    return line?.account;
+    return (this.#lines.get(id) ?? this.#blocks.of(id)?.line)?.account;
   }
 
   /** The line a job stands in, or will when its `notBefore` has come; of an array's parent, where its members stand. */
   lineOf(id: JobId): Line | undefined {
-    const slot = this.#slots.get(id);
-    if (slot !== undefined) return this.#lineOf[slot];
+    const single = this.#lines.get(id);
+    if (single !== undefined) return single;
     const block = this.#blocks.of(id);
     return block === undefined
       ? this.#blocks.get(id)?.line
@@ -192,10 +183,9 @@ export class PendingQueue {
   }
 
   submittedAt(id: JobId): Instant | undefined {
-    const slot = this.#slots.get(id);
-    return slot === undefined
-      ? this.#blocks.of(id)?.submittedAt
-      : (this.#submittedAt[slot] as Instant);
+    const line = this.#lines.get(id);
+    if (line === undefined) return this.#blocks.of(id)?.submittedAt;
+    return line.submittedAt(id) ?? this.#aside.get(id)?.submittedAt;
   }
 
   /** Accounts with ready jobs, in no order that means anything. */
@@ -210,12 +200,11 @@ export class PendingQueue {
       const next = this.#wakeUps.peek();
       if (next === undefined || next.until > at) return count;
       this.#wakeUps.pop();
-      if (this.#aside.get(next.id) !== next.until) continue;
+      if (this.#aside.get(next.id) !== next) continue;
       this.#aside.delete(next.id);
-      const slot = this.#slots.get(next.id);
-      const line = slot === undefined ? undefined : this.#lineOf[slot];
-      if (slot === undefined || line === undefined) continue;
-      this.#ready(next.id, line, this.#submittedAt[slot] as Instant);
+      const line = this.#lines.get(next.id);
+      if (line === undefined) continue;
+      this.#ready(next.id, line, next.submittedAt);
       count++;
     }
   }
@@ -225,14 +214,14 @@ export class PendingQueue {
     for (;;) {
       const next = this.#wakeUps.peek();
       if (next === undefined) return null;
-      if (this.#aside.get(next.id) === next.until) return next.until;
+      if (this.#aside.get(next.id) === next) return next.until;
       this.#wakeUps.pop();
     }
   }
 
   #ready(id: JobId, line: AccountLine, submittedAt: Instant): void {
     const before = line.first;
-    line.ids.add(id);
+    line.ids.add(id, submittedAt);
     this.#headsOf(line, before);
     this.#grow(line.account, 1, submittedAt);
   }
@@ -352,14 +341,5 @@ export class PendingQueue {
       this.#shapes.set(key, shape);
     }
     return shape;
-  }
-
-  #keep(slot: number, submittedAt: Instant): void {
-    if (slot >= this.#submittedAt.length) {
-      const grown = new Float64Array(this.#submittedAt.length * 2);
-      grown.set(this.#submittedAt);
-      this.#submittedAt = grown;
-    }
-    this.#submittedAt[slot] = submittedAt;
   }
 }

@@ -3,11 +3,9 @@
  * so that nobody waits for it; what enters or leaves the queue meanwhile is seen or missed, as it happens.
  */
 import { ArrayRooms } from './array-rooms.js';
-import type { AccountOrder } from './order.js';
 import type { CycleInput } from './plan.js';
-import type { Ranking } from './policy.js';
 import type { Instant, JobId, ProjectId, UserId } from './units.js';
-import { lineUp, scoreOf, type Walk } from './walk.js';
+import { type LinedUp, lineUp, settleFirst, type Walk } from './walk.js';
 
 /** The first and the last place, counted from 1, at which a job may stand: the same where it is known exactly. */
 export interface Place {
@@ -57,14 +55,12 @@ const MARK_GROWTH = 1.25;
 
 export class Survey {
   readonly #input: SurveyInput;
-  readonly #walks: readonly Walk[];
-  readonly #order: AccountOrder<Walk>;
-  readonly #ranking: Ranking;
+  readonly #linedUp: LinedUp;
   readonly #rooms: ArrayRooms;
   readonly #expected: number;
   readonly #first: JobId[] = [];
   readonly #marks: Mark[] = [];
-  /** By place in `#walks`. */
+  /** By place in `walks`. */
   readonly #lastIds: Float64Array;
   #passed = 0;
   #nextMark: number;
@@ -72,10 +68,8 @@ export class Survey {
 
   constructor(input: SurveyInput) {
     this.#input = input;
-    const { walks, order, ranking } = lineUp({ ...input, offers: [], limits: NO_LIMITS });
-    this.#walks = walks;
-    this.#order = order;
-    this.#ranking = ranking;
+    this.#linedUp = lineUp(input);
+    const { walks } = this.#linedUp;
     this.#rooms = new ArrayRooms(input.queue);
     this.#expected = walks.reduce((sum, { account }) => sum + account.size, 0);
     this.#lastIds = new Float64Array(walks.length);
@@ -85,7 +79,7 @@ export class Survey {
   /** Gives at most so many more jobs their place; true when all have one. */
   go(jobs: number): boolean {
     for (let left = jobs; left > 0 && !this.#isWhole; left--) {
-      const walk = this.#order.peek();
+      const walk = this.#linedUp.order.peek();
       if (walk === undefined) this.#finish();
       else this.#pass(walk);
     }
@@ -103,7 +97,7 @@ export class Survey {
       inLine: this.#isWhole ? this.#passed : Math.max(this.#expected, this.#passed),
       isWhole: this.#isWhole,
       first: [...this.#first],
-      accounts: this.#walks.map(({ account: { user, project, queue } }) => ({
+      accounts: this.#linedUp.walks.map(({ account: { user, project, queue } }) => ({
         user,
         project,
         queue,
@@ -120,14 +114,10 @@ export class Survey {
       if (this.#first.length < this.#input.exactMax) this.#first.push(id);
       this.#lastIds[walk.index] = id;
       this.#rooms.placed(id);
-      this.#ranking.charged(walk.index, walk.line.shape.needs);
+      this.#linedUp.ranking.charged(walk.index, walk.line.shape.needs);
     }
     walk.passTo(fullTo ?? id);
-    if (walk.isOver) this.#order.pop();
-    else {
-      walk.score = scoreOf(this.#ranking, walk);
-      this.#order.settleTop();
-    }
+    settleFirst(walk, this.#linedUp);
     if (this.#passed < this.#nextMark) return;
     this.#mark();
     this.#nextMark = Math.ceil(this.#passed * MARK_GROWTH);
@@ -143,9 +133,6 @@ export class Survey {
     this.#marks.push({ at: this.#passed, lastIds: [...this.#lastIds] });
   }
 }
-
-/** Nothing is placed, so nothing is bounded. */
-const NO_LIMITS = { launchesMax: 0, shapesMax: 0 };
 
 /** Asks a survey for jobs; made once for many questions. */
 export class Places {

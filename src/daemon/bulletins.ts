@@ -9,6 +9,8 @@ export interface BulletinPorts {
   readonly store: Pick<JobStore, 'putSetting'>;
   readonly timers: Timers;
   readonly log: Log;
+  /** Called after each that was stored. */
+  readonly told?: () => void;
 }
 
 /** Where it is told, and how often it is looked at. */
@@ -56,6 +58,7 @@ export class Bulletins {
       try {
         await this.#ports.store.putSetting(this.#setting, text);
         this.#told = text;
+        this.#ports.told?.();
       } catch (error) {
         this.#ports.log.warn('bulletin not stored; the next turn tries again', { error });
       }

@@ -1,7 +1,7 @@
 /** How waiting jobs reach the leader: by notice, and by a sweep for those whose notice was lost. */
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { SWEEP_BACK_MS } from '../contracts/limits.js';
-import type { JobStore, PendingRow } from '../contracts/store.js';
+import type { JobStore, PendingQuery, PendingRow } from '../contracts/store.js';
 import { type Instant, instant, type JobId } from '../core/units.js';
 import { type SchedulerPorts, worldFailed } from './ports.js';
 
@@ -33,6 +33,8 @@ export class Intake {
   #wholeTimer: Timer | undefined;
   #isReading = false;
   #isAskedAgain = false;
+  /** Jobs whose notice came, not looked for yet. */
+  readonly #noticed = new Set<JobId>();
   #isClosed = false;
 
   constructor(ports: IntakePorts, owner: IntakeOwner) {
@@ -62,8 +64,12 @@ export class Intake {
     this.#sweptAt = at;
   }
 
-  /** Reads the rows above the highest id known; a notice that arrives meanwhile is not lost. */
-  async takeIn(): Promise<void> {
+  /**
+   * Reads the rows above the highest id known, and, since ids are not committed in order, those that were noticed and are
+   * not among them. A notice that arrives meanwhile is not lost.
+   */
+  async takeIn(noticed: readonly JobId[] = []): Promise<void> {
+    for (const id of noticed) this.#noticed.add(id);
     if (this.#isReading) {
       this.#isAskedAgain = true;
       return;
@@ -73,6 +79,7 @@ export class Intake {
       do {
         this.#isAskedAgain = false;
         this.#highest = await this.#read(this.#highest, {});
+        await this.#readNoticed(this.#highest);
       } while (this.#isAskedAgain && !this.#isClosed);
     } catch (error) {
       worldFailed(this.#ports, 'pending jobs not read; the next sweep tries again', error);
@@ -95,10 +102,22 @@ export class Intake {
     this.#sweptAt = at;
   }
 
+  async #readNoticed(highest: JobId | null): Promise<void> {
+    // One that is not stored yet will be above.
+    const among = [...this.#noticed].filter(
+      (id) => highest !== null && id <= highest && !this.#owner.isKnown(id),
+    );
+    this.#noticed.clear();
+    if (among.length > 0) await this.#read(null, { among });
+  }
+
   /** The id of the last row read, or `after`. */
-  async #read(after: JobId | null, since: { submittedSince?: Instant }): Promise<JobId | null> {
+  async #read(
+    after: JobId | null,
+    which: Pick<PendingQuery, 'submittedSince' | 'among'>,
+  ): Promise<JobId | null> {
     for (let last = after; ; ) {
-      const rows = await this.#ports.store.pending({ after: last, limit: ROWS, ...since });
+      const rows = await this.#ports.store.pending({ after: last, limit: ROWS, ...which });
       if (this.#isClosed) return last;
       for (const row of rows)
         if (row.array === undefined) this.#take(row);

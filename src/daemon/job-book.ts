@@ -5,6 +5,7 @@
  */
 import type { Clock, Timers } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
+import type { Live } from '../contracts/live.js';
 import type { Log } from '../contracts/log.js';
 import { FencedOut, type JobStep, type JobStore, type StepAnswer } from '../contracts/store.js';
 import { aftermathOf } from '../core/aftermath.js';
@@ -39,6 +40,8 @@ export interface JobBookPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+  /** Hears of every change of a record. */
+  readonly live?: Pick<Live, 'news'>;
   /** The lease is another's: the whole daemon must stop at once. */
   readonly fencedOut: (error: FencedOut) => void;
 }
@@ -127,6 +130,7 @@ export class JobBook {
     for (let pauseMs = AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, AGAIN_MS_MAX)) {
       if (doubt !== undefined && hasHappened(doubt, job)) {
         const { before, taken } = doubt;
+        if (job !== undefined) this.#announce(job);
         return { kind: 'moved', before, job, effects: taken.effects };
       }
       if (job === undefined) return { kind: 'refused', job };
@@ -145,6 +149,7 @@ export class JobBook {
       if (answer.kind === 'stored') {
         const stored: Job = { ...taken.job, version: answer.version };
         this.#remember(id, stored);
+        this.#announce(stored);
         return { kind: 'moved', before: job, job: stored, effects: taken.effects };
       }
       const isSame = answer.job?.state === job.state && answer.job.launches === job.launches;
@@ -154,6 +159,10 @@ export class JobBook {
       if (event.kind === 'placed') return { kind: 'refused', job };
       assert(!isSame, 'a step is refused only when the record has moved on');
     }
+  }
+
+  #announce({ id, version }: Job): void {
+    this.#ports.live?.news.publish([{ jobId: id, version }]);
   }
 
   /** A job that the book did not hold is found to have a task. */

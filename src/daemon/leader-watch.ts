@@ -24,6 +24,8 @@ export class LeaderWatch {
   readonly #ports: LeaderWatchPorts;
   #timer: Timer | undefined;
   #isStopped = true;
+  #isLooking = false;
+  #isAskedAgain = false;
   #lease: Lease | undefined;
   /** When (monotonic) the beat was last seen to change; undefined: not yet. */
   #beatMs: number | undefined;
@@ -40,6 +42,14 @@ export class LeaderWatch {
     this.#isStopped = false;
     void this.#turn();
   }
+
+  /** Somebody says that there is something new: looks at once. */
+  readonly lookNow = (): void => {
+    this.#isAskedAgain = true;
+    if (this.#isStopped || this.#isLooking) return;
+    this.#timer?.cancel();
+    void this.#turn();
+  };
 
   stop(): void {
     this.#isStopped = true;
@@ -90,12 +100,18 @@ export class LeaderWatch {
   }
 
   async #turn(): Promise<void> {
+    this.#isLooking = true;
     try {
-      await this.#look();
+      do {
+        this.#isAskedAgain = false;
+        await this.#look();
+      } while (this.#isAskedAgain && !this.#isStopped);
       this.#trouble = null;
     } catch (error) {
       if (this.#trouble === null) this.#ports.log.warn('leader not looked up', { error });
       this.#trouble = 'the store cannot be read';
+    } finally {
+      this.#isLooking = false;
     }
     if (!this.#isStopped)
       this.#timer = this.#ports.timers.after(LEASE_BEAT_MS / 2, () => void this.#turn());

@@ -251,7 +251,7 @@ export class Leader implements LinkOwner {
 
   // ---- notices from web processes
 
-  readonly submitted = (): void => void this.#intake.takeIn();
+  readonly submitted = (ids: readonly JobId[]): void => void this.#intake.takeIn(ids);
 
   readonly killWanted = (id: JobId): void => void this.#kills.act(id);
 

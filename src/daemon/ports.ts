@@ -4,10 +4,11 @@ import type { Clock, Timers } from '../contracts/clock.js';
 import type { ToldTask } from '../contracts/cluster.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
+import type { Live } from '../contracts/live.js';
 import type { Facts, Log } from '../contracts/log.js';
 import type { PolicyWatch } from '../contracts/policy-watch.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { ChangeFeed, DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
+import type { DiskStore, JobStore, ProjectStore } from '../contracts/store.js';
 import type { ClosedState } from '../core/closure.js';
 import type { Job, LaunchingJob } from '../core/job.js';
 import type { LimitRules } from '../core/limit-book.js';
@@ -31,8 +32,8 @@ export interface SchedulerPorts {
   readonly policy: Policy;
   /** Notices a policy that does not come back; absent: nobody does. */
   readonly policyWatch?: PolicyWatch;
-  /** Tells what other processes wrote. Absent: all that submit are in this process and call `notices`. */
-  readonly changes?: ChangeFeed;
+  /** What processes tell each other. Absent: all that submit are in this process and call `notices`. */
+  readonly live?: Pick<Live, 'hear' | 'tell' | 'news'>;
   /** The cluster's agents, for web processes; null when it does not tell. Never rejects. */
   readonly inventory?: () => Promise<ToldAgents | null>;
   /** What the cluster tells of one task; null when it does not. Never rejects. Absent: updates tell all there is. */

@@ -74,9 +74,9 @@ export class SchedulerDaemon {
     await this.#leadership.stop();
   }
 
-  /** For web processes of the same process: a notice is a function call. */
+  /** What web processes tell the leader. */
   readonly notices: Notices = {
-    submitted: () => this.#leader?.submitted(),
+    submitted: (ids) => this.#leader?.submitted(ids),
     killWanted: (id) => this.#leader?.killWanted(id),
     holdChanged: (id) => this.#leader?.holdChanged(id),
     agentsChanged: () => this.#leader?.agentsChanged(),
@@ -132,7 +132,7 @@ export class SchedulerDaemon {
       this.#beside(leader, lease, isOurs);
       await leader.start();
       // What was submitted while the record was read: its notice found no leader.
-      leader.submitted();
+      leader.submitted([]);
     } catch (error) {
       if (!isAway(error)) this.#ports.failed(error);
       else if (term === this.#term)
@@ -140,23 +140,28 @@ export class SchedulerDaemon {
     }
   }
 
-  /** Where others share the store: what they wrote reaches the leader, and how it stands reaches them. */
+  /** What others tell, or wrote, reaches the leader; where others share the store, how it stands reaches them. */
   #beside(leader: Leader, { epoch }: Lease, isOurs: () => boolean): void {
-    const { changes, log } = this.#ports;
+    const { live, log } = this.#ports;
     const inventory = new Inventory(this.#ports, (told) => {
       leader.inventoryTold(told);
       leader.outlook.agentsTold(told?.agents ?? []);
     });
     if (this.#ports.inventory !== undefined) inventory.start();
     this.#aside.push(() => inventory.close());
-    if (changes === undefined) return;
+    if (live === undefined) return;
+    if (this.#options.isAlone) {
+      this.#aside.push(live.hear(this.notices));
+      return;
+    }
     const lookAgain = coalesced(() =>
       leader.lookAgain().catch((error: unknown) => {
         log.warn('changes not looked up; the next sweep tries again', { error });
       }),
     );
-    const bulletins = new Bulletins(this.#ports, () =>
-      isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined,
+    const bulletins = new Bulletins(
+      { ...this.#ports, told: () => live.tell.bulletinChanged() },
+      () => (isOurs() ? { epoch, ...leader.bulletin(), inventory: inventory.latest } : undefined),
     );
     const shares = new Bulletins(this.#ports, sharesOf(leader, isOurs), {
       setting: SHARES_SETTING,
@@ -170,8 +175,13 @@ export class SchedulerDaemon {
     shares.start();
     lookAtDesk();
     this.#aside.push(
-      changes.watch(lookAgain),
-      changes.watch(lookAtDesk),
+      live.hear({
+        ...this.notices,
+        changed: () => {
+          lookAgain();
+          lookAtDesk();
+        },
+      }),
       () => bulletins.close(),
       () => shares.close(),
     );

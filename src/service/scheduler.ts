@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Gauge, type Registry } from 'prom-client';
 import type { MesosCounters } from '../contracts/counters.js';
 import type { Events } from '../contracts/events.js';
+import type { Live } from '../contracts/live.js';
 import type { PolicyWatch } from '../contracts/policy-watch.js';
 import { fifo, type Policy } from '../core/policy.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
@@ -21,12 +22,14 @@ import {
 } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 import { homeCredentials } from './home-credentials.js';
+import { isAlone } from './live.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
   readonly counters: MesosCounters;
   readonly metrics: Registry;
+  readonly live: Live;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -34,15 +37,13 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, counters, metrics, failed }: DaemonParts,
+  { node, events, counters, metrics, live, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
-  const { config, store, installation, home, log, stack } = foundation;
+  const { config, store, installation, log, stack } = foundation;
   const [wanted, storage] = await Promise.all([
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  // A database may have other processes on other machines.
-  const isAlone = home.tenancy === 'alone' && config.store.kind === 'embedded';
   const { policy, policyWatch } = watched(foundation, wanted, metrics);
   const tls = tlsOf(config.mesos.tls);
   const unifiedForm = unifiedFormOf(config.mesos);
@@ -64,12 +65,12 @@ export async function startDaemon(
       ...(config.mesos.usesHomeCredentials ? { credentials: homeCredentials(log) } : {}),
       inventory,
       task: (_executor, taskId) => askTaskOf(foundation, node, { tls, framework }, taskId),
-      ...(isAlone ? {} : { changes: store }),
+      live,
     },
     {
       installation,
       holder: `${process.pid}-${randomUUID()}`,
-      isAlone,
+      isAlone: isAlone(foundation),
       defaultExecutor: 'mesos',
       usage: config.usage,
       advanceMs: config.usageAdvanceMs,

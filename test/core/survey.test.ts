@@ -111,6 +111,109 @@ t.test('the order is that of a cycle with room for all', async () => {
   );
 });
 
+/** The same order in the plainest way: all that wait are looked at for each place. */
+function plainOrder(all: readonly Asked[], policy: Policy): number[] {
+  const ofAccount = new Map<string, { id: number; cpus: number; array: Asked | null }[]>();
+  for (const [n, one] of all.entries()) {
+    const id = 1 + n * 10;
+    const key = [`user${one.user}`, `project${one.project}`, one.isUrgent ? 'urgent' : ''].join();
+    const jobs = ofAccount.get(key) ?? [];
+    ofAccount.set(key, jobs);
+    if (one.members === 0) jobs.push({ id, cpus: one.cpus, array: null });
+    for (let k = 1; k <= one.members; k++) jobs.push({ id: id + k, cpus: one.cpus, array: one });
+  }
+  const accounts = [...ofAccount].map(([key, jobs], index) => {
+    const [user = '', project = '', name = ''] = key.split(',');
+    return { index, user: userId(user), project: projectId(project), name, jobs };
+  });
+  // As the queue knows it: an array was submitted with its parent, the id before its first member's.
+  const submittedAt = (id: number) => after((id - ((id - 1) % 10)) * 1_000);
+  const headOf = (id: number) => ({ id: jobId(id), submittedAt: submittedAt(id) });
+  const views = accounts.map(({ user, project, jobs }) => {
+    const newestAt = submittedAt(jobs.at(-1)?.id ?? 0);
+    return { user, project, head: headOf(jobs[0]?.id ?? 0), newestAt };
+  });
+  const ranking = policy.begin(views, usage(), NOW);
+  const placed = new Map<Asked, number>();
+  const order: number[] = [];
+  for (;;) {
+    const heads = accounts.flatMap(({ index, jobs, name }) => {
+      const head = jobs.find(
+        ({ array }) =>
+          array === null || array.limit === 0 || (placed.get(array) ?? 0) < array.limit,
+      );
+      if (head === undefined) return [];
+      const group = ranking.groups?.score(ranking.groups.of(index)) ?? 0;
+      const score = ranking.score(index, headOf(head.id));
+      return [{ index, head, jobs, keys: [-priorityOf(name), group, score, head.id] }];
+    });
+    const first = heads.sort((a, b) => byKeys(a.keys, b.keys))[0];
+    if (first === undefined) return order;
+    const { head, jobs, index } = first;
+    order.push(head.id);
+    jobs.splice(jobs.indexOf(head), 1);
+    if (head.array !== null) placed.set(head.array, (placed.get(head.array) ?? 0) + 1);
+    ranking.charged(index, aNeed({ cpuMilli: head.cpus * 1_000 }));
+  }
+}
+
+function byKeys(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((key, n) => key !== b[n]);
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+}
+
+t.test('the order is that of the plainest way to find it', async () => {
+  fc.assert(
+    fc.property(
+      // Few accounts, so that many jobs of one are looked ahead.
+      fc.array(asked(true), { maxLength: 40 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.constantFrom(...POLICIES),
+      fc.integer({ min: 1, max: 30 }),
+      (some, times, policy, step) => {
+        const all = Array.from({ length: times }, () => some.map((one) => ({ ...one }))).flat();
+        const { first, inLine } = survey(queueOf(all), policy, { step });
+        const wanted = plainOrder(all, policy);
+        return first.join() === wanted.join() && inLine === wanted.length;
+      },
+    ),
+    { seed: SEED, numRuns: 300 },
+  );
+});
+
+t.test('jobs that leave while it goes on give none of the others a second turn', async (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(asked(false), { minLength: 20, maxLength: 60 }),
+      fc.constantFrom(...POLICIES),
+      fc.integer({ min: 1, max: 9 }),
+      (all, policy, step) => {
+        const queue = queueOf(all);
+        const found = new Survey({
+          queue,
+          policy,
+          standings: usage(),
+          at: NOW,
+          priorityOf,
+          exactMax: 10_000,
+        });
+        // What has had its turn starts to run.
+        for (let gone = 0; !found.go(step); ) {
+          const { first } = found.result();
+          for (const id of first.slice(gone)) queue.remove(id);
+          gone = first.length;
+        }
+        const { first } = found.result();
+        return (
+          new Set(first).size === first.length && first.join() === plainOrder(all, policy).join()
+        );
+      },
+    ),
+    { seed: SEED, numRuns: 300 },
+  );
+  t.pass();
+});
+
 /** Scores as one cycle sees them, over many: what a launch does to bounds is no matter of the order now. */
 function frozen(policy: Policy): Policy {
   let ranking: Ranking | undefined;

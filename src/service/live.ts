@@ -1,0 +1,52 @@
+/** The live state that the configuration names, and what the parts of a process take from it. */
+import { randomUUID } from 'node:crypto';
+import type { Live } from '../contracts/live.js';
+import type { Notices } from '../contracts/notices.js';
+import type { JobId } from '../core/units.js';
+import { systemRandom, systemTimers } from '../host/system.js';
+import { LocalLive } from '../store/live/local-live.js';
+import { RedisLive } from '../store/redis/live.js';
+import type { Foundation } from './foundation.js';
+
+/** Ends with the process. Nothing waits for Redis: if it is away, that is a warning. */
+export function openLive(foundation: Foundation): Live {
+  const { config, store, stack, installation, log } = foundation;
+  const timers = systemTimers;
+  const changes = isAlone(foundation) ? null : store;
+  const local = new LocalLive({ changes, timers, epoch: randomUUID() });
+  const { redis } = config;
+  const live =
+    redis === null
+      ? local
+      : new RedisLive({
+          ...{ config: redis, installation, local, timers, random: systemRandom },
+          log: log.with({ part: 'redis' }),
+        });
+  stack.push('live state', () => live.close());
+  return live;
+}
+
+/** No other process can be on this record. A database may have others on other machines. */
+export const isAlone = ({ home, config }: Pick<Foundation, 'home' | 'config'>): boolean =>
+  home.tenancy === 'alone' && config.store.kind === 'embedded';
+
+/** What a web process tells after its writes: to the leader what is to be done, to whoever looks at jobs which they are. */
+export function noticesTo({ tell, news }: Live): Notices {
+  const note = (ids: readonly JobId[]) =>
+    news.publish(ids.map((jobId) => ({ jobId, version: null })));
+  return {
+    submitted: (ids) => {
+      tell.submitted(ids);
+      note(ids);
+    },
+    killWanted: (id) => {
+      tell.killWanted(id);
+      note([id]);
+    },
+    holdChanged: (id) => {
+      tell.holdChanged(id);
+      note([id]);
+    },
+    agentsChanged: () => tell.agentsChanged(),
+  };
+}
