@@ -2,6 +2,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { hash, verify } from '@node-rs/argon2';
+import { compare } from 'bcryptjs';
 import {
   type Authenticator,
   keyIdOf,
@@ -25,6 +26,9 @@ export default definePlugin({
 
 /** Compared when there is nothing to compare with, so that unknown users cost the same time. */
 const NO_HASH = Buffer.alloc(32);
+
+/** How hashes of an original GoDocker begin. */
+const BCRYPT = '$2';
 
 /** Checking a password is heavy on purpose, and shares its threads with all file work of the process. */
 const CHECKS_AT_ONCE_MAX = 2;
@@ -73,8 +77,23 @@ class LocalAccounts implements Authenticator {
     // Made of random bytes: no password opens it.
     this.#decoy ??= hash(randomBytes(32));
     const stored = user?.passwordHash ?? (await this.#decoy);
-    const isRight = await this.#checks.run(() => verify(stored, password));
-    return user !== undefined && user.passwordHash !== null && isRight ? personOf(user) : undefined;
+    const isOld = stored.startsWith(BCRYPT);
+    const isRight = await this.#checks.run(() =>
+      isOld ? compare(password, stored) : verify(stored, password),
+    );
+    if (user === undefined || user.passwordHash === null || !isRight) return undefined;
+    if (isOld) await this.#keepAnew(login, stored, password);
+    return personOf(user);
+  }
+
+  /** A password of an original GoDocker was right: from now on it is kept as all others are. */
+  async #keepAnew(login: string, former: string, password: string): Promise<void> {
+    try {
+      await this.#host.users.replaceHash(login, { former, next: await hash(password) });
+    } catch (error) {
+      // It stays as it was, and is tried again at the next sign-in.
+      this.#host.log.warn('a password could not be kept anew', { login, error });
+    }
   }
 
   async bindApi(

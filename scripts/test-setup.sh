@@ -14,11 +14,12 @@ alignment_packages=(bowtie2 bowtie2-examples samtools) # examples/alignment
 page_packages=(chromium)                               # the pages, in a real browser
 zookeeper_packages=(zookeeper default-jre-headless)    # masters behind zk://
 clock_packages=(faketime)                              # wall clocks that jump
+monitor_packages=(prometheus influxdb etcd-server)     # metrics, accounting, presence
 mongo_packages=(default-jdk-headless maven)            # the stand-in for MongoDB, where there is no mongod
 redis_packages=(redis-server redis-sentinel)          # what processes tell each other
 # A machine may have both from elsewhere.
 if command -v mongod > /dev/null || { command -v javac > /dev/null && command -v mvn > /dev/null; }; then mongo_packages=(); fi
-packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}")
+packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${monitor_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}")
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -31,7 +32,8 @@ install_packages() {
     missing+=("Debian packages ${wanted[*]} (not root; run: sudo apt-get install ${wanted[*]})")
   else
     echo "Debian packages: installing ${wanted[*]}"
-    if { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+    # Tests start servers of their own: at run level 1 packages start none.
+    if { apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
            apt-get install -qq -y --no-install-recommends "${wanted[@]}"; } > "$cache/apt.log" 2>&1
     then echo "Debian packages: installed"
     else

@@ -7,6 +7,7 @@ import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
+import { adminCommand } from './service/admin.js';
 import { billCommand } from './service/bill.js';
 import { simulateCommand } from './service/simulate.js';
 import {
@@ -61,16 +62,14 @@ export async function main(argv: readonly string[]): Promise<number> {
       .exitOverride()
       .showHelpAfterError(),
   );
-  const bill = billCommand({
+  const admin = {
     configured,
     wrongConfig: CONFIG,
-    done: (answer) => {
+    done: (answer: number) => {
       code = answer;
     },
-  });
-  const admin = program.command('admin').description('for administrators, beside the service');
-  admin.addCommand(bill);
-  for (const command of [admin, bill]) command.exitOverride().showHelpAfterError();
+  };
+  program.addCommand(adminCommand(admin).addCommand(billCommand(admin)));
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

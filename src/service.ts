@@ -15,9 +15,8 @@ import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { noticesTo, openLive } from './service/live.js';
-import { mesosCounters, processMetrics } from './service/metrics.js';
 import { startDaemon } from './service/scheduler.js';
-import { schedulerGauges, serveStatus } from './service/status-server.js';
+import { serveStatus } from './service/status-server.js';
 import { startWatching } from './service/watcher.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
@@ -57,16 +56,11 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     home.remove(ENDPOINTS_FILE);
     const node = await localNode(foundation);
     const events = new Events();
-    const metrics = processMetrics();
-    const counters = mesosCounters(metrics);
     const live = openLive(foundation);
-    const parts = { node, events, counters, metrics, live, failed };
-    const scheduler = await startDaemon(foundation, parts);
-    schedulerGauges(metrics, () => scheduler.status());
+    const scheduler = await startDaemon(foundation, { node, events, live, failed });
     await startWatching(foundation, { notices: noticesTo(live), failed });
     const web = await serveWeb(foundation, {
       events,
-      metrics,
       failed,
       notices: noticesTo(live),
       images: () => imagesOf(config, node),
@@ -107,7 +101,6 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
-      metrics: processMetrics(),
       failed,
       notices: noticesTo(live),
       images: () => imagesOf(config, null),
@@ -132,14 +125,11 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
 export const startScheduler = (config: Config, failed: Failed): Promise<SchedulerProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const metrics = processMetrics();
-    const counters = mesosCounters(metrics);
-    const events = new Events();
     const live = openLive(foundation);
     const daemon = await startDaemon(foundation, {
-      ...{ node: null, events, counters, metrics, live, failed },
+      ...{ node: null, events: new Events(), live, failed },
     });
-    const status = await serveStatus(config, { stack: foundation.stack, metrics }, () => {
+    const status = await serveStatus(config, foundation, () => {
       const told = daemon.status();
       return { ...told, warnings: [...told.warnings, ...live.warnings()] };
     });

@@ -3,7 +3,7 @@ import { Counter, Histogram } from 'prom-client';
 import type { Handler } from './context.js';
 import type { ApiDeps } from './deps.js';
 
-export function measure({ metrics, clock }: ApiDeps): Handler {
+export function measure({ metrics, clock }: Pick<ApiDeps, 'metrics' | 'clock'>): Handler {
   const labelNames = ['method', 'route', 'status'] as const;
   const requests = new Counter({
     name: 'godocker_http_requests_total',
@@ -14,7 +14,7 @@ export function measure({ metrics, clock }: ApiDeps): Handler {
   const durations = new Histogram({
     name: 'godocker_http_request_seconds',
     help: 'Time until the answer began',
-    labelNames: ['method', 'route'] as const,
+    labelNames,
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
     registers: [metrics],
   });
@@ -24,8 +24,9 @@ export function measure({ metrics, clock }: ApiDeps): Handler {
     const method = METHODS.has(context.method) ? context.method : 'other';
     const matched: unknown = context.routerPath ?? context._matchedRoute;
     const route = typeof matched === 'string' ? matched : 'none';
-    requests.inc({ method, route, status: context.status });
-    durations.observe({ method, route }, (clock.monotonicMs() - startMs) / 1000);
+    const { status } = context;
+    requests.inc({ method, route, status });
+    durations.observe({ method, route, status }, (clock.monotonicMs() - startMs) / 1000);
   };
 }
 

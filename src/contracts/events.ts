@@ -5,6 +5,8 @@ import type { JobId, TaskId, UserId } from '../core/units.js';
 export interface ServiceEvents {
   'job:submitted': { readonly jobId: JobId; readonly owner: UserId };
   'job:launched': { readonly jobId: JobId; readonly taskId: TaskId; readonly waitedMs: number };
+  /** Its task runs. `waitedMs`: since the submission; `isFirst`: no launch of it has started before. */
+  'job:started': { readonly jobId: JobId; readonly waitedMs: number; readonly isFirst: boolean };
   'job:ended': { readonly jobId: JobId; readonly owner: UserId; readonly outcome: string };
   'job:kill-wanted': { readonly jobId: JobId; readonly by: UserId };
   'job:held': { readonly jobId: JobId; readonly by: UserId };

@@ -228,3 +228,6 @@ export const OUTLOOK_PORTION_MS = 4;
 export const OUTLOOK_WAIT_MS_MAX = 3_000;
 /** Ends that are read from the record, once a term, so that estimates know how long jobs take. */
 export const ENDS_READ_MAX = 1_000;
+
+/** A line of an export beyond this is no record: the largest has a script of 1 MiB, each letter of it escaped. */
+export const EXPORT_LINE_BYTES_MAX = 64 * 1024 * 1024;

@@ -75,7 +75,7 @@ export interface Host {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
-  /** Accounts kept here, for reading. */
+  /** Accounts kept here. */
   readonly users: Users;
   /** Directories that the site offers to jobs. */
   readonly volumes: readonly SiteVolume[];
@@ -86,6 +86,11 @@ export interface Host {
 /** The narrow view of the accounts that plugins get. */
 export interface Users {
   user(login: string): Promise<UserRecord | undefined>;
+  /** The same password in another form; nothing if the account has another one by now. */
+  replaceHash(
+    login: string,
+    hash: { readonly former: string; readonly next: string },
+  ): Promise<void>;
 }
 
 /** The ordering rule in force: pure, so that a plugin of the site's own can be tried on a recorded queue. */

@@ -14,6 +14,7 @@ import { PendingQueue } from '../core/queue.js';
 import type { AgentId, Instant, JobId } from '../core/units.js';
 import { Accounting } from './accounting.js';
 import { AgentWatch } from './agent-watch.js';
+import { announceStep } from './announcements.js';
 import { Arrays } from './arrays.js';
 import { ClusterLink, type LinkOwner, type TaskRef } from './cluster-link.js';
 import { Cycles } from './cycles.js';
@@ -35,6 +36,7 @@ import { shareFacts } from './shares.js';
 import { SteadyTime } from './steady-time.js';
 import { Strays } from './strays.js';
 import { Sweep } from './sweep.js';
+import { type JobTally, tallyOf } from './tally.js';
 import { Updates, type UpdatesOwner } from './updates.js';
 import { Withheld } from './withheld.js';
 
@@ -221,6 +223,8 @@ export class Leader implements LinkOwner {
     return { isReady: this.#isReady, ...sizes, ...this.#agents.status() };
   }
 
+  readonly tally = (): JobTally => tallyOf(this.#queue, this.#book.live(), this.#withheld.size);
+
   /** Why a waiting job still waits; undefined when it does not wait here. */
   obstacles(id: JobId): readonly Obstacle[] | undefined {
     return this.#obstacles.of(id);
@@ -391,9 +395,6 @@ export class Leader implements LinkOwner {
       this.#agents.forget(before.placement.taskId);
     }
     if (job.state === 'pending') this.#returns.take(job);
-    if (job.state === 'over') {
-      const { id, owner, outcome } = job;
-      this.#ports.events.emit('job:ended', { jobId: id, owner, outcome: outcome.kind });
-    }
+    announceStep(this.#ports.events, before, job);
   }
 }

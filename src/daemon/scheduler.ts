@@ -16,6 +16,7 @@ import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
 import { OutlookDesk } from './outlook-desk.js';
 import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
+import { EMPTY_TALLY, type JobTally } from './tally.js';
 import { countsOf } from './warnings.js';
 
 export type { SchedulerStatus } from './ports.js';
@@ -102,6 +103,11 @@ export class SchedulerDaemon {
     if (leader === undefined)
       return { ...NOTHING, isLeading: false, isReady: false, trouble: ['not leading'] };
     return { isLeading: true, ...leader };
+  }
+
+  /** How many jobs stand where; nothing when we do not lead. */
+  tally(): JobTally {
+    return this.#leader?.tally() ?? EMPTY_TALLY;
   }
 
   async #lead(lease: Lease): Promise<void> {

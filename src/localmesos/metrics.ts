@@ -1,4 +1,4 @@
-/** `/metrics/snapshot`: those of a real master's metrics that mean something on one machine, under their names. */
+/** `/metrics/snapshot` and `/metrics`: those of a real master's metrics that mean something on one machine, under their names. */
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import type { CallType } from '../mesos/messages.js';
 import { scalarOf } from './amounts.js';
@@ -61,6 +61,19 @@ export function metricsView(books: Books, uptimeMs: number): Record<string, numb
   for (const name of Object.values(CALL_METRICS)) metrics[`master/${name}`] = 0;
   for (const [name, value] of Object.entries(books.counters)) metrics[`master/${name}`] = value;
   return metrics;
+}
+
+export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** The same for Prometheus: `master/tasks_running` is `mesos_master_tasks_running`. */
+export function prometheusText(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => {
+      const known = `mesos_${name.replaceAll('/', '_')}`;
+      // A master's counters are not told from its other figures: what rises may be asked for its rate all the same.
+      return `# TYPE ${known} untyped\n${known} ${value}\n`;
+    })
+    .join('');
 }
 
 function members(metrics: Record<string, number>, books: Books): void {

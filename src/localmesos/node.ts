@@ -16,10 +16,10 @@ import { imageOf } from './image.js';
 import { FileJournal, type Journal, type Kept, NO_JOURNAL, readJournal } from './journal.js';
 import { logged } from './launch-log.js';
 import { Master } from './master.js';
-import { metricsView } from './metrics.js';
+import { metricsView, PROMETHEUS_TYPE, prometheusText } from './metrics.js';
 import { bootId } from './proc.js';
 import { ProcessContainerizer } from './process.js';
-import { type Credential, MasterServer, type Page } from './server.js';
+import { type Credential, MasterServer, type Page, TextPage } from './server.js';
 import { SimulatingContainerizer } from './simulate.js';
 import {
   frameworksView,
@@ -219,13 +219,15 @@ function pagesOf(
   clock: Clock,
 ): ReadonlyMap<string, Page> {
   const startedMs = clock.monotonicMs();
+  const metrics = () => metricsView(books, clock.monotonicMs() - startedMs);
   return new Map<string, Page>([
     ['/state', () => stateView(books, place, flags)],
     ['/slaves', () => slavesView(books)],
     ['/frameworks', () => frameworksView(books)],
     ['/tasks', (query) => tasksView(books, query)],
     ['/roles', () => rolesView(books)],
-    ['/metrics/snapshot', () => metricsView(books, clock.monotonicMs() - startedMs)],
+    ['/metrics/snapshot', metrics],
+    ['/metrics', () => new TextPage(prometheusText(metrics()), PROMETHEUS_TYPE)],
     ['/version', versionView],
   ]);
 }

@@ -45,8 +45,19 @@ export interface ServerOptions {
   readonly pages: ReadonlyMap<string, Page>;
 }
 
-/** What a page shows to a question with that query. */
+/** What a page shows to a question with that query: a value for JSON, or text. */
 export type Page = (query: URLSearchParams) => unknown;
+
+/** A page that is no JSON. */
+export class TextPage {
+  readonly text: string;
+  readonly type: string;
+
+  constructor(text: string, type: string) {
+    this.text = text;
+    this.type = type;
+  }
+}
 
 const CALL_PATHS = new Set(['/api/v1/scheduler', '/master/api/v1/scheduler']);
 const OPEN_PATHS = new Set(['/health', '/master/health', '/version']);
@@ -139,8 +150,11 @@ export class MasterServer {
     }
     const page = this.#options.pages.get(path.replace(/^\/master(?=\/)/, ''));
     if (page === undefined) throw new Refusal(404, '404 Not Found.');
-    const body = Buffer.from(JSON.stringify(page(new URLSearchParams(query))));
-    response.writeHead(200, { 'Content-Length': body.length, 'Content-Type': JSON_TYPE });
+    const shown = page(new URLSearchParams(query));
+    const isText = shown instanceof TextPage;
+    const body = Buffer.from(isText ? shown.text : JSON.stringify(shown));
+    const type = isText ? shown.type : JSON_TYPE;
+    response.writeHead(200, { 'Content-Length': body.length, 'Content-Type': type });
     response.end(body);
   }
 

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Registry } from 'prom-client';
 import { Home, type Tenancy } from '../config/home.js';
 import { jobIdentity, type SharedDirectory, sharedDirectory } from '../config/job-account.js';
 import type { ClusterMemory } from '../contracts/cluster.js';
@@ -9,12 +10,15 @@ import type { Config } from '../contracts/config.js';
 import type { Log } from '../contracts/log.js';
 import type { Contracts, Host, PluginKind } from '../contracts/plugin.js';
 import type { Store } from '../contracts/store.js';
-import { userId } from '../core/units.js';
 import { loadPlugin } from '../host/load.js';
 import type { Stack } from '../host/stack.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
+import { usersIn } from '../host/users.js';
 import { type AdminKey, adminAccount } from './admin-account.js';
+import { diskMetrics, processMetrics } from './metrics/process.js';
+import { storeMetrics } from './metrics/store.js';
 import { openStore } from './open-store.js';
+import { version } from './version.js';
 
 const DISTRIBUTION = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -31,6 +35,8 @@ export interface Foundation {
   readonly config: Config;
   readonly log: Log;
   readonly stack: Stack;
+  /** What `/metrics` of this process tells. */
+  readonly metrics: Registry;
   readonly home: Home;
   readonly store: Store;
   readonly shared: SharedDirectory;
@@ -52,7 +58,9 @@ export async function layFoundation(
   stack.push('home', () => home.close());
   const identity = jobIdentity(config.jobs.user);
   const shared = sharedDirectory(home.path, config.sharedDir, identity);
-  const store = await openStore(config, home, log);
+  const metrics = processMetrics(version());
+  diskMetrics(metrics, { home: home.path, shared: shared.path });
+  const store = storeMetrics(metrics).measured(await openStore(config, home, log));
   stack.push('store', () => store.close());
   const firsts = await home.firstSteps(async () => ({
     installation: await store.firstSetting(INSTALLATION, randomUUID()),
@@ -60,7 +68,7 @@ export async function layFoundation(
     tokenSecret: Buffer.from(config.web.secret ?? (await tokenSecret(config, home, store))),
     localCredential: credentialIn(home),
   }));
-  return { config, log, stack, home, store, shared, ...firsts };
+  return { config, log, stack, metrics, home, store, shared, ...firsts };
 }
 
 /** Web processes with homes of their own must take each other's tokens. */
@@ -111,7 +119,7 @@ const hostFor =
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
-    users: { user: (login) => store.user(userId(login)) },
+    users: usersIn(store),
     volumes: config.volumes,
     memory: memoryIn(store, `plugin.${kind}-${name}`),
   });

@@ -9,6 +9,9 @@ import type { Store } from '../contracts/store.js';
 import { openEmbeddedStore } from '../store/embedded/store.js';
 import { openMongoStore } from '../store/mongo/store.js';
 
+/** The embedded store, in the home. */
+export const STORE_FILE = 'store.db';
+
 /** What passes by itself, sooner or later; everything else needs somebody. */
 const PASSING: ReadonlySet<unknown> = new Set(['away', 'not-replicated', 'busy']);
 
@@ -21,7 +24,7 @@ export async function openStore(
   home: Home,
   log: Log,
 ): Promise<Store> {
-  if (store.kind === 'embedded') return openEmbeddedStore({ path: home.at('store.db'), log });
+  if (store.kind === 'embedded') return openEmbeddedStore({ path: home.at(STORE_FILE), log });
   const { url, database } = store;
   for (let pauseMs = STORE_AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, STORE_AGAIN_MS_MAX)) {
     try {

@@ -1,7 +1,5 @@
 /** The scheduler daemon of a process, with the real clock, the store and the cluster behind it. */
 import { randomUUID } from 'node:crypto';
-import { Gauge, type Registry } from 'prom-client';
-import type { MesosCounters } from '../contracts/counters.js';
 import type { Events } from '../contracts/events.js';
 import type { Live } from '../contracts/live.js';
 import type { PolicyWatch } from '../contracts/policy-watch.js';
@@ -23,12 +21,14 @@ import {
 import { type Foundation, loaded } from './foundation.js';
 import { homeCredentials } from './home-credentials.js';
 import { isAlone } from './live.js';
+import { clusterMetrics } from './metrics/cluster.js';
+import { policyStuck } from './metrics/policy.js';
+import { mesosCounters } from './metrics/process.js';
+import { agentMetrics, eventMetrics, schedulerGauges } from './metrics/scheduler.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
-  readonly counters: MesosCounters;
-  readonly metrics: Registry;
   readonly live: Live;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
@@ -37,19 +37,25 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, counters, metrics, live, failed }: DaemonParts,
+  { node, events, live, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
-  const { config, store, installation, log, stack } = foundation;
+  const { config, store, installation, log, metrics, stack } = foundation;
   const [wanted, storage] = await Promise.all([
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const { policy, policyWatch } = watched(foundation, wanted, metrics);
+  const { policy, policyWatch } = watched(foundation, wanted);
+  const counters = mesosCounters(metrics);
+  const { measured } = clusterMetrics(metrics);
+  const agents = agentMetrics(metrics);
   const tls = tlsOf(config.mesos.tls);
   const unifiedForm = unifiedFormOf(config.mesos);
   let framework: MesosFramework | undefined;
-  const inventory = () =>
-    askInventory(foundation, node, { tls, master: framework?.master ?? null });
+  const inventory = async () => {
+    const told = await askInventory(foundation, node, { tls, master: framework?.master ?? null });
+    agents.told(told);
+    return told;
+  };
   const daemon = new SchedulerDaemon(
     {
       store,
@@ -91,9 +97,11 @@ export async function startDaemon(
     },
     (mayAct) => {
       framework = mesosCluster(foundation, node, { tls, unifiedForm, mayAct, counters });
-      return [framework];
+      return [measured(framework)];
     },
   );
+  eventMetrics(metrics, events);
+  schedulerGauges(metrics, daemon);
   daemon.start();
   stack.push('scheduler', () => daemon.stop());
   return daemon;
@@ -103,9 +111,8 @@ const STUCK_FILE = 'policy-stuck.json';
 
 /** The policy under a watchdog; order of submission instead, if it has not come back too often. */
 function watched(
-  { home, log, stack }: Foundation,
+  { home, log, metrics, stack }: Foundation,
   wanted: Policy,
-  metrics: Registry,
 ): { readonly policy: Policy; readonly policyWatch: PolicyWatch } {
   const file = home.at(STUCK_FILE);
   const stuck = readStuck(home.read(STUCK_FILE));
@@ -114,8 +121,7 @@ function watched(
   if (trouble !== null) log.error(trouble);
   else if (times > 0)
     log.error('scheduler policy did not come back in a former life', { ...stuck });
-  const help = 'Ends of schedulers because their policy did not come back, as written down here';
-  new Gauge({ name: 'godocker_scheduler_policy_stuck', help, registers: [metrics] }).set(times);
+  policyStuck(metrics, times);
   const policy = trouble === null ? wanted : fifo;
   const watchdog = watchPolicy({ policy: wanted.name, file }, trouble);
   stack.push('policy watchdog', () => watchdog.stop());

@@ -9,6 +9,7 @@ import { DURATION_FORM, durationMsOf } from '../core/duration.js';
 import { ADVANCE_MS, type Policy } from '../core/policy.js';
 import { loadPlugin } from '../host/load.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
+import { NO_USERS } from '../host/users.js';
 import { figuresOf } from '../whatif/figures.js';
 import { htmlOf } from '../whatif/html.js';
 import { readJobLines } from '../whatif/job-lines.js';
@@ -152,7 +153,7 @@ const HOST: Host = {
   clock: systemClock,
   timers: systemTimers,
   random: systemRandom,
-  users: { user: async () => undefined },
+  users: NO_USERS,
   volumes: [],
   memory: { load: async () => null, save: async () => {} },
 };

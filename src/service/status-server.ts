@@ -1,13 +1,12 @@
 /** How a scheduler process is, for supervisors and monitoring: it serves no REST API, so it has a small port of its own. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { close } from '../api/listen.js';
 import type { Config } from '../contracts/config.js';
-import { CLOSED_STATES } from '../core/closure.js';
 import type { SchedulerStatus } from '../daemon/scheduler.js';
 import type { Stack } from '../host/stack.js';
-import { version } from './web.js';
+import { version } from './version.js';
 
 /** Answers `/healthz` and `/metrics` on loopback, if a port is configured. Its URL, or null. */
 export async function serveStatus(
@@ -16,7 +15,6 @@ export async function serveStatus(
   status: () => SchedulerStatus,
 ): Promise<string | null> {
   if (statusPort === null) return null;
-  schedulerGauges(metrics, status);
   const server = createServer((request, response) => {
     if (request.url === '/healthz')
       answer(response, 200, { status: 'ok', version: version(), ...status() });
@@ -36,31 +34,4 @@ export async function serveStatus(
 
 function answer(response: ServerResponse, code: number, body: unknown): void {
   response.writeHead(code, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
-}
-
-/** How the scheduler of this process is, among its metrics. */
-export function schedulerGauges(metrics: Registry, status: () => SchedulerStatus): void {
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `godocker_scheduler_${name}`,
-      help,
-      registers: [metrics],
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge('leading', '1 while this scheduler leads', () => Number(status().isLeading));
-  gauge('pending', 'Jobs that wait, as the leader knows', () => status().pending);
-  gauge('orphans', 'Tasks that no job holds and that were left alive', () => status().orphans);
-  new Gauge({
-    name: 'godocker_scheduler_agents_closed',
-    help: 'Agents that take no new jobs, or soon will not, as the leader knows',
-    labelNames: ['state'] as const,
-    registers: [metrics],
-    collect() {
-      const { agents } = status();
-      for (const state of CLOSED_STATES) this.set({ state }, agents[state]);
-    },
-  });
-  gauge('live', 'Jobs that hold a task, as the leader knows', () => status().live);
 }

@@ -1,8 +1,7 @@
 /** The web server of a process: REST API and pages, whatever tells it of the cluster. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/job-files.js';
 import { close, listen } from '../api/listen.js';
@@ -14,8 +13,9 @@ import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
 import { type Foundation, json, loaded } from './foundation.js';
+import { submissionMetrics } from './metrics/scheduler.js';
+import { PROJECT, version } from './version.js';
 
-const PROJECT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const SIGN_IN_MS = 3_600_000;
 
 /** What the web server must be told about the rest of the service. */
@@ -24,7 +24,6 @@ export type WebParts = Pick<
   | 'containerizer'
   | 'images'
   | 'inventory'
-  | 'metrics'
   | 'notices'
   | 'notReady'
   | 'warnings'
@@ -45,15 +44,17 @@ export interface WebServer {
 
 /** Listens, and tells the administrator's file where. */
 export async function serveWeb(foundation: Foundation, parts: WebParts): Promise<WebServer> {
-  const { config, store, log, stack, home, tokenSecret: secret } = foundation;
+  const { config, store, log, metrics, stack, home, tokenSecret: secret } = foundation;
   const [auth, policy, storage] = await Promise.all([
     loaded(foundation, 'auth', config.plugins.auth),
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
   const { failed, ...told } = parts;
+  submissionMetrics(metrics, parts.events);
   const api = createApi({
     ...told,
+    metrics,
     config,
     store,
     auth: timedAuth(auth, systemTimers),
@@ -87,11 +88,4 @@ async function signInToken(secret: Uint8Array, auth: Authenticator): Promise<str
 function pagesFolder(): string | null {
   const folder = join(PROJECT, 'web/dist');
   return existsSync(join(folder, 'index.html')) ? folder : null;
-}
-
-export function version(): string {
-  const manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
 }

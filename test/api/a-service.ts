@@ -20,6 +20,7 @@ import type { Store } from '../../src/contracts/store.js';
 import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
+import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
 
@@ -72,13 +73,16 @@ export function configOf(settings: Raw = {}, directory = '/nowhere') {
   return answer.config;
 }
 
-export function hostOf(store: Pick<Store, 'user'>, volumes: readonly SiteVolume[]): Host {
+export function hostOf(
+  store: Pick<Store, 'user' | 'putUser'>,
+  volumes: readonly SiteVolume[],
+): Host {
   return {
     log: SILENT,
     clock: { now: () => NOW, monotonicMs: () => 0 },
     timers: { after: () => ({ cancel() {} }), soon: queueMicrotask },
     random: () => 0.5,
-    users: { user: (login) => store.user(login as Parameters<Store['user']>[0]) },
+    users: usersIn(store),
     volumes,
     memory: { load: async () => null, save: async () => {} },
   };

@@ -185,6 +185,10 @@ test('pages have the fields that a real master shows', async (t) => {
     'master/tasks_finished': 1,
     'master/frameworks_active': 1,
   });
+  const told = await get(`${url}/metrics`);
+  t.match(told.headers['content-type'], /^text\/plain; version=0\.0\.4/);
+  t.match(told.body, /^# TYPE mesos_master_tasks_running untyped\nmesos_master_tasks_running 1$/m);
+  t.equal(told.body.match(/^mesos_/gm)?.length, keys(metrics).length, 'the same, for Prometheus');
   driver.cut();
 });
 

@@ -49,6 +49,12 @@ export const diskUseOf = ([owner, project, ended, held, jobs]: Row): DiskUse => 
   jobs: Number(jobs),
 });
 
+/** Inside a transaction that has put sizes without their sums. */
+export function sumSizesAgain(database: Database): void {
+  database.exec('DELETE FROM disk_sums');
+  database.exec(`INSERT INTO disk_sums ${SUMMED}`);
+}
+
 /** The part of the writer for these tables; runs inside its transactions. */
 export class DiskWriter {
   readonly #statements: ReturnType<typeof prepareAll>;

@@ -21,7 +21,7 @@ const inLife = (path: string): string =>
 /** A job that waits or is being launched has not started, and its document need not be read. */
 const HAS_STARTED = `(state NOT IN ('pending', 'launching') AND ${inLife('startedAt')} IS NOT NULL)`;
 /** Of jobs that ended before codes stood in a column. */
-const OLD_CODE = `CASE WHEN state = 'over' THEN
+export const OLD_CODE = `CASE WHEN state = 'over' THEN
   CASE ${inLife('outcome.kind')} WHEN 'exited' THEN ${inLife('outcome.exitCode')} WHEN 'killed' THEN ${KILLED_EXIT_CODE}
     ELSE 1 END END`;
 

@@ -201,7 +201,8 @@ export function migrate(database: Database): void {
   });
 }
 
-function checkedVersion(database: Database): number {
+/** The version of the schema; 0: the file is new. @throws DatabaseTrouble `newer-schema`, `not-a-store` */
+export function checkedVersion(database: Database): number {
   const version = Number(database.pragma('user_version'));
   const isOurs = database.pragma('application_id') === APPLICATION_ID;
   const tables = database.prepare('SELECT count(*) FROM sqlite_master').get()?.[0];

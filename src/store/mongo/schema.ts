@@ -81,6 +81,29 @@ export async function migrate(
   }
 }
 
+/** What an import has begun must be whole before anybody serves it. @throws ServiceError store-unavailable `unfinished-import` */
+export async function requireFinished({ database, imports }: Collections): Promise<void> {
+  if ((await imports.findOne({ _id: 'import' })) === null) return;
+  throw unavailable(
+    'unfinished-import',
+    `an import into database "${database.databaseName}" has not ended; if none is running, begin it again with godocker admin import`,
+  );
+}
+
+/** For reading without changing anything. @throws ServiceError store-unavailable */
+export async function requireCurrent(collections: Collections): Promise<void> {
+  const version = await versionOf(collections, MIGRATIONS.length);
+  await requireFinished(collections);
+  if (version === MIGRATIONS.length) return;
+  const { databaseName } = collections.database;
+  throw unavailable(
+    'not-a-store',
+    version === 0
+      ? `there is no store in database "${databaseName}"`
+      : `database "${databaseName}" has schema ${version} and this GoDocker writes ${MIGRATIONS.length}; start the service once, it brings it over`,
+  );
+}
+
 async function versionOf(collections: Collections, known: number): Promise<number> {
   const { database, schema } = collections;
   let found = await schema.findOne({ _id: 'schema' });

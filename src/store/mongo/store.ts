@@ -36,7 +36,7 @@ import { Leases } from './lease.js';
 import { Pulse } from './pulse.js';
 import { QueueRows } from './queue-rows.js';
 import { Records } from './records.js';
-import { migrate } from './schema.js';
+import { migrate, requireFinished } from './schema.js';
 import { Standings } from './standings.js';
 import { Steps } from './steps.js';
 import { Submissions } from './submissions.js';
@@ -59,6 +59,7 @@ export async function openMongoStore({ url, database, log }: MongoStoreOptions):
   try {
     const collections = collectionsOf(client.db(database));
     await migrate(collections);
+    await requireFinished(collections);
     const pulse = await Pulse.begin(collections, log);
     return new MongoStore({ client, collections, pulse, log });
   } catch (error) {

@@ -27,6 +27,8 @@ export type MongoTrouble =
   | 'busy'
   | 'newer-schema'
   | 'not-a-store'
+  /** An import has not filled it to the end. */
+  | 'unfinished-import'
   | 'server-error'
   | 'closed';
 

@@ -5,7 +5,7 @@ import { type Instant, instant, projectId, userId } from '../../core/units.js';
 import { added, DAY_MS, type DayUse, NO_USE } from '../../core/usage.js';
 import { resetColumns, resetsOf } from '../embedded/account-rows.js';
 import type { Collections, DueUse, ResetDocument, UseDocument } from './documents.js';
-import { fold, type Ledger, OF_MAJORITY, partOf } from './fold.js';
+import { fold, type Ledger, OF_MAJORITY, type Owned, partOf } from './fold.js';
 import { dueUses, usedOn, usedSince } from './questions.js';
 
 export class Uses {
@@ -20,13 +20,29 @@ export class Uses {
       field: 'due',
       filter: dueUses().filter,
       entriesIn: ({ due = [] }) => due,
-      bucketOf: ({ owner, project }, { day }) => `${day}/${partOf(owner)}/${partOf(project)}`,
-      none: ({ owner, project }, { day }) => ({
-        ...{ _id: `${day}/${partOf(owner)}/${partOf(project)}`, day, owner, project },
-        ...{ version: 0, folded: [], ...NO_USE, ended: 0 },
-      }),
+      bucketOf: Uses.bucketOf,
+      none: Uses.none,
       plus,
     };
+  }
+
+  /** The sums that an entry of a job belongs to. */
+  static bucketOf({ owner, project }: Owned, { day }: DueUse): string {
+    return `${day}/${partOf(owner)}/${partOf(project)}`;
+  }
+
+  /** They, before the first entry. */
+  static none(job: Owned, entry: DueUse): UseDocument {
+    const { owner, project } = job;
+    return {
+      ...{ _id: Uses.bucketOf(job, entry), day: entry.day, owner, project },
+      ...{ version: 0, folded: [], ...NO_USE, ended: 0 },
+    };
+  }
+
+  /** All that is due goes into the sums. */
+  foldAll(): Promise<void> {
+    return fold(this.#ledger);
   }
 
   /** What is due is folded first: the answer is whole, and the next one cheap. */
@@ -66,7 +82,7 @@ const resetRow = ({ kind, owner, day, ...sums }: ResetDocument): readonly unknow
   ...[sums.cpuMilliMs, sums.memMbMs, sums.gpuMs],
 ];
 
-const plus = (sums: UseDocument, launch: DueUse): UseDocument => {
+export const plus = (sums: UseDocument, launch: DueUse): UseDocument => {
   const { timeMs, cpuMilli, memMb, gpus, endedMs } = launch;
   return {
     ...sums,
