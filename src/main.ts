@@ -10,6 +10,7 @@ import { localMesosCommand } from './localmesos/index.js';
 import { adminCommand } from './service/admin.js';
 import { billCommand } from './service/bill.js';
 import { simulateCommand } from './service/simulate.js';
+import { statusCommand } from './service/status-command.js';
 import {
   type Process,
   startScheduler,
@@ -52,6 +53,13 @@ export async function main(argv: readonly string[]): Promise<number> {
         const config = configured(file);
         code = config === undefined ? CONFIG : await run(config);
       });
+  program.addCommand(
+    statusCommand(configured, (answer) => {
+      code = answer ?? CONFIG;
+    })
+      .exitOverride()
+      .showHelpAfterError(),
+  );
   program
     .command('local-mesos')
     .description('the embedded Mesos-compatible master and agents, alone: see local-mesos --help');
@@ -62,14 +70,14 @@ export async function main(argv: readonly string[]): Promise<number> {
       .exitOverride()
       .showHelpAfterError(),
   );
-  const admin = {
+  const ports = {
     configured,
     wrongConfig: CONFIG,
     done: (answer: number) => {
       code = answer;
     },
   };
-  program.addCommand(adminCommand(admin).addCommand(billCommand(admin)));
+  program.addCommand(adminCommand(ports).addCommand(billCommand(ports)));
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

@@ -15,6 +15,7 @@ import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { noticesTo, openLive } from './service/live.js';
+import { tellPresence } from './service/presence.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
 import { startWatching } from './service/watcher.js';
@@ -75,6 +76,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
       },
     });
+    await tellPresence(foundation, live, { role: 'up', url: web.url });
     home.writeSecret(ENDPOINTS_FILE, json({ web: web.url, mesos: node?.url ?? null }));
     stack.push('endpoints', () => home.remove(ENDPOINTS_FILE));
     return {
@@ -118,6 +120,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       notReady: () => leader.notReady(),
       warnings: () => [...leader.warnings(), ...live.warnings()],
     });
+    await tellPresence(foundation, live, { role: 'web', url: web.url });
     return webProcess(foundation, web, []);
   });
 
@@ -133,6 +136,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
       const told = daemon.status();
       return { ...told, warnings: [...told.warnings, ...live.warnings()] };
     });
+    await tellPresence(foundation, live, { role: 'scheduler', url: status });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 
@@ -140,8 +144,7 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
 export const startWatcher = (config: Config, failed: Failed): Promise<Process> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const live = openLive(foundation);
-    await startWatching(foundation, { notices: noticesTo(live), failed });
+    await startWatching(foundation, { notices: noticesTo(openLive(foundation)), failed });
     return { stop: () => parts.stack.takeDown(parts.log) };
   });
 

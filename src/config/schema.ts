@@ -7,6 +7,7 @@ import { JOBS } from './job-keys.js';
 import { choice, duration, flag, integer, type Key, optional, port, text, words } from './keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
+import { MONITORING } from './monitoring-keys.js';
 import { PREEMPTION } from './preemption-keys.js';
 import { REDIS } from './redis-keys.js';
 import { STORE } from './store-keys.js';
@@ -66,6 +67,7 @@ export const SECTIONS = {
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
+  Monitoring: MONITORING,
 };
 
 export const SCHEMA = {
@@ -81,6 +83,7 @@ export const SCHEMA = {
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,
+  ...MONITORING,
 };
 
 type Schema = typeof SCHEMA;
@@ -112,11 +115,6 @@ export const NOT_IN_USE: readonly string[] = [
   'port_start',
   'port_range',
   'mongo_db',
-  'influxdb_host',
-  'influxdb_port',
-  'influxdb_user',
-  'influxdb_password',
-  'influxdb_db',
   'max_job_pop',
   'placement',
   'prometheus_key',
@@ -148,10 +146,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_host',
   'email_smtp_port',
   'clean_old',
-  'status_policy',
-  'etcd_prefix',
-  'etcd_host',
-  'etcd_port',
   'guest_allow',
   'guest_bind',
   'guest_allow_root',

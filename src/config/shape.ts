@@ -6,6 +6,7 @@ import type { UsageRule } from '../core/usage.js';
 import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
+import { monitoringOf } from './monitoring-keys.js';
 import { preemptionOf } from './preemption-keys.js';
 import { redisOf } from './redis-keys.js';
 import type { Values } from './schema.js';
@@ -84,6 +85,7 @@ export function shape(
       attributes: values['local.attributes'],
     },
     mesos: mesosOf(values),
+    monitoring: monitoringOf(values),
   };
 }
 
