@@ -43,7 +43,6 @@ export interface Service extends WebProcess {
   readonly mesos: string | null;
 }
 
-/** One without a web server. */
 export interface StatusProcess extends Process {
   /** Where it tells how it is, or null. */
   readonly status: string | null;
@@ -154,9 +153,11 @@ export const startWatcher = (config: Config, failed: Failed): Promise<StatusProc
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
     const live = openLive(foundation);
     const accounted = accountedTo({ influx: await openInflux(foundation) });
-    await startWatching(foundation, { ...accounted, notices: noticesTo(live), failed });
+    const daemon = await startWatching(foundation, {
+      ...{ ...accounted, notices: noticesTo(live), failed },
+    });
     const { statusPort } = config.watcher;
-    const status = await serveStatus(statusPort, foundation, () => ({ warnings: live.warnings() }));
+    const status = await serveStatus(statusPort, foundation, () => daemon.status());
     await tellPresence(foundation, live, { role: 'watcher', url: status });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });

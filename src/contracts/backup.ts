@@ -73,7 +73,13 @@ export const RECORD_FIELDS = {
     diskMeasuredAt: 'integer?',
     /** Its directory is to be measured. */
     isDiskDue: 'flag?',
+    /** Why its kill is wanted. */
+    killBecause: 'document?',
+    /** What its ends have left to be done: JSON objects with commas between. */
+    aftermath: 'text?',
   },
+  /** The accounting record of one launch; `day` (UTC) is that of its end. */
+  launch: { job: 'integer', launch: 'integer', day: 'integer', record: 'document' },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 
 export type RecordKind = keyof typeof RECORD_FIELDS;

@@ -22,9 +22,8 @@ import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
-import type { AccountingStore } from './accounting.js';
 import type { WaitStore, Waits } from './waits.js';
-import type { LeaseStore, WatchedStore } from './watching.js';
+import type { WatchStore } from './watching.js';
 
 /** A submission, parsed, allowed and completed. */
 export interface NewJob {
@@ -348,12 +347,8 @@ export interface DiskUse {
   readonly jobs: number;
 }
 
-/** A directory that is to be measured. */
-export interface DueDirectory {
-  readonly id: JobId;
-  /** Null: the record names none, or cannot be read. */
-  readonly directory: string | null;
-}
+/** A directory that is to be measured; null: the record names none, or cannot be read. */
+export type DueDirectory = { readonly id: JobId; readonly directory: string | null };
 
 export interface DiskStore {
   /**
@@ -393,11 +388,4 @@ export interface ChangeFeed {
   watch(changed: () => void): () => void;
 }
 
-export type Store = JobStore &
-  UserStore &
-  ProjectStore &
-  DiskStore &
-  AccountingStore &
-  LeaseStore &
-  WatchedStore &
-  ChangeFeed;
+export type Store = JobStore & UserStore & ProjectStore & DiskStore & WatchStore & ChangeFeed;

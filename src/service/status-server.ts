@@ -1,4 +1,4 @@
-/** How a scheduler or watcher process is, for supervisors and monitoring: it serves no REST API, so it has a small port of its own. */
+/** How a scheduler or a watcher is, for supervisors and monitoring: they serve no REST API, so each has a small port of its own. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';

@@ -8,12 +8,14 @@ import { hostOf } from '../api/a-service.js';
 import { aCard, presenceSuite } from '../contracts/presence.js';
 import { startConsulStandIn } from '../support/consul-stand-in.js';
 import { isEtcdMissing, startEtcd } from '../support/etcd.js';
-import { MemoryStore } from '../support/memory-store.js';
 import { sleep, waitFor } from '../support/waiting.js';
 
 t.setTimeout(180_000);
 
-const host = { ...hostOf(new MemoryStore(), []), clock: systemClock };
+const host = {
+  ...hostOf({ user: async () => undefined, putUser: async () => {} }, []),
+  clock: systemClock,
+};
 const etcd = (url: string, prefix = '/godocker'): Presence =>
   statusEtcd.create({ url, prefix }, host);
 const consul = (url: string, token: string | null = null): Presence =>

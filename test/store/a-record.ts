@@ -1,5 +1,7 @@
 // A record with something of everything, for suites about backups.
 import type { Store } from '../../src/contracts/store.js';
+import { accountingRecord } from '../../src/core/accounting.js';
+import { aftermathOf } from '../../src/core/aftermath.js';
 import { parseArray } from '../../src/core/array.js';
 import type { LiveJob } from '../../src/core/job.js';
 import { instant, type JobId, jobId, projectId } from '../../src/core/units.js';
@@ -62,12 +64,15 @@ export async function fillRecord(store: Store): Promise<void> {
     return live;
   };
   const done = await start(over);
-  await store.advance(epoch, [
-    stepTo(done, { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) }),
-  ]);
+  const finished = { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) };
+  const aftermath = aftermathOf(done, finished, NEXT_DAY);
+  await store.advance(epoch, [{ ...stepTo(done, finished), aftermath }]);
+  const kept = aftermath.map(({ end }) => accountingRecord(done, end));
+  await store.account(kept.flatMap((one) => [one, { ...one, launch: 2, isCharged: false }]));
   await store.putDisk([{ id: done.id, bytes: 4_096, isOver: true, measuredAt: NEXT_DAY }]);
   const busy = await start(killing);
-  await store.wantKill(busy.id, ALICE, AT);
+  const because = { code: 'watcher', facts: { watcher: 'idle', because: 'é "' } } as const;
+  await store.wantKillOf({ id: busy.id, launch: 1 }, { by: ALICE, at: AT, because });
   await start(running);
   await store.putDisk([{ id: running ?? jobId(0), bytes: 77, isOver: false, measuredAt: AT }]);
   await run(launching);

@@ -14,8 +14,13 @@ export class Tally {
 
   /** A record that comes again was counted before. */
   add(record: BackupRecord): void {
-    if (record.kind === 'job' ? this.#jobs.add(record.id) : this.#isNew(record))
-      this.#counts[record.kind]++;
+    if (this.#isFresh(record)) this.#counts[record.kind]++;
+  }
+
+  /** Launches are as many as jobs, and none comes twice. */
+  #isFresh(record: BackupRecord): boolean {
+    if (record.kind === 'launch') return true;
+    return record.kind === 'job' ? this.#jobs.add(record.id) : this.#isNew(record);
   }
 
   counts(): RecordCounts {
@@ -39,6 +44,8 @@ function nameOf(record: BackupRecord): string {
     case 'project':
     case 'job':
       return JSON.stringify([record.kind, record.id]);
+    case 'launch':
+      return JSON.stringify([record.kind, record.job, record.launch]);
     default:
       return JSON.stringify([record.kind, record.name]);
   }
@@ -83,4 +90,5 @@ const WORDS = {
   quotaReset: ['reset of quotas', 'resets of quotas'],
   use: ['day of use', 'days of use'],
   job: ['job', 'jobs'],
+  launch: ['accounting record', 'accounting records'],
 } as const;

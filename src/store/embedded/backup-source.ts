@@ -61,6 +61,7 @@ class EmbeddedSource implements BackupSource {
         yield guarded(() => this.#all(table));
       yield* this.#days();
       yield* this.#jobs();
+      yield* this.#launches();
     } finally {
       this.#database.exec('ROLLBACK');
     }
@@ -103,6 +104,21 @@ class EmbeddedSource implements BackupSource {
       if (last === undefined) return;
       yield rows.map((row) => recordOf('job', row));
       after = Number(last[0]);
+    }
+  }
+
+  *#launches(): Generator<readonly BackupRecord[]> {
+    const next = this.#database.prepare(
+      `SELECT ${columnsOf('accounting').join(', ')} FROM accounting
+       WHERE (job, launch) > (?, ?) ORDER BY job, launch LIMIT ${DAYS_PORTION}`,
+    );
+    for (let after: readonly [number, number] = [0, 0]; ; ) {
+      const from = after;
+      const rows: readonly Row[] = guarded(() => next.all(...from));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map((row) => recordOf('launch', row));
+      after = [Number(last[0]), Number(last[1])];
     }
   }
 

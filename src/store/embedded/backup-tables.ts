@@ -47,6 +47,8 @@ export const KEPT = {
       held_by: 'heldBy',
       held_at: 'heldAt',
       held_admin: 'heldByAdmin',
+      kill_because: 'killBecause',
+      aftermath: 'aftermath',
     },
   },
   submissions: { of: 'job', columns: { id: 'id', asked: 'asked', script: 'script' } },
@@ -62,11 +64,17 @@ export const KEPT = {
     },
   },
   disk_due: { of: 'job', columns: { id: 'isDiskDue' } },
+  accounting: {
+    of: 'launch',
+    columns: { job: 'job', launch: 'launch', day: 'day', record: 'record' },
+  },
 } as const satisfies Readonly<Record<string, Kept>>;
 
 /** Tables that no export has, and why. */
 export const LEFT_OUT = {
   lease: 'who leads is a matter of processes that run',
+  leases: 'which watcher has which jobs is a matter of processes that run',
+  accounting_days: 'added up again from the accounting records',
   disk_sums: 'added up again from the sizes of the jobs',
 } as const;
 

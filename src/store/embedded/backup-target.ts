@@ -12,6 +12,7 @@ import { columnsOf, fieldsIn, KEPT, type KeptTable, LEFT_OUT } from './backup-ta
 import { sumSizesAgain } from './disk-rows.js';
 import { migrate } from './schema.js';
 import { BUSY_TIMEOUT_MS, Database, type Statement, type Value } from './sqlite.js';
+import { sumLaunchesAgain } from './watch-writer.js';
 
 /** The table that has one row for each record of a kind. */
 const MAIN = {
@@ -22,6 +23,7 @@ const MAIN = {
   quotaReset: 'quota_resets',
   use: 'used_days',
   job: 'jobs',
+  launch: 'accounting',
 } as const satisfies Record<RecordKind, KeptTable>;
 
 /** Of a job: tables that have a row only where this field has a value. */
@@ -109,6 +111,7 @@ class EmbeddedTarget implements BackupTarget {
         );
     guarded(() => {
       sumSizesAgain(this.#database);
+      sumLaunchesAgain(this.#database);
       this.#database.exec('COMMIT');
     });
   }

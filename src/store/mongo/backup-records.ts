@@ -4,10 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordOf } from '../../contracts/backup.js';
+import type { AccountingRecord } from '../../core/accounting.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { isUnlimited, type Quotas } from '../../core/quota.js';
+import { aftermathIn, aftermathText } from '../embedded/aftermath.js';
 import type { AccountDocument, JobDocument, ResetDocument, UseDocument } from './documents.js';
 import { partOf } from './fold.js';
+import type { AccountingDocument } from './watch-documents.js';
 
 /** `kept`: a field of the record. `made`: follows from others. `ours`: matters to leaders and folds of this database alone. */
 export const JOB_DOCUMENT_FIELDS = {
@@ -51,9 +54,9 @@ export const JOB_DOCUMENT_FIELDS = {
   disk: 'kept',
   diskChanges: 'ours',
   archivedAt: 'kept',
-  isAftermathDue: 'ours',
-  killBecause: 'ours',
-  aftermath: 'ours',
+  killBecause: 'kept',
+  aftermath: 'kept',
+  isAftermathDue: 'made',
 } as const satisfies Readonly<Record<keyof JobDocument, 'kept' | 'made' | 'ours'>>;
 
 export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
@@ -90,6 +93,9 @@ export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
   diskIsOver: job.disk === undefined ? null : Number(job.disk.isOver),
   diskMeasuredAt: job.disk?.measuredAt ?? null,
   isDiskDue: job.isDiskDue === true ? 1 : null,
+  killBecause: job.killBecause ?? null,
+  aftermath:
+    job.aftermath === undefined || job.aftermath.length === 0 ? null : aftermathText(job.aftermath),
 });
 
 export function jobDocument(job: RecordOf<'job'>): JobDocument {
@@ -128,6 +134,10 @@ export function jobDocument(job: RecordOf<'job'>): JobDocument {
     ...(leavesDirectory(job) ? { leftDirectory: true } : {}),
     ...(job.isDiskDue === 1 ? { isDiskDue: true } : {}),
     ...(job.archivedAt === null ? {} : { archivedAt: job.archivedAt }),
+    ...(job.killBecause === null ? {} : { killBecause: job.killBecause }),
+    ...(job.aftermath === null
+      ? {}
+      : { aftermath: aftermathIn(job.aftermath), isAftermathDue: true }),
     ...(diskBytes === null
       ? {}
       : {
@@ -170,6 +180,29 @@ export function accountDocument({ id, document }: RecordOf<'user' | 'project'>):
     isUnusual: typeof prio === 'number' && prio !== PRIO_USUAL,
     quotas: hasQuotas ? JSON.stringify(quotas) : null,
     hasQuotas,
+  };
+}
+
+/** Of a record that is damaged: nothing that would be summed. */
+export function accountingDocument({
+  job,
+  launch,
+  day,
+  record,
+}: RecordOf<'launch'>): AccountingDocument {
+  const whole = objectIn(record) as Partial<AccountingRecord>;
+  return {
+    ...{ _id: `${job}-${launch}`, job, launch, day, record },
+    project: whole.project ?? '',
+    owner: whole.owner ?? '',
+    queue: whole.queue ?? '',
+    executor: whole.executor ?? '',
+    isCharged: whole.isCharged ?? false,
+    ranMs: whole.ranMs ?? 0,
+    waitedMs: whole.waitedMs ?? 0,
+    cpuMs: whole.allocated?.cpuMs ?? 0,
+    gpuMs: whole.allocated?.gpuMs ?? 0,
+    memMbSeconds: whole.allocated?.memMbSeconds ?? 0,
   };
 }
 

@@ -29,6 +29,7 @@ import { drafts } from './questions.js';
 import { requireCurrent } from './schema.js';
 import { troubleOf, unavailable } from './trouble.js';
 import { plus, Uses } from './uses.js';
+import type { AccountingDocument } from './watch-documents.js';
 
 /** Jobs of one portion, with their scripts. */
 const JOBS_PORTION = 200;
@@ -84,9 +85,22 @@ class MongoSource implements BackupSource {
           yield [{ kind, id: _id, document }];
       for await (const { _id, value } of settings.find().sort({ _id: 1 }))
         yield [{ kind: 'setting', name: _id, value }];
+      yield* this.#launches(last);
     } catch (error) {
       throw troubleOf(error);
     }
+  }
+
+  /** After the jobs: the record of a launch whose work is done, as its job was written, is there. Of others there is the work. */
+  async *#launches(last: number): AsyncGenerator<readonly RecordOf<'launch'>[]> {
+    const found = this.#collections.accounting
+      .find({ job: { $lte: last } }, OF_MAJORITY)
+      .project<Pick<AccountingDocument, 'job' | 'launch' | 'day' | 'record'>>({
+        ...{ job: 1, launch: 1, day: 1, record: 1 },
+      })
+      .sort({ job: 1, launch: 1 });
+    for await (const { job, launch, day, record } of found)
+      yield [{ kind: 'launch', job, launch, day, record }];
   }
 
   async #lastId(): Promise<number> {

@@ -13,7 +13,13 @@ import {
   type RecordKind,
 } from '../../contracts/backup.js';
 import { LEASE_STALE_MS } from '../../contracts/limits.js';
-import { accountDocument, jobDocument, resetDocument, useDocument } from './backup-records.js';
+import {
+  accountDocument,
+  accountingDocument,
+  jobDocument,
+  resetDocument,
+  useDocument,
+} from './backup-records.js';
 import { connect } from './connection.js';
 import { type Collections, collectionsOf, type DiskSumsDocument, DRAFT } from './documents.js';
 import { partOf } from './fold.js';
@@ -35,19 +41,22 @@ const CONTENTS = {
   projects: 'project',
   settings: 'setting',
   counters: 'counter',
+  accounting: 'launch',
+  leases: 'which watcher has which jobs is a matter of processes that run',
   disk: 'added up again from the sizes of the jobs',
   lease: 'who leads is a matter of processes that run',
   pulse: 'tells running processes of changes',
   admissions: 'submissions that are not decided',
-  leases: 'who watches is a matter of processes that run',
-  accounting: 'not exported yet',
   schema: 'of this database',
   imports: 'of this database',
 } as const satisfies Readonly<Record<keyof Collections, string>>;
 
 const MAIN = Object.fromEntries(
   Object.entries(CONTENTS).map(([collection, kind]) => [kind, collection]),
-) as Record<RecordKind, 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'>;
+) as Record<
+  RecordKind,
+  'accounting' | 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'
+>;
 
 /** @throws ServiceError store-unavailable */
 export async function openMongoTarget(options: {
@@ -117,7 +126,9 @@ class MongoTarget implements BackupTarget {
 
   async #empty(): Promise<void> {
     const { jobs, uses, resets, disk, users, projects, settings } = this.#collections;
-    for (const collection of [jobs, uses, resets, disk, users, projects, settings])
+    const { accounting, leases } = this.#collections;
+    const watched = [accounting, leases];
+    for (const collection of [jobs, uses, resets, disk, users, projects, settings, ...watched])
       await (collection as unknown as Collection<Document>).deleteMany({});
     const { counters, admissions } = this.#collections;
     await counters.updateOne({ _id: 'jobs' }, { $set: { last: 0 } });
@@ -232,6 +243,8 @@ function documentOf(record: BackupRecord): Document {
   switch (record.kind) {
     case 'job':
       return jobDocument(record);
+    case 'launch':
+      return accountingDocument(record);
     case 'use':
       return useDocument(record);
     case 'quotaReset':

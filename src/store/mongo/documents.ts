@@ -3,13 +3,12 @@
  * keeps as well (`embedded/rows.ts`), so that both read the records of every version alike.
  */
 import type { Collection, Db } from 'mongodb';
-import type { Aftermath } from '../../core/aftermath.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
 import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
-import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
+import type { AccountingDocument, NamedLeaseDocument, WatchedFields } from './watch-documents.js';
 
 /** A job of a submission that is not decided yet: no query sees it. */
 export const DRAFT = 'draft';
@@ -35,7 +34,7 @@ export interface DiskChange {
   readonly jobs: number;
 }
 
-export interface JobDocument {
+export interface JobDocument extends WatchedFields {
   readonly _id: number;
   /** The idempotency key with its owner, else `#id`. Unique. */
   readonly key: string;
@@ -95,12 +94,6 @@ export interface JobDocument {
   };
   readonly diskChanges?: readonly DiskChange[];
   readonly archivedAt?: number;
-  /** Why the kill is wanted, as JSON; null or absent: it is simply wanted. */
-  readonly killBecause?: string | null;
-  /** What its ends have left to be done. */
-  readonly aftermath?: readonly Aftermath[];
-  /** There is some, or may be. */
-  readonly isAftermathDue?: boolean;
 }
 
 /** Sums that are folded: see there. */

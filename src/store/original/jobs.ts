@@ -248,6 +248,8 @@ function recordOf(
     diskBytes: isMeasured ? Math.round(size) : null,
     diskIsOver: isMeasured ? 1 : null,
     diskMeasuredAt: isMeasured ? job.endedAt : null,
+    killBecause: null,
+    aftermath: null,
     isDiskDue: !isMeasured && !isArchived && job.directory !== null ? 1 : null,
   };
 }
