@@ -43,7 +43,7 @@ t.test('a service tells what the page about metrics lists, in proper form', asyn
   // Not configured here.
   t.same(
     told,
-    listed.filter((name) => !/^godocker_influx_/.test(name)),
+    listed.filter((name) => !/^godocker_(influx|redis)_/.test(name)),
   );
   t.match(text, /^godocker_jobs_ended_total\{outcome="exited"\} 1$/m);
   t.match(text, /^godocker_job_wait_seconds_count 1$/m);
