@@ -54,6 +54,7 @@ export const RECORD_FIELDS = {
     exitCode: 'integer?',
     killWantedBy: 'text?',
     killWantedAt: 'integer?',
+    killBecause: 'document?',
     heldBy: 'text?',
     heldAt: 'integer?',
     heldByAdmin: 'flag?',
@@ -67,6 +68,8 @@ export const RECORD_FIELDS = {
     waits: 'document?',
     asked: 'document?',
     script: 'text?',
+    /** A list: what its ends have left to be done. */
+    aftermath: 'document?',
     /** What its directory takes, in bytes; whether that was measured after the end; when. */
     diskBytes: 'integer?',
     diskIsOver: 'flag?',
@@ -74,6 +77,8 @@ export const RECORD_FIELDS = {
     /** Its directory is to be measured. */
     isDiskDue: 'flag?',
   },
+  /** What one launch used. Never comes again in an export: such a record never changes. */
+  accounting: { job: 'integer', launch: 'integer', day: 'integer', record: 'document' },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 
 export type RecordKind = keyof typeof RECORD_FIELDS;

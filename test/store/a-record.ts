@@ -1,5 +1,7 @@
 // A record with something of everything, for suites about backups.
 import type { Store } from '../../src/contracts/store.js';
+import { accountingRecord } from '../../src/core/accounting.js';
+import { aftermathOf } from '../../src/core/aftermath.js';
 import { parseArray } from '../../src/core/array.js';
 import type { LiveJob } from '../../src/core/job.js';
 import { instant, type JobId, jobId, projectId } from '../../src/core/units.js';
@@ -62,13 +64,23 @@ export async function fillRecord(store: Store): Promise<void> {
     return live;
   };
   const done = await start(over);
-  await store.advance(epoch, [
-    stepTo(done, { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) }),
-  ]);
+  const end = { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) };
+  const aftermath = aftermathOf(done, end, NEXT_DAY);
+  await store.advance(epoch, [{ ...stepTo(done, end), aftermath }]);
+  const [left] = aftermath;
+  if (left === undefined) throw new Error('an end leaves something');
+  const record = accountingRecord(done, left.end);
+  await store.account([record, { ...record, launch: 2, queue: 'fast', isCharged: false }]);
+  await store.takeLeases('watcher-1', [{ name: 'slot-1', seen: undefined }]);
   await store.putDisk([{ id: done.id, bytes: 4_096, isOver: true, measuredAt: NEXT_DAY }]);
   const busy = await start(killing);
   await store.wantKill(busy.id, ALICE, AT);
-  await start(running);
+  const watched = await start(running);
+  const because = {
+    code: 'watcher',
+    facts: { watcher: 'idle', because: 'it does "nothing"' },
+  } as const;
+  await store.wantKillOf({ id: watched.id, launch: 1 }, { by: BOB, at: AT, because });
   await store.putDisk([{ id: running ?? jobId(0), bytes: 77, isOver: false, measuredAt: AT }]);
   await run(launching);
   const member = await start(jobId(Number(parent) + 2));

@@ -12,6 +12,7 @@ import {
 import { SILENT } from '../../src/contracts/log.js';
 import type { Store } from '../../src/contracts/store.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
+import { SLOTS } from '../../src/core/slots.js';
 import { instant, type JobId, jobId } from '../../src/core/units.js';
 import { lineOf } from '../../src/store/backup/lines.js';
 import { checkExport, fill, importExport } from '../../src/store/backup/read.js';
@@ -127,6 +128,14 @@ onMongo('from one machine to MongoDB and back: the same letter by letter', async
   t.strictSame(await second.pending(all), await first.pending(all));
   t.strictSame(await second.killsWanted(), await first.killsWanted());
   t.strictSame(await second.heldBack(), await first.heldBack());
+  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  const everything = { slots, after: null, limit: 100 };
+  t.strictSame(await second.aftermathDue(everything), await first.aftermathDue(everything));
+  t.equal((await second.aftermathDue(everything)).length, 1);
+  t.strictSame(await second.accountOf(jobId(1)), await first.accountOf(jobId(1)));
+  const ever = { from: 0, until: 99_999 };
+  t.strictSame(await second.accountSums(ever), await first.accountSums(ever));
+  t.equal((await second.accountSums(ever)).length, 2);
   t.equal((await submitted(second)).id, (await submitted(first)).id, 'ids go on from the last');
   const [known] = await second.submit([aNewJob({ idempotencyKey: 'mine/1' })]);
   t.equal(known?.kind, 'known', 'keys of submissions are still known');

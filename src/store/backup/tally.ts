@@ -14,8 +14,7 @@ export class Tally {
 
   /** A record that comes again was counted before. */
   add(record: BackupRecord): void {
-    if (record.kind === 'job' ? this.#jobs.add(record.id) : this.#isNew(record))
-      this.#counts[record.kind]++;
+    if (this.#isNew(record)) this.#counts[record.kind]++;
   }
 
   counts(): RecordCounts {
@@ -23,13 +22,16 @@ export class Tally {
   }
 
   #isNew(record: BackupRecord): boolean {
+    if (record.kind === 'job') return this.#jobs.add(record.id);
+    // As many as jobs, and each comes once.
+    if (record.kind === 'accounting') return true;
     const before = this.#others.size;
     return this.#others.add(nameOf(record)).size > before;
   }
 }
 
 /** What names a record that is no job among all others. */
-function nameOf(record: BackupRecord): string {
+function nameOf(record: Exclude<BackupRecord, { kind: 'job' | 'accounting' }>): string {
   switch (record.kind) {
     case 'quotaReset':
       return JSON.stringify([record.kind, record.of, record.id]);
@@ -37,7 +39,6 @@ function nameOf(record: BackupRecord): string {
       return JSON.stringify([record.kind, record.day, record.owner, record.project]);
     case 'user':
     case 'project':
-    case 'job':
       return JSON.stringify([record.kind, record.id]);
     default:
       return JSON.stringify([record.kind, record.name]);
@@ -83,4 +84,5 @@ const WORDS = {
   quotaReset: ['reset of quotas', 'resets of quotas'],
   use: ['day of use', 'days of use'],
   job: ['job', 'jobs'],
+  accounting: ['launch accounted for', 'launches accounted for'],
 } as const;

@@ -61,6 +61,7 @@ class EmbeddedSource implements BackupSource {
         yield guarded(() => this.#all(table));
       yield* this.#days();
       yield* this.#jobs();
+      yield* this.#accounting();
     } finally {
       this.#database.exec('ROLLBACK');
     }
@@ -106,6 +107,22 @@ class EmbeddedSource implements BackupSource {
     }
   }
 
+  *#accounting(): Generator<readonly BackupRecord[]> {
+    const next = this.#database.prepare(
+      `SELECT ${columnsOf('accounting').join(', ')} FROM accounting
+       WHERE (job, launch) > (?, ?) ORDER BY job, launch LIMIT ${DAYS_PORTION}`,
+    );
+    let after: readonly [number, number] = [0, 0];
+    for (;;) {
+      const from = after;
+      const rows: readonly Row[] = guarded(() => next.all(...from));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map((row) => recordOf('accounting', row));
+      after = [Number(last[0]), Number(last[1])];
+    }
+  }
+
   async close(): Promise<void> {
     this.#database.close();
   }
@@ -118,6 +135,8 @@ const JOB_VALUES = Object.keys(RECORD_FIELDS.job).map(jobValue).join(', ');
 
 function jobValue(field: string): string {
   if (field === 'isDiskDue') return 'CASE WHEN x.id IS NOT NULL THEN 1 END';
+  // Kept without the brackets of a list.
+  if (field === 'aftermath') return "'[' || j.aftermath || ']'";
   // Jobs that ended before codes stood in a column get theirs.
   if (field === 'exitCode')
     return `coalesce(j.exit_code, (SELECT ${OLD_CODE} FROM jobs WHERE jobs.id = j.id))`;

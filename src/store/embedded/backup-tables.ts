@@ -47,6 +47,8 @@ export const KEPT = {
       held_by: 'heldBy',
       held_at: 'heldAt',
       held_admin: 'heldByAdmin',
+      aftermath: 'aftermath',
+      kill_because: 'killBecause',
     },
   },
   submissions: { of: 'job', columns: { id: 'id', asked: 'asked', script: 'script' } },
@@ -61,12 +63,18 @@ export const KEPT = {
       measured_at: 'diskMeasuredAt',
     },
   },
+  accounting: {
+    of: 'accounting',
+    columns: { job: 'job', launch: 'launch', day: 'day', record: 'record' },
+  },
   disk_due: { of: 'job', columns: { id: 'isDiskDue' } },
 } as const satisfies Readonly<Record<string, Kept>>;
 
 /** Tables that no export has, and why. */
 export const LEFT_OUT = {
   lease: 'who leads is a matter of processes that run',
+  leases: 'likewise of watchers',
+  accounting_days: 'added up again from the records of launches',
   disk_sums: 'added up again from the sizes of the jobs',
 } as const;
 

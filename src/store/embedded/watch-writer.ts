@@ -7,6 +7,20 @@ import type { Database, Row } from './sqlite.js';
 
 const LEASE = 'name, epoch, holder, beat';
 
+const inRecord = (field: string): string => `json_extract(record, '$.${field}')`;
+
+/** Inside a transaction that has put records without their sums. Damaged ones are in none. */
+export function sumAccountsAgain(database: Database): void {
+  database.exec(
+    `INSERT INTO accounting_days
+     SELECT day, ${inRecord('project')}, ${inRecord('owner')}, coalesce(${inRecord('queue')}, ''),
+       ${inRecord('executor')}, ${inRecord('isCharged')}, count(*),
+       sum(${inRecord('ranMs')}), sum(${inRecord('waitedMs')}), sum(${inRecord('allocated.cpuMs')}),
+       sum(${inRecord('allocated.gpuMs')}), sum(${inRecord('allocated.memMbSeconds')})
+     FROM accounting WHERE json_valid(record) GROUP BY 1, 2, 3, 4, 5, 6`,
+  );
+}
+
 const prepareAll = (database: Database) => ({
   record: database.prepare('INSERT OR IGNORE INTO accounting VALUES (?, ?, ?, ?)'),
   // Only with a record that is new, in the same transaction: so sums are exact.

@@ -4,10 +4,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RecordOf } from '../../contracts/backup.js';
+import type { AccountingRecord } from '../../core/accounting.js';
+import type { Aftermath } from '../../core/aftermath.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { isUnlimited, type Quotas } from '../../core/quota.js';
+import { documentOf } from './accounting.js';
 import type { AccountDocument, JobDocument, ResetDocument, UseDocument } from './documents.js';
 import { partOf } from './fold.js';
+import type { AccountingDocument } from './watch-documents.js';
 
 /** `kept`: a field of the record. `made`: follows from others. `ours`: matters to leaders and folds of this database alone. */
 export const JOB_DOCUMENT_FIELDS = {
@@ -51,6 +55,9 @@ export const JOB_DOCUMENT_FIELDS = {
   disk: 'kept',
   diskChanges: 'ours',
   archivedAt: 'kept',
+  killBecause: 'kept',
+  aftermath: 'kept',
+  isAftermathDue: 'made',
 } as const satisfies Readonly<Record<keyof JobDocument, 'kept' | 'made' | 'ours'>>;
 
 export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
@@ -70,6 +77,7 @@ export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
   exitCode: job.exitCode ?? null,
   killWantedBy: job.killWantedBy ?? null,
   killWantedAt: job.killWantedAt ?? null,
+  killBecause: job.killBecause ?? null,
   heldBy: job.heldBy ?? null,
   heldAt: job.heldAt ?? null,
   heldByAdmin: job.heldByAdmin ?? null,
@@ -83,6 +91,7 @@ export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
   waits: job.waits ?? null,
   asked: job.asked ?? null,
   script: job.script ?? null,
+  aftermath: (job.aftermath ?? []).length === 0 ? null : JSON.stringify(job.aftermath),
   diskBytes: job.disk?.bytes ?? null,
   diskIsOver: job.disk === undefined ? null : Number(job.disk.isOver),
   diskMeasuredAt: job.disk?.measuredAt ?? null,
@@ -119,6 +128,8 @@ export function jobDocument(job: RecordOf<'job'>): JobDocument {
     parent: job.parent,
     waits: job.waits,
     ...{ heldBy, heldAt: job.heldAt, heldByAdmin: job.heldByAdmin, isHeld: heldBy !== null },
+    ...(job.killBecause === null ? {} : { killBecause: job.killBecause }),
+    ...aftermathIn(job.aftermath),
     ...(job.name === null ? {} : { name: job.name }),
     ...(job.asked === null ? {} : { asked: job.asked }),
     ...(job.script === null ? {} : { script: job.script }),
@@ -136,6 +147,33 @@ export function jobDocument(job: RecordOf<'job'>): JobDocument {
           },
         }),
   };
+}
+
+/** Pieces that cannot be read could not be done either. */
+function aftermathIn(text: string | null): Pick<JobDocument, 'aftermath' | 'isAftermathDue'> {
+  const pieces = text === null ? [] : objectIn(text);
+  return Array.isArray(pieces) && pieces.length > 0
+    ? { aftermath: pieces as readonly Aftermath[], isAftermathDue: true }
+    : {};
+}
+
+export const accountingRecord = (of: AccountingDocument): RecordOf<'accounting'> => ({
+  kind: 'accounting',
+  job: of.job,
+  launch: of.launch,
+  day: of.day,
+  record: of.record,
+});
+
+/** One that is damaged counts for nothing, and stays as it is. */
+export function accountingDocument(of: RecordOf<'accounting'>): AccountingDocument {
+  const { job, launch, day, record } = of;
+  const found = objectIn(record) as Partial<AccountingRecord>;
+  const name = { _id: `${job}-${launch}`, job, launch, day, record };
+  if (found.allocated !== undefined) return { ...documentOf(found as AccountingRecord), ...name };
+  const nobody = { project: '', owner: '', queue: '', executor: '', isCharged: false };
+  const nothing = { ranMs: 0, waitedMs: 0, cpuMs: 0, gpuMs: 0, memMbSeconds: 0 };
+  return { ...name, ...nobody, ...nothing };
 }
 
 function leavesDirectory({ state, life }: RecordOf<'job'>): boolean {

@@ -15,7 +15,7 @@ import type { Log } from '../../contracts/log.js';
 import { isWhole } from '../backup/lines.js';
 import { SeenIds } from '../backup/tally.js';
 import { Admissions } from './admissions.js';
-import { jobRecord, resetRecord, useRecord } from './backup-records.js';
+import { accountingRecord, jobRecord, resetRecord, useRecord } from './backup-records.js';
 import { connect } from './connection.js';
 import {
   type Collections,
@@ -77,6 +77,7 @@ class MongoSource implements BackupSource {
       yield [{ kind: 'counter', name: 'job', value: last }];
       yield* this.#settledJobs(last);
       yield* this.#otherJobsAndUse(last);
+      yield* this.#accounting();
       const { resets, settings } = this.#collections;
       for await (const reset of resets.find().sort({ _id: 1 })) yield [resetRecord(reset)];
       for (const kind of ['user', 'project'] as const)
@@ -106,6 +107,17 @@ class MongoSource implements BackupSource {
       yield this.#recordsOf(jobs.filter(isSettled));
       after = final._id;
     }
+  }
+
+  /** After the jobs: what one of them has done with is here. A record that is here too early is put once all the same. */
+  async *#accounting(): AsyncGenerator<readonly BackupRecord[]> {
+    let portion: BackupRecord[] = [];
+    for await (const one of this.#collections.accounting.find({}, OF_MAJORITY).sort({ _id: 1 })) {
+      if (portion.push(accountingRecord(one)) < JOBS_PORTION) continue;
+      yield portion;
+      portion = [];
+    }
+    yield portion;
   }
 
   /** Whole documents, and notes which of them will not change. */

@@ -13,7 +13,13 @@ import {
   type RecordKind,
 } from '../../contracts/backup.js';
 import { LEASE_STALE_MS } from '../../contracts/limits.js';
-import { accountDocument, jobDocument, resetDocument, useDocument } from './backup-records.js';
+import {
+  accountDocument,
+  accountingDocument,
+  jobDocument,
+  resetDocument,
+  useDocument,
+} from './backup-records.js';
 import { connect } from './connection.js';
 import { type Collections, collectionsOf, type DiskSumsDocument, DRAFT } from './documents.js';
 import { partOf } from './fold.js';
@@ -36,6 +42,8 @@ const CONTENTS = {
   settings: 'setting',
   counters: 'counter',
   disk: 'added up again from the sizes of the jobs',
+  accounting: 'accounting',
+  leases: 'likewise of watchers',
   lease: 'who leads is a matter of processes that run',
   pulse: 'tells running processes of changes',
   admissions: 'submissions that are not decided',
@@ -45,7 +53,10 @@ const CONTENTS = {
 
 const MAIN = Object.fromEntries(
   Object.entries(CONTENTS).map(([collection, kind]) => [kind, collection]),
-) as Record<RecordKind, 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'>;
+) as Record<
+  RecordKind,
+  'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings' | 'accounting'
+>;
 
 /** @throws ServiceError store-unavailable */
 export async function openMongoTarget(options: {
@@ -114,8 +125,8 @@ class MongoTarget implements BackupTarget {
   }
 
   async #empty(): Promise<void> {
-    const { jobs, uses, resets, disk, users, projects, settings } = this.#collections;
-    for (const collection of [jobs, uses, resets, disk, users, projects, settings])
+    const { jobs, uses, resets, disk, users, projects, settings, accounting } = this.#collections;
+    for (const collection of [jobs, uses, resets, disk, users, projects, settings, accounting])
       await (collection as unknown as Collection<Document>).deleteMany({});
     const { counters, admissions } = this.#collections;
     await counters.updateOne({ _id: 'jobs' }, { $set: { last: 0 } });
@@ -232,6 +243,8 @@ function documentOf(record: BackupRecord): Document {
       return jobDocument(record);
     case 'use':
       return useDocument(record);
+    case 'accounting':
+      return accountingDocument(record);
     case 'quotaReset':
       return resetDocument(record);
     case 'user':
