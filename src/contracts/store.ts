@@ -147,6 +147,23 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
+/** Which jobs that are over are asked for. */
+export interface HistoryQuery {
+  readonly owner?: UserId;
+  readonly project?: ProjectId;
+  /** One of the job's own tags, to the letter. */
+  readonly tag?: string;
+  /** Submitted then or later. */
+  readonly since?: Instant;
+  /** Submitted before. */
+  readonly until?: Instant;
+  /** The last one of the page before; absent: from the newest. */
+  readonly after?: Pick<Job, 'submittedAt' | 'id'>;
+  readonly skip?: number;
+  /** At most `PAGE_ITEMS_MAX`; absent: that many. */
+  readonly limit?: number;
+}
+
 export interface EndedQuery {
   readonly since: Instant;
   readonly until: Instant;
@@ -200,6 +217,11 @@ export interface JobStore extends WaitStore {
   scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>>;
   /** Newest (greatest id) first. */
   list(query: JobQuery): Promise<readonly Job[]>;
+  /**
+   * Jobs that are over, the latest submission first, then the greatest id. A page costs the same however many there are, if it is asked
+   * for by `after`, and by at most one of owner and project.
+   */
+  history(query: HistoryQuery): Promise<readonly OverJob[]>;
   /** Number of records by state, of one owner or of all. */
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>>;
 

@@ -57,6 +57,7 @@ export const JOB_DOCUMENT_FIELDS = {
   archivedAt: 'kept',
   killBecause: 'kept',
   aftermath: 'kept',
+  tags: 'made',
   isAftermathDue: 'made',
 } as const satisfies Readonly<Record<keyof JobDocument, 'kept' | 'made' | 'ours'>>;
 

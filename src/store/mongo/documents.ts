@@ -99,6 +99,8 @@ export interface JobDocument {
   readonly killBecause?: string | null;
   /** What its ends have left to be done. */
   readonly aftermath?: readonly Aftermath[];
+  /** Of jobs that are over: their tags, each once; absent: none. */
+  readonly tags?: readonly string[];
   /** There is some, or may be. */
   readonly isAftermathDue?: boolean;
 }
@@ -361,6 +363,7 @@ export const stepFields = (step: StepColumns) => ({
   life: step.life,
   exitCode: step.exitCode,
   ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
+  ...(step.tags === null ? {} : { tags: step.tags.tags }),
   ...(step.aftermath === null ? {} : { isAftermathDue: true }),
 });
 
