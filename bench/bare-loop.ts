@@ -17,14 +17,16 @@ export interface BareLoopOptions {
   readonly port: number;
   readonly credential: { readonly principal: string; readonly secret: string };
   readonly jobs: number;
+  /** The end of a job was acknowledged. */
+  readonly ended: () => void;
 }
 
-/** Resolves with the milliseconds from the first offer to the acknowledgement of the last end. */
+/** Resolves after the last end, with the instant of the first offer on the clock of `performance.now`. */
 export function bareLoop(scope: Scope, options: BareLoopOptions): Promise<number> {
   const cluster = bareFramework(options);
   scope.teardown(() => cluster.stop());
   return new Promise((resolve, reject) => {
-    const run = new BareRun(cluster, options.jobs, resolve);
+    const run = new BareRun(cluster, options, resolve);
     cluster
       .start({
         connected() {},
@@ -75,11 +77,17 @@ class BareRun {
   #startedAt = 0;
   readonly #cluster: Cluster;
   readonly #jobs: number;
-  readonly #resolve: (tookMs: number) => void;
+  readonly #tell: () => void;
+  readonly #resolve: (startedMs: number) => void;
 
-  constructor(cluster: Cluster, jobs: number, resolve: (tookMs: number) => void) {
+  constructor(
+    cluster: Cluster,
+    { jobs, ended }: BareLoopOptions,
+    resolve: (startedMs: number) => void,
+  ) {
     this.#cluster = cluster;
     this.#jobs = jobs;
+    this.#tell = ended;
     this.#resolve = resolve;
   }
 
@@ -98,7 +106,8 @@ class BareRun {
 
   ended(): void {
     this.#ended += 1;
-    if (this.#ended === this.#jobs) this.#resolve(performance.now() - this.#startedAt);
+    this.#tell();
+    if (this.#ended === this.#jobs) this.#resolve(this.#startedAt);
   }
 
   #orders(offer: ClusterOffer): readonly TaskOrder[] {

@@ -1,9 +1,11 @@
 // `dispatch`: full lives of jobs a second (launched, running, finished, acknowledged, stored) on 1,000 simulated agents, over real
 // HTTP and protobuf, with durable intents. Floor: our framework alone on the same agents, nothing decided, nothing stored.
+// `dispatch-cold`: the first lives of both after their start, whose hot code is still being compiled.
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SILENT } from '../src/contracts/log.js';
 import type { Store } from '../src/contracts/store.js';
+import { assert } from '../src/core/assert.js';
 import { openEmbeddedStore } from '../src/store/embedded/store.js';
 import { freePort, type Scope, temporaryFolder } from '../test/support/places.js';
 import { Installation } from '../test/support/processes.js';
@@ -15,21 +17,31 @@ import { submitMany } from './job.js';
 import { processorMs } from './processor.js';
 import { inScope } from './scope.js';
 
-const JOBS = 10_000;
+/** Lives after the start, told apart: processes that run for weeks compile their hot code once. */
+const COLD = 10_000;
+/** Lives that count. */
+const STEADY = 10_000;
+/** More than the agents run at once: the last lives that count end beside as many others as the first. */
+const AFTERWARDS = 5_000;
+const JOBS = COLD + STEADY + AFTERWARDS;
 const AGENTS = ['--agents', '1000', '--cpus', '4', '--mem', '8000'];
 const ROUNDS = 3;
-const OVER_MS_MAX = 180_000;
+const OVER_MS_MAX = 600_000;
 const ASK_EACH_MS = 50;
 
-/** One round. Processor times are of one job, in milliseconds. */
-interface Round {
+/** Lives a second and processor times of one life, in milliseconds. */
+interface Pace {
   readonly perSecond: number;
-  readonly schedulerMs: number;
+  readonly frameworkMs: number;
   readonly nodeMs: number;
+}
+interface Round {
+  readonly cold: Pace;
+  readonly steady: Pace;
 }
 
 /** Folders stay until the last round is over: a file system that has just deleted many files makes new ones slowly. */
-export async function dispatch(): Promise<Figure> {
+export async function dispatch(): Promise<Figure[]> {
   const floors: Round[] = [];
   const values: Round[] = [];
   await inScope(async (folders) => {
@@ -38,21 +50,74 @@ export async function dispatch(): Promise<Figure> {
       values.push(await inScope((scope) => serviceRound(scope, folders)));
     }
   });
-  tell('floor', floors);
-  tell('service', values);
-  return rate('dispatch', middle(values, 'perSecond'), middle(floors, 'perSecond'));
+  const figureOf = (name: string, part: keyof Round): Figure => {
+    const floor = floors.map((round) => round[part]);
+    const ours = values.map((round) => round[part]);
+    tell(`${name}, floor`, floor);
+    tell(`${name}, service`, ours);
+    return rate(name, middle(ours, 'perSecond'), middle(floor, 'perSecond'));
+  };
+  return [figureOf('dispatch', 'steady'), figureOf('dispatch-cold', 'cold')];
 }
 
-const middle = (rounds: readonly Round[], what: keyof Round): number =>
-  median(rounds.map((round) => round[what]));
+const middle = (paces: readonly Pace[], what: keyof Pace): number =>
+  median(paces.map((pace) => pace[what]));
 
-function tell(what: string, rounds: readonly Round[]): void {
-  const all = rounds.map(({ perSecond }) => Math.round(perSecond)).join(', ');
-  const [scheduler, node] = [middle(rounds, 'schedulerMs'), middle(rounds, 'nodeMs')];
+function tell(what: string, paces: readonly Pace[]): void {
+  const all = paces.map(({ perSecond }) => Math.round(perSecond)).join(', ');
+  const [framework, node] = [middle(paces, 'frameworkMs'), middle(paces, 'nodeMs')];
   console.error(
-    `dispatch, ${what}: ${all} lives/s; processor time of a life: ` +
-      `${scheduler.toFixed(2)} ms framework, ${node.toFixed(2)} ms local node`,
+    `${what}: ${all} lives/s; processor time of a life: ` +
+      `${framework.toFixed(2)} ms framework, ${node.toFixed(2)} ms local node`,
   );
+}
+
+/** Processor times of both processes when so many lives were over. */
+interface Reading {
+  readonly over: number;
+  readonly frameworkMs: number;
+  readonly nodeMs: number;
+}
+
+/** Reads processor times at the start and when each part of a round is over. */
+class Meter {
+  readonly #pids: { readonly framework: number; readonly node: number };
+  readonly #readings: Reading[] = [];
+
+  constructor(pids: { readonly framework: number; readonly node: number }) {
+    this.#pids = pids;
+    this.look(0);
+  }
+
+  /** So many lives are over now. */
+  look(over: number): void {
+    const next = [0, COLD, COLD + STEADY][this.#readings.length];
+    if (next === undefined || over < next) return;
+    const { framework, node } = this.#pids;
+    this.#readings.push({ over, frameworkMs: processorMs(framework), nodeMs: processorMs(node) });
+  }
+
+  /** @param endsMs when each life was over, in any order @param startedMs when the first was launched */
+  round(endsMs: readonly number[], startedMs: number): Round {
+    const sorted = [...endsMs].sort((a, b) => a - b);
+    const coldMs = sorted[COLD - 1] ?? Number.NaN;
+    const steadyMs = sorted[COLD + STEADY - 1] ?? Number.NaN;
+    return {
+      cold: this.#pace(0, COLD / (coldMs - startedMs)),
+      steady: this.#pace(1, STEADY / (steadyMs - coldMs)),
+    };
+  }
+
+  #pace(part: number, perMs: number): Pace {
+    const [from, to] = this.#readings.slice(part);
+    assert(from !== undefined && to !== undefined, 'each part of a round was looked at');
+    const lives = to.over - from.over;
+    return {
+      perSecond: perMs * 1_000,
+      frameworkMs: (to.frameworkMs - from.frameworkMs) / lives,
+      nodeMs: (to.nodeMs - from.nodeMs) / lives,
+    };
+  }
 }
 
 /** Jobs wait in the queue before there is a master, so that submissions are no part of the time. */
@@ -66,34 +131,33 @@ async function serviceRound(scope: Scope, folders: Scope): Promise<Round> {
     const { pending } = await scheduler.status();
     return pending === JOBS;
   });
-  const schedulerBefore = processorMs(scheduler.process.pid);
   const node = await startNode(installation);
-  const nodeBefore = processorMs(node.pid);
-  const tookMs = await livesMs(store);
-  return {
-    perSecond: (JOBS / tookMs) * 1_000,
-    schedulerMs: (processorMs(scheduler.process.pid) - schedulerBefore) / JOBS,
-    nodeMs: (processorMs(node.pid) - nodeBefore) / JOBS,
+  const meter = new Meter({ framework: scheduler.process.pid, node: node.pid });
+  const isOver = async () => {
+    const { over } = await store.counts();
+    meter.look(over);
+    return over === JOBS;
   };
+  await waitFor('all jobs are over', OVER_MS_MAX, isOver, ASK_EACH_MS);
+  const { startedMs, endsMs } = await livesOf(store);
+  return meter.round(endsMs, startedMs);
 }
 
-/** From the first launch to the last stored end, by the record. */
-async function livesMs(store: Store): Promise<number> {
-  const isOver = async () => (await store.counts()).over === JOBS;
-  await waitFor('all jobs are over', OVER_MS_MAX, isOver, ASK_EACH_MS);
-  let firstAt = Number.POSITIVE_INFINITY;
-  let lastAt = 0;
+/** The first launch and all stored ends, by the record. */
+async function livesOf(store: Store): Promise<{ startedMs: number; endsMs: readonly number[] }> {
+  let startedMs = Number.POSITIVE_INFINITY;
+  const endsMs: number[] = [];
   for (let page = await store.list({}); page.length > 0; ) {
     for (const job of page) {
       if (job.state !== 'over' || job.outcome.kind !== 'exited')
         throw new Error(`job ${job.id} did not end by itself`);
-      firstAt = Math.min(firstAt, job.placement?.placedAt ?? Number.NaN);
-      lastAt = Math.max(lastAt, job.endedAt);
+      startedMs = Math.min(startedMs, job.placement?.placedAt ?? Number.NaN);
+      endsMs.push(job.endedAt);
     }
     const last = page.at(-1);
     page = last === undefined ? [] : await store.list({ before: last.id });
   }
-  return lastAt - firstAt;
+  return { startedMs, endsMs };
 }
 
 async function bareRound(scope: Scope, folders: Scope): Promise<Round> {
@@ -106,14 +170,14 @@ async function bareRound(scope: Scope, folders: Scope): Promise<Round> {
     readonly principal: string;
     readonly secret: string;
   };
-  const nodeBefore = processorMs(node.pid);
-  const ownBefore = processorMs(process.pid);
-  const tookMs = await bareLoop(scope, { port, credential, jobs: JOBS });
-  return {
-    perSecond: (JOBS / tookMs) * 1_000,
-    schedulerMs: (processorMs(process.pid) - ownBefore) / JOBS,
-    nodeMs: (processorMs(node.pid) - nodeBefore) / JOBS,
+  const meter = new Meter({ framework: process.pid, node: node.pid });
+  const endsMs: number[] = [];
+  const ended = () => {
+    endsMs.push(performance.now());
+    meter.look(endsMs.length);
   };
+  const startedMs = await bareLoop(scope, { port, credential, jobs: JOBS, ended });
+  return meter.round(endsMs, startedMs);
 }
 
 const startNode = (installation: Installation): Promise<Background> =>

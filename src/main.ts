@@ -8,11 +8,14 @@ import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { localMesosCommand } from './localmesos/index.js';
 import { adminCommand } from './service/admin.js';
+import { billCommand } from './service/bill.js';
 import { simulateCommand } from './service/simulate.js';
+import { statusCommand } from './service/status-command.js';
 import {
   type Process,
   startScheduler,
   startService,
+  startWatcher,
   startWeb,
   type WebProcess,
 } from './service.js';
@@ -36,6 +39,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     up: ['everything in one process: the default for one machine', up],
     web: ['REST API and pages; any number of them share a home', web],
     scheduler: ['orders and launches the jobs; one leads, further ones stand by', scheduler],
+    watcher: [
+      'watches running jobs and keeps accounts; any number of them share the jobs',
+      watcher,
+    ],
   } as const;
   for (const [name, [description, run]] of Object.entries(processes))
     program
@@ -46,6 +53,13 @@ export async function main(argv: readonly string[]): Promise<number> {
         const config = configured(file);
         code = config === undefined ? CONFIG : await run(config);
       });
+  program.addCommand(
+    statusCommand(configured, (answer) => {
+      code = answer ?? CONFIG;
+    })
+      .exitOverride()
+      .showHelpAfterError(),
+  );
   program
     .command('local-mesos')
     .description('the embedded Mesos-compatible master and agents, alone: see local-mesos --help');
@@ -56,15 +70,14 @@ export async function main(argv: readonly string[]): Promise<number> {
       .exitOverride()
       .showHelpAfterError(),
   );
-  program.addCommand(
-    adminCommand({
-      configured,
-      wrongConfig: CONFIG,
-      done: (answer) => {
-        code = answer;
-      },
-    }),
-  );
+  const ports = {
+    configured,
+    wrongConfig: CONFIG,
+    done: (answer: number) => {
+      code = answer;
+    },
+  };
+  program.addCommand(adminCommand(ports).addCommand(billCommand(ports)));
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
@@ -130,6 +143,10 @@ async function scheduler(config: Config): Promise<number> {
   const service = await startScheduler(config, failed);
   const where = service.status === null ? '' : `: ${service.status}`;
   return untilStopped(service, [`GoDocker scheduler is up${where}`]);
+}
+
+async function watcher(config: Config): Promise<number> {
+  return untilStopped(await startWatcher(config, failed), ['GoDocker watcher is up']);
 }
 
 const welcome = ({ signInLink, notices }: WebProcess): readonly string[] => [

@@ -15,8 +15,10 @@ import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { noticesTo, openLive } from './service/live.js';
+import { tellPresence } from './service/presence.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
+import { startWatching } from './service/watcher.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
@@ -57,6 +59,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const events = new Events();
     const live = openLive(foundation);
     const scheduler = await startDaemon(foundation, { node, events, live, failed });
+    await startWatching(foundation, { notices: noticesTo(live), failed });
     const web = await serveWeb(foundation, {
       events,
       failed,
@@ -73,6 +76,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
         return isReady ? trouble : ['the scheduler is starting', ...trouble];
       },
     });
+    await tellPresence(foundation, live, { role: 'up', url: web.url });
     home.writeSecret(ENDPOINTS_FILE, json({ web: web.url, mesos: node?.url ?? null }));
     stack.push('endpoints', () => home.remove(ENDPOINTS_FILE));
     return {
@@ -116,6 +120,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       notReady: () => leader.notReady(),
       warnings: () => [...leader.warnings(), ...live.warnings()],
     });
+    await tellPresence(foundation, live, { role: 'web', url: web.url });
     return webProcess(foundation, web, []);
   });
 
@@ -131,7 +136,16 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
       const told = daemon.status();
       return { ...told, warnings: [...told.warnings, ...live.warnings()] };
     });
+    await tellPresence(foundation, live, { role: 'scheduler', url: status });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
+  });
+
+/** `watcher`: shares the jobs with all other watchers. @throws as `startService` */
+export const startWatcher = (config: Config, failed: Failed): Promise<Process> =>
+  built(config, async (parts) => {
+    const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
+    await startWatching(foundation, { notices: noticesTo(openLive(foundation)), failed });
+    return { stop: () => parts.stack.takeDown(parts.log) };
   });
 
 /** Builds; when that fails, what was built already is taken down. */

@@ -1,7 +1,7 @@
 // A thread that measures and removes job directories, one after the other, and leaves room for others meanwhile.
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../../src/core/assert.js';
-import type { KeeperAnswer, KeeperOrder } from './keeper.js';
+import type { KeeperAnswer, KeeperAnswers, KeeperOrder, KeeperPortion } from './keeper.js';
 import { measured, removeDirectory } from './walk.js';
 
 /** After so much work it rests as long: the disks are the jobs', half a core at most is ours. */
@@ -18,9 +18,13 @@ function pause(): void {
   sinceMs = performance.now();
 }
 
-port.on('message', (order: KeeperOrder) => {
+port.on('message', (portion: KeeperPortion) => {
   sinceMs = performance.now();
-  port.postMessage(answerTo(order));
+  const answers = portion.map((order) => {
+    pause();
+    return answerTo(order);
+  });
+  port.postMessage(answers satisfies KeeperAnswers);
 });
 
 function answerTo(order: KeeperOrder): KeeperAnswer {

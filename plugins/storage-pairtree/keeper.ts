@@ -1,4 +1,5 @@
-// Has directories measured and removed by a thread of its own: a walk over a million files must hold up no launch.
+// Has directories measured and removed by a thread of its own: a walk over a million files must hold up no launch. What is
+// asked in one turn travels as one message, and so does what was found: a message costs more than a small directory.
 import { Worker } from 'node:worker_threads';
 import type { MeasuredDirectory } from '../../src/contracts/storage.js';
 
@@ -13,6 +14,9 @@ export type KeeperAnswer =
   | { readonly ticket: number; readonly measured: MeasuredDirectory | null }
   | { readonly ticket: number; readonly because: string };
 
+export type KeeperPortion = readonly KeeperOrder[];
+export type KeeperAnswers = readonly KeeperAnswer[];
+
 interface Waiting {
   readonly resolve: (measured: MeasuredDirectory | null) => void;
   readonly reject: (error: Error) => void;
@@ -22,6 +26,7 @@ interface Waiting {
 export class Keeper {
   #worker: Worker | undefined;
   readonly #waiting = new Map<number, Waiting>();
+  #gathered: KeeperOrder[] = [];
   #lastTicket = 0;
 
   /** @throws Error with the system's message */
@@ -38,21 +43,30 @@ export class Keeper {
 
   #ask(orderOf: (ticket: number) => KeeperOrder): Promise<MeasuredDirectory | null> {
     return new Promise((resolve, reject) => {
-      this.#worker ??= this.#start();
       const ticket = ++this.#lastTicket;
       this.#waiting.set(ticket, { resolve, reject });
-      this.#worker.ref();
-      this.#worker.postMessage(orderOf(ticket));
+      if (this.#gathered.length === 0) setImmediate(() => this.#send());
+      this.#gathered.push(orderOf(ticket));
     });
+  }
+
+  #send(): void {
+    const portion = this.#gathered;
+    this.#gathered = [];
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    this.#worker.postMessage(portion satisfies KeeperPortion);
   }
 
   #start(): Worker {
     const worker = new Worker(new URL('./keeper-thread.js', import.meta.url));
-    worker.on('message', (answer: KeeperAnswer) => {
-      const waiting = this.#waiting.get(answer.ticket);
-      this.#waiting.delete(answer.ticket);
-      if ('because' in answer) waiting?.reject(new Error(answer.because));
-      else waiting?.resolve(answer.measured);
+    worker.on('message', (answers: KeeperAnswers) => {
+      for (const answer of answers) {
+        const waiting = this.#waiting.get(answer.ticket);
+        this.#waiting.delete(answer.ticket);
+        if ('because' in answer) waiting?.reject(new Error(answer.because));
+        else waiting?.resolve(answer.measured);
+      }
       if (this.#waiting.size === 0) worker.unref();
     });
     worker.on('error', (error) => this.#end(worker, error.message));

@@ -10,6 +10,7 @@ import { failures } from './failures.js';
 import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
+import { accountingRoutes } from './routes/accounting.js';
 import { archiveRoutes } from './routes/archive.js';
 import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
@@ -49,6 +50,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
   taskRoutes(routes);
+  accountingRoutes(routes);
   archiveRoutes(routes);
   traceRoutes(routes);
   arrayRoutes(routes);

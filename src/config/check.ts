@@ -3,7 +3,9 @@ import { isIP } from 'node:net';
 import type { Reader } from '../contracts/reader.js';
 import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
+import { checkWatching } from './accounting-keys.js';
 import { checkLimits } from './limit-shape.js';
+import { checkMonitoring } from './monitoring-keys.js';
 import { checkRedis } from './redis-keys.js';
 import type { Values } from './schema.js';
 import { checkStore } from './store-keys.js';
@@ -31,7 +33,9 @@ export function check(values: Values, reader: Reader): void {
   checkMesos(values, reader);
   checkLimits(values, reader);
   checkStore(values, reader);
+  checkMonitoring(values, reader);
   checkRedis(values, reader);
+  checkWatching(values, reader);
   if (values.executors.length === 0)
     reader.problem('executors', values.executors, 'at least one executor');
   unique(reader, 'volumes', values.volumes);

@@ -48,6 +48,8 @@ const PATHS = [
 ] as const;
 /** Keys nobody else should read. */
 const SECRETS = ['secret_passphrase', 'mesos.secret', 'redis.password'] as const;
+/** The same, unless it is the usual one. */
+const USUAL_PASSWORD = 'root';
 /** An address with a login in it. */
 const hasPassword = (url: string | null): boolean => url !== null && /\/\/[^/@]*:[^/@]*@/.test(url);
 /** Set inside of jobs, where a service may be started too: no settings of ours. */
@@ -81,6 +83,7 @@ export function readConfig(input: ReadInput): ReadAnswer {
   if (problems.length > 0) return { kind: 'refused', problems };
   const secrets = SECRETS.filter((path) => values[path]).map(String);
   if (hasPassword(values['mongo.url'])) secrets.push('mongo.url');
+  if (values.influxdb_password !== USUAL_PASSWORD) secrets.push('influxdb_password');
   if (file !== null && isOpen(file) && secrets.some((path) => !names.has(path)))
     warnings.push(`${file}: holds secrets and everybody may read it; chmod 600 it`);
   warnings.push(...cautions(values));

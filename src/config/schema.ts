@@ -1,11 +1,13 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
+import { ACCOUNTING, WATCHING } from './accounting-keys.js';
 import { CONTAINERS } from './container-keys.js';
 import { FAIRSHARE } from './fair-share-keys.js';
 import { JOBS } from './job-keys.js';
 import { choice, duration, flag, integer, type Key, optional, port, text, words } from './keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
+import { MONITORING } from './monitoring-keys.js';
 import { PREEMPTION } from './preemption-keys.js';
 import { REDIS } from './redis-keys.js';
 import { STORE } from './store-keys.js';
@@ -49,6 +51,7 @@ const PLUGINS = {
     'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`), `fairtree`, `drf`, or a plugin of yours.',
   ),
   executors: words(['mesos'], 'Clusters that run the jobs; the first is the default.'),
+  ...WATCHING,
 };
 
 export const SECTIONS = {
@@ -60,9 +63,11 @@ export const SECTIONS = {
   Jobs: JOBS,
   'Limits and queues': LIMITS,
   'Reservations and preemption': PREEMPTION,
+  Prices: ACCOUNTING,
   'Local node': LOCAL,
   Containers: CONTAINERS,
   Mesos: MESOS,
+  Monitoring: MONITORING,
 };
 
 export const SCHEMA = {
@@ -74,9 +79,11 @@ export const SCHEMA = {
   ...JOBS,
   ...LIMITS,
   ...PREEMPTION,
+  ...ACCOUNTING,
   ...LOCAL,
   ...CONTAINERS,
   ...MESOS,
+  ...MONITORING,
 };
 
 type Schema = typeof SCHEMA;
@@ -108,11 +115,6 @@ export const NOT_IN_USE: readonly string[] = [
   'port_start',
   'port_range',
   'mongo_db',
-  'influxdb_host',
-  'influxdb_port',
-  'influxdb_user',
-  'influxdb_password',
-  'influxdb_db',
   'max_job_pop',
   'placement',
   'prometheus_key',
@@ -130,7 +132,6 @@ export const NOT_IN_USE: readonly string[] = [
   'ldap_admin_dn',
   'ldap_admin_password',
   'ldap',
-  'watchers',
   'dynamic_fields',
   'docker',
   'docker_url',
@@ -145,10 +146,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_host',
   'email_smtp_port',
   'clean_old',
-  'status_policy',
-  'etcd_prefix',
-  'etcd_host',
-  'etcd_port',
   'guest_allow',
   'guest_bind',
   'guest_allow_root',

@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
 import { limitsOf } from './limit-shape.js';
+import { monitoringOf } from './monitoring-keys.js';
 import { preemptionOf } from './preemption-keys.js';
 import { redisOf } from './redis-keys.js';
 import type { Values } from './schema.js';
@@ -39,7 +41,10 @@ export function shape(
       auth: pluginName(values.auth_policy),
       scheduler: pluginName(values.scheduler_policy),
       executors: values.executors.map(pluginName),
+      watchers: values.watchers,
     },
+    watchEachMs: values.watch_every,
+    prices: pricesOf(values),
     pluginOptions,
     fairshare: weightsOf(values),
     usage: usageOf(values),
@@ -80,6 +85,7 @@ export function shape(
       attributes: values['local.attributes'],
     },
     mesos: mesosOf(values),
+    monitoring: monitoringOf(values),
   };
 }
 

@@ -1,4 +1,5 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+import type { PriceList } from '../core/bill.js';
 import type { Constraint, NetworkKind } from '../core/job.js';
 import type { QueueRule, RunningLimits } from '../core/limit-book.js';
 import type { PreemptionOptions } from '../core/preemption.js';
@@ -60,7 +61,12 @@ export interface Config {
     readonly auth: string;
     readonly scheduler: string;
     readonly executors: readonly string[];
+    readonly watchers: readonly string[];
   };
+  /** How often each watcher is asked about each job that runs. */
+  readonly watchEachMs: number;
+  /** What use costs, for bills. */
+  readonly prices: PriceList;
   /** Raw options by `<kind>-<name>`; each plugin reads its own. */
   readonly pluginOptions: Readonly<Record<string, Raw>>;
   readonly fairshare: FairshareWeights;
@@ -85,6 +91,7 @@ export interface Config {
   readonly containers: ContainersConfig;
   readonly local: LocalConfig;
   readonly mesos: MesosConfig;
+  readonly monitoring: MonitoringConfig;
 }
 
 export interface LimitsConfig {
@@ -261,4 +268,23 @@ export interface MesosTls {
   readonly ca: string | null;
   /** Ours, for masters that ask for one. */
   readonly client: { readonly certFile: string; readonly keyFile: string } | null;
+}
+
+/** What watches the service from outside. */
+export interface MonitoringConfig {
+  /** Name of the `status` plugin; null: processes are known through the store alone. */
+  readonly status: string | null;
+  readonly etcd: { readonly host: string; readonly port: number; readonly prefix: string };
+  /** Null: nothing is told to InfluxDB. */
+  readonly influx: InfluxConfig | null;
+  /** Null: nothing is traced. `sample`: part of the jobs that are, from 0 to 1. */
+  readonly tracing: { readonly endpoint: string; readonly sample: number } | null;
+}
+
+export interface InfluxConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly database: string;
 }

@@ -46,7 +46,7 @@ export interface FileStorage {
   exitFile(directory: string, launch: number): Promise<string | undefined>;
   /**
    * What a job's directory takes; nothing, where there is none. Follows no link and leaves no file system; takes its time,
-   * so that jobs and launches do not notice. Absent: sizes are not known, and nobody has a quota of them.
+   * so that jobs and launches do not notice; a few are asked for at once and may be done one after the other. Absent: sizes are not known, and nobody has a quota of them.
    * @throws Error with the system's message when it cannot.
    */
   measure?(directory: string, bounds: { readonly entriesMax: number }): Promise<MeasuredDirectory>;

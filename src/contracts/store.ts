@@ -370,6 +370,13 @@ export interface DiskUse {
   readonly jobs: number;
 }
 
+/** A directory that is to be measured. */
+export interface DueDirectory {
+  readonly id: JobId;
+  /** Null: the record names none, or cannot be read. */
+  readonly directory: string | null;
+}
+
 export interface DiskStore {
   /**
    * Jobs whose directories are to be measured, in order of id above `after`: each that ends with a directory, from the
@@ -378,7 +385,7 @@ export interface DiskStore {
   diskDue(query: {
     readonly after: JobId | null;
     readonly limit: number;
-  }): Promise<readonly JobId[]>;
+  }): Promise<readonly DueDirectory[]>;
   /** Replaces what was known of these jobs; sums follow in the same transaction. Unknown and archived jobs are passed over. */
   putDisk(sizes: readonly DirectorySize[]): Promise<void>;
   /** By account, those with anything; the cost grows with accounts, not with jobs. */

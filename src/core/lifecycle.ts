@@ -24,7 +24,17 @@ import {
   type SystemFault,
 } from './job.js';
 import type { Effect, JobEvent } from './job-event.js';
-import { asked, containerOf, live, merged, sameFacts, startedAtOf } from './job-facts.js';
+import {
+  containerOf,
+  launching,
+  live,
+  merged,
+  over,
+  pending,
+  running,
+  sameFacts,
+  startedAtOf,
+} from './job-facts.js';
 import {
   lastOutcome,
   needsOf,
@@ -222,7 +232,7 @@ function holdTask(
 ): Step {
   const launches = launchOf(placement.taskId);
   const effects: Effect[] = [{ kind: 'dequeue' }, { kind: 'charge', taskId: placement.taskId }];
-  return moved({ ...asked(job), state: 'launching', launches, directory, placement }, effects);
+  return moved(launching(job, { launches, directory, placement }), effects);
 }
 
 /** Nothing of ours runs, but something does: the record says so, so that no leader takes it for a former launch of ours. */
@@ -238,10 +248,8 @@ function start(job: Unkilled, told: ContainerFacts, at: Instant): Step {
   if (job.state === 'running' && sameFacts(container, job.container))
     return { kind: 'ignored', because: 'started while running', effects: [] };
   const startedAt = startedAtOf(job) ?? at;
-  const known = asked(
-    retried.refusals === 0 ? job : { ...job, retried: { ...retried, refusals: 0 } },
-  );
-  return moved({ ...known, state: 'running', placement, startedAt, container });
+  const known = retried.refusals === 0 ? retried : { ...retried, refusals: 0 };
+  return moved(running(job, { retried: known, placement, startedAt, container }));
 }
 
 /** The cluster has not run it: uncharged, without a bound on how often, but ever more slowly. */
@@ -306,7 +314,7 @@ function again(
     { kind: 'settle', taskId: job.placement.taskId, usedMs },
     { kind: 'enqueue', notBefore },
   ];
-  return moved({ ...asked(job), state: 'pending', notBefore, pauseMs }, effects);
+  return moved(pending(job, { notBefore, pauseMs }), effects);
 }
 
 /** The end of a job that holds a task. */
@@ -314,26 +322,15 @@ function end(job: LiveJob, outcome: Outcome, at: Instant): Step {
   const { placement } = job;
   const container = containerOf(job);
   const startedAt = startOf(job, outcome);
-  return moved(
-    { ...asked(job), state: 'over', outcome, endedAt: at, startedAt, container, placement },
-    [{ kind: 'settle', taskId: placement.taskId, usedMs: usedMs(startedAt, outcome, at) }],
-  );
+  return moved(over(job, { outcome, endedAt: at, startedAt, container, placement }), [
+    { kind: 'settle', taskId: placement.taskId, usedMs: usedMs(startedAt, outcome, at) },
+  ]);
 }
 
 /** The end of a job that waits. */
 function leave(job: PendingJob, outcome: Outcome, at: Instant): Step {
-  return moved(
-    {
-      ...asked(job),
-      state: 'over',
-      outcome,
-      endedAt: at,
-      startedAt: null,
-      placement: null,
-      container: NO_CONTAINER,
-    },
-    [{ kind: 'dequeue' }],
-  );
+  const nothing = { startedAt: null, placement: null, container: NO_CONTAINER };
+  return moved(over(job, { outcome, endedAt: at, ...nothing }), [{ kind: 'dequeue' }]);
 }
 
 /**

@@ -104,6 +104,15 @@ function countersOf({ user, project, queue }: Claimant, executor: string | null)
   return keys;
 }
 
+const countsAlike = (a: Holder, b: Holder): boolean =>
+  a.user === b.user && a.project === b.project && a.queue === b.queue && a.executor === b.executor;
+
+const isChargedAlike = (a: Holder, b: Holder): boolean =>
+  a.startedAt === b.startedAt &&
+  a.needs.cpuMilli === b.needs.cpuMilli &&
+  a.needs.memMb === b.needs.memMb &&
+  a.needs.gpus === b.needs.gpus;
+
 const queueUser = (queue: string, user: UserId): string => JSON.stringify([queue, user]);
 
 export class LimitBook {
@@ -160,6 +169,18 @@ export class LimitBook {
 
   /** A job was planned, placed, found alive or started; what was known of it before is replaced. */
   hold(holder: Holder): void {
+    const known = this.#holders.get(holder.id);
+    // Most are planned, placed and started with nothing changed but their start: counters need not move.
+    if (known !== undefined && countsAlike(known, holder)) {
+      if (isChargedAlike(known, holder)) return;
+      this.#holders.set(holder.id, holder);
+      for (const { key } of payersOf(holder)) {
+        const held = this.#held.get(key);
+        held?.hold(holder);
+        held?.release(known);
+      }
+      return;
+    }
     this.release(holder.id);
     this.#holders.set(holder.id, holder);
     for (const key of countersOf(holder, holder.executor))

@@ -1,6 +1,6 @@
 /**
  * Has job directories measured: each once after its job has ended, and now and then while it runs. Sizes are absolute and sums are
- * the store's, so nothing is wrong if this happens twice, late, or in two daemons at once. One directory at a time.
+ * the store's, so nothing is wrong if this happens twice, late, or in two daemons at once. A few directories at a time.
  */
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
@@ -12,7 +12,7 @@ import {
 } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { FileStorage } from '../contracts/storage.js';
-import type { DirectorySize, DiskStore, JobStore } from '../contracts/store.js';
+import type { DirectorySize, DiskStore, DueDirectory, JobStore } from '../contracts/store.js';
 import type { Job } from '../core/job.js';
 import type { JobId } from '../core/units.js';
 
@@ -34,6 +34,8 @@ export interface DiskOwner {
 
 /** While there is more to be measured it rests for so many times as long as it has worked. */
 const RESTS = 4;
+/** Asked for together, since most are small: what asking costs is shared. A storage may still take one after the other. */
+const SIDE_BY_SIDE = 20;
 
 export class DiskWatch {
   readonly #ports: DiskPorts;
@@ -93,29 +95,29 @@ export class DiskWatch {
   }
 
   async #ended(): Promise<{ readonly sizes: readonly DirectorySize[]; readonly hasMore: boolean }> {
-    const { store } = this.#ports;
-    const ids = await store.diskDue({ after: this.#after, limit: DISK_AT_ONCE });
-    this.#after = ids.length < DISK_AT_ONCE ? null : (ids.at(-1) ?? null);
-    const jobs = await store.jobs(ids);
-    const sizes: DirectorySize[] = [];
-    for (const id of ids) {
-      if (this.#isClosed) break;
-      const size = await this.#sizeOf(id, jobs.get(id), DISK_ENTRIES_MAX);
-      if (size !== undefined) sizes.push({ ...size, isOver: true });
-    }
-    return { sizes, hasMore: ids.length === DISK_AT_ONCE };
+    const due = await this.#ports.store.diskDue({ after: this.#after, limit: DISK_AT_ONCE });
+    const hasMore = due.length === DISK_AT_ONCE;
+    this.#after = hasMore ? (due.at(-1)?.id ?? null) : null;
+    return { sizes: await this.#sizesOf(due, true), hasMore };
   }
 
   async #running(): Promise<readonly DirectorySize[]> {
     const ids = this.#dueHolders();
     const jobs = ids.length === 0 ? new Map<JobId, Job>() : await this.#ports.store.jobs(ids);
-    const sizes: DirectorySize[] = [];
-    for (const id of ids) {
-      if (this.#isClosed) break;
+    const due = ids.flatMap((id) => {
       const job = jobs.get(id);
-      if (job === undefined || job.state === 'over') continue;
-      const size = await this.#sizeOf(id, job, DISK_ENTRIES_RUNNING_MAX);
-      if (size !== undefined) sizes.push({ ...size, isOver: false });
+      return job === undefined || job.state === 'over' ? [] : [{ id, directory: job.directory }];
+    });
+    return this.#sizesOf(due, false);
+  }
+
+  async #sizesOf(due: readonly DueDirectory[], isOver: boolean): Promise<readonly DirectorySize[]> {
+    const entriesMax = isOver ? DISK_ENTRIES_MAX : DISK_ENTRIES_RUNNING_MAX;
+    const sizes: DirectorySize[] = [];
+    for (let at = 0; at < due.length && !this.#isClosed; at += SIDE_BY_SIDE) {
+      const few = due.slice(at, at + SIDE_BY_SIDE);
+      for (const size of await Promise.all(few.map((one) => this.#sizeOf(one, entriesMax))))
+        if (size !== undefined) sizes.push({ ...size, isOver });
     }
     return sizes;
   }
@@ -137,15 +139,13 @@ export class DiskWatch {
 
   /** Undefined: it could not be measured, and is tried again. */
   async #sizeOf(
-    id: JobId,
-    job: Job | undefined,
+    { id, directory }: DueDirectory,
     entriesMax: number,
   ): Promise<Omit<DirectorySize, 'isOver'> | undefined> {
     const measuredAt = this.#ports.clock.now();
-    // A record that cannot be read names no directory.
-    if (job === undefined || job.directory === null) return { id, bytes: 0, measuredAt };
+    if (directory === null) return { id, bytes: 0, measuredAt };
     try {
-      const found = await this.#ports.storage.measure?.(job.directory, { entriesMax });
+      const found = await this.#ports.storage.measure?.(directory, { entriesMax });
       if (found === undefined) return undefined;
       if (!found.isWhole)
         this.#ports.log.warn('job directory measured in part', { jobId: id, ...found });

@@ -1,6 +1,7 @@
 /** How many jobs stand where, as the leader knows: counted when monitoring asks, never on the way of a job. */
 import type { LiveJob } from '../core/job.js';
 import type { PendingQueue } from '../core/queue.js';
+import { needsOf } from '../core/retry.js';
 
 export const TALLY_STATES = [
   /** Ready: resources are all they wait for. */
@@ -20,6 +21,8 @@ export interface JobTally {
   readonly states: Readonly<Record<TallyState, number>>;
   /** By queue of the site; the empty name: in none. Only queues with jobs. */
   readonly queues: ReadonlyMap<string, QueueTally>;
+  /** What live jobs hold, together. */
+  readonly held: { readonly cpuMilli: number; readonly memMb: number; readonly gpus: number };
 }
 
 export interface QueueTally {
@@ -40,7 +43,11 @@ const NONE: JobTally['states'] = Object.freeze({
 });
 
 /** Of a scheduler that does not lead. */
-export const EMPTY_TALLY: JobTally = { states: NONE, queues: new Map() };
+export const EMPTY_TALLY: JobTally = {
+  states: NONE,
+  queues: new Map(),
+  held: { cpuMilli: 0, memMb: 0, gpus: 0 },
+};
 
 /** Costs what there are accounts and live jobs, not what waits. */
 export function tallyOf(
@@ -55,6 +62,7 @@ export function tallyOf(
     queues.set(name, tally);
     return tally;
   };
+  const held = { cpuMilli: 0, memMb: 0, gpus: 0 };
   for (const account of queue.accounts()) {
     states.waiting += account.size;
     of(account.queue ?? '').waiting += account.size;
@@ -62,6 +70,10 @@ export function tallyOf(
   for (const job of live) {
     states[job.state] += 1;
     of(job.spec.queue ?? '').live += 1;
+    const needs = needsOf(job);
+    held.cpuMilli += needs.cpuMilli;
+    held.memMb += needs.memMb;
+    held.gpus += needs.gpus;
   }
-  return { states, queues };
+  return { states, queues, held };
 }

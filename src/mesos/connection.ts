@@ -59,6 +59,8 @@ export interface ConnectionListener {
 export interface Session {
   readonly target: Target;
   readonly streamId: string;
+  /** Of every call on it. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export class MasterConnection {
@@ -143,7 +145,7 @@ export class MasterConnection {
     if (session === undefined || !this.#mayAct()) return 'refused';
     const underWay = this.#ports.transport.call(lane, {
       target: session.target,
-      headers: { ...this.#headers, 'mesos-stream-id': session.streamId },
+      headers: session.headers,
       body: encodeCall(call, this.#mediaType),
     });
     this.#underWay.add(underWay);
@@ -199,7 +201,11 @@ export class MasterConnection {
         this.#count('subscriptions');
         this.#isMissingEvents = false;
         this.#frameworkId = effect.frameworkId;
-        this.#session = { target: effect.target, streamId: effect.streamId };
+        this.#session = {
+          target: effect.target,
+          streamId: effect.streamId,
+          headers: { ...this.#headers, 'mesos-stream-id': effect.streamId },
+        };
         this.#listener.subscribed(effect.frameworkId);
         break;
       case 'lost':

@@ -90,7 +90,7 @@ function credentialIn(home: Home): Credential {
 
 /** The plugin of that kind and name, from our folder or the site's. @throws BadPlugins */
 export function loaded<Kind extends keyof Contracts>(
-  { config, store, shared, log }: Foundation,
+  { config, store, shared, log }: Pick<Foundation, 'config' | 'store' | 'shared' | 'log'>,
   kind: Kind,
   name: string,
 ): Promise<Contracts[Kind]> {
@@ -105,6 +105,7 @@ export function loaded<Kind extends keyof Contracts>(
         ...config.pluginOptions,
         'storage-pairtree': { shared_dir: shared.path },
         'scheduler-fairshare': fairshareOptions(config),
+        'status-etcd': { ...etcdOptions(config), ...config.pluginOptions['status-etcd'] },
       },
       hostFor: hostFor(config, store, log),
     },
@@ -123,6 +124,11 @@ const hostFor =
     volumes: config.volumes,
     memory: memoryIn(store, `plugin.${kind}-${name}`),
   });
+
+const etcdOptions = ({ monitoring: { etcd } }: Config) => ({
+  url: `http://${etcd.host}:${etcd.port}`,
+  prefix: etcd.prefix,
+});
 
 const fairshareOptions = ({ fairshare }: Config) => ({
   waiting_time_weight: fairshare.waitingTime,

@@ -47,7 +47,9 @@ const size = (id: JobId, bytes: number, isOver: boolean, at = 0) => ({
   isOver,
   measuredAt: instant(AT + at),
 });
-const due = (store: Store) => store.diskDue({ after: null, limit: 10 });
+const dueAfter = async (store: Store, after: JobId | null, limit = 10) =>
+  (await store.diskDue({ after, limit })).map(({ id }) => id);
+const due = (store: Store) => dueAfter(store, null);
 
 export async function diskContract(t: Test, make: MakeStore): Promise<void> {
   await t.test('a job is due when it ends with a directory, until it is measured', async (t) => {
@@ -58,8 +60,11 @@ export async function diskContract(t: Test, make: MakeStore): Promise<void> {
     const waiting = await submitted(store);
     await store.advance((await store.lease())?.epoch ?? 0, [stepTo(waiting, givenUp(waiting))]);
     t.strictSame(await due(store), [first, second], 'not what runs, nor what never had one');
-    t.strictSame(await store.diskDue({ after: first, limit: 10 }), [second]);
-    t.strictSame(await store.diskDue({ after: null, limit: 1 }), [first]);
+    t.strictSame(await dueAfter(store, first), [second]);
+    t.strictSame(await dueAfter(store, null, 1), [first]);
+    const { directory = null } = (await store.job(first)) ?? {};
+    t.type(directory, 'string');
+    t.strictSame(await store.diskDue({ after: null, limit: 1 }), [{ id: first, directory }]);
     await store.putDisk([size(first, 0, true), size(running, 5, false)]);
     t.strictSame(await due(await another()), [second]);
     t.equal(await store.diskOf(first), 0);
@@ -87,6 +92,10 @@ export async function diskContract(t: Test, make: MakeStore): Promise<void> {
     t.match((await store.diskUse())[0], { endedBytes: 4, heldBytes: 9, jobs: 2 });
     await store.putDisk([size(mine, 99, true), size(running, 99, false)]);
     t.match((await store.diskUse())[0], { endedBytes: 4, heldBytes: 9 }, 'older ones say nothing');
+    const again = await jobOf(store, 'over');
+    await store.putDisk([size(again, 7, true, 2), size(mine, 5, true, 2), size(again, 6, true, 3)]);
+    const together = { endedBytes: 11, heldBytes: 9, jobs: 3 };
+    t.match((await store.diskUse())[0], together, 'several of one account, one of them twice');
   });
 
   await t.test('what was measured while a job ran says nothing of its end', async (t) => {

@@ -82,6 +82,31 @@ t.test('what runs and what the cycle places count together', async (t) => {
   t.same(ids(plan(queueOf([aRow(2), aRow(3), aRow(4)]), book.allowanceAt(T0))), [2, 3, 4]);
 });
 
+t.test('a job that is told again counts once, as it was told last', async (t) => {
+  const book = new LimitBook(RULES);
+  const payer = { scope: 'user', name: bob, key: `user ${bob}` } as const;
+  const heldAfter = (ms: number) => book.heldOf(payer, instant(T0 + ms));
+  const HOUR_MS = 3_600_000;
+  const planned = { ...holder(1), startedAt: null };
+  book.hold(planned);
+  book.hold({ ...planned, needs: aNeed() });
+  t.match([book.running(`user ${bob}`), book.running('executor mesos')], [1, 1]);
+  t.equal(heldAfter(HOUR_MS).timeMs, RULES.advanceMs, 'it has not started');
+  book.hold(holder(1));
+  t.match([book.running(`user ${bob}`), book.running('executor mesos')], [1, 1]);
+  t.equal(heldAfter(HOUR_MS).timeMs, HOUR_MS);
+  const grown = aNeed({ memMb: 2 * aNeed().memMb });
+  book.hold({ ...holder(1), needs: grown });
+  t.equal(heldAfter(HOUR_MS).memMb, grown.memMb);
+  book.hold({ ...holder(1), executor: 'swarm' });
+  t.match([book.running(`user ${bob}`), book.running('executor mesos')], [1, 0]);
+  t.equal(book.running('executor swarm'), 1);
+  t.same([...book.holders()], [1]);
+  book.release(jobId(1));
+  t.match([book.running(`user ${bob}`), book.running('executor swarm')], [0, 0]);
+  t.same(heldAfter(HOUR_MS), NO_USE);
+});
+
 t.test('the project of all has neither limit nor quota', async (t) => {
   const book = new LimitBook({ ...RULES, running: { ...RULES.running, project: 1 } });
   book.setQuotas({

@@ -116,6 +116,10 @@ t.test('the plugin does it in a thread, and says what fails', async (t) => {
   const bounds = { entriesMax: MANY };
   const answers = await Promise.all([1, 2, 3].map(() => storage.measure?.(directory, bounds)));
   for (const answer of answers) t.same(answer, { bytes: expected, entries: 1, isWhole: true });
+  const asked = [directory, join(outside, 'precious'), directory];
+  const together = await Promise.allSettled(asked.map((one) => storage.measure?.(one, bounds)));
+  const statuses = together.map(({ status }) => status);
+  t.same(statuses, ['fulfilled', 'rejected', 'fulfilled'], 'each has its own answer');
   const noDirectory = Promise.resolve(storage.measure?.(join(outside, 'precious'), bounds));
   await t.rejects(noDirectory, { message: /ENOTDIR/ });
   await storage.remove?.(directory);

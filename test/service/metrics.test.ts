@@ -114,6 +114,7 @@ t.test('jobs are counted by state and by queue', async (t) => {
     '': { waiting: 1, live: 1 },
     night: { waiting: 1, live: 1 },
   });
+  t.same(tally.held, { cpuMilli: 2_000, memMb: 2_000, gpus: 0 });
 });
 
 t.test('the store answers as before, and its calls are timed by operation', async (t) => {

@@ -12,6 +12,7 @@ import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import {
   type DirectorySize,
   type DiskUse,
+  type DueDirectory,
   type EndedQuery,
   FencedOut,
   type HistoryQuery,
@@ -516,12 +517,13 @@ export class MemoryStore implements Store {
   diskDue(query: {
     readonly after: JobId | null;
     readonly limit: number;
-  }): Promise<readonly JobId[]> {
-    return this.#do('diskDue', ({ diskDue }) =>
+  }): Promise<readonly DueDirectory[]> {
+    return this.#do('diskDue', ({ diskDue, jobs }) =>
       [...diskDue]
         .filter((id) => id > (query.after ?? 0))
         .sort((a, b) => a - b)
-        .slice(0, query.limit),
+        .slice(0, query.limit)
+        .map((id) => ({ id, directory: jobs.get(id)?.directory ?? null })),
     );
   }
 

@@ -72,6 +72,12 @@ export class Installation {
     return { process, status };
   }
 
+  async watcher(): Promise<Background> {
+    const process = this.#start('watcher');
+    await told(process, /(GoDocker watcher is up)/);
+    return process;
+  }
+
   /** The local node of this home; the credential must be there already, as after the first `web` or `scheduler`. */
   async node(args: readonly string[], port = this.#nodePort): Promise<Background> {
     const process = this.#start('local-mesos', [

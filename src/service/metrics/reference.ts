@@ -6,6 +6,7 @@ import { EMPTY_TALLY } from '../../daemon/tally.js';
 import { countsOf } from '../../daemon/warnings.js';
 import { systemClock } from '../../host/system.js';
 import { clusterMetrics } from './cluster.js';
+import { influxMetrics } from './influx.js';
 import { policyStuck } from './policy.js';
 import { diskMetrics, mesosCounters, processMetrics } from './process.js';
 import { agentMetrics, eventMetrics, schedulerGauges, submissionMetrics } from './scheduler.js';
@@ -40,6 +41,7 @@ const PARTS: readonly (readonly [title: string, register: (metrics: Registry) =>
       submissionMetrics(metrics, new Events());
     },
   ],
+  ['InfluxDB: processes that tell it something', (metrics) => void influxMetrics(metrics)],
   [
     'Store and disks: all',
     (metrics) => {

@@ -5,6 +5,7 @@ import type {
   DirectorySize,
   DiskStore,
   DiskUse,
+  DueDirectory,
   Priorities,
   ProjectRecord,
   ProjectStore,
@@ -95,9 +96,13 @@ export class EmbeddedAccounts implements UserStore, ProjectStore, DiskStore {
   async diskDue(query: {
     readonly after: JobId | null;
     readonly limit: number;
-  }): Promise<readonly JobId[]> {
+  }): Promise<readonly DueDirectory[]> {
     const { after, limit } = query;
-    return (await this.reader.call('diskDue', { after: after ?? 0, limit })).map(jobId);
+    const rows = await this.reader.call('diskDue', { after: after ?? 0, limit });
+    return rows.map(([id, directory]) => ({
+      id: jobId(Number(id)),
+      directory: directory === null ? null : String(directory),
+    }));
   }
 
   putDisk(sizes: readonly DirectorySize[]): Promise<void> {

@@ -36,7 +36,11 @@ const prepareAll = (database: Database) => ({
   sumAgain: database.prepare(`INSERT INTO disk_sums ${SUMMED}`),
 });
 
-export const DISK_DUE = 'SELECT id FROM disk_due WHERE id > ? ORDER BY id LIMIT ?';
+/** A damaged record names no directory. */
+export const DISK_DUE = `SELECT d.id,
+    CASE WHEN json_valid(j.life) THEN json_extract(j.life, '$.directory') END
+  FROM disk_due d LEFT JOIN jobs j ON j.id = d.id
+  WHERE d.id > ? ORDER BY d.id LIMIT ?`;
 export const DISK_USE =
   'SELECT owner, project, ended, held, jobs FROM disk_sums WHERE jobs > 0 ORDER BY owner, project';
 export const DISK_OF = 'SELECT bytes FROM disk_jobs WHERE id = ?';
@@ -55,6 +59,14 @@ export function sumSizesAgain(database: Database): void {
   database.exec(`INSERT INTO disk_sums ${SUMMED}`);
 }
 
+interface Change {
+  readonly owner: string;
+  readonly project: string;
+  readonly ended: number;
+  readonly held: number;
+  readonly jobs: number;
+}
+
 /** The part of the writer for these tables; runs inside its transactions. */
 export class DiskWriter {
   readonly #statements: ReturnType<typeof prepareAll>;
@@ -68,19 +80,42 @@ export class DiskWriter {
     this.#statements.due.run(id);
   }
 
-  put({ id, bytes, isOver, measuredAt }: DirectorySize): void {
+  putAll(sizes: readonly DirectorySize[]): void {
+    this.#addUp(sizes.flatMap((size) => this.#put(size)));
+  }
+
+  /** How the sums change with it. */
+  #put({ id, bytes, isOver, measuredAt }: DirectorySize): readonly Change[] {
     const job = this.#statements.job.get(id);
-    if (job === undefined || (isOver && job[2] !== 1)) return;
+    if (job === undefined || (isOver && job[2] !== 1)) return [];
     if (isOver) this.#statements.done.run(id);
-    if (job[3] === 1) return;
+    if (job[3] === 1) return [];
     const known = this.#statements.known.get(id);
     const isOlder = known !== undefined && Number(known[4]) > measuredAt;
     // A measurement that began while the job ran says nothing of what its end left.
-    if (isOlder || (known?.[3] === 1 && !isOver)) return;
-    this.#forget(id);
+    if (isOlder || (known?.[3] === 1 && !isOver)) return [];
     const [owner, project] = [String(job[0]), String(job[1])];
     this.#statements.put.run(id, owner, project, bytes, isOver ? 1 : 0, measuredAt);
-    this.#statements.add.run(owner, project, isOver ? bytes : 0, isOver ? 0 : bytes, 1);
+    const [ended, held] = isOver ? [bytes, 0] : [0, bytes];
+    return [...this.#withoutFormer(known), { owner, project, ended, held, jobs: 1 }];
+  }
+
+  /** Jobs of one account change its sums together. */
+  #addUp(changes: readonly Change[]): void {
+    const sums = new Map<string, { -readonly [Name in keyof Change]: Change[Name] }>();
+    for (const change of changes) {
+      const key = JSON.stringify([change.owner, change.project]);
+      const sum = sums.get(key);
+      if (sum === undefined) {
+        sums.set(key, { ...change });
+        continue;
+      }
+      sum.ended += change.ended;
+      sum.held += change.held;
+      sum.jobs += change.jobs;
+    }
+    for (const { owner, project, ended, held, jobs } of sums.values())
+      this.#statements.add.run(owner, project, ended, held, jobs);
   }
 
   archive(id: number, at: number): 'archived' | 'already' | 'not-over' | 'unknown' {
@@ -89,7 +124,9 @@ export class DiskWriter {
     if (job === undefined) return 'unknown';
     if (job[3] !== 1) return 'not-over';
     this.#statements.done.run(id);
-    this.#forget(id);
+    const known = this.#statements.known.get(id);
+    if (known !== undefined) this.#statements.drop.run(id);
+    this.#addUp(this.#withoutFormer(known));
     return isDone ? 'archived' : 'already';
   }
 
@@ -101,12 +138,11 @@ export class DiskWriter {
     return Number(statements.countDue.get()?.[0]);
   }
 
-  #forget(id: number): void {
-    const known = this.#statements.known.get(id);
-    if (known === undefined) return;
+  /** What was in the sums of a job whose row is replaced or gone. */
+  #withoutFormer(known: Row | undefined): readonly Change[] {
+    if (known === undefined) return [];
     const [owner, project, bytes, isOver] = known;
-    const [ended, held] = isOver === 1 ? [Number(bytes), 0] : [0, Number(bytes)];
-    this.#statements.drop.run(id);
-    this.#statements.add.run(String(owner), String(project), -ended, -held, -1);
+    const [ended, held] = isOver === 1 ? [-Number(bytes), 0] : [0, -Number(bytes)];
+    return [{ owner: String(owner), project: String(project), ended, held, jobs: -1 }];
   }
 }

@@ -206,7 +206,7 @@ export class Reader {
         return statements.ended.all(until, after?.endedAt ?? since, after?.id ?? 0, limit);
       }
       case 'diskDue':
-        return statements.diskDue.all(call.ask.after, call.ask.limit).map(([id]) => Number(id));
+        return statements.diskDue.all(call.ask.after, call.ask.limit);
       case 'diskUse':
         return statements.diskUse.all();
       case 'quotaResets':

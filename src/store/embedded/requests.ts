@@ -252,7 +252,8 @@ export interface Reads extends WatchReads {
   /** Kind, id and quotas as JSON of those who have any. */
   quotas: { ask: null; answer: readonly Row[] };
   ended: { ask: EndedQuery; answer: readonly Row[] };
-  diskDue: { ask: { readonly after: number; readonly limit: number }; answer: readonly number[] };
+  /** Id and directory. */
+  diskDue: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   /** Owner, project, bytes of ended jobs, of others, and how many jobs. */
   diskUse: { ask: null; answer: readonly Row[] };
   /** Kind, id, day and what was used on it by then. */

@@ -22,6 +22,7 @@ import {
   type Retried,
   type SystemFault,
 } from '../../core/job.js';
+import { pending } from '../../core/job-facts.js';
 import type { Needs } from '../../core/resources.js';
 
 import { NEVER_RETRIED } from '../../core/retry.js';
@@ -284,15 +285,12 @@ function assembled(row: Row): Job {
   const asked = parent === null ? told : { ...told, parent: jobId(Number(parent)) };
   const known = state as JobState;
   switch (known) {
-    case 'pending':
-      return {
-        ...asked,
-        state: known,
-        notBefore: instantOrNull(notBefore),
-        pauseMs: pauseOf(life, notBefore),
-        ...heldBackOf(held),
-        ...taken(life),
-      };
+    case 'pending': {
+      const pauseMs = pauseOf(life, notBefore);
+      const job = pending(asked, { notBefore: instantOrNull(notBefore), pauseMs });
+      const isUsual = held[0] === null && life.isNumberTaken !== true;
+      return isUsual ? job : { ...job, ...heldBackOf(held), ...taken(life) };
+    }
     case 'launching':
       return { ...asked, state: known, placement: present(life.placement) };
     case 'running':

@@ -113,13 +113,14 @@ export class Database {
   }
 
   prepare(sql: string): Statement {
-    const statement = this.#guard(() => this.#libsql.prepare<Value[]>(sql));
+    const statement = this.#guard(() => this.#libsql.prepare<[Value[]]>(sql));
     // `raw` is a mere switch; statements without columns refuse it and have no rows to shape.
     const rows = statement.reader ? statement.raw() : statement;
     return {
-      run: (...values) => this.#guard(() => rows.run(...values).changes),
-      get: (...values) => this.#guard(() => rows.get(...values) as Row | undefined),
-      all: (...values) => this.#guard(() => rows.all(...values) as Row[]),
+      // Values as one list: the library would make one of them itself.
+      run: (...values) => this.#guard(() => rows.run(values).changes),
+      get: (...values) => this.#guard(() => rows.get(values) as Row | undefined),
+      all: (...values) => this.#guard(() => rows.all(values) as Row[]),
     };
   }
 

@@ -196,7 +196,7 @@ export class Writer {
       case 'deleteProject':
         return statements.deleteProject.run(call.ask) > 0;
       case 'putDisk':
-        for (const size of call.ask) this.#disk.put(size);
+        this.#disk.putAll(call.ask);
         return undefined;
       case 'recountDisk':
         return this.#disk.recount();

@@ -6,6 +6,7 @@ import type {
   DirectorySize,
   DiskStore,
   DiskUse,
+  DueDirectory,
   JobStore,
   Priorities,
   ProjectRecord,
@@ -128,7 +129,7 @@ export class MongoAccountStore implements UserStore, ProjectStore, DiskStore, Ch
   diskDue(query: {
     readonly after: JobId | null;
     readonly limit: number;
-  }): Promise<readonly JobId[]> {
+  }): Promise<readonly DueDirectory[]> {
     return this.do(() => this.#disks.due(query));
   }
 

@@ -1,6 +1,6 @@
 // What job directories take. Each measurement is one write of the job's record, with what it changes in the sums; these are folded.
 import { randomUUID } from 'node:crypto';
-import type { DirectorySize, DiskUse } from '../../contracts/store.js';
+import type { DirectorySize, DiskUse, DueDirectory } from '../../contracts/store.js';
 import { type JobId, jobId, projectId, userId } from '../../core/units.js';
 import {
   type Collections,
@@ -48,12 +48,13 @@ export class Disks {
   }: {
     readonly after: JobId | null;
     readonly limit: number;
-  }): Promise<readonly JobId[]> {
+  }): Promise<readonly DueDirectory[]> {
     if (limit <= 0) return [];
     const { filter, sort = {} } = toBeMeasured(after ?? 0);
     const { jobs } = this.#collections;
-    const found = await jobs.find(filter).project({ _id: 1 }).sort(sort).limit(limit).toArray();
-    return found.map(({ _id }) => jobId(Number(_id)));
+    const fields = { _id: 1, life: 1 };
+    const found = await jobs.find(filter).project(fields).sort(sort).limit(limit).toArray();
+    return found.map(({ _id, life }) => ({ id: jobId(Number(_id)), directory: directoryIn(life) }));
   }
 
   async put(sizes: readonly DirectorySize[]): Promise<void> {
@@ -222,3 +223,13 @@ const noDisk = (job: Owned): DiskSumsDocument => ({
 });
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** A damaged record names no directory. */
+function directoryIn(life: unknown): string | null {
+  try {
+    const { directory } = JSON.parse(String(life)) as { readonly directory?: unknown };
+    return typeof directory === 'string' ? directory : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,53 @@
+/** Keys of what watches the service from outside: registries of processes, InfluxDB, traces. */
+import type { MonitoringConfig } from '../contracts/config.js';
+import type { Reader } from '../contracts/reader.js';
+import { integer, number, optional, text } from './keys.js';
+import type { Values } from './schema.js';
+
+const PORT = { min: 1, max: 65_535 };
+
+export const MONITORING = {
+  status_policy: optional(
+    'none: in the store alone',
+    'Registry where processes tell that they live, besides the store: `etcd`, `consul`, or a plugin of yours.',
+  ),
+  etcd_host: text('127.0.0.1', 'Where etcd answers, with `status_policy: etcd`.'),
+  etcd_port: integer(2379, PORT, 'Its port.'),
+  etcd_prefix: text('/godocker', 'What its keys of ours begin with.'),
+  influxdb_host: optional('none: off', 'Where InfluxDB (1.x) answers: usage goes there.'),
+  influxdb_port: integer(8086, PORT, 'Its port.'),
+  influxdb_user: text('root', 'Login there.'),
+  influxdb_password: text('root', 'Its password.'),
+  influxdb_db: text('god', 'Database there; it is made if it is missing and the login may.'),
+  'tracing.endpoint': optional(
+    'none: off',
+    'Where an OpenTelemetry collector takes traces (OTLP over HTTP), as in `http://127.0.0.1:4318/v1/traces`.',
+    'URL',
+  ),
+  'tracing.sample': number(1, { min: 0, max: 1 }, 'Part of the jobs that are traced.'),
+};
+
+export function monitoringOf(values: Values): MonitoringConfig {
+  const { influxdb_host: host, influxdb_port: port, influxdb_db: database } = values;
+  const { influxdb_user: username, influxdb_password: password } = values;
+  const endpoint = values['tracing.endpoint'];
+  return {
+    status: values.status_policy,
+    etcd: { host: values.etcd_host, port: values.etcd_port, prefix: values.etcd_prefix },
+    influx: host === null ? null : { host, port, username, password, database },
+    tracing: endpoint === null ? null : { endpoint, sample: values['tracing.sample'] },
+  };
+}
+
+export function checkMonitoring(values: Values, reader: Reader): void {
+  const endpoint = values['tracing.endpoint'];
+  if (endpoint !== null && !/^https?:\/\/[^/]+/.test(endpoint))
+    reader.problem('tracing.endpoint', endpoint, 'a URL such as http://127.0.0.1:4318/v1/traces');
+  for (const key of ['etcd_host', 'influxdb_host'] as const) {
+    const host = values[key];
+    if (host !== null && !/^(\[[\da-fA-F:.]+\]|[\w.-]+)$/.test(host))
+      reader.problem(key, host, 'the name or address of a host, without scheme and port');
+  }
+  if (!/^\/?[\w.-]+(\/[\w.-]+)*\/?$/.test(values.etcd_prefix))
+    reader.problem('etcd_prefix', values.etcd_prefix, 'a path such as /godocker');
+}

@@ -1,0 +1,65 @@
+/** `godocker admin bill`: what the launches of a month cost, out of the record. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { billCsv, billQuery, billTable } from '../contracts/bill.js';
+import type { Config } from '../contracts/config.js';
+import { ServiceError } from '../contracts/errors.js';
+import { SILENT } from '../contracts/log.js';
+import type { Store } from '../contracts/store.js';
+import { billOf } from '../core/bill.js';
+import { projectId } from '../core/units.js';
+import { openEmbeddedStore } from '../store/embedded/store.js';
+import { openMongoStore } from '../store/mongo/store.js';
+
+export interface BillPorts {
+  /** The configuration; undefined: it is wrong, and that was said. */
+  readonly configured: (file: string | undefined) => Config | undefined;
+  /** Is told the exit code. */
+  readonly done: (code: number) => void;
+  /** Exit code of a wrong configuration. */
+  readonly wrongConfig: number;
+}
+
+interface BillOptions {
+  readonly config?: string;
+  readonly month: string;
+  readonly project?: string;
+  readonly csv?: true;
+}
+
+export function billCommand({ configured, done, wrongConfig }: BillPorts): Command {
+  return new Command('bill')
+    .description('what the launches that ended in a month cost, by project and queue')
+    .requiredOption('--month <month>', 'calendar month in UTC, as in 2026-11')
+    .option('--project <project>', 'of this project alone')
+    .option('--csv', 'as CSV')
+    .option('--config <file>', 'configuration file (default: $GOD_CONFIG, then godocker.yaml)')
+    .action(async (options: BillOptions) => {
+      const config = configured(options.config);
+      done(config === undefined ? wrongConfig : await printBill(config, options));
+    });
+}
+
+/** The service may run meanwhile. @throws ServiceError */
+async function printBill(config: Config, options: BillOptions): Promise<number> {
+  const { month, project, csv } = options;
+  const query = billQuery(month, project === undefined ? undefined : projectId(project));
+  const store = await openForReading(config);
+  try {
+    const bill = billOf(await store.accountSums(query), config.prices);
+    process.stdout.write(csv === true ? billCsv(month, bill) : billTable(month, bill));
+    return 0;
+  } finally {
+    await store.close();
+  }
+}
+
+function openForReading({ store, home }: Config): Promise<Store> {
+  if (store.kind === 'mongo') return openMongoStore({ ...store, log: SILENT });
+  const path = join(home, 'store.db');
+  // Opening would make one, and print an empty bill of it.
+  if (!existsSync(path))
+    throw new ServiceError('bad-field', `home: there is no record in ${home}`, { field: 'home' });
+  return openEmbeddedStore({ path, log: SILENT });
+}
