@@ -23,8 +23,11 @@ import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
 import type { AccountingStore } from './accounting.js';
+import type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 import type { WaitStore, Waits } from './waits.js';
 import type { LeaseStore, WatchedStore } from './watching.js';
+
+export type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 
 /** A submission, parsed, allowed and completed. */
 export interface NewJob {
@@ -145,38 +148,6 @@ export interface JobQuery {
   readonly skip?: number;
   /** At most `PAGE_ITEMS_MAX`; absent: that many. */
   readonly limit?: number;
-}
-
-/** Which jobs that are over are asked for. */
-export interface HistoryQuery {
-  readonly owner?: UserId;
-  readonly project?: ProjectId;
-  /** One of the job's own tags, to the letter. */
-  readonly tag?: string;
-  /** Submitted then or later. */
-  readonly since?: Instant;
-  /** Submitted before. */
-  readonly until?: Instant;
-  /** The last one of the page before; absent: from the newest. */
-  readonly after?: Pick<Job, 'submittedAt' | 'id'>;
-  readonly skip?: number;
-  /** At most `PAGE_ITEMS_MAX`; absent: that many. */
-  readonly limit?: number;
-}
-
-export interface EndedQuery {
-  readonly since: Instant;
-  readonly until: Instant;
-  /** The last one of the page before; null: from the first. */
-  readonly after: Pick<OverJob, 'endedAt' | 'id'> | null;
-  readonly limit: number;
-}
-
-/** Whose use is asked for, and since when. */
-export interface UseQuery {
-  readonly since: Instant;
-  readonly owner?: UserId;
-  readonly project?: ProjectId;
 }
 
 /** One leader at a time; no clocks are compared, a standby watches `beat` change by its own monotonic clock. */
