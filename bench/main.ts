@@ -10,10 +10,11 @@ import { list1m } from './list.js';
 import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
 import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
-import { restart1m } from './restart.js';
+import { restart1m, restartDependants1m } from './restart.js';
 import { firstOrder1m, memoryPerJob } from './scale.js';
 import { storeAdvance, storePending, storeSubmit, storeSubmitBulk } from './store.js';
 import { submit } from './submit.js';
+import { wakeUp } from './wake-up.js';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Figure | Figure[]>> = {
   submit,
@@ -26,12 +27,14 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   'memory-per-job': memoryPerJob,
   'list-1m': list1m,
   'restart-1m': restart1m,
+  'restart-dependants-1m': restartDependants1m,
   recovery,
   fairness,
   'mongo-submit': mongoSubmit,
   'mongo-submit-web': mongoSubmitWeb,
   'outlook-1m': outlook1m,
   estimate,
+  'wake-up': wakeUp,
   'store-submit': storeSubmit,
   'store-submit-bulk': storeSubmitBulk,
   'store-advance-1000': storeAdvance,

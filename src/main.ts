@@ -13,6 +13,7 @@ import { simulateCommand } from './service/simulate.js';
 import { statusCommand } from './service/status-command.js';
 import {
   type Process,
+  type StatusProcess,
   startScheduler,
   startService,
   startWatcher,
@@ -139,14 +140,15 @@ async function web(config: Config): Promise<number> {
   return untilStopped(service, [`GoDocker web is up: ${service.web}`, ...welcome(service)]);
 }
 
-async function scheduler(config: Config): Promise<number> {
-  const service = await startScheduler(config, failed);
-  const where = service.status === null ? '' : `: ${service.status}`;
-  return untilStopped(service, [`GoDocker scheduler is up${where}`]);
-}
+const scheduler = async (config: Config): Promise<number> =>
+  withStatus('scheduler', await startScheduler(config, failed));
 
-async function watcher(config: Config): Promise<number> {
-  return untilStopped(await startWatcher(config, failed), ['GoDocker watcher is up']);
+const watcher = async (config: Config): Promise<number> =>
+  withStatus('watcher', await startWatcher(config, failed));
+
+function withStatus(role: string, service: StatusProcess): Promise<number> {
+  const where = service.status === null ? '' : `: ${service.status}`;
+  return untilStopped(service, [`GoDocker ${role} is up${where}`]);
 }
 
 const welcome = ({ signInLink, notices }: WebProcess): readonly string[] => [

@@ -41,7 +41,7 @@ export interface Service extends WebProcess {
   readonly mesos: string | null;
 }
 
-export interface SchedulerProcess extends Process {
+export interface StatusProcess extends Process {
   /** Where it tells how it is, or null. */
   readonly status: string | null;
 }
@@ -125,14 +125,14 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
   });
 
 /** `scheduler`: leads, or stands by until it can. @throws as `startService` */
-export const startScheduler = (config: Config, failed: Failed): Promise<SchedulerProcess> =>
+export const startScheduler = (config: Config, failed: Failed): Promise<StatusProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
     const live = openLive(foundation);
     const daemon = await startDaemon(foundation, {
       ...{ node: null, events: new Events(), live, failed },
     });
-    const status = await serveStatus(config, foundation, () => {
+    const status = await serveStatus(config.scheduler.statusPort, foundation, () => {
       const told = daemon.status();
       return { ...told, warnings: [...told.warnings, ...live.warnings()] };
     });
@@ -141,11 +141,15 @@ export const startScheduler = (config: Config, failed: Failed): Promise<Schedule
   });
 
 /** `watcher`: shares the jobs with all other watchers. @throws as `startService` */
-export const startWatcher = (config: Config, failed: Failed): Promise<Process> =>
+export const startWatcher = (config: Config, failed: Failed): Promise<StatusProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    await startWatching(foundation, { notices: noticesTo(openLive(foundation)), failed });
-    return { stop: () => parts.stack.takeDown(parts.log) };
+    const live = openLive(foundation);
+    const daemon = await startWatching(foundation, { notices: noticesTo(live), failed });
+    const { statusPort } = config.watcher;
+    const status = await serveStatus(statusPort, foundation, () => daemon.status());
+    await tellPresence(foundation, live, { role: 'watcher', url: status });
+    return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
 
 /** Builds; when that fails, what was built already is taken down. */

@@ -1,5 +1,6 @@
 /** Reads users, projects and the state of their quotas, with suspicion, and shows them. */
-import type { Context } from './context.js';
+import type { Client } from './client.js';
+import { type CommonOptions, type Context, printJson } from './context.js';
 import { EXIT } from './exit-codes.js';
 import { Failure } from './failure.js';
 import { type Column, facts, table } from './table.js';
@@ -54,12 +55,30 @@ export function diskLine({ disk, quota_disk_in_force: quota }: Doc): string {
   return `${rounded(disk / 1e9)}${limit === '' ? ' GB' : limit}`;
 }
 
+export interface QuotaOptions extends CommonOptions {
+  readonly reset?: boolean;
+}
+
+/** What is used of each quota of the user or project at `path`; with `--reset` it begins anew first. */
+export async function quotasOf(
+  context: Context,
+  {
+    client,
+    path,
+    whose,
+  }: { readonly client: Client; readonly path: string; readonly whose: string },
+  options: QuotaOptions,
+): Promise<number> {
+  const route = `${path}/quota`;
+  if (options.reset === true) await client.json('DELETE', route, { isRepeatable: true });
+  const found = await client.json('GET', route);
+  if (options.json === true) await printJson(context, found);
+  else await showQuotas(context, whose, found);
+  return EXIT.ok;
+}
+
 /** The answer of `/user/{id}/quota` and `/project/{id}/quota`. */
-export async function showQuotas(
-  { terminal }: Context,
-  whose: string,
-  found: unknown,
-): Promise<void> {
+async function showQuotas({ terminal }: Context, whose: string, found: unknown): Promise<void> {
   const report = readDoc(found, 'state of quotas');
   const quotas = readDocs(report.quotas, 'quota');
   const head = facts([

@@ -77,7 +77,12 @@ export function checkRedis(values: Values, reader: Reader): void {
   const isCluster = values['redis.cluster'];
   for (const host of hosts)
     if (addressIn(host, values['redis.port']) === undefined)
-      reader.problem('redis.host', host, 'hosts as in redis1, redis1:6379 or [::1]:6379');
+      // As an address of other programs it may hold a password.
+      reader.problem(
+        'redis.host',
+        host.replace(/^.*@/, '…@'),
+        'hosts as in redis1, redis1:6379 or [::1]:6379',
+      );
   if (hosts.length > 1 && masterName === null && !isCluster)
     reader.problem(
       'redis.host',

@@ -25,6 +25,7 @@ const SERVICE = {
   'scheduler.status_port': port(
     'Where `godocker scheduler` answers `/healthz` and `/metrics`, on 127.0.0.1; 0 takes a free port.',
   ),
+  'watcher.status_port': port('The same of `godocker watcher`.'),
   'up.job_user': optional(
     'who started `up`, or uid 65534 if that is root',
     'System account that runs the jobs of `up`.',

@@ -37,6 +37,7 @@ export function shape(
     logLevel: values.log_level,
     web: webOf(values),
     scheduler: { statusPort: values['scheduler.status_port'] },
+    watcher: { statusPort: values['watcher.status_port'] },
     plugins: {
       auth: pluginName(values.auth_policy),
       scheduler: pluginName(values.scheduler_policy),

@@ -54,7 +54,6 @@ export const RECORD_FIELDS = {
     exitCode: 'integer?',
     killWantedBy: 'text?',
     killWantedAt: 'integer?',
-    killBecause: 'document?',
     heldBy: 'text?',
     heldAt: 'integer?',
     heldByAdmin: 'flag?',
@@ -68,17 +67,19 @@ export const RECORD_FIELDS = {
     waits: 'document?',
     asked: 'document?',
     script: 'text?',
-    /** A list: what its ends have left to be done. */
-    aftermath: 'document?',
     /** What its directory takes, in bytes; whether that was measured after the end; when. */
     diskBytes: 'integer?',
     diskIsOver: 'flag?',
     diskMeasuredAt: 'integer?',
     /** Its directory is to be measured. */
     isDiskDue: 'flag?',
+    /** Why its kill is wanted. */
+    killBecause: 'document?',
+    /** What its ends have left to be done: JSON objects with commas between. */
+    aftermath: 'text?',
   },
-  /** What one launch used. Never comes again in an export: such a record never changes. */
-  accounting: { job: 'integer', launch: 'integer', day: 'integer', record: 'document' },
+  /** The accounting record of one launch; `day` (UTC) is that of its end. */
+  launch: { job: 'integer', launch: 'integer', day: 'integer', record: 'document' },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 
 export type RecordKind = keyof typeof RECORD_FIELDS;

@@ -56,6 +56,8 @@ export interface Config {
   readonly web: WebConfig;
   /** Of a scheduler process; null: no port. */
   readonly scheduler: { readonly statusPort: number | null };
+  /** Of a watcher process; null: no port. */
+  readonly watcher: { readonly statusPort: number | null };
   /** Names of the plugins in force, without their kind. */
   readonly plugins: {
     readonly auth: string;

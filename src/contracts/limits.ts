@@ -171,10 +171,12 @@ export const REDIS_AGAIN_MS_MAX = 5_000;
 export const REDIS_BEAT_EACH_MS = 5_000;
 /** Jobs that one message to other processes names, of a kind; of more it says that something changed. */
 export const LETTER_IDS_MAX = 1_000;
-/** Entries of the log of job changes that are kept for those who were away for a while. */
+/** Job changes that are kept for those who were away for a while; of Redis' log so many entries. */
 export const NEWS_KEPT_MAX = 10_000;
-/** Job changes of one entry; and so many wait to be sent at most: beyond, all listeners read again. */
-export const NEWS_NOTES_MAX = 1_000;
+/** Job changes of one entry of Redis' log: together they are a few megabytes. */
+export const NEWS_ENTRY_NOTES_MAX = 20;
+/** So many wait to be sent to Redis at most: beyond, all listeners read again. */
+export const NEWS_WAITING_MAX = 1_000;
 /** Where it is not known which jobs changed, listeners are told to read again at most this often. */
 export const NEWS_RESYNC_EACH_MS = 2_000;
 /** A store that is away at the start is tried again after this, then after ever longer, … */

@@ -22,10 +22,9 @@ import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
-import type { AccountingStore } from './accounting.js';
 import type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 import type { WaitStore, Waits } from './waits.js';
-import type { LeaseStore, WatchedStore } from './watching.js';
+import type { WatchStore } from './watching.js';
 
 export type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 
@@ -341,12 +340,8 @@ export interface DiskUse {
   readonly jobs: number;
 }
 
-/** A directory that is to be measured. */
-export interface DueDirectory {
-  readonly id: JobId;
-  /** Null: the record names none, or cannot be read. */
-  readonly directory: string | null;
-}
+/** A directory that is to be measured; null: the record names none, or cannot be read. */
+export type DueDirectory = { readonly id: JobId; readonly directory: string | null };
 
 export interface DiskStore {
   /**
@@ -386,11 +381,4 @@ export interface ChangeFeed {
   watch(changed: () => void): () => void;
 }
 
-export type Store = JobStore &
-  UserStore &
-  ProjectStore &
-  DiskStore &
-  AccountingStore &
-  LeaseStore &
-  WatchedStore &
-  ChangeFeed;
+export type Store = JobStore & UserStore & ProjectStore & DiskStore & WatchStore & ChangeFeed;

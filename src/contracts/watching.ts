@@ -5,6 +5,7 @@
 import type { Aftermath } from '../core/aftermath.js';
 import type { KillWanted } from '../core/job.js';
 import type { JobId } from '../core/units.js';
+import type { AccountingStore } from './accounting.js';
 import type { Lease } from './store.js';
 
 /** As the leader's lease, one of many: a holder raises `beat`, others that saw it stand still take over by a conditional write. */
@@ -64,3 +65,6 @@ export interface WatchedStore {
     done: readonly { readonly id: JobId; readonly names: readonly string[] }[],
   ): Promise<void>;
 }
+
+/** All that watchers need of the store, and what they make. */
+export type WatchStore = AccountingStore & LeaseStore & WatchedStore;

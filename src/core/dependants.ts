@@ -35,17 +35,18 @@ export interface Doomed {
 /** How a job ends whose own dependencies never come true. */
 const GIVEN_UP: JobStanding = { state: 'over', exitCode: 1, hasStarted: false };
 
-/** Jobs that wait for one; some may wait no more, `#waiting` decides. */
-interface Target {
-  /** For its start. */
-  readonly start: JobId[];
-  /** For its end. */
-  readonly end: JobId[];
-}
+/**
+ * Jobs that wait for one; some may wait no more, `#waiting` decides. Mostly it is a single one, in a chain of a million as well:
+ * then it costs nothing but its number.
+ */
+type Ids = JobId | JobId[];
 
 export class Dependants {
-  readonly #waiting = new Map<JobId, Waiting>();
-  readonly #targets = new Map<JobId, Target>();
+  /** A dependency alone is kept as it is. */
+  readonly #waiting = new Map<JobId, Waiting | Dependency>();
+  /** By the job that they wait for: for its start, for its end. */
+  readonly #forStart = new Map<JobId, Ids>();
+  readonly #forEnd = new Map<JobId, Ids>();
   readonly #targetIds = new SortedIds();
 
   /** Jobs that wait. */
@@ -56,15 +57,16 @@ export class Dependants {
   /** False when the job is known already, or waits for nobody. It is judged by what `settle` tells from then on. */
   add(id: JobId, { on, isAnyEnough }: Pick<Dependencies, 'on' | 'isAnyEnough'>): boolean {
     if (this.#waiting.has(id) || on.length === 0) return false;
-    this.#waiting.set(id, { open: on, isAnyEnough });
+    const [only] = on;
+    const isAlone = on.length === 1 && only !== undefined;
+    this.#waiting.set(id, isAlone ? only : { open: on, isAnyEnough });
     for (const { type, job } of on) {
-      let target = this.#targets.get(job);
-      if (target === undefined) {
-        target = { start: [], end: [] };
-        this.#targets.set(job, target);
-        this.#targetIds.add(job);
-      }
-      (type === 'after' ? target.start : target.end).push(id);
+      if (!this.#forStart.has(job) && !this.#forEnd.has(job)) this.#targetIds.add(job);
+      const map = type === 'after' ? this.#forStart : this.#forEnd;
+      const known = map.get(job);
+      if (known === undefined) map.set(job, id);
+      else if (typeof known === 'number') map.set(job, [known, id]);
+      else known.push(id);
     }
     return true;
   }
@@ -104,32 +106,29 @@ export class Dependants {
     standing: JobStanding | undefined,
     found: { readonly ready: JobId[] | null; readonly never: Doomed[] },
   ): void {
-    const target = this.#targets.get(id);
-    if (target === undefined) return;
+    const isForStart = this.#forStart.has(id);
+    if (!isForStart && !this.#forEnd.has(id)) return;
     const isOver = standing === undefined || standing.state === 'over';
-    if (!isOver && (!standing.hasStarted || target.start.length === 0)) return;
+    if (!isOver && (!standing.hasStarted || !isForStart)) return;
     const about = { id, standing };
-    const left: Target = {
-      start: this.#judgeAll(target.start, about, found),
-      end: isOver ? this.#judgeAll(target.end, about, found) : target.end,
-    };
-    if (left.start.length + left.end.length > 0) this.#targets.set(id, left);
-    else {
-      this.#targets.delete(id);
-      this.#targetIds.delete(id);
-    }
+    this.#judgeAll(this.#forStart, about, found);
+    if (isOver) this.#judgeAll(this.#forEnd, about, found);
+    if (!this.#forStart.has(id) && !this.#forEnd.has(id)) this.#targetIds.delete(id);
   }
 
-  /** Those that go on waiting for it. */
+  /** Leaves those in `map` that go on waiting for it. */
   #judgeAll(
-    dependants: readonly JobId[],
+    map: Map<JobId, Ids>,
     about: About,
     { ready, never }: { readonly ready: JobId[] | null; readonly never: Doomed[] },
-  ): JobId[] {
+  ): void {
+    const dependants = map.get(about.id);
+    if (dependants === undefined) return;
     const stay: JobId[] = [];
-    for (const id of dependants) {
-      const waiting = this.#waiting.get(id);
-      if (waiting === undefined) continue;
+    for (const id of typeof dependants === 'number' ? [dependants] : dependants) {
+      const kept = this.#waiting.get(id);
+      if (kept === undefined) continue;
+      const waiting = 'open' in kept ? kept : { open: [kept], isAnyEnough: false };
       const verdict = judged(waiting, about, ready === null);
       if (verdict === 'waits') {
         if (waiting.open.some(({ job }) => job === about.id)) stay.push(id);
@@ -139,7 +138,9 @@ export class Dependants {
       if (verdict === 'true') ready?.push(id);
       else never.push({ id, because: verdict });
     }
-    return stay;
+    const [only] = stay;
+    if (only === undefined) map.delete(about.id);
+    else map.set(about.id, stay.length === 1 ? only : stay);
   }
 }
 

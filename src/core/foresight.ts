@@ -4,6 +4,14 @@
  * tasks take is assumed; so is everything that follows. Goes step by step, so that nobody waits for it.
  */
 import { planCycle } from './cycle.js';
+import {
+  type ForeseenAgent,
+  foreseenAgent,
+  giveBack,
+  NOTHING_FREED,
+  roomSince,
+  take,
+} from './foreseen-agent.js';
 import { Heap } from './heap.js';
 import type { LimitBook } from './limit-book.js';
 import type { Offer } from './matching.js';
@@ -12,7 +20,6 @@ import type { Plan } from './plan.js';
 import type { Policy } from './policy.js';
 import type { PendingQueue, Shape } from './queue.js';
 import type { AgentLoad, AgentTask, Reservation, Reserving } from './reservation.js';
-import { type Needs, NO_NEEDS } from './resources.js';
 import {
   type AgentId,
   type Instant,
@@ -73,28 +80,8 @@ const ALL_AGENTS_EACH = 5;
 /** Why it ended: all that was wanted has started; what is left waits for something that never comes; it went on for too long. */
 export type ForesightEnd = 'started' | 'stuck' | 'far';
 
-interface Agent {
-  readonly load: Omit<AgentLoad, 'tasks'>;
-  readonly tasks: Map<JobId, Task>;
-  cpuMilli: number;
-  memMb: number;
-  gpus: number;
-  ports: number;
-  readonly custom: Record<string, number>;
-  /** Ends that shared the last look at the clock, in order, and what was free before them. */
-  freed: { readonly at: Instant; readonly needs: Needs }[];
-  spare: Spare;
-  /** What is free, as it was last offered; null: it has changed since. */
-  offer: Offer | null;
-}
-
-/** Of agents where nothing ended: shared, and never changed. */
-const NONE: Agent['freed'] = [];
-
-type Spare = Pick<Needs, 'cpuMilli' | 'memMb' | 'gpus'>;
-
 interface Task extends AgentTask {
-  readonly agent: Agent | undefined;
+  readonly agent: ForeseenAgent | undefined;
   readonly executor: string;
   readonly user: UserId;
   readonly project: ProjectId;
@@ -110,13 +97,13 @@ interface Happening {
 
 export class Foresight {
   readonly #input: ForesightInput;
-  readonly #agents = new Map<string, Agent>();
+  readonly #agents = new Map<string, ForeseenAgent>();
   readonly #happenings = new Heap<Happening>(
     (a, b) => a.at < b.at || (a.at === b.at && idOf(a) < idOf(b)),
   );
   readonly #wanted: Set<JobId>;
   /** Agents where tasks ended when the clock was last looked at. */
-  readonly #touched = new Set<Agent>();
+  readonly #touched = new Set<ForeseenAgent>();
   #made: readonly Reservation[];
   #now: Instant;
   readonly #running: Iterator<RunningTask>;
@@ -211,7 +198,7 @@ export class Foresight {
     const togetherMs = Math.max(TOGETHER_MS, TOGETHER_PART * (next.at - at));
     const until = Math.max(this.#now, next.at + togetherMs);
     let last = this.#now;
-    for (const agent of this.#touched) agent.freed = NONE;
+    for (const agent of this.#touched) agent.freed = NOTHING_FREED;
     this.#touched.clear();
     for (let first = this.#happenings.peek(); first !== undefined && first.at <= until; ) {
       // On one agent the first end makes room for a small job: together both would, for a large one.
@@ -227,7 +214,7 @@ export class Foresight {
     if (last - at > FORESEEN_MS_MAX) this.#end = 'far';
   }
 
-  #start(id: JobId, agent: Agent | undefined, executor: string): void {
+  #start(id: JobId, agent: ForeseenAgent | undefined, executor: string): void {
     const { queue, usage, limits, takesMs } = this.#input;
     const account = queue.accountOf(id);
     const shape = queue.shapeOf(id);
@@ -235,7 +222,7 @@ export class Foresight {
     if (account === undefined || shape === undefined || agent === undefined) return;
     const { user, project, queue: name } = account;
     const { needs, lifespanMs } = shape;
-    const startedAt = this.#roomSince(agent, needs);
+    const startedAt = roomSince(agent, needs, this.#now);
     const endsAt = lifespanMs === null ? null : instant(startedAt + lifespanMs);
     const parent = array?.parent ?? null;
     const task = { jobId: id, needs, endsAt, agent, executor, user, project, startedAt };
@@ -247,19 +234,6 @@ export class Foresight {
     if (array !== undefined) queue.setRunning(array.parent, array.running + 1);
   }
 
-  /** Ends that share a cycle came one after another: so do the starts that they made possible. */
-  #roomSince(agent: Agent, needs: Needs): Instant {
-    let since = this.#now;
-    for (let end = agent.freed[0]; end !== undefined && !isWithin(needs, agent.spare); ) {
-      agent.freed.shift();
-      agent.spare = sum(agent.spare, end.needs, 1);
-      since = end.at;
-      end = agent.freed[0];
-    }
-    agent.spare = sum(agent.spare, needs, -1);
-    return since;
-  }
-
   #leave(id: JobId): void {
     this.#input.queue.remove(id);
     this.#wanted.delete(id);
@@ -269,14 +243,9 @@ export class Foresight {
     const { queue, usage, limits } = this.#input;
     const { jobId: id, agent, needs, user, project, array, startedAt } = task;
     if (agent !== undefined) {
-      if (agent.freed === NONE) {
-        agent.freed = [];
-        agent.spare = sum(agent, NO_NEEDS, 1);
-      }
-      agent.freed.push({ at, needs });
       this.#touched.add(agent);
       agent.tasks.delete(id);
-      change(agent, needs, 1);
+      giveBack(agent, needs, at);
     }
     const use = { needs, usedMs: at - startedAt, endedAt: at };
     usage.settle({ id, owner: user, project, ...use });
@@ -289,19 +258,15 @@ export class Foresight {
     const { agent, startedAt } = task;
     if (agent !== undefined) {
       agent.tasks.set(task.jobId, task);
-      change(agent, task.needs, -1);
+      take(agent, task.needs);
     }
     if (takesMs === null) this.endless++;
     else this.#happenings.push({ at: instant(startedAt + takesMs), task });
   }
 
   #addAgent(load: Omit<AgentLoad, 'tasks'>): void {
-    const { cpuMilli, memMb, gpus, portsFree: ports, custom } = load.total;
-    const own: Record<string, number> = Object.assign(Object.create(null), custom);
     const { at } = this.#input;
-    const free = { cpuMilli, memMb, gpus, ports, custom: own };
-    const agent = { load, tasks: new Map(), ...free, freed: NONE, spare: free, offer: null };
-    this.#agents.set(keyOf(load), agent);
+    this.#agents.set(keyOf(load), foreseenAgent(load));
     const { shut } = load;
     if (shut?.code === 'drained' && shut.until !== null && shut.until > at)
       this.#happenings.push({ at: shut.until, task: null });
@@ -318,14 +283,14 @@ export class Foresight {
   #offers(): Offer[] {
     const offers: Offer[] = [];
     for (const [key, agent] of this.#agents) {
-      if (agent.cpuMilli <= 0 || (!this.#looksAtAll && agent.freed === NONE)) continue;
+      if (agent.cpuMilli <= 0 || (!this.#looksAtAll && agent.freed === NOTHING_FREED)) continue;
       if (agent.offer === null || agent.load.shut != null) agent.offer = this.#offerOf(key, agent);
       offers.push(agent.offer);
     }
     return offers;
   }
 
-  #offerOf(key: string, { load, ports, ...free }: Agent): Offer {
+  #offerOf(key: string, { load, ports, ...free }: ForeseenAgent): Offer {
     const { executor, agentId, host } = load;
     return {
       ...this.#siteOf(load),
@@ -351,7 +316,7 @@ export class Foresight {
     const isLook = offers.length > 0 && this.#cycles - this.#lookedIn >= ALL_AGENTS_EACH;
     if (isLook) this.#lookedIn = this.#cycles;
     let all: readonly AgentLoad[] | undefined;
-    const loadOf = ({ load, tasks }: Agent): AgentLoad => ({
+    const loadOf = ({ load, tasks }: ForeseenAgent): AgentLoad => ({
       ...this.#siteOf(load),
       agentId: load.agentId,
       total: load.total,
@@ -379,22 +344,3 @@ const idOf = ({ task }: Happening): number => task?.jobId ?? 0;
 
 const keyOf = ({ executor, agentId }: { executor: string; agentId: AgentId }): string =>
   JSON.stringify([executor, agentId]);
-
-const isWithin = (a: Spare, b: Spare): boolean =>
-  a.cpuMilli <= b.cpuMilli && a.memMb <= b.memMb && a.gpus <= b.gpus;
-
-const sum = (a: Spare, b: Spare, sign: 1 | -1): Spare => ({
-  cpuMilli: a.cpuMilli + sign * b.cpuMilli,
-  memMb: a.memMb + sign * b.memMb,
-  gpus: a.gpus + sign * b.gpus,
-});
-
-function change(agent: Agent, needs: Needs, sign: 1 | -1): void {
-  agent.offer = null;
-  agent.cpuMilli += sign * needs.cpuMilli;
-  agent.memMb += sign * needs.memMb;
-  agent.gpus += sign * needs.gpus;
-  agent.ports += sign * needs.ports;
-  for (const [name, units] of Object.entries(needs.custom))
-    agent.custom[name] = (agent.custom[name] ?? 0) + sign * units;
-}

@@ -1,4 +1,4 @@
-/** The last so many entries of a log, each under its cursor: who was away for a while goes on where he stood. */
+/** The last so many notes of a log, in entries that have cursors: who was away for a while goes on where it stood. */
 import { assert } from './assert.js';
 
 export interface NewsEntry<Note> {
@@ -12,10 +12,12 @@ export class NewsRing<Note> {
   /** The cursor before the first entry. */
   #start: string;
   #head: string;
+  /** Notes held; an entry without any counts as one. */
+  #size = 0;
 
   /**
    * @param start the cursor of who has heard nothing yet
-   * @param max entries kept, at least
+   * @param max notes kept, and up to twice as many
    */
   constructor(start: string, max: number) {
     assert(max > 0, 'a ring keeps something');
@@ -32,10 +34,21 @@ export class NewsRing<Note> {
   append(entry: NewsEntry<Note>): void {
     this.#entries.push(entry);
     this.#head = entry.cursor;
+    this.#size += sizeOf(entry);
     // In portions, since each moves all that are left.
-    if (this.#entries.length < 2 * this.#max) return;
-    const gone = this.#entries.splice(0, this.#entries.length - this.#max);
-    this.#start = gone.at(-1)?.cursor ?? this.#start;
+    if (this.#size >= 2 * this.#max) this.#trim();
+  }
+
+  /** The newest stays, however large. */
+  #trim(): void {
+    let gone = 0;
+    for (const entry of this.#entries.slice(0, -1)) {
+      if (this.#size <= this.#max) break;
+      this.#size -= sizeOf(entry);
+      this.#start = entry.cursor;
+      gone += 1;
+    }
+    this.#entries.splice(0, gone);
   }
 
   /** What came after a cursor; undefined: that is not known any more, or never was. */
@@ -46,3 +59,5 @@ export class NewsRing<Note> {
     return at < 0 ? undefined : this.#entries.slice(at + 1);
   }
 }
+
+const sizeOf = ({ notes }: NewsEntry<unknown>): number => Math.max(1, notes.length);

@@ -42,17 +42,14 @@ export interface WithheldOwner {
   applied(applied: Applied): void;
 }
 
-/** Why a job is withheld. */
+/** Why a job is withheld, and whether it is an array: one number a job, since a million may wait. */
 const HELD = 1;
 const DEPENDS = 2;
 const TURN = 4;
 const DATE = 8;
 const PAIR = 16;
-
-interface Entry {
-  reasons: number;
-  readonly isArray: boolean;
-}
+const OF_ARRAY = 32;
+const REASONS = HELD | DEPENDS | TURN | DATE | PAIR;
 
 /** Jobs of one question to the store, or of one round of ends. */
 const SLICE = 2_000;
@@ -63,7 +60,7 @@ export class Withheld {
   readonly #ports: WithheldPorts;
   readonly #book: JobBook;
   readonly #owner: WithheldOwner;
-  readonly #entries = new Map<JobId, Entry>();
+  readonly #entries = new Map<JobId, number>();
   #arrays = 0;
 
   readonly #dependants = new Dependants();
@@ -110,24 +107,25 @@ export class Withheld {
     if (waits === undefined && !isPaired) return false;
     if (this.#entries.has(id)) return true;
     const { dependencies, name, beginAt, heldBack } = waits ?? {};
-    const entry: Entry = { reasons: isPaired ? PAIR : 0, isArray: row.array !== undefined };
-    if (heldBack !== undefined) entry.reasons |= HELD;
-    if (beginAt !== undefined && this.#dates.add(id, beginAt)) entry.reasons |= DATE;
+    let reasons = isPaired ? PAIR : 0;
+    if (heldBack !== undefined) reasons |= HELD;
+    if (beginAt !== undefined && this.#dates.add(id, beginAt)) reasons |= DATE;
     // Members are matched one by one elsewhere.
     const on = dependencies?.on.filter(({ type }) => type !== 'aftercorr') ?? [];
     const isAnyEnough = dependencies?.isAnyEnough === true;
     if (this.#dependants.add(id, { on, isAnyEnough })) {
-      entry.reasons |= DEPENDS;
+      reasons |= DEPENDS;
       for (const { type, job } of on)
         if (type === 'after' || !this.#surelyWaits(job)) this.#unknown.add(job);
     }
     if (dependencies?.isSingleton === true && name !== undefined) {
-      entry.reasons |= TURN;
+      reasons |= TURN;
       this.#nameless.set(id, { owner, name });
     }
-    if (entry.reasons === 0) return false;
-    this.#entries.set(id, entry);
-    if (entry.isArray) this.#arrays += 1;
+    if (reasons === 0) return false;
+    const ofArray = row.array !== undefined;
+    this.#entries.set(id, reasons | (ofArray ? OF_ARRAY : 0));
+    if (ofArray) this.#arrays += 1;
     this.#workSoon();
     return true;
   }
@@ -135,7 +133,7 @@ export class Withheld {
   /** A job that waits again. A member without a record is held by its array alone. False: nobody holds it back. */
   takeBack({ id, heldBack, parent, version }: PendingJob): boolean {
     if (heldBack === undefined || (parent !== undefined && version === 0)) return false;
-    if (!this.#entries.has(id)) this.#entries.set(id, { reasons: HELD, isArray: false });
+    if (!this.#entries.has(id)) this.#entries.set(id, HELD);
     return true;
   }
 
@@ -156,7 +154,7 @@ export class Withheld {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
-    if (entry.isArray) this.#arrays -= 1;
+    if ((entry & OF_ARRAY) > 0) this.#arrays -= 1;
     this.#dependants.drop(id);
     this.#nameless.delete(id);
     this.#ready.delete(id);
@@ -206,8 +204,9 @@ export class Withheld {
   #came(id: JobId, reason: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
-    entry.reasons &= ~reason;
-    if (entry.reasons > 0) return;
+    const left = entry & ~reason;
+    this.#entries.set(id, left);
+    if ((left & REASONS) > 0) return;
     this.#ready.add(id);
     this.#workSoon();
   }
@@ -231,21 +230,21 @@ export class Withheld {
   async sweep(): Promise<void> {
     const held = new Set(await this.#ports.store.heldBack());
     if (this.#isClosed) return;
-    for (const [id, { reasons }] of this.#entries)
-      if ((reasons & HELD) > 0 && !held.has(id)) this.#came(id, HELD);
+    for (const [id, entry] of this.#entries)
+      if ((entry & HELD) > 0 && !held.has(id)) this.#came(id, HELD);
     for (const id of held)
-      if (((this.#entries.get(id)?.reasons ?? 0) & HELD) === 0) void this.holdChanged(id);
+      if (((this.#entries.get(id) ?? 0) & HELD) === 0) void this.holdChanged(id);
     this.#workSoon();
   }
 
   /** A job that is about to be placed needs nothing: its intent is refused, and then it comes back here. */
   #hold(id: JobId, ofArray: boolean): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) entry.reasons |= HELD;
+    if (entry !== undefined) this.#entries.set(id, entry | HELD);
     else if (ofArray) {
-      this.#entries.set(id, { reasons: HELD, isArray: true });
+      this.#entries.set(id, HELD | OF_ARRAY);
       this.#arrays += 1;
-    } else if (this.#owner.withdraw(id)) this.#entries.set(id, { reasons: HELD, isArray: false });
+    } else if (this.#owner.withdraw(id)) this.#entries.set(id, HELD);
     if (ofArray) this.#owner.bar(id, true);
   }
 
@@ -348,19 +347,19 @@ export class Withheld {
     for (const id of slice) {
       this.#ready.delete(id);
       const entry = this.#entries.get(id);
-      if (entry === undefined || entry.reasons > 0) continue;
+      if (entry === undefined || (entry & REASONS) > 0) continue;
       const row = found.get(id);
-      if (row?.waits?.heldBack !== undefined) entry.reasons = HELD;
-      else if (this.#owner.awaitsPair(id)) entry.reasons = PAIR;
+      if (row?.waits?.heldBack !== undefined) this.#entries.set(id, entry | HELD);
+      else if (this.#owner.awaitsPair(id)) this.#entries.set(id, entry | PAIR);
       else if (row?.isKillWanted === true) this.#owner.killWanted(id);
       else this.#letIn(id, entry, row);
     }
   }
 
   /** `row` undefined: it waits no more, and was taken in by a row that was read before its end. */
-  #letIn(id: JobId, { isArray: ofArray }: Entry, row: PendingRow | undefined): void {
+  #letIn(id: JobId, entry: number, row: PendingRow | undefined): void {
     this.drop(id);
-    if (ofArray) this.#owner.bar(id, false);
+    if ((entry & OF_ARRAY) > 0) this.#owner.bar(id, false);
     else if (row !== undefined) this.#owner.admit(row);
     if (row === undefined) this.#turns(this.#lines.left(id));
   }

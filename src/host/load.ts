@@ -13,6 +13,7 @@ import {
   type PluginKind,
 } from '../contracts/plugin.js';
 import { describeProblem, isRaw, nearest, type Raw, Reader } from '../contracts/reader.js';
+import { missingParts } from './parts.js';
 import { importTypeScript, NoCompiler } from './typescript.js';
 
 /** What is wrong with one plugin, and how to mend it. */
@@ -117,7 +118,14 @@ async function tryLoad<Kind extends PluginKind>(
     reader.refuseUnread();
     if (reader.problems.length > 0)
       return bad(reader.problems.map(describeProblem).join('; '), 'Mend the configuration');
-    return { made: create(parsed, hostFor(kind, name)) };
+    const made = create(parsed, hostFor(kind, name));
+    const missing = missingParts(kind, made);
+    if (missing.length > 0)
+      return bad(
+        `what "create" returns has no function ${missing.map((part) => `"${part}"`).join(', ')}`,
+        `Add what the contract of kind ${kind} asks for`,
+      );
+    return { made };
   } catch (error) {
     return bad(`it fails to start: ${messageOf(error)}`, 'Mend the plugin or its options');
   }

@@ -1,8 +1,8 @@
 /** `godocker admin bill`: what the launches of a month cost, out of the record. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { billCsv, billQuery, billTable } from '../contracts/bill.js';
+import { Command, InvalidArgumentError } from 'commander';
+import { billCsv, billQuery, billTable, daysOfMonth } from '../contracts/bill.js';
 import type { Config } from '../contracts/config.js';
 import { ServiceError } from '../contracts/errors.js';
 import { SILENT } from '../contracts/log.js';
@@ -31,7 +31,9 @@ interface BillOptions {
 export function billCommand({ configured, done, wrongConfig }: BillPorts): Command {
   return new Command('bill')
     .description('what the launches that ended in a month cost, by project and queue')
-    .requiredOption('--month <month>', 'calendar month in UTC, as in 2026-11')
+    .exitOverride()
+    .showHelpAfterError()
+    .requiredOption('--month <month>', 'calendar month in UTC, as in 2026-11', readMonth)
     .option('--project <project>', 'of this project alone')
     .option('--csv', 'as CSV')
     .option('--config <file>', 'configuration file (default: $GOD_CONFIG, then godocker.yaml)')
@@ -39,6 +41,15 @@ export function billCommand({ configured, done, wrongConfig }: BillPorts): Comma
       const config = configured(options.config);
       done(config === undefined ? wrongConfig : await printBill(config, options));
     });
+}
+
+function readMonth(text: string): string {
+  try {
+    daysOfMonth(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as ServiceError).message);
+  }
 }
 
 /** The service may run meanwhile. @throws ServiceError */

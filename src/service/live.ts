@@ -7,22 +7,25 @@ import { systemRandom, systemTimers } from '../host/system.js';
 import { LocalLive } from '../store/live/local-live.js';
 import { RedisLive } from '../store/redis/live.js';
 import type { Foundation } from './foundation.js';
+import { redisMetrics } from './metrics/redis.js';
 
 /** Ends with the process. Nothing waits for Redis: if it is away, that is a warning. */
 export function openLive(foundation: Foundation): Live {
-  const { config, store, stack, installation, log } = foundation;
+  const { config, store, stack, installation, metrics, log } = foundation;
   const timers = systemTimers;
   const changes = isAlone(foundation) ? null : store;
   const local = new LocalLive({ changes, timers, epoch: randomUUID() });
   const { redis } = config;
-  const live =
-    redis === null
-      ? local
-      : new RedisLive({
-          ...{ config: redis, installation, local, timers, random: systemRandom },
-          log: log.with({ part: 'redis' }),
-        });
+  if (redis === null) {
+    stack.push('live state', () => local.close());
+    return local;
+  }
+  const live = new RedisLive({
+    ...{ config: redis, installation, local, timers, random: systemRandom },
+    log: log.with({ part: 'redis' }),
+  });
   stack.push('live state', () => live.close());
+  redisMetrics(metrics, () => live.isOpen);
   return live;
 }
 

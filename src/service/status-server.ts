@@ -1,18 +1,16 @@
-/** How a scheduler process is, for supervisors and monitoring: it serves no REST API, so it has a small port of its own. */
+/** How a scheduler or a watcher is, for supervisors and monitoring: they serve no REST API, so each has a small port of its own. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { close } from '../api/listen.js';
-import type { Config } from '../contracts/config.js';
-import type { SchedulerStatus } from '../daemon/scheduler.js';
 import type { Stack } from '../host/stack.js';
 import { version } from './version.js';
 
 /** Answers `/healthz` and `/metrics` on loopback, if a port is configured. Its URL, or null. */
 export async function serveStatus(
-  { scheduler: { statusPort } }: Config,
+  statusPort: number | null,
   { stack, metrics }: { readonly stack: Stack; readonly metrics: Registry },
-  status: () => SchedulerStatus,
+  status: () => object,
 ): Promise<string | null> {
   if (statusPort === null) return null;
   const server = createServer((request, response) => {

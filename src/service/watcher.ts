@@ -5,6 +5,7 @@ import type { Notices } from '../contracts/notices.js';
 import { WatcherDaemon } from '../daemon/watcher.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { type Foundation, loaded } from './foundation.js';
+import { watcherMetrics } from './metrics/watcher.js';
 
 export interface WatchingParts {
   /** Tells a leader of this process of kills. */
@@ -20,7 +21,7 @@ export async function startWatching(
   foundation: Foundation,
   parts: WatchingParts,
 ): Promise<WatcherDaemon> {
-  const { config, store, log, stack } = foundation;
+  const { config, store, log, metrics, stack } = foundation;
   const plugins = await Promise.all(
     config.plugins.watchers.map(async (name) => ({
       name,
@@ -37,6 +38,7 @@ export async function startWatching(
     },
     { holder: `${process.pid}-${randomUUID()}`, plugins, eachMs: config.watchEachMs },
   );
+  watcherMetrics(metrics, () => daemon.status());
   daemon.start();
   stack.push('watcher', () => daemon.stop());
   return daemon;

@@ -196,6 +196,22 @@ async function newsContract(t: Test, make: MakeLive): Promise<void> {
     second.end();
   });
 
+  await t.test('many at once arrive whole', async (t) => {
+    const { one, another, commit, isExact } = await make(t);
+    const other = await another();
+    const { news, answered, end } = await followed(one);
+    await answered();
+    const many = Array.from({ length: 500 }, (_, n) => note(n + 1, n));
+    await commit();
+    other.news.publish(many);
+    await waitFor('they are heard of', SOON_MS, () =>
+      isExact ? notesOf(news).length >= many.length : news.length > 1,
+    );
+    if (isExact) t.same(notesOf(news), many);
+    else t.ok(isResynced(news.slice(1)));
+    end();
+  });
+
   await t.test('a cursor that nobody gave out means reading again', async (t) => {
     const { one } = await make(t);
     for (const odd of ['', 'nonsense', 'a.0-0', '0123456789abcdef-x.5-5', 'ü€.1']) {

@@ -61,6 +61,43 @@ t.test('ready while the leader beats and says so', async (t) => {
   watch.stop();
 });
 
+t.test('told that there is something new it looks at once, also while it looks', async (t) => {
+  const { store, watch, seconds, time } = await stage();
+  watch.start();
+  await seconds(2);
+  t.same(watch.notReady(), ['the scheduler is starting']);
+  await store.putSetting(BULLETIN_SETTING, bulletin());
+  watch.lookNow();
+  await time.pass(0);
+  t.same(watch.notReady(), []);
+  await store.putSetting(BULLETIN_SETTING, bulletin({ trouble: ['one'] }));
+  watch.lookNow();
+  await store.putSetting(BULLETIN_SETTING, bulletin({ trouble: ['two'] }));
+  watch.lookNow();
+  await time.pass(0);
+  t.same(watch.notReady(), ['two']);
+  watch.stop();
+  await store.putSetting(BULLETIN_SETTING, bulletin());
+  watch.lookNow();
+  await time.pass(0);
+  t.same(watch.notReady(), ['two'], 'not after its end');
+});
+
+t.test('the bulletin is told of once it is stored, and only if it is another', async (t) => {
+  const { store, time } = await stage();
+  const told: (string | undefined)[] = [];
+  let trouble = ['one'];
+  const tell = async () => told.push(await store.setting(BULLETIN_SETTING));
+  const ports = { store, timers: time, log: SILENT, told: () => void tell() };
+  const bulletins = new Bulletins(ports, () => ({ trouble }));
+  bulletins.start();
+  await time.pass(5_000);
+  trouble = ['two'];
+  await time.pass(5_000);
+  bulletins.close();
+  t.same(told, ['{"trouble":["one"]}', '{"trouble":["two"]}']);
+});
+
 t.test('what a former leader said is not taken for the present one', async (t) => {
   const { store, watch, seconds } = await stage();
   await store.putSetting(BULLETIN_SETTING, bulletin({ epoch: 0 }));

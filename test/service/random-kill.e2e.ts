@@ -6,6 +6,7 @@ import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js
 import { freePort, temporaryFolder } from '../support/places.js';
 import { Installation, type Scheduler, type Web } from '../support/processes.js';
 import type { Background } from '../support/programs.js';
+import { RedisServer, redisMissing } from '../support/redis.js';
 import { skipAloud } from '../support/skip.js';
 import { sleep, waitFor } from '../support/waiting.js';
 
@@ -16,6 +17,8 @@ const CPUS_OF_A_JOB = 0.5;
 const LANES = 8;
 /** Between two kills, so that each meets a system that does something. */
 const PAUSE_MS = 1_200;
+/** Redis is emptied each so many kills. */
+const EMPTIED_EACH = 5;
 const OVER_MS_MAX = 300_000;
 const NODE = ['--tasks', 'process', '--agents', '4', '--cpus', '16', '--mem', '32000'];
 
@@ -71,6 +74,8 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
   if (missing !== undefined) return skipAloud(t, 'MongoDB', missing);
   const server = await startMongo(t);
   t.comment(`against ${server.what}`);
+  const redis = redisMissing() === undefined ? await RedisServer.start(t) : undefined;
+  t.comment(redis === undefined ? 'without Redis, which is not installed' : 'with Redis');
   const root = temporaryFolder(t, 'random-kill');
   const marks = join(root, 'marks');
   const home = join(root, 'home');
@@ -88,12 +93,19 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
     environment: {
       GODOCKER_MONGO_URL: server.url,
       GODOCKER_MONGO_DATABASE: temporaryDatabase(t, server.url),
+      ...(redis === undefined ? {} : { GODOCKER_REDIS_HOST: `127.0.0.1:${redis.port}` }),
     },
   });
   const site = new Site();
   for (let n = 0; n < 3; n++) await site.add('web', site.webs, () => installation.web());
   for (let n = 0; n < 2; n++)
     await site.add('scheduler', site.schedulers, () => installation.scheduler());
+  if (redis !== undefined)
+    site.seats.push({
+      what: 'Redis',
+      process: () => redis.process,
+      fill: () => redis.startAgain(),
+    });
   await installation.node(NODE);
 
   const sent = new Map<number, number>();
@@ -104,7 +116,8 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
       sent.set(n, id);
     }
   });
-  const kills = killing(site, (text) => t.comment(text));
+  const emptied = async () => void (await redis?.ask('FLUSHALL'));
+  const kills = killing(site, emptied, (text) => t.comment(text));
   await Promise.all(load);
   const killed = await kills;
   t.ok(killed >= KILLS, `${killed} kills`);
@@ -148,15 +161,19 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
 });
 
 /** Kills processes at random until there were enough kills. How many there were. */
-async function killing(site: Site, comment: (text: string) => void): Promise<number> {
+async function killing(
+  site: Site,
+  emptied: () => Promise<void>,
+  comment: (text: string) => void,
+): Promise<number> {
   const random = numbersOf(SEED);
   const done = new Map<string, number>();
   let killed = 0;
   while (killed < KILLS) {
     await sleep(PAUSE_MS * (0.5 + random()));
     const seat = site.seats[Math.floor(random() * site.seats.length)] as Seat;
+    if (++killed % EMPTIED_EACH === 0) await emptied();
     await seat.process().kill9();
-    killed += 1;
     done.set(seat.what, (done.get(seat.what) ?? 0) + 1);
     await seat.fill();
   }

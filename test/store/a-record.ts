@@ -64,23 +64,16 @@ export async function fillRecord(store: Store): Promise<void> {
     return live;
   };
   const done = await start(over);
-  const end = { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) };
-  const aftermath = aftermathOf(done, end, NEXT_DAY);
-  await store.advance(epoch, [{ ...stepTo(done, end), aftermath }]);
-  const [left] = aftermath;
-  if (left === undefined) throw new Error('an end leaves something');
-  const record = accountingRecord(done, left.end);
-  await store.account([record, { ...record, launch: 2, queue: 'fast', isCharged: false }]);
-  await store.takeLeases('watcher-1', [{ name: 'slot-1', seen: undefined }]);
+  const finished = { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) };
+  const aftermath = aftermathOf(done, finished, NEXT_DAY);
+  await store.advance(epoch, [{ ...stepTo(done, finished), aftermath }]);
+  const kept = aftermath.map(({ end }) => accountingRecord(done, end));
+  await store.account(kept.flatMap((one) => [one, { ...one, launch: 2, isCharged: false }]));
   await store.putDisk([{ id: done.id, bytes: 4_096, isOver: true, measuredAt: NEXT_DAY }]);
   const busy = await start(killing);
-  await store.wantKill(busy.id, ALICE, AT);
-  const watched = await start(running);
-  const because = {
-    code: 'watcher',
-    facts: { watcher: 'idle', because: 'it does "nothing"' },
-  } as const;
-  await store.wantKillOf({ id: watched.id, launch: 1 }, { by: BOB, at: AT, because });
+  const because = { code: 'watcher', facts: { watcher: 'idle', because: 'é "' } } as const;
+  await store.wantKillOf({ id: busy.id, launch: 1 }, { by: ALICE, at: AT, because });
+  await start(running);
   await store.putDisk([{ id: running ?? jobId(0), bytes: 77, isOver: false, measuredAt: AT }]);
   await run(launching);
   const member = await start(jobId(Number(parent) + 2));

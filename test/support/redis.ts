@@ -76,6 +76,10 @@ export class RedisServer {
     }
   }
 
+  get process(): Background {
+    return this.#process;
+  }
+
   get pid(): number {
     return this.#process.pid;
   }

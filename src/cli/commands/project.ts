@@ -3,11 +3,12 @@ import { type ShareOptions, shareFields } from '../account-options.js';
 import type { Doc } from '../account-view.js';
 import {
   diskLine,
+  type QuotaOptions,
   quotaLine,
+  quotasOf,
   readDoc,
   readDocs,
   shown,
-  showQuotas,
   words,
 } from '../account-view.js';
 import { type CommonOptions, type Context, connect, printJson } from '../context.js';
@@ -110,23 +111,14 @@ export async function deleteProject(
   return EXIT.ok;
 }
 
-export interface QuotaOptions extends CommonOptions {
-  readonly reset?: boolean;
-}
-
 /** What is used of each quota; with `--reset` it begins anew first. */
 export async function projectQuota(
   context: Context,
   name: string,
   options: QuotaOptions,
 ): Promise<number> {
-  const client = connect(context);
-  const path = `${route(name)}/quota`;
-  if (options.reset === true) await client.json('DELETE', path, { isRepeatable: true });
-  const found = await client.json('GET', path);
-  if (options.json === true) await printJson(context, found);
-  else await showQuotas(context, `project ${name}`, found);
-  return EXIT.ok;
+  const whose = `project ${name}`;
+  return quotasOf(context, { client: connect(context), path: route(name), whose }, options);
 }
 
 async function show(context: Context, found: unknown, options: CommonOptions): Promise<number> {

@@ -3,18 +3,18 @@ import { type ShareOptions, shareFields } from '../account-options.js';
 import {
   type Doc,
   diskLine,
+  type QuotaOptions,
   quotaLine,
+  quotasOf,
   readDoc,
   readDocs,
   shown,
-  showQuotas,
 } from '../account-view.js';
 import { type CommonOptions, type Context, connect, printJson } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure } from '../failure.js';
 import { type Column, facts, table } from '../table.js';
 import { isRecord } from '../wire.js';
-import type { QuotaOptions } from './project.js';
 
 const route = (login: string): string => `user/${encodeURIComponent(login)}`;
 const usageOf = ({ usage }: Doc): Doc => (isRecord(usage) ? usage : {});
@@ -58,12 +58,7 @@ export async function userQuota(
 ): Promise<number> {
   const client = connect(context);
   const name = login ?? client.user;
-  const path = `${route(name)}/quota`;
-  if (options.reset === true) await client.json('DELETE', path, { isRepeatable: true });
-  const found = await client.json('GET', path);
-  if (options.json === true) await printJson(context, found);
-  else await showQuotas(context, `user ${name}`, found);
-  return EXIT.ok;
+  return quotasOf(context, { client, path: route(name), whose: `user ${name}` }, options);
 }
 
 async function show(context: Context, found: unknown, options: CommonOptions): Promise<number> {

@@ -9,8 +9,10 @@ import { clusterMetrics } from './cluster.js';
 import { influxMetrics } from './influx.js';
 import { policyStuck } from './policy.js';
 import { diskMetrics, mesosCounters, processMetrics } from './process.js';
+import { redisMetrics } from './redis.js';
 import { agentMetrics, eventMetrics, schedulerGauges, submissionMetrics } from './scheduler.js';
 import { storeMetrics } from './store.js';
+import { watcherMetrics } from './watcher.js';
 
 const INTRODUCTION = `# Metrics
 
@@ -41,6 +43,8 @@ const PARTS: readonly (readonly [title: string, register: (metrics: Registry) =>
       submissionMetrics(metrics, new Events());
     },
   ],
+  ['Watcher: `up`, `watcher`', (metrics) => watcherMetrics(metrics, () => NO_SLOTS)],
+  ['Redis: all', (metrics) => redisMetrics(metrics, () => false)],
   ['InfluxDB: processes that tell it something', (metrics) => void influxMetrics(metrics)],
   [
     'Store and disks: all',
@@ -61,6 +65,8 @@ const NOT_LEADING = {
   warnings: [],
   agents: countsOf([]),
 };
+
+const NO_SLOTS = { slots: 0, watchers: 0, jobs: 0, kills: 0, records: 0 };
 
 /** Every metric of a process that does everything. */
 export function everyMetric(): Registry {

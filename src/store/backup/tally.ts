@@ -14,7 +14,13 @@ export class Tally {
 
   /** A record that comes again was counted before. */
   add(record: BackupRecord): void {
-    if (this.#isNew(record)) this.#counts[record.kind]++;
+    if (this.#isFresh(record)) this.#counts[record.kind]++;
+  }
+
+  /** Launches are as many as jobs, and none comes twice. */
+  #isFresh(record: BackupRecord): boolean {
+    if (record.kind === 'launch') return true;
+    return record.kind === 'job' ? this.#jobs.add(record.id) : this.#isNew(record);
   }
 
   counts(): RecordCounts {
@@ -22,16 +28,13 @@ export class Tally {
   }
 
   #isNew(record: BackupRecord): boolean {
-    if (record.kind === 'job') return this.#jobs.add(record.id);
-    // As many as jobs, and each comes once.
-    if (record.kind === 'accounting') return true;
     const before = this.#others.size;
     return this.#others.add(nameOf(record)).size > before;
   }
 }
 
 /** What names a record that is no job among all others. */
-function nameOf(record: Exclude<BackupRecord, { kind: 'job' | 'accounting' }>): string {
+function nameOf(record: BackupRecord): string {
   switch (record.kind) {
     case 'quotaReset':
       return JSON.stringify([record.kind, record.of, record.id]);
@@ -39,7 +42,10 @@ function nameOf(record: Exclude<BackupRecord, { kind: 'job' | 'accounting' }>): 
       return JSON.stringify([record.kind, record.day, record.owner, record.project]);
     case 'user':
     case 'project':
+    case 'job':
       return JSON.stringify([record.kind, record.id]);
+    case 'launch':
+      return JSON.stringify([record.kind, record.job, record.launch]);
     default:
       return JSON.stringify([record.kind, record.name]);
   }
@@ -84,5 +90,5 @@ const WORDS = {
   quotaReset: ['reset of quotas', 'resets of quotas'],
   use: ['day of use', 'days of use'],
   job: ['job', 'jobs'],
-  accounting: ['launch accounted for', 'launches accounted for'],
+  launch: ['accounting record', 'accounting records'],
 } as const;

@@ -61,7 +61,7 @@ class EmbeddedSource implements BackupSource {
         yield guarded(() => this.#all(table));
       yield* this.#days();
       yield* this.#jobs();
-      yield* this.#accounting();
+      yield* this.#launches();
     } finally {
       this.#database.exec('ROLLBACK');
     }
@@ -107,18 +107,17 @@ class EmbeddedSource implements BackupSource {
     }
   }
 
-  *#accounting(): Generator<readonly BackupRecord[]> {
+  *#launches(): Generator<readonly BackupRecord[]> {
     const next = this.#database.prepare(
       `SELECT ${columnsOf('accounting').join(', ')} FROM accounting
        WHERE (job, launch) > (?, ?) ORDER BY job, launch LIMIT ${DAYS_PORTION}`,
     );
-    let after: readonly [number, number] = [0, 0];
-    for (;;) {
+    for (let after: readonly [number, number] = [0, 0]; ; ) {
       const from = after;
       const rows: readonly Row[] = guarded(() => next.all(...from));
       const last = rows.at(-1);
       if (last === undefined) return;
-      yield rows.map((row) => recordOf('accounting', row));
+      yield rows.map((row) => recordOf('launch', row));
       after = [Number(last[0]), Number(last[1])];
     }
   }
@@ -135,8 +134,6 @@ const JOB_VALUES = Object.keys(RECORD_FIELDS.job).map(jobValue).join(', ');
 
 function jobValue(field: string): string {
   if (field === 'isDiskDue') return 'CASE WHEN x.id IS NOT NULL THEN 1 END';
-  // Kept without the brackets of a list.
-  if (field === 'aftermath') return "'[' || j.aftermath || ']'";
   // Jobs that ended before codes stood in a column get theirs.
   if (field === 'exitCode')
     return `coalesce(j.exit_code, (SELECT ${OLD_CODE} FROM jobs WHERE jobs.id = j.id))`;

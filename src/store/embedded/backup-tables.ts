@@ -47,8 +47,8 @@ export const KEPT = {
       held_by: 'heldBy',
       held_at: 'heldAt',
       held_admin: 'heldByAdmin',
-      aftermath: 'aftermath',
       kill_because: 'killBecause',
+      aftermath: 'aftermath',
     },
   },
   submissions: { of: 'job', columns: { id: 'id', asked: 'asked', script: 'script' } },
@@ -63,18 +63,18 @@ export const KEPT = {
       measured_at: 'diskMeasuredAt',
     },
   },
+  disk_due: { of: 'job', columns: { id: 'isDiskDue' } },
   accounting: {
-    of: 'accounting',
+    of: 'launch',
     columns: { job: 'job', launch: 'launch', day: 'day', record: 'record' },
   },
-  disk_due: { of: 'job', columns: { id: 'isDiskDue' } },
 } as const satisfies Readonly<Record<string, Kept>>;
 
 /** Tables that no export has, and why. */
 export const LEFT_OUT = {
   lease: 'who leads is a matter of processes that run',
-  leases: 'likewise of watchers',
-  accounting_days: 'added up again from the records of launches',
+  leases: 'which watcher has which jobs is a matter of processes that run',
+  accounting_days: 'added up again from the accounting records',
   past_tags: 'made again from what was asked',
   disk_sums: 'added up again from the sizes of the jobs',
 } as const;

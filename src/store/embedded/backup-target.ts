@@ -12,7 +12,7 @@ import { columnsOf, fieldsIn, KEPT, type KeptTable, LEFT_OUT } from './backup-ta
 import { sumSizesAgain } from './disk-rows.js';
 import { migrate, TAG_ALL } from './schema.js';
 import { BUSY_TIMEOUT_MS, Database, type Statement, type Value } from './sqlite.js';
-import { sumAccountsAgain } from './watch-writer.js';
+import { sumLaunchesAgain } from './watch-writer.js';
 
 /** The table that has one row for each record of a kind. */
 const MAIN = {
@@ -23,7 +23,7 @@ const MAIN = {
   quotaReset: 'quota_resets',
   use: 'used_days',
   job: 'jobs',
-  accounting: 'accounting',
+  launch: 'accounting',
 } as const satisfies Record<RecordKind, KeptTable>;
 
 /** Of a job: tables that have a row only where this field has a value. */
@@ -79,13 +79,8 @@ class EmbeddedTarget implements BackupTarget {
 
   #put(record: BackupRecord): void {
     const values: Readonly<Record<string, unknown>> = { ...record };
-    if (record.kind !== 'job') {
-      this.#insert(MAIN[record.kind], values);
-      return;
-    }
-    // Kept without the brackets of a list.
-    const aftermath = record.aftermath?.slice(1, -1) ?? null;
-    this.#insert('jobs', { ...values, aftermath });
+    this.#insert(MAIN[record.kind], values);
+    if (record.kind !== 'job') return;
     for (const [part, field] of Object.entries(PARTS) as [Part, string][]) {
       const value = values[field];
       if (value === null || value === 0) continue;
@@ -117,7 +112,7 @@ class EmbeddedTarget implements BackupTarget {
     guarded(() => {
       this.#database.exec(TAG_ALL);
       sumSizesAgain(this.#database);
-      sumAccountsAgain(this.#database);
+      sumLaunchesAgain(this.#database);
       this.#database.exec('COMMIT');
     });
   }

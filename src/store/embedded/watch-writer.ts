@@ -7,20 +7,6 @@ import type { Database, Row } from './sqlite.js';
 
 const LEASE = 'name, epoch, holder, beat';
 
-const inRecord = (field: string): string => `json_extract(record, '$.${field}')`;
-
-/** Inside a transaction that has put records without their sums. Damaged ones are in none. */
-export function sumAccountsAgain(database: Database): void {
-  database.exec(
-    `INSERT INTO accounting_days
-     SELECT day, ${inRecord('project')}, ${inRecord('owner')}, coalesce(${inRecord('queue')}, ''),
-       ${inRecord('executor')}, ${inRecord('isCharged')}, count(*),
-       sum(${inRecord('ranMs')}), sum(${inRecord('waitedMs')}), sum(${inRecord('allocated.cpuMs')}),
-       sum(${inRecord('allocated.gpuMs')}), sum(${inRecord('allocated.memMbSeconds')})
-     FROM accounting WHERE json_valid(record) GROUP BY 1, 2, 3, 4, 5, 6`,
-  );
-}
-
 const prepareAll = (database: Database) => ({
   record: database.prepare('INSERT OR IGNORE INTO accounting VALUES (?, ?, ?, ?)'),
   // Only with a record that is new, in the same transaction: so sums are exact.
@@ -131,3 +117,16 @@ export class WatchWriter {
 
 const byName = (a: NamedLease, b: NamedLease): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+
+const inRecord = (path: string): string => `json_extract(record, '$.${path}')`;
+
+/** Sums of days out of all records; those that are damaged are in none. */
+export function sumLaunchesAgain(database: Database): void {
+  database.exec('DELETE FROM accounting_days');
+  database.exec(`INSERT INTO accounting_days
+    SELECT day, ${inRecord('project')}, ${inRecord('owner')}, coalesce(${inRecord('queue')}, ''),
+      ${inRecord('executor')}, ${inRecord('isCharged')}, count(*), sum(${inRecord('ranMs')}),
+      sum(${inRecord('waitedMs')}), sum(${inRecord('allocated.cpuMs')}),
+      sum(${inRecord('allocated.gpuMs')}), sum(${inRecord('allocated.memMbSeconds')})
+    FROM accounting WHERE json_valid(record) GROUP BY 1, 2, 3, 4, 5, 6`);
+}

@@ -5,10 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RecordOf } from '../../contracts/backup.js';
 import type { AccountingRecord } from '../../core/accounting.js';
-import type { Aftermath } from '../../core/aftermath.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { isUnlimited, type Quotas } from '../../core/quota.js';
-import { documentOf } from './accounting.js';
+import { aftermathIn, aftermathText } from '../embedded/aftermath.js';
 import type { AccountDocument, JobDocument, ResetDocument, UseDocument } from './documents.js';
 import { partOf } from './fold.js';
 import type { AccountingDocument } from './watch-documents.js';
@@ -57,8 +56,8 @@ export const JOB_DOCUMENT_FIELDS = {
   archivedAt: 'kept',
   killBecause: 'kept',
   aftermath: 'kept',
-  tags: 'made',
   isAftermathDue: 'made',
+  tags: 'made',
 } as const satisfies Readonly<Record<keyof JobDocument, 'kept' | 'made' | 'ours'>>;
 
 export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
@@ -78,7 +77,6 @@ export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
   exitCode: job.exitCode ?? null,
   killWantedBy: job.killWantedBy ?? null,
   killWantedAt: job.killWantedAt ?? null,
-  killBecause: job.killBecause ?? null,
   heldBy: job.heldBy ?? null,
   heldAt: job.heldAt ?? null,
   heldByAdmin: job.heldByAdmin ?? null,
@@ -92,11 +90,13 @@ export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({
   waits: job.waits ?? null,
   asked: job.asked ?? null,
   script: job.script ?? null,
-  aftermath: (job.aftermath ?? []).length === 0 ? null : JSON.stringify(job.aftermath),
   diskBytes: job.disk?.bytes ?? null,
   diskIsOver: job.disk === undefined ? null : Number(job.disk.isOver),
   diskMeasuredAt: job.disk?.measuredAt ?? null,
   isDiskDue: job.isDiskDue === true ? 1 : null,
+  killBecause: job.killBecause ?? null,
+  aftermath:
+    job.aftermath === undefined || job.aftermath.length === 0 ? null : aftermathText(job.aftermath),
 });
 
 export function jobDocument(job: RecordOf<'job'>): JobDocument {
@@ -129,14 +129,16 @@ export function jobDocument(job: RecordOf<'job'>): JobDocument {
     parent: job.parent,
     waits: job.waits,
     ...{ heldBy, heldAt: job.heldAt, heldByAdmin: job.heldByAdmin, isHeld: heldBy !== null },
-    ...(job.killBecause === null ? {} : { killBecause: job.killBecause }),
-    ...aftermathIn(job.aftermath),
     ...(job.name === null ? {} : { name: job.name }),
     ...(job.asked === null ? {} : { asked: job.asked }),
     ...(job.script === null ? {} : { script: job.script }),
     ...(leavesDirectory(job) ? { leftDirectory: true } : {}),
     ...(job.isDiskDue === 1 ? { isDiskDue: true } : {}),
     ...(job.archivedAt === null ? {} : { archivedAt: job.archivedAt }),
+    ...(job.killBecause === null ? {} : { killBecause: job.killBecause }),
+    ...(job.aftermath === null
+      ? {}
+      : { aftermath: aftermathIn(job.aftermath), isAftermathDue: true }),
     ...(diskBytes === null
       ? {}
       : {
@@ -148,33 +150,6 @@ export function jobDocument(job: RecordOf<'job'>): JobDocument {
           },
         }),
   };
-}
-
-/** Pieces that cannot be read could not be done either. */
-function aftermathIn(text: string | null): Pick<JobDocument, 'aftermath' | 'isAftermathDue'> {
-  const pieces = text === null ? [] : objectIn(text);
-  return Array.isArray(pieces) && pieces.length > 0
-    ? { aftermath: pieces as readonly Aftermath[], isAftermathDue: true }
-    : {};
-}
-
-export const accountingRecord = (of: AccountingDocument): RecordOf<'accounting'> => ({
-  kind: 'accounting',
-  job: of.job,
-  launch: of.launch,
-  day: of.day,
-  record: of.record,
-});
-
-/** One that is damaged counts for nothing, and stays as it is. */
-export function accountingDocument(of: RecordOf<'accounting'>): AccountingDocument {
-  const { job, launch, day, record } = of;
-  const found = objectIn(record) as Partial<AccountingRecord>;
-  const name = { _id: `${job}-${launch}`, job, launch, day, record };
-  if (found.allocated !== undefined) return { ...documentOf(found as AccountingRecord), ...name };
-  const nobody = { project: '', owner: '', queue: '', executor: '', isCharged: false };
-  const nothing = { ranMs: 0, waitedMs: 0, cpuMs: 0, gpuMs: 0, memMbSeconds: 0 };
-  return { ...name, ...nobody, ...nothing };
 }
 
 function leavesDirectory({ state, life }: RecordOf<'job'>): boolean {
@@ -206,6 +181,29 @@ export function accountDocument({ id, document }: RecordOf<'user' | 'project'>):
     isUnusual: typeof prio === 'number' && prio !== PRIO_USUAL,
     quotas: hasQuotas ? JSON.stringify(quotas) : null,
     hasQuotas,
+  };
+}
+
+/** Of a record that is damaged: nothing that would be summed. */
+export function accountingDocument({
+  job,
+  launch,
+  day,
+  record,
+}: RecordOf<'launch'>): AccountingDocument {
+  const whole = objectIn(record) as Partial<AccountingRecord>;
+  return {
+    ...{ _id: `${job}-${launch}`, job, launch, day, record },
+    project: whole.project ?? '',
+    owner: whole.owner ?? '',
+    queue: whole.queue ?? '',
+    executor: whole.executor ?? '',
+    isCharged: whole.isCharged ?? false,
+    ranMs: whole.ranMs ?? 0,
+    waitedMs: whole.waitedMs ?? 0,
+    cpuMs: whole.allocated?.cpuMs ?? 0,
+    gpuMs: whole.allocated?.gpuMs ?? 0,
+    memMbSeconds: whole.allocated?.memMbSeconds ?? 0,
   };
 }
 

@@ -15,7 +15,7 @@ import type { Log } from '../../contracts/log.js';
 import { isWhole } from '../backup/lines.js';
 import { SeenIds } from '../backup/tally.js';
 import { Admissions } from './admissions.js';
-import { accountingRecord, jobRecord, resetRecord, useRecord } from './backup-records.js';
+import { jobRecord, resetRecord, useRecord } from './backup-records.js';
 import { connect } from './connection.js';
 import {
   type Collections,
@@ -29,6 +29,7 @@ import { drafts } from './questions.js';
 import { requireCurrent } from './schema.js';
 import { troubleOf, unavailable } from './trouble.js';
 import { plus, Uses } from './uses.js';
+import type { AccountingDocument } from './watch-documents.js';
 
 /** Jobs of one portion, with their scripts. */
 const JOBS_PORTION = 200;
@@ -77,7 +78,6 @@ class MongoSource implements BackupSource {
       yield [{ kind: 'counter', name: 'job', value: last }];
       yield* this.#settledJobs(last);
       yield* this.#otherJobsAndUse(last);
-      yield* this.#accounting();
       const { resets, settings } = this.#collections;
       for await (const reset of resets.find().sort({ _id: 1 })) yield [resetRecord(reset)];
       for (const kind of ['user', 'project'] as const)
@@ -85,9 +85,22 @@ class MongoSource implements BackupSource {
           yield [{ kind, id: _id, document }];
       for await (const { _id, value } of settings.find().sort({ _id: 1 }))
         yield [{ kind: 'setting', name: _id, value }];
+      yield* this.#launches(last);
     } catch (error) {
       throw troubleOf(error);
     }
+  }
+
+  /** After the jobs: the record of a launch whose work is done, as its job was written, is there. Of others there is the work. */
+  async *#launches(last: number): AsyncGenerator<readonly RecordOf<'launch'>[]> {
+    const found = this.#collections.accounting
+      .find({ job: { $lte: last } }, OF_MAJORITY)
+      .project<Pick<AccountingDocument, 'job' | 'launch' | 'day' | 'record'>>({
+        ...{ job: 1, launch: 1, day: 1, record: 1 },
+      })
+      .sort({ job: 1, launch: 1 });
+    for await (const { job, launch, day, record } of found)
+      yield [{ kind: 'launch', job, launch, day, record }];
   }
 
   async #lastId(): Promise<number> {
@@ -107,17 +120,6 @@ class MongoSource implements BackupSource {
       yield this.#recordsOf(jobs.filter(isSettled));
       after = final._id;
     }
-  }
-
-  /** After the jobs: what one of them has done with is here. A record that is here too early is put once all the same. */
-  async *#accounting(): AsyncGenerator<readonly BackupRecord[]> {
-    let portion: BackupRecord[] = [];
-    for await (const one of this.#collections.accounting.find({}, OF_MAJORITY).sort({ _id: 1 })) {
-      if (portion.push(accountingRecord(one)) < JOBS_PORTION) continue;
-      yield portion;
-      portion = [];
-    }
-    yield portion;
   }
 
   /** Whole documents, and notes which of them will not change. */

@@ -41,9 +41,9 @@ const CONTENTS = {
   projects: 'project',
   settings: 'setting',
   counters: 'counter',
+  accounting: 'launch',
+  leases: 'which watcher has which jobs is a matter of processes that run',
   disk: 'added up again from the sizes of the jobs',
-  accounting: 'accounting',
-  leases: 'likewise of watchers',
   lease: 'who leads is a matter of processes that run',
   pulse: 'tells running processes of changes',
   admissions: 'submissions that are not decided',
@@ -55,7 +55,7 @@ const MAIN = Object.fromEntries(
   Object.entries(CONTENTS).map(([collection, kind]) => [kind, collection]),
 ) as Record<
   RecordKind,
-  'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings' | 'accounting'
+  'accounting' | 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'
 >;
 
 /** @throws ServiceError store-unavailable */
@@ -125,8 +125,10 @@ class MongoTarget implements BackupTarget {
   }
 
   async #empty(): Promise<void> {
-    const { jobs, uses, resets, disk, users, projects, settings, accounting } = this.#collections;
-    for (const collection of [jobs, uses, resets, disk, users, projects, settings, accounting])
+    const { jobs, uses, resets, disk, users, projects, settings } = this.#collections;
+    const { accounting, leases } = this.#collections;
+    const watched = [accounting, leases];
+    for (const collection of [jobs, uses, resets, disk, users, projects, settings, ...watched])
       await (collection as unknown as Collection<Document>).deleteMany({});
     const { counters, admissions } = this.#collections;
     await counters.updateOne({ _id: 'jobs' }, { $set: { last: 0 } });
@@ -242,10 +244,10 @@ function documentOf(record: BackupRecord): Document {
   switch (record.kind) {
     case 'job':
       return jobDocument(record);
+    case 'launch':
+      return accountingDocument(record);
     case 'use':
       return useDocument(record);
-    case 'accounting':
-      return accountingDocument(record);
     case 'quotaReset':
       return resetDocument(record);
     case 'user':

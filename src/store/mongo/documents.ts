@@ -3,7 +3,6 @@
  * keeps as well (`embedded/rows.ts`), so that both read the records of every version alike.
  */
 import type { Collection, Db } from 'mongodb';
-import type { Aftermath } from '../../core/aftermath.js';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
@@ -18,7 +17,7 @@ import type {
   SchemaDocument,
   ServiceDocument,
 } from './service-documents.js';
-import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
+import type { AccountingDocument, NamedLeaseDocument, WatchedFields } from './watch-documents.js';
 
 export type {
   AdmissionsDocument,
@@ -51,7 +50,7 @@ export interface DiskChange {
   readonly jobs: number;
 }
 
-export interface JobDocument {
+export interface JobDocument extends WatchedFields {
   readonly _id: number;
   /** The idempotency key with its owner, else `#id`. Unique. */
   readonly key: string;
@@ -111,14 +110,8 @@ export interface JobDocument {
   };
   readonly diskChanges?: readonly DiskChange[];
   readonly archivedAt?: number;
-  /** Why the kill is wanted, as JSON; null or absent: it is simply wanted. */
-  readonly killBecause?: string | null;
-  /** What its ends have left to be done. */
-  readonly aftermath?: readonly Aftermath[];
   /** Of jobs that are over: their tags, each once; absent: none. */
   readonly tags?: readonly string[];
-  /** There is some, or may be. */
-  readonly isAftermathDue?: boolean;
 }
 
 /** Sums that are folded: see there. */

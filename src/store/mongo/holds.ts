@@ -1,7 +1,8 @@
 // Jobs that are held back and released: wishes of any process, as kills are. Leaders never touch them.
+
 import type { Collection } from 'mongodb';
+import { arrayWith } from './arrays-below.js';
 import { type Collections, DRAFT, type JobDocument, waitingMember } from './documents.js';
-import { arrayBelow } from './questions.js';
 import { isRepeat } from './trouble.js';
 
 type Held = 'held' | 'already' | 'too-late' | 'unknown';
@@ -76,10 +77,8 @@ export class Holds {
     return found === null || found.state === DRAFT ? undefined : found;
   }
 
-  async #arrayOf(id: number): Promise<Omit<JobDocument, 'script'> | undefined> {
-    const { filter, sort = {} } = arrayBelow(id);
-    const array = await this.#jobs.findOne(filter, { sort, projection: { script: 0, asked: 0 } });
-    return array !== null && id <= array._id + (array.arraySize ?? 0) ? array : undefined;
+  #arrayOf(id: number): Promise<Omit<JobDocument, 'script'> | undefined> {
+    return arrayWith<Omit<JobDocument, 'script'>>(this.#jobs, id, { script: 0, asked: 0 });
   }
 }
 

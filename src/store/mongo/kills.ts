@@ -1,5 +1,7 @@
 // The wish to kill: of any process, at any time. Leaders never touch it.
+
 import type { Collection } from 'mongodb';
+import { arrayWith } from './arrays-below.js';
 import {
   ARRAY_FIELDS,
   type ArrayDocument,
@@ -8,7 +10,6 @@ import {
   type JobDocument,
   waitingMember,
 } from './documents.js';
-import { arrayBelow } from './questions.js';
 import { isRepeat } from './trouble.js';
 
 type Answer = 'wanted' | 'already' | 'over' | 'unknown';
@@ -46,14 +47,8 @@ export class Kills {
 
   /** A member that has no record yet gets one. */
   async #wantOfMember(id: number, wish: Wish): Promise<Answer> {
-    const { filter, sort = {} } = arrayBelow(id);
-    const [array] = await this.#jobs
-      .find(filter)
-      .project<ArrayDocument>(ARRAY_FIELDS)
-      .sort(sort)
-      .limit(1)
-      .toArray();
-    if (array === undefined || id > array._id + (array.arraySize ?? 0)) return 'unknown';
+    const array = await arrayWith<ArrayDocument>(this.#jobs, id, ARRAY_FIELDS);
+    if (array === undefined) return 'unknown';
     if (array.state === 'over') return 'over';
     if (array.killWantedBy !== null) return 'already';
     try {

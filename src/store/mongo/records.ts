@@ -1,4 +1,5 @@
 // Reads jobs: alone, by id, in lists. A document that cannot be read hides no other.
+
 import type { Collection, Document } from 'mongodb';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
@@ -10,6 +11,7 @@ import { wholeOr } from '../embedded/accounts.js';
 import { membersAmong } from '../embedded/members.js';
 import { slices } from '../embedded/portions.js';
 import { JOB_STATES, UnreadableRecord } from '../embedded/rows.js';
+import { hasMember, nearestArray } from './arrays-below.js';
 import {
   type Collections,
   DRAFT,
@@ -19,7 +21,7 @@ import {
   type ReadDocument,
   WITHOUT_SCRIPT,
 } from './documents.js';
-import { arrayBelow, counted, ended, killsDue, listed, live, past } from './questions.js';
+import { counted, ended, killsDue, listed, live, past } from './questions.js';
 
 /** Records of one question: keeps answers, and the work on them, in portions. */
 const RECORDS_SLICE = 500;
@@ -90,14 +92,9 @@ export class Records {
     let lowest = Number.POSITIVE_INFINITY;
     for (const id of [...ids].sort((a, b) => b - a)) {
       if (id > lowest) continue;
-      const { filter, sort } = arrayBelow(id);
-      const array = await this.#jobs.findOne(filter, {
-        ...(sort === undefined ? {} : { sort }),
-        projection: WITHOUT_SCRIPT,
-      });
-      // There is none below any lower id either.
+      const array = await nearestArray<ReadDocument>(this.#jobs, id, WITHOUT_SCRIPT);
       if (array === null) break;
-      if (id > array._id + (array.arraySize ?? 0)) continue;
+      if (!hasMember(array, id)) continue;
       arrays.push(array);
       lowest = array._id;
     }

@@ -1,12 +1,14 @@
 // How jobs stand that others wait for, and who shares a name.
+
 import type { Collection } from 'mongodb';
 import type { KnownStanding } from '../../contracts/waits.js';
 import { standingOf } from '../../core/dependency.js';
 import type { Namesake } from '../../core/name-lines.js';
 import { type JobId, jobId, userId } from '../../core/units.js';
 import { slices } from '../embedded/portions.js';
+import { arrayWith } from './arrays-below.js';
 import { type Collections, DRAFT, type JobDocument } from './documents.js';
-import { arrayBelow, held, named } from './questions.js';
+import { held, named } from './questions.js';
 import type { Records } from './records.js';
 
 const STANDINGS_SLICE = 2_000;
@@ -40,9 +42,7 @@ export class Standings {
   async #isDamaged(id: JobId): Promise<boolean> {
     const own = await this.#jobs.findOne({ _id: id }, { projection: { state: 1 } });
     if (own !== null) return own.state !== DRAFT;
-    const { filter, sort = {} } = arrayBelow(id);
-    const array = await this.#jobs.findOne(filter, { sort, projection: { arraySize: 1 } });
-    return array !== null && id <= array._id + (array.arraySize ?? 0);
+    return (await arrayWith(this.#jobs, id, { arraySize: 1 })) !== undefined;
   }
 
   async namesakes(

@@ -239,8 +239,6 @@ function recordOf(
     ...{
       killWantedBy: null,
       killWantedAt: null,
-      killBecause: null,
-      aftermath: null,
       heldBy: null,
       heldAt: null,
       heldByAdmin: null,
@@ -256,6 +254,8 @@ function recordOf(
     diskBytes: isMeasured ? Math.round(size) : null,
     diskIsOver: isMeasured ? 1 : null,
     diskMeasuredAt: isMeasured ? job.endedAt : null,
+    killBecause: null,
+    aftermath: null,
     isDiskDue: !isMeasured && !isArchived && job.directory !== null ? 1 : null,
   };
 }

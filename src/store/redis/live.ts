@@ -90,9 +90,10 @@ export class RedisLive implements Live {
 
   warnings(): readonly string[] {
     const { trouble } = this.#link;
-    return trouble === null
-      ? []
-      : [`Redis cannot be used (${trouble}): processes hear of each other a little later`];
+    if (trouble !== null)
+      return [`Redis cannot be used (${trouble}): processes hear of each other a little later`];
+    const { trouble: refusal } = this.news;
+    return refusal === null ? [] : [`Redis does not pass on changes of jobs (${refusal})`];
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
  * Changes of jobs through Redis: a stream that remembers, a channel that tells. Each message names the entry before its own, so that who
  * missed one notices. While Redis is away listeners hear what the process knows without it, and are told to read again when it is back.
  */
-import { NEWS_KEPT_MAX, NEWS_NOTES_MAX } from '../../contracts/limits.js';
+import { NEWS_ENTRY_NOTES_MAX, NEWS_KEPT_MAX, NEWS_WAITING_MAX } from '../../contracts/limits.js';
 import type { JobNews, JobNote, News } from '../../contracts/live.js';
 import type { Log } from '../../contracts/log.js';
 import { type NewsEntry, NewsRing } from '../../core/news-ring.js';
@@ -47,6 +47,7 @@ export class RedisNews implements JobNews {
   #isSending = false;
   /** Something could not be said: all must read again. */
   #isLost = false;
+  #trouble: string | null = null;
   #isReading = false;
   #isReadAgain = false;
 
@@ -57,9 +58,15 @@ export class RedisNews implements JobNews {
   publish(notes: readonly JobNote[]): void {
     const { link, local } = this.#parts;
     local.publish(notes);
-    if (!link.isOpen || this.#outgoing.length + notes.length > NEWS_NOTES_MAX) this.#isLost = true;
+    const isTooMuch = this.#outgoing.length + notes.length > NEWS_WAITING_MAX;
+    if (!link.isOpen || isTooMuch) this.#isLost = true;
     else this.#outgoing.push(...notes);
     void this.#send();
+  }
+
+  /** Why Redis, which is there, does not take or give changes, in its words; null: it does. */
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   follow(after: string | null, listen: (news: News) => void): () => void {
@@ -105,9 +112,9 @@ export class RedisNews implements JobNews {
 
   // ---- telling
 
-  /** One entry at a time; what is published meanwhile becomes the next. */
+  /** One call at a time; what is published meanwhile goes with the next. */
   async #send(): Promise<void> {
-    const { link, keys, channel, newEpoch, log } = this.#parts;
+    const { link, keys, channel, newEpoch } = this.#parts;
     if (this.#isSending) return;
     this.#isSending = true;
     try {
@@ -120,11 +127,12 @@ export class RedisNews implements JobNews {
           await link.run(
             PUBLISH_NEWS,
             [keys.epoch, keys.log],
-            [newEpoch(), channel, textOf(notes), NEWS_KEPT_MAX, isLost ? 1 : 0],
+            [newEpoch(), channel, NEWS_KEPT_MAX, isLost ? 1 : 0, ...textsOf(notes)],
           );
+          this.#trouble = null;
         } catch (error) {
           this.#isLost = true;
-          log.debug('changes of jobs not told; whoever shows them reads again', { error });
+          this.#failed(error);
           return;
         }
       }
@@ -148,7 +156,7 @@ export class RedisNews implements JobNews {
         await this.#readOnce();
       } while (this.#isReadAgain && this.#parts.link.isOpen);
     } catch (error) {
-      this.#parts.log.debug('changes of jobs not read; tried again', { error });
+      this.#failed(error);
       for (const follower of this.#followers) this.#goLocal(follower);
     } finally {
       this.#isReading = false;
@@ -200,6 +208,16 @@ export class RedisNews implements JobNews {
     if (entry.notes.length > 0) follower.listen({ kind: 'notes', ...entry });
   }
 
+  /** A server that went away has been told of already; one that refuses needs somebody. */
+  #failed(error: unknown): void {
+    const because = (error as Error).message;
+    if (!this.#parts.link.isOpen || because === this.#trouble) return;
+    this.#trouble = because;
+    this.#parts.log.warn('Redis does not pass on changes of jobs; listeners read again', {
+      because,
+    });
+  }
+
   /** Where it stands in Redis' log is kept: it may go on from there. */
   #goLocal(follower: Follower): void {
     follower.endLocal ??= this.#parts.local.follow(null, follower.listen);
@@ -216,9 +234,17 @@ const beginning = (epoch: string, entries: number): Known => ({
   lastId: FIRST_ID,
 });
 
-/** `[id, version]` of each; a note of an unknown version has no second part. */
-const textOf = (notes: readonly JobNote[]): string =>
-  JSON.stringify(notes.map(({ jobId: id, version }) => (version === null ? [id] : [id, version])));
+/**
+ * Entries of `[id, version]` of each; a note of an unknown version has no second part. At least one, though it be empty: it tells
+ * that another epoch began.
+ */
+function textsOf(notes: readonly JobNote[]): readonly string[] {
+  const pairs = notes.map(({ jobId: id, version }) => (version === null ? [id] : [id, version]));
+  const texts: string[] = [];
+  for (let at = 0; at === 0 || at < pairs.length; at += NEWS_ENTRY_NOTES_MAX)
+    texts.push(JSON.stringify(pairs.slice(at, at + NEWS_ENTRY_NOTES_MAX)));
+  return texts;
+}
 
 /** What was written by whatever version of us; what cannot be read tells of no job. */
 function notesIn(text: string): readonly JobNote[] {

@@ -16,15 +16,18 @@ if not epoch or string.sub(epoch, 1, 16) ~= run then begin() end
 `;
 
 /**
- * Appends an entry to the log and tells the channel. Keys: epoch, log. Arguments: an epoch that was never used, the channel, the notes
- * as text, entries kept, `1` if earlier notes were lost. The channel is told `epoch before id notes`.
+ * Appends entries to the log and tells the channel of each. Keys: epoch, log. Arguments: an epoch that was never used, the channel,
+ * entries kept, `1` if earlier notes were lost, then the notes of each entry as text. The channel is told `epoch before id notes`.
  */
 export const PUBLISH_NEWS = `${EPOCH}
-if ARGV[5] == '1' then begin() end
+if ARGV[4] == '1' then begin() end
 local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
 local before = last[1] and last[1][1] or '0-0'
-local id = redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[4], '*', 'notes', ARGV[3])
-redis.call('PUBLISH', ARGV[2], epoch .. ' ' .. before .. ' ' .. id .. ' ' .. ARGV[3])
+for at = 5, #ARGV do
+  local id = redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[3], '*', 'notes', ARGV[at])
+  redis.call('PUBLISH', ARGV[2], epoch .. ' ' .. before .. ' ' .. id .. ' ' .. ARGV[at])
+  before = id
+end
 `;
 
 /**
