@@ -14,10 +14,12 @@ import { systemClock, systemTimers } from './host/system.js';
 import type { LocalNode } from './localmesos/index.js';
 import { imagesOf, localNode, modeOf } from './service/cluster.js';
 import { type Foundation, json, layFoundation } from './service/foundation.js';
+import { type InfluxSink, openInflux } from './service/influx.js';
 import { noticesTo, openLive } from './service/live.js';
 import { tellPresence } from './service/presence.js';
 import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
+import { openTracing } from './service/tracing.js';
 import { startWatching } from './service/watcher.js';
 import { serveWeb, type WebServer } from './service/web.js';
 
@@ -58,10 +60,13 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const node = await localNode(foundation);
     const events = new Events();
     const live = openLive(foundation);
-    const scheduler = await startDaemon(foundation, { node, events, live, failed });
-    await startWatching(foundation, { notices: noticesTo(live), failed });
+    const outside = await tellOutside(foundation, 'up');
+    const { tracing } = outside;
+    const scheduler = await startDaemon(foundation, { node, events, live, ...outside, failed });
+    await startWatching(foundation, { ...accountedTo(outside), notices: noticesTo(live), failed });
     const web = await serveWeb(foundation, {
       events,
+      tracing,
       failed,
       notices: noticesTo(live),
       images: () => imagesOf(config, node),
@@ -103,6 +108,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
     stack.push('watch on the leader', () => leader.stop());
     const web = await serveWeb(foundation, {
       events: new Events(),
+      tracing: await openTracing(foundation, 'web'),
       failed,
       notices: noticesTo(live),
       images: () => imagesOf(config, null),
@@ -129,8 +135,9 @@ export const startScheduler = (config: Config, failed: Failed): Promise<StatusPr
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
     const live = openLive(foundation);
+    const outside = await tellOutside(foundation, 'scheduler');
     const daemon = await startDaemon(foundation, {
-      ...{ node: null, events: new Events(), live, failed },
+      ...{ node: null, events: new Events(), live, ...outside, failed },
     });
     const status = await serveStatus(config.scheduler.statusPort, foundation, () => {
       const told = daemon.status();
@@ -145,12 +152,26 @@ export const startWatcher = (config: Config, failed: Failed): Promise<StatusProc
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
     const live = openLive(foundation);
-    const daemon = await startWatching(foundation, { notices: noticesTo(live), failed });
+    const accounted = accountedTo({ influx: await openInflux(foundation) });
+    const daemon = await startWatching(foundation, {
+      ...{ ...accounted, notices: noticesTo(live), failed },
+    });
     const { statusPort } = config.watcher;
     const status = await serveStatus(statusPort, foundation, () => daemon.status());
     await tellPresence(foundation, live, { role: 'watcher', url: status });
     return { status, stop: () => parts.stack.takeDown(parts.log) };
   });
+
+/** Who is told of what goes on, beside the record: each undefined unless it is configured. */
+async function tellOutside(foundation: Foundation, role: string) {
+  return {
+    influx: await openInflux(foundation),
+    tracing: await openTracing(foundation, role),
+  };
+}
+
+const accountedTo = ({ influx }: { readonly influx: InfluxSink | undefined }) =>
+  influx === undefined ? {} : { accounted: influx.accounted };
 
 /** Builds; when that fails, what was built already is taken down. */
 async function built<P>(

@@ -10,6 +10,7 @@ import { failures } from './failures.js';
 import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
+import { requestIds } from './request-id.js';
 import { accountingRoutes } from './routes/accounting.js';
 import { archiveRoutes } from './routes/archive.js';
 import { arrayRoutes } from './routes/arrays.js';
@@ -59,6 +60,7 @@ export function createApi(deps: ApiDeps): Koa<State> {
   fileRoutes(routes);
   const health = healthRoutes(deps);
 
+  app.use(requestIds(deps));
   app.use(measure(deps));
   app.use(securityHeaders(config));
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));

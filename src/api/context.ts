@@ -7,6 +7,8 @@ import { type JobId, jobId } from '../core/units.js';
 export interface State {
   /** Pattern of the route that answered, for metrics. */
   route?: string;
+  /** In the answer's `X-Request-Id`, and in the log. */
+  requestId?: string;
 }
 
 export type Context = ParameterizedContext<State>;

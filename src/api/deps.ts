@@ -10,6 +10,7 @@ import type { Notices } from '../contracts/notices.js';
 import type { OutlookFacts } from '../contracts/outlook.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Store } from '../contracts/store.js';
+import type { Tracing } from '../contracts/tracing.js';
 import type { Bug } from '../core/assert.js';
 import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
@@ -52,6 +53,8 @@ export interface ApiDeps {
   /** What an administrator should know though work goes on. */
   readonly warnings: () => readonly string[];
   readonly metrics: Registry;
+  /** Absent: nobody collects traces. */
+  readonly tracing?: Tracing | undefined;
   /** Folder with the built pages, or null. */
   readonly pages: string | null;
   readonly version: string;

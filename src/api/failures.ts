@@ -34,11 +34,16 @@ function asServiceError(
 ): ServiceError {
   if (error instanceof ServiceError) {
     if (error.status >= 500)
-      log.warn('request failed', { code: error.code, path: context.path, cause: error.cause });
+      log.warn('request failed', {
+        requestId: context.state.requestId,
+        ...{ code: error.code, path: context.path, cause: error.cause },
+      });
     return error;
   }
   const number = incident();
-  log.error('unexpected failure of a request', { incident: number, path: context.path, error });
+  const { path, state } = context;
+  const facts = { incident: number, requestId: state.requestId, path, error };
+  log.error('unexpected failure of a request', facts);
   return new ServiceError('internal', `something went wrong here; incident ${number}`, {
     incident: number,
   });
@@ -51,5 +56,11 @@ function answer(context: Context, error: ServiceError): void {
   if (error.status === 401) context.set('WWW-Authenticate', 'Bearer');
   // The rest of an oversized body is not read: the connection cannot be used again.
   if (error.code === 'too-large' && !context.req.complete) context.set('Connection', 'close');
-  context.body = { code: error.code, msg: error.message, ...error.facts };
+  const { requestId } = context.state;
+  context.body = {
+    code: error.code,
+    msg: error.message,
+    ...error.facts,
+    ...(requestId === undefined ? {} : { request_id: requestId }),
+  };
 }

@@ -1,13 +1,25 @@
 /** What happened, past tense, one object each. Metrics, mail and the audit log all listen here. */
 import { EventEmitter } from 'node:events';
-import type { JobId, TaskId, UserId } from '../core/units.js';
+import type { LaunchingJob, OverJob } from '../core/job.js';
+import type { Instant, JobId, TaskId, UserId } from '../core/units.js';
 
 export interface ServiceEvents {
   'job:submitted': { readonly jobId: JobId; readonly owner: UserId };
-  'job:launched': { readonly jobId: JobId; readonly taskId: TaskId; readonly waitedMs: number };
+  'job:launched': {
+    readonly jobId: JobId;
+    readonly taskId: TaskId;
+    readonly waitedMs: number;
+    readonly job: LaunchingJob;
+    readonly at: Instant;
+  };
   /** Its task runs. `waitedMs`: since the submission; `isFirst`: no launch of it has started before. */
   'job:started': { readonly jobId: JobId; readonly waitedMs: number; readonly isFirst: boolean };
-  'job:ended': { readonly jobId: JobId; readonly owner: UserId; readonly outcome: string };
+  'job:ended': {
+    readonly jobId: JobId;
+    readonly owner: UserId;
+    readonly outcome: string;
+    readonly job: OverJob;
+  };
   'job:kill-wanted': { readonly jobId: JobId; readonly by: UserId };
   'job:held': { readonly jobId: JobId; readonly by: UserId };
   'job:released': { readonly jobId: JobId; readonly by: UserId };

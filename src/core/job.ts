@@ -64,6 +64,8 @@ export interface JobSpec {
   readonly retries: readonly RetryRule[];
   /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
   readonly lifespanMs: number | null;
+  /** Its trace, as the submission began it: a `traceparent` as W3C has it; absent: it is not traced. */
+  readonly trace?: string;
   /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */
   readonly asked: Readonly<Record<string, unknown>>;
 }

@@ -14,7 +14,7 @@ export function announceStep(events: Events, before: Job, job: Job): void {
   }
   if (job.state !== 'over') return;
   const { id: jobId, owner, outcome } = job;
-  events.emit('job:ended', { jobId, owner, outcome: outcome.kind });
+  events.emit('job:ended', { jobId, owner, outcome: outcome.kind, job });
 }
 
 /** Of the present launch; null: none, or it has not started. */

@@ -107,7 +107,10 @@ export interface SchedulerStatus {
 /** A launch reached the cluster: metrics, mail and the audit log may want to know. */
 export function announceLaunch(
   { clock, events }: Pick<SchedulerPorts, 'clock' | 'events'>,
-  { id, submittedAt, placement: { taskId } }: LaunchingJob,
+  job: LaunchingJob,
 ): void {
-  events.emit('job:launched', { jobId: id, taskId, waitedMs: clock.now() - submittedAt });
+  const { id, submittedAt, placement } = job;
+  const { taskId } = placement;
+  const at = clock.now();
+  events.emit('job:launched', { jobId: id, taskId, waitedMs: at - submittedAt, job, at });
 }

@@ -90,6 +90,8 @@ export function environmentOf(job: Job, directory: string, mode: TaskMode): Reco
     USER: job.owner,
     LOGNAME: job.owner,
     ...arrayEnvironment(job),
+    // What the job does may join its trace.
+    ...(job.spec.trace === undefined ? {} : { TRACEPARENT: job.spec.trace }),
   };
   if (mode === 'process') environment.PATH = PROCESS_PATH;
   return environment;

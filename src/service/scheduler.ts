@@ -20,16 +20,21 @@ import {
 } from './cluster.js';
 import { type Foundation, loaded } from './foundation.js';
 import { homeCredentials } from './home-credentials.js';
+import type { InfluxSink } from './influx.js';
 import { isAlone } from './live.js';
 import { clusterMetrics } from './metrics/cluster.js';
 import { policyStuck } from './metrics/policy.js';
 import { mesosCounters } from './metrics/process.js';
 import { agentMetrics, eventMetrics, schedulerGauges } from './metrics/scheduler.js';
+import type { JobTracing } from './tracing.js';
 
 export interface DaemonParts {
   readonly node: LocalNode | null;
   readonly events: Events;
   readonly live: Live;
+  /** Undefined: not configured. */
+  readonly influx: InfluxSink | undefined;
+  readonly tracing: JobTracing | undefined;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 }
@@ -37,7 +42,7 @@ export interface DaemonParts {
 /** Starts it; it stands for leadership from now on. */
 export async function startDaemon(
   foundation: Foundation,
-  { node, events, live, failed }: DaemonParts,
+  { node, events, live, influx, tracing, failed }: DaemonParts,
 ): Promise<SchedulerDaemon> {
   const { config, store, installation, log, metrics, stack } = foundation;
   const [wanted, storage] = await Promise.all([
@@ -100,6 +105,8 @@ export async function startDaemon(
       return [measured(framework)];
     },
   );
+  tracing?.follow(events);
+  influx?.watch(daemon, events);
   eventMetrics(metrics, events);
   schedulerGauges(metrics, daemon);
   daemon.start();

@@ -30,6 +30,7 @@ export type WebParts = Pick<
   | 'obstacles'
   | 'outlook'
   | 'shares'
+  | 'tracing'
 > & {
   readonly events: Events;
   /** Called with a bug of ours: the process must stop. */

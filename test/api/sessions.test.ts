@@ -53,6 +53,8 @@ t.test('a password opens a session that ends', async (t) => {
 
 t.test('wrong and unknown look alike', async (t) => {
   const service = await aService(t, { hasPassword: true });
+  // Each answer has an id of its own unless the caller brings one.
+  const headers = { 'x-request-id': 'r1' };
   const refusals = [];
   const opened: unknown[] = [];
   service.deps.events.on('session:refused', (event) => opened.push(event));
@@ -61,7 +63,7 @@ t.test('wrong and unknown look alike', async (t) => {
     { user: 'alice', apikey: service.keys.bob },
     { user: 'nobody', apikey: 'wrong' },
   ])
-    refusals.push(await service.ask(AUTHENTICATE, { token: null, body }));
+    refusals.push(await service.ask(AUTHENTICATE, { token: null, body, headers }));
   for (const answer of refusals) {
     t.equal(answer.statusCode, 401);
     t.same(answer.json(), refusals[0]?.json());
@@ -72,7 +74,7 @@ t.test('wrong and unknown look alike', async (t) => {
     { uid: 'nobody', password: PASSWORD },
     { uid: 'bob', password: PASSWORD },
   ])
-    passwords.push(await service.ask(BIND, { token: null, body }));
+    passwords.push(await service.ask(BIND, { token: null, body, headers }));
   for (const answer of passwords) {
     t.equal(answer.statusCode, 401);
     t.same(answer.json(), passwords[0]?.json());

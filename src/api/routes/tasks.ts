@@ -1,5 +1,7 @@
 /** One job: submit, show, kill. */
 import { ServiceError } from '../../contracts/errors.js';
+import type { Limited, NewJob, SubmitAnswer } from '../../contracts/store.js';
+import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
 import { readJson } from '../body.js';
 import { type Context, queryFlag } from '../context.js';
@@ -37,6 +39,7 @@ export function taskRoutes(routes: Routes): void {
 
 async function submit(context: Context, { deps, signedIn }: Routes): Promise<void> {
   const { store, notices, events } = deps;
+  const startedAt = deps.clock.now();
   const person = await signedIn(context);
   const { job, warnings } = await readSubmission(deps, {
     body: await readJson(context.req),
@@ -44,7 +47,13 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     isStrict: queryFlag(context, 'strict'),
     idempotencyKey: readIdempotencyKey(context.get('Idempotency-Key')),
   });
-  const [answer] = await store.submit([job], deps.config.limits.rate);
+  const trace = deps.tracing?.submission(context.get('traceparent'), startedAt);
+  let answer: SubmitAnswer | Limited | undefined;
+  try {
+    [answer] = await store.submit([traced(job, trace)], deps.config.limits.rate);
+  } finally {
+    trace?.ended(answer?.kind === 'stored' ? answer.id : null);
+  }
   if (answer === undefined) throw new ServiceError('internal', 'the store gave no answer');
   if (answer.kind === 'limited') throw rateLimited(answer);
   if (answer.kind === 'key-reused')
@@ -56,6 +65,8 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     notices.submitted([answer.id]);
     events.emit('job:submitted', { jobId: answer.id, owner: job.owner });
   }
+  const { requestId } = context.state;
+  deps.log.debug('submission answered', { requestId, jobId: answer.id, kind: answer.kind });
   context.body = {
     msg: 'Task added',
     id: answer.id,
@@ -63,6 +74,10 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
     ...(warnings.length === 0 ? {} : { warnings }),
   };
 }
+
+/** The digest stays that of what was asked for: a repetition under its key has a trace of its own. */
+const traced = (job: NewJob, trace: SubmissionTrace | undefined): NewJob =>
+  trace === undefined ? job : { ...job, spec: { ...job.spec, trace: trace.context } };
 
 async function kill(
   context: Context,
