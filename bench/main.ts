@@ -6,6 +6,7 @@ import { estimate } from './estimate.js';
 import { fairness } from './fairness.js';
 import type { Figure } from './figure.js';
 import { idleLatency } from './idle-latency.js';
+import { list1m } from './list.js';
 import { mongoSubmit, mongoSubmitWeb } from './mongo.js';
 import { outlook1m } from './outlook.js';
 import { recovery } from './recovery.js';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure | Figure[]> | Fig
   'first-order-1m': firstOrder1m,
   'match-100k': match100k,
   'memory-per-job': memoryPerJob,
+  'list-1m': list1m,
   'restart-1m': restart1m,
   'restart-dependants-1m': restartDependants1m,
   recovery,

@@ -22,8 +22,11 @@ import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
+import type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 import type { WaitStore, Waits } from './waits.js';
 import type { WatchStore } from './watching.js';
+
+export type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 
 /** A submission, parsed, allowed and completed. */
 export interface NewJob {
@@ -146,21 +149,6 @@ export interface JobQuery {
   readonly limit?: number;
 }
 
-export interface EndedQuery {
-  readonly since: Instant;
-  readonly until: Instant;
-  /** The last one of the page before; null: from the first. */
-  readonly after: Pick<OverJob, 'endedAt' | 'id'> | null;
-  readonly limit: number;
-}
-
-/** Whose use is asked for, and since when. */
-export interface UseQuery {
-  readonly since: Instant;
-  readonly owner?: UserId;
-  readonly project?: ProjectId;
-}
-
 /** One leader at a time; no clocks are compared, a standby watches `beat` change by its own monotonic clock. */
 export interface Lease {
   readonly epoch: number;
@@ -199,6 +187,11 @@ export interface JobStore extends WaitStore {
   scripts(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, string>>;
   /** Newest (greatest id) first. */
   list(query: JobQuery): Promise<readonly Job[]>;
+  /**
+   * Jobs that are over, the latest submission first, then the greatest id. A page costs the same however many there are, if it is asked
+   * for by `after`, and by at most one of owner and project.
+   */
+  history(query: HistoryQuery): Promise<readonly OverJob[]>;
   /** Number of records by state, of one owner or of all. */
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>>;
 

@@ -2,6 +2,7 @@
 import type { Test } from 'tap';
 import { PAGE_ITEMS_MAX } from '../../src/contracts/limits.js';
 import type { Store } from '../../src/contracts/store.js';
+import { parseArray } from '../../src/core/array.js';
 import type { OverJob } from '../../src/core/job.js';
 import { instant, type JobId, jobId, projectId, taskIdOf } from '../../src/core/units.js';
 import { DAY_MS } from '../../src/core/usage.js';
@@ -45,7 +46,92 @@ async function six(store: Store): Promise<void> {
   }
 }
 
+/**
+ * Eight jobs, submitted in another order than that of their ids; all but the last two are over. By id: owner, project, tags,
+ * date of submission less `AT`.
+ */
+const PAST = [
+  [ALICE, 'default', ['x', 'y'], 50],
+  [ALICE, DNA, ['x', 'x'], 10],
+  [BOB, 'default', ['x'], 40],
+  [ALICE, 'default', [], 40],
+  [BOB, DNA, ['é/%'], 20],
+  [ALICE, 'default', ['x'], 50],
+  [ALICE, 'default', ['x'], 60],
+  [ALICE, 'default', ['x'], 5],
+] as const;
+
+async function past(store: Store): Promise<void> {
+  for (const [owner, project, tags, at] of PAST)
+    await store.submit([
+      aNewJob({
+        ...{ owner, project: projectId(project), submittedAt: instant(AT + at) },
+        spec: aSpec({ tags }),
+      }),
+    ]);
+  const epoch = await leader(store);
+  for (const id of [1, 2, 3, 4, 5, 6].map(jobId)) {
+    const pending = await pendingJob(store, id);
+    await store.advance(epoch, [stepTo(pending, givenUp(pending))]);
+  }
+}
+
+async function historyContract(t: Test, make: MakeStore): Promise<void> {
+  await t.test(
+    'what is over is found by user, project, tag and date, the latest first',
+    async (t) => {
+      const { store } = await make(t);
+      await past(store);
+      const at = (ms: number) => instant(AT + ms);
+      const cases: readonly (readonly [Parameters<Store['history']>[0], readonly number[]])[] = [
+        [{}, [6, 1, 4, 3, 5, 2]],
+        [{ limit: 0 }, []],
+        [{ limit: 2 }, [6, 1]],
+        [{ limit: 2, skip: 1 }, [1, 4]],
+        [{ owner: ALICE }, [6, 1, 4, 2]],
+        [{ project: DNA }, [5, 2]],
+        [{ owner: ALICE, project: DNA }, [2]],
+        [{ tag: 'x' }, [6, 1, 3, 2]],
+        [{ owner: ALICE, tag: 'x' }, [6, 1, 2]],
+        [{ owner: ALICE, tag: 'x', project: DNA }, [2]],
+        [{ tag: 'é/%' }, [5]],
+        [{ tag: 'X' }, []],
+        [{ tag: 'y', owner: BOB }, []],
+        [{ since: at(40), until: at(50) }, [4, 3]],
+        [{ owner: ALICE, tag: 'x', since: at(11) }, [6, 1]],
+        [{ owner: ALICE, tag: 'x', until: at(50) }, [2]],
+        [{ after: { submittedAt: at(50), id: jobId(6) } }, [1, 4, 3, 5, 2]],
+        [{ after: { submittedAt: at(40), id: jobId(4) }, limit: 1 }, [3]],
+        [{ tag: 'x', after: { submittedAt: at(50), id: jobId(1) } }, [3, 2]],
+      ];
+      for (const [query, ids] of cases)
+        t.strictSame(
+          (await store.history(query)).map(({ id }) => id),
+          ids,
+          JSON.stringify(query),
+        );
+      t.strictSame(await store.history({ tag: 'y' }), [await store.job(jobId(1))]);
+    },
+  );
+
+  await t.test('members are found by the tags of their array, once they are over', async (t) => {
+    const { store } = await make(t);
+    const array = parseArray('1:3');
+    if (array.kind === 'wrong') throw new Error(array.because);
+    await store.submit([aNewJob({ spec: aSpec({ array: array.spec, tags: ['many'] }) })]);
+    const epoch = await leader(store);
+    const member = await pendingJob(store, jobId(3));
+    await store.advance(epoch, [stepTo(member, givenUp(member))]);
+    const found = await store.history({ tag: 'many' });
+    t.strictSame(
+      found.map(({ id }) => id),
+      [3],
+    );
+  });
+}
+
 export async function queryContract(t: Test, make: MakeStore): Promise<void> {
+  await historyContract(t, make);
   await t.test('lists are newest first and filtered', async (t) => {
     const { store } = await make(t);
     await six(store);

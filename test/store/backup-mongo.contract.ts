@@ -12,6 +12,7 @@ import {
 import { SILENT } from '../../src/contracts/log.js';
 import type { Store } from '../../src/contracts/store.js';
 import { chargedLaunches } from '../../src/core/ended-launch.js';
+import { SLOTS } from '../../src/core/slots.js';
 import { instant, type JobId, jobId } from '../../src/core/units.js';
 import { lineOf } from '../../src/store/backup/lines.js';
 import { checkExport, fill, importExport } from '../../src/store/backup/read.js';
@@ -127,6 +128,14 @@ onMongo('from one machine to MongoDB and back: the same letter by letter', async
   t.strictSame(await second.pending(all), await first.pending(all));
   t.strictSame(await second.killsWanted(), await first.killsWanted());
   t.strictSame(await second.heldBack(), await first.heldBack());
+  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  const everything = { slots, after: null, limit: 100 };
+  t.strictSame(await second.aftermathDue(everything), await first.aftermathDue(everything));
+  t.equal((await second.aftermathDue(everything)).length, 1);
+  t.strictSame(await second.accountOf(jobId(1)), await first.accountOf(jobId(1)));
+  const ever = { from: 0, until: 99_999 };
+  t.strictSame(await second.accountSums(ever), await first.accountSums(ever));
+  t.equal((await second.accountSums(ever)).length, 2);
   t.equal((await submitted(second)).id, (await submitted(first)).id, 'ids go on from the last');
   const [known] = await second.submit([aNewJob({ idempotencyKey: 'mine/1' })]);
   t.equal(known?.kind, 'known', 'keys of submissions are still known');
@@ -180,48 +189,49 @@ async function bothSums(records: readonly BackupRecord[], folder: string) {
   };
 }
 
-onMongo(
-  'jobs and sums are of one moment, whoever ends jobs and adds up meanwhile',
-  async (t, stage) => {
-    const { folder, open, source } = stage;
-    const store = await open();
-    const epoch = await leader(store);
-    const answers = await store.submit(Array.from({ length: 600 }, () => aNewJob()));
-    const ids = answers.map(({ id }) => id);
-    const end = async (some: readonly (JobId | undefined)[]) => {
-      for (const id of some) {
-        if (id === undefined) continue;
-        const waiting = await pendingJob(store, id);
-        const intent = launched(waiting);
-        const live = started(intent);
-        const over = { ...ended(live), endedAt: instant(live.startedAt + 1_000 + id) };
-        for (const step of [stepTo(waiting, intent), stepTo(intent, live), stepTo(live, over)])
-          await store.advance(epoch, [step]);
+for (const isAddedUp of [true, false])
+  onMongo(
+    `jobs and sums are of one moment, whoever ends jobs${isAddedUp ? ' and adds up' : ''} meanwhile`,
+    async (t, stage) => {
+      const { folder, open, source } = stage;
+      const store = await open();
+      const epoch = await leader(store);
+      const answers = await store.submit(Array.from({ length: 600 }, () => aNewJob()));
+      const ids = answers.map(({ id }) => id);
+      const end = async (some: readonly (JobId | undefined)[]) => {
+        for (const id of some) {
+          if (id === undefined) continue;
+          const waiting = await pendingJob(store, id);
+          const intent = launched(waiting);
+          const live = started(intent);
+          const over = { ...ended(live), endedAt: instant(live.startedAt + 1_000 + id) };
+          for (const step of [stepTo(waiting, intent), stepTo(intent, live), stepTo(live, over)])
+            await store.advance(epoch, [step]);
+        }
+      };
+      await end(ids.slice(0, 40));
+      await store.used({ since: instant(0) });
+      await end(ids.slice(40, 50));
+      const reading = await source();
+      const records: BackupRecord[] = [];
+      let portions = 0;
+      let next = 50;
+      for await (const some of reading.records()) {
+        records.push(...some);
+        if (portions++ >= 14) continue;
+        // Jobs of the front and of the end are over; some of them go into the sums, and new ones come.
+        await end([ids[next], ids.at(-next)]);
+        next++;
+        if (isAddedUp && portions % 3 === 0) await store.used({ since: instant(0) });
+        await store.submit([aNewJob(), aNewJob()]);
       }
-    };
-    await end(ids.slice(0, 40));
-    await store.used({ since: instant(0) });
-    await end(ids.slice(40, 50));
-    const reading = await source();
-    const records: BackupRecord[] = [];
-    let portions = 0;
-    let next = 50;
-    for await (const some of reading.records()) {
-      records.push(...some);
-      if (portions++ >= 14) continue;
-      // Jobs of the front and of the end are over; some of them go into the sums, and new ones come.
-      await end([ids[next], ids.at(-next)]);
-      next++;
-      if (portions % 3 === 0) await store.used({ since: instant(0) });
-      await store.submit([aNewJob(), aNewJob()]);
-    }
-    await reading.close();
-    const { ofJobs, ofSums, over, jobs } = await bothSums(records, folder);
-    t.equal(ofSums, ofJobs, 'each launch that ended is in the sums, and no other');
-    t.equal(jobs, 600, 'no job is missing, and none of later submissions is there');
-    t.ok(over > 50 && over < 600, `${over} had ended at that moment`);
-  },
-);
+      await reading.close();
+      const { ofJobs, ofSums, over, jobs } = await bothSums(records, folder);
+      t.equal(ofSums, ofJobs, 'each launch that ended is in the sums, and no other');
+      t.equal(jobs, 600, 'no job is missing, and none of later submissions is there');
+      t.ok(over > 50 && over < 600, `${over} had ended at that moment`);
+    },
+  );
 
 onMongo(
   'an import that died leaves nothing that could be served, and is begun again',

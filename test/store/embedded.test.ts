@@ -214,6 +214,7 @@ const AS_OF_VERSION_7 = `
   ALTER TABLE jobs DROP COLUMN held_admin;
   DROP INDEX jobs_aftermath; ALTER TABLE jobs DROP COLUMN aftermath;
   ALTER TABLE jobs DROP COLUMN kill_because;
+  DROP INDEX jobs_past; DROP INDEX jobs_past_owner; DROP INDEX jobs_past_project; DROP TABLE past_tags;
   DROP TABLE leases; DROP TABLE accounting; DROP TABLE accounting_days; PRAGMA user_version = 7;`;
 
 t.test('jobs of an older file can be waited for, by number and by name', async (t) => {

@@ -25,6 +25,11 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'list of an owner': questions.listed({ owner: ALICE, before: jobId(9) }),
     'list of a project': questions.listed({ project: DNA, states: ['over'] }),
     'list of both': questions.listed({ owner: ALICE, project: DNA, states: ['over', 'running'] }),
+    'past of all': questions.past({}),
+    'past of an owner': questions.past({ owner: ALICE, since: AT }),
+    'past of a project': questions.past({ project: DNA, until: AT }),
+    'past of a tag': questions.past({ tag: 'x', after: { submittedAt: AT, id: jobId(3) } }),
+    'past of an owner and tag': questions.past({ owner: ALICE, tag: 'x', project: DNA }),
     'counts of all': questions.counted(null),
     'counts of an owner': questions.counted(ALICE),
     waiting: questions.waiting(7),
@@ -74,7 +79,7 @@ const SORTED_IN_MEMORY = ['jobs_sweep'];
 t.test('no question is forgotten', async (t) => {
   const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));
   const makers = Object.keys(questions);
-  t.equal(makers.length, 31, 'a new question gets an example above');
+  t.equal(makers.length, 32, 'a new question gets an example above');
   t.ok(forms.length >= makers.length);
 });
 

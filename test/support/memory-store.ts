@@ -15,6 +15,7 @@ import {
   type DueDirectory,
   type EndedQuery,
   FencedOut,
+  type HistoryQuery,
   type JobQuery,
   type JobStep,
   type Lease,
@@ -219,6 +220,30 @@ export class MemoryStore implements Store {
             (states === undefined || states.includes(job.state)) &&
             (before === undefined || job.id < before),
         )
+        .slice(skip, skip + limit),
+    );
+  }
+
+  history(query: HistoryQuery): Promise<readonly OverJob[]> {
+    const { owner, project, tag, since, until, after, skip = 0 } = query;
+    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
+    const isBefore = (job: Job): boolean =>
+      after === undefined ||
+      job.submittedAt < after.submittedAt ||
+      (job.submittedAt === after.submittedAt && job.id < after.id);
+    return this.#do('history', (record) =>
+      all(record)
+        .filter((job) => job.state === 'over')
+        .filter(
+          (job) =>
+            (owner === undefined || job.owner === owner) &&
+            (project === undefined || job.project === project) &&
+            (tag === undefined || job.spec.tags.includes(tag)) &&
+            (since === undefined || job.submittedAt >= since) &&
+            (until === undefined || job.submittedAt < until) &&
+            isBefore(job),
+        )
+        .sort((a, b) => b.submittedAt - a.submittedAt || b.id - a.id)
         .slice(skip, skip + limit),
     );
   }

@@ -75,6 +75,7 @@ export const LEFT_OUT = {
   lease: 'who leads is a matter of processes that run',
   leases: 'which watcher has which jobs is a matter of processes that run',
   accounting_days: 'added up again from the accounting records',
+  past_tags: 'made again from what was asked',
   disk_sums: 'added up again from the sizes of the jobs',
 } as const;
 

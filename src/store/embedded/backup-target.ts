@@ -10,7 +10,7 @@ import {
 import { guarded } from './backup-source.js';
 import { columnsOf, fieldsIn, KEPT, type KeptTable, LEFT_OUT } from './backup-tables.js';
 import { sumSizesAgain } from './disk-rows.js';
-import { migrate } from './schema.js';
+import { migrate, TAG_ALL } from './schema.js';
 import { BUSY_TIMEOUT_MS, Database, type Statement, type Value } from './sqlite.js';
 import { sumLaunchesAgain } from './watch-writer.js';
 
@@ -110,6 +110,7 @@ class EmbeddedTarget implements BackupTarget {
           `${expected[kind]} records of kind ${kind} were put, the store has ${found[kind]}`,
         );
     guarded(() => {
+      this.#database.exec(TAG_ALL);
       sumSizesAgain(this.#database);
       sumLaunchesAgain(this.#database);
       this.#database.exec('COMMIT');

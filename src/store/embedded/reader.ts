@@ -7,6 +7,7 @@ import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
 import { QUOTA_RESETS } from './account-rows.js';
 import { DISK_DUE, DISK_USE } from './disk-rows.js';
+import { PastReader } from './past-jobs.js';
 import { pendingGroups } from './pending-rows.js';
 import type { ReadCall, Reads, Result } from './requests.js';
 import { ARRAY_OF, JOB_STATES, USE_COLUMNS, WHOLE_JOB } from './rows.js';
@@ -125,11 +126,13 @@ export class Reader {
   readonly #database: Database;
   readonly #statements: ReturnType<typeof prepareAll>;
   readonly #lists = new Map<string, Statement>();
+  readonly #past: PastReader;
   readonly #watching: WatchReader;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
+    this.#past = new PastReader(database);
     this.#watching = new WatchReader(database);
   }
 
@@ -146,6 +149,8 @@ export class Reader {
   #do(call: ReadCall): Reads[keyof Reads]['answer'] {
     const statements = this.#statements;
     switch (call.kind) {
+      case 'history':
+        return this.#past.page(call.ask);
       case 'records':
         return statements.records.all(JSON.stringify(call.ask));
       case 'scripts':

@@ -2,6 +2,7 @@
 import type {
   DirectorySize,
   EndedQuery,
+  HistoryQuery,
   JobQuery,
   Lease,
   Limited,
@@ -52,6 +53,8 @@ export interface StepColumns {
   readonly parent: number | null;
   /** Added to the sums of its day with the step; null: the job is not over, or used nothing. */
   readonly use: UseColumns | null;
+  /** Of a job that ends with the step; null: it does not, or has none. */
+  readonly tags: TagColumns | null;
   /** The job is over, and has a directory that is to be measured. */
   readonly leavesDirectory: boolean;
   /** What is left to be done, as JSON objects with commas between; null: nothing. */
@@ -136,6 +139,15 @@ export interface QuotaResetColumns {
   readonly day: number;
 }
 
+/** By which a job that is over is found. */
+export interface TagColumns {
+  readonly owner: string;
+  readonly project: string;
+  readonly submittedAt: number;
+  /** Each once. */
+  readonly tags: readonly string[];
+}
+
 export interface UseColumns {
   readonly day: number;
   /** Milliseconds from the start of the day to the end of the job. */
@@ -212,6 +224,7 @@ export interface Reads extends WatchReads {
   madeCounts: { ask: readonly number[]; answer: readonly Row[] };
   scripts: { ask: readonly number[]; answer: readonly (readonly [id: number, script: string])[] };
   list: { ask: JobQuery & { readonly limit: number }; answer: readonly Row[] };
+  history: { ask: HistoryQuery & { readonly limit: number }; answer: readonly Row[] };
   counts: { ask: string | null; answer: Readonly<Record<JobState, number>> };
   pending: { ask: { readonly after: number; readonly limit: number }; answer: readonly Row[] };
   /** Ids of waiting jobs submitted at `since` or later. */

@@ -30,7 +30,7 @@ import { type Instant, instant, jobId, projectId, type UserId, userId } from '..
 import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
 import { aftermathText } from './aftermath.js';
-import type { StepColumns, SubmissionColumns, UseColumns } from './requests.js';
+import type { StepColumns, SubmissionColumns, TagColumns, UseColumns } from './requests.js';
 import type { Row } from './sqlite.js';
 
 export const JOB_STATES: readonly JobState[] = [
@@ -168,9 +168,15 @@ export function stepColumns({ from, unlessKillWanted, to, aftermath }: JobStep):
     exitCode: to.state === 'over' ? codeOf(to.outcome) : null,
     parent: to.parent ?? null,
     use: useOf(from.state, to),
+    tags: tagsOf(to),
     leavesDirectory: to.state === 'over' && to.directory !== null,
     aftermath: aftermath === undefined ? null : aftermathText(aftermath),
   };
+}
+
+function tagsOf({ state, owner, project, submittedAt, spec }: Job): TagColumns | null {
+  if (state !== 'over' || spec.tags.length === 0) return null;
+  return { owner, project, submittedAt, tags: [...new Set(spec.tags)] };
 }
 
 function useOf(from: JobState, to: Job): UseColumns | null {

@@ -4,6 +4,14 @@ import { type Database, DatabaseTrouble } from './sqlite.js';
 /** "GODK": tells our files from those of other programs. */
 const APPLICATION_ID = 0x474f444b;
 
+/** Tags of every job that is over, out of what was asked; members have those of their array. Repeatable. */
+export const TAG_ALL = `
+  INSERT OR IGNORE INTO past_tags
+    SELECT j.owner, t.value, j.submitted_at, j.id, j.project
+    FROM jobs j JOIN submissions s ON s.id = coalesce(j.parent, j.id),
+      json_each(CASE WHEN json_valid(s.asked) THEN s.asked ELSE '{}' END, '$.spec.tags') t
+    WHERE j.state = 'over' AND typeof(t.value) = 'text';`;
+
 /**
  * Step n makes version n + 1 of version n. Never edited once released: add a step.
  *
@@ -180,6 +188,22 @@ export const MIGRATIONS: readonly string[] = [
     mem_mb_seconds INTEGER NOT NULL,
     PRIMARY KEY (day, project, owner, queue, executor, is_charged)
   ) STRICT, WITHOUT ROWID;
+  `,
+  // Jobs that are over by date of submission, and by tag. They change no more, so each is written once.
+  `
+  CREATE INDEX jobs_past ON jobs (submitted_at, id) WHERE state = 'over';
+  CREATE INDEX jobs_past_owner ON jobs (owner, submitted_at, id) WHERE state = 'over';
+  CREATE INDEX jobs_past_project ON jobs (project, submitted_at, id) WHERE state = 'over';
+  CREATE TABLE past_tags (
+    owner TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    project TEXT NOT NULL,
+    PRIMARY KEY (owner, tag, submitted_at, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX past_tags_all ON past_tags (tag, submitted_at, id);
+  ${TAG_ALL}
   `,
 ];
 

@@ -6,6 +6,7 @@ import type { Log } from '../../contracts/log.js';
 import {
   type EndedQuery,
   FencedOut,
+  type HistoryQuery,
   type JobQuery,
   type JobStep,
   type Lease,
@@ -161,6 +162,12 @@ class EmbeddedStore extends WaitingJobs implements Store {
   async list(query: JobQuery): Promise<readonly Job[]> {
     const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
     return this.readableJobs(await this.reader.call('list', { ...query, limit }));
+  }
+
+  async history(query: HistoryQuery): Promise<readonly OverJob[]> {
+    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
+    const jobs = this.readableJobs(await this.reader.call('history', { ...query, limit }));
+    return jobs.filter((job) => job.state === 'over');
   }
 
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {

@@ -5,6 +5,7 @@ import { jobId } from '../../core/units.js';
 import { quotaReset } from './account-rows.js';
 import { DiskWriter } from './disk-rows.js';
 import { HoldWriter } from './hold-writer.js';
+import { PastTags } from './past-jobs.js';
 import { RateGate } from './rate-gate.js';
 import type {
   Failure,
@@ -112,6 +113,7 @@ export class Writer {
   #lastId: number | undefined;
   readonly #rateGate: RateGate;
   readonly #disk: DiskWriter;
+  readonly #pastTags: PastTags;
   readonly #holds: HoldWriter;
   readonly #watching: WatchWriter;
 
@@ -120,6 +122,7 @@ export class Writer {
     this.#statements = prepareAll(database);
     this.#rateGate = new RateGate(database);
     this.#disk = new DiskWriter(database);
+    this.#pastTags = new PastTags(database);
     this.#watching = new WatchWriter(database);
     this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
@@ -303,6 +306,7 @@ export class Writer {
     const version = stored?.[0] ?? this.#makeMember(step);
     if (version !== undefined) {
       if (step.use !== null) this.#addUse(step.id, step.use);
+      if (step.tags !== null) this.#pastTags.put(step.id, step.tags);
       if (step.leavesDirectory) this.#disk.due(step.id);
       return { kind: 'stored', version: Number(version) };
     }

@@ -79,7 +79,7 @@ export class AccountingBook {
   }
 }
 
-const documentOf = (record: AccountingRecord): AccountingDocument => ({
+export const documentOf = (record: AccountingRecord): AccountingDocument => ({
   _id: `${record.jobId}-${record.launch}`,
   job: record.jobId,
   launch: record.launch,

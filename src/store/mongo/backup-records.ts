@@ -57,6 +57,7 @@ export const JOB_DOCUMENT_FIELDS = {
   killBecause: 'kept',
   aftermath: 'kept',
   isAftermathDue: 'made',
+  tags: 'made',
 } as const satisfies Readonly<Record<keyof JobDocument, 'kept' | 'made' | 'ours'>>;
 
 export const jobRecord = (job: JobDocument): RecordOf<'job'> => ({

@@ -24,7 +24,7 @@ import { connect } from './connection.js';
 import { type Collections, collectionsOf, type DiskSumsDocument, DRAFT } from './documents.js';
 import { partOf } from './fold.js';
 import { Leases } from './lease.js';
-import { migrate } from './schema.js';
+import { migrate, tagPastJobs } from './schema.js';
 import { troubleOf } from './trouble.js';
 
 const LOOK_EACH_MS = 250;
@@ -170,6 +170,7 @@ class MongoTarget implements BackupTarget {
             `${expected[kind]} records of kind ${kind} were put, the store has ${found[kind]}`,
           );
       await this.#sumSizes();
+      await tagPastJobs(this.#collections);
       await this.#collections.imports.deleteOne({ _id: 'import' });
       await this.#collections.pulse.updateOne({ _id: 'pulse' }, { $inc: { beats: 1 } });
     });

@@ -8,7 +8,23 @@ import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
 import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
+import type {
+  AdmissionsDocument,
+  CounterDocument,
+  ImportDocument,
+  LeaseDocument,
+  PulseDocument,
+  SchemaDocument,
+  ServiceDocument,
+} from './service-documents.js';
 import type { AccountingDocument, NamedLeaseDocument, WatchedFields } from './watch-documents.js';
+
+export type {
+  AdmissionsDocument,
+  CounterDocument,
+  LeaseDocument,
+  PulseDocument,
+} from './service-documents.js';
 
 /** A job of a submission that is not decided yet: no query sees it. */
 export const DRAFT = 'draft';
@@ -94,6 +110,8 @@ export interface JobDocument extends WatchedFields {
   };
   readonly diskChanges?: readonly DiskChange[];
   readonly archivedAt?: number;
+  /** Of jobs that are over: their tags, each once; absent: none. */
+  readonly tags?: readonly string[];
 }
 
 /** Sums that are folded: see there. */
@@ -153,56 +171,6 @@ export interface SettingDocument {
   readonly _id: string;
   readonly value: string;
 }
-
-export interface LeaseDocument {
-  readonly _id: 'lease';
-  readonly epoch: number;
-  readonly holder: string;
-  readonly beat: number;
-}
-
-export interface CounterDocument {
-  readonly _id: 'jobs';
-  readonly last: number;
-}
-
-/** Raised after commits, so that other processes hear of them. */
-export interface PulseDocument {
-  readonly _id: 'pulse';
-  readonly beats: number;
-}
-
-/** Decides what becomes of submissions of several jobs, or under limits: its one write commits them. */
-export interface AdmissionsDocument {
-  readonly _id: 'admissions';
-  /** Raised by each commit: whoever counted before it counts again. */
-  readonly version: number;
-  /** Batches that are decided and perhaps not published yet. */
-  readonly committed: readonly string[];
-  /** Batches that may not be committed any more, with when (Unix milliseconds) that was decided. */
-  readonly aborted: readonly { readonly batch: string; readonly at: number }[];
-}
-
-export interface SchemaDocument {
-  readonly _id: 'schema';
-  readonly product: 'godocker';
-  readonly version: number;
-}
-
-/** There while an import fills the database: nobody serves it then. */
-export interface ImportDocument {
-  readonly _id: 'import';
-  readonly tries: number;
-}
-
-/** Small documents of the service itself, by name. */
-type ServiceDocument =
-  | ImportDocument
-  | LeaseDocument
-  | CounterDocument
-  | PulseDocument
-  | AdmissionsDocument
-  | SchemaDocument;
 
 export interface Collections {
   readonly database: Db;
@@ -354,6 +322,7 @@ export const stepFields = (step: StepColumns) => ({
   life: step.life,
   exitCode: step.exitCode,
   ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
+  ...(step.tags === null ? {} : { tags: step.tags.tags }),
   ...(step.aftermath === null ? {} : { isAftermathDue: true }),
 });
 

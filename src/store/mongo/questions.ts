@@ -4,7 +4,7 @@
  */
 import type { Filter, Sort } from 'mongodb';
 import type { AccountingQuery } from '../../contracts/accounting.js';
-import type { EndedQuery, JobQuery, UseQuery } from '../../contracts/store.js';
+import type { EndedQuery, HistoryQuery, JobQuery, UseQuery } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import { dayOf } from '../../core/usage.js';
 import { JOB_STATES } from '../embedded/rows.js';
@@ -23,6 +23,8 @@ type Of<Document, Name extends keyof typeof INDEXES> = Question<Document> & {
 type OfJobs = Of<JobDocument, 'jobs'>;
 
 const WAITING = ['pending', 'open'] as const;
+/** Of JavaScript. */
+const LAST_DATE = 8_640_000_000_000_000;
 const LIVE = ['launching', 'running', 'killing', 'unreachable'] as const;
 
 /** Newest first. The states are always named: the index then yields a page in order, and drafts are nobody's. */
@@ -38,6 +40,28 @@ export function listed({ owner, project, states, before }: JobQuery): OfJobs {
   const index =
     owner !== undefined ? 'jobs_owner' : project !== undefined ? 'jobs_project' : 'jobs_state';
   return { filter, sort: { _id: -1 }, index };
+}
+
+/** Jobs that are over, the latest submission first; only these have tags. */
+export function past({ owner, project, tag, since, until, after }: HistoryQuery): OfJobs {
+  const last = Math.min(
+    until === undefined ? LAST_DATE : until - 1,
+    after?.submittedAt ?? LAST_DATE,
+  );
+  const filter = {
+    ...(owner === undefined ? {} : { owner }),
+    ...(project === undefined ? {} : { project }),
+    ...(tag === undefined ? { state: 'over' as const } : { tags: tag }),
+    submittedAt: { $gte: since ?? 0, $lte: last },
+    ...(after === undefined
+      ? {}
+      : { $or: [{ submittedAt: { $lt: after.submittedAt } }, { _id: { $lt: after.id } }] }),
+  };
+  const sort = { submittedAt: -1, _id: -1 } as const;
+  if (tag !== undefined)
+    return { filter, sort, index: owner === undefined ? 'jobs_past_tags' : 'jobs_past_owner_tags' };
+  if (owner !== undefined) return { filter, sort, index: 'jobs_past_owner' };
+  return { filter, sort, index: project === undefined ? 'jobs_past' : 'jobs_past_project' };
 }
 
 export const counted = (owner: string | null): OfJobs => ({

@@ -3,7 +3,7 @@
 import type { Collection, Document } from 'mongodb';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
-import type { EndedQuery, JobQuery } from '../../contracts/store.js';
+import type { EndedQuery, HistoryQuery, JobQuery } from '../../contracts/store.js';
 import { unmadeMember } from '../../core/array-life.js';
 import { isLive, type Job, type JobState, type LiveJob, type OverJob } from '../../core/job.js';
 import { type JobId, jobId } from '../../core/units.js';
@@ -21,7 +21,7 @@ import {
   type ReadDocument,
   WITHOUT_SCRIPT,
 } from './documents.js';
-import { counted, ended, killsDue, listed, live } from './questions.js';
+import { counted, ended, killsDue, listed, live, past } from './questions.js';
 
 /** Records of one question: keeps answers, and the work on them, in portions. */
 const RECORDS_SLICE = 500;
@@ -134,6 +134,20 @@ export class Records {
       .batchSize(limit)
       .toArray();
     return this.readable(documents);
+  }
+
+  async history(query: HistoryQuery): Promise<readonly OverJob[]> {
+    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
+    if (limit <= 0) return [];
+    const { filter, sort = {} } = past(query);
+    const documents = await this.#jobs
+      .find(filter, { projection: WITHOUT_SCRIPT })
+      .sort(sort)
+      .skip(query.skip ?? 0)
+      .limit(limit)
+      .batchSize(limit)
+      .toArray();
+    return (await this.readable(documents)).filter((job) => job.state === 'over');
   }
 
   async counts(owner: string | null): Promise<Readonly<Record<JobState, number>>> {

@@ -1,6 +1,6 @@
 // The version of what the database holds, and how an older one becomes a newer one. Forward only.
 
-import type { Collections } from './documents.js';
+import type { Collections, JobDocument } from './documents.js';
 import { ensureIndexes } from './indexes.js';
 import { isRepeat, troubleOf, unavailable } from './trouble.js';
 
@@ -11,7 +11,7 @@ import { isRepeat, troubleOf, unavailable } from './trouble.js';
 export type Migration = (collections: Collections) => Promise<void>;
 
 /** Never edited once released: add one. */
-export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments, nameJobs];
+export const MIGRATIONS: readonly Migration[] = [makeServiceDocuments, nameJobs, tagPastJobs];
 
 /** The small documents that updates expect to find. */
 async function makeServiceDocuments({ counters, pulse, admissions }: Collections): Promise<void> {
@@ -38,6 +38,45 @@ async function nameJobs({ jobs }: Collections): Promise<void> {
       })),
       { ordered: false },
     );
+  }
+}
+
+/** Jobs that are over get their tags as a field, members those of their array; repeatable. */
+export async function tagPastJobs({ jobs }: Collections): Promise<void> {
+  for (let after = 0; ; ) {
+    const some = await jobs
+      .find({ _id: { $gt: after }, state: 'over' })
+      .project<Pick<JobDocument, '_id' | 'asked' | 'parent'>>({ asked: 1, parent: 1 })
+      .sort({ _id: 1 })
+      .limit(NAMED_AT_ONCE)
+      .toArray();
+    const last = some.at(-1);
+    if (last === undefined) return;
+    const parents = [...new Set(some.flatMap(({ parent }) => parent ?? []))];
+    const arrays = await jobs
+      .find({ _id: { $in: parents } })
+      .project<Pick<JobDocument, '_id' | 'asked'>>({ asked: 1 })
+      .toArray();
+    const ofArray = new Map(arrays.map(({ _id, asked }) => [_id, asked]));
+    const writes = some.flatMap(({ _id, asked, parent }) => {
+      const tags = tagsIn(asked ?? ofArray.get(parent ?? 0));
+      return tags.length === 0
+        ? []
+        : [{ updateOne: { filter: { _id }, update: { $set: { tags } } } }];
+    });
+    if (writes.length > 0) await jobs.bulkWrite(writes, { ordered: false });
+    after = last._id;
+  }
+}
+
+/** A record that cannot be read has none. */
+function tagsIn(asked: string | undefined): readonly string[] {
+  try {
+    const { spec } = JSON.parse(asked ?? '') as { readonly spec: { readonly tags: unknown } };
+    const tags: readonly unknown[] = Array.isArray(spec.tags) ? spec.tags : [];
+    return [...new Set(tags.filter((tag) => typeof tag === 'string'))];
+  } catch {
+    return [];
   }
 }
 

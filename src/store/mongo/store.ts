@@ -4,6 +4,7 @@ import { MONGO_SWEEP_EACH_MS } from '../../contracts/limits.js';
 import type { Log } from '../../contracts/log.js';
 import type {
   EndedQuery,
+  HistoryQuery,
   JobQuery,
   JobStep,
   Lease,
@@ -131,6 +132,10 @@ class MongoStore extends MongoWatchStore implements Store {
 
   list(query: JobQuery): Promise<readonly Job[]> {
     return this.do(() => this.#records.list(query));
+  }
+
+  history(query: HistoryQuery): Promise<readonly OverJob[]> {
+    return this.do(() => this.#records.history(query));
   }
 
   counts(owner?: UserId): Promise<Readonly<Record<JobState, number>>> {

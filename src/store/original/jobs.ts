@@ -236,7 +236,13 @@ function recordOf(
     ...{ submittedAt: job.submittedAt, notBefore: null, endedAt: job.endedAt },
     archivedAt: isArchived ? job.endedAt : null,
     exitCode: step.exitCode,
-    ...{ killWantedBy: null, killWantedAt: null, heldBy: null, heldAt: null, heldByAdmin: null },
+    ...{
+      killWantedBy: null,
+      killWantedAt: null,
+      heldBy: null,
+      heldAt: null,
+      heldByAdmin: null,
+    },
     ...{
       executor: asked.executor,
       name: asked.name,
