@@ -1,17 +1,18 @@
 // Three web servers, two schedulers and three watchers on real databases, killed at random under load; then everything is counted.
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
 import { freePort, temporaryFolder } from '../support/places.js';
 import { Installation, type Scheduler, type Web } from '../support/processes.js';
 import type { Background } from '../support/programs.js';
 import { RedisServer, redisMissing } from '../support/redis.js';
+import type { JobDocument } from '../support/rest.js';
 import { skipAloud } from '../support/skip.js';
 import { sleep, waitFor } from '../support/waiting.js';
 
 const JOBS = Number(process.env.JOBS ?? 2_000);
-const KILLS = Number(process.env.KILLS ?? 30);
+const KILLS = Number(process.env.KILLS ?? 36);
 const SEED = Number(process.env.SEED ?? 1);
 const CPUS_OF_A_JOB = 0.5;
 const LANES = 8;
@@ -46,6 +47,7 @@ interface Seat {
 class Site {
   readonly webs: Web[] = [];
   readonly schedulers: Scheduler[] = [];
+  readonly watchers: { readonly process: Background }[] = [];
   readonly seats: Seat[] = [];
 
   async add<Of extends { readonly process: Background }>(
@@ -100,6 +102,10 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
   for (let n = 0; n < 3; n++) await site.add('web', site.webs, () => installation.web());
   for (let n = 0; n < 2; n++)
     await site.add('scheduler', site.schedulers, () => installation.scheduler());
+  for (let n = 0; n < 3; n++)
+    await site.add('watcher', site.watchers, async () => ({
+      process: await installation.watcher(),
+    }));
   if (redis !== undefined)
     site.seats.push({
       what: 'Redis',
@@ -158,7 +164,45 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
   t.equal(sum('cpu'), JOBS * CPUS_OF_A_JOB, 'use counts each job once');
   const lasted = jobs.reduce((total, { status }) => total + (status.duration ?? 0), 0);
   t.equal(Math.round(sum('time') * 1_000), Math.round(lasted * 1_000), 'and for as long as it ran');
+  await judgeAccounting(t, client(), jobs);
 });
+
+interface Launch {
+  readonly launch: number;
+  readonly run_seconds: number;
+}
+
+/** Watchers keep one record of each launch, whoever of them was killed meanwhile; their sums say the same. */
+async function judgeAccounting(
+  t: Test,
+  client: Web['client'],
+  jobs: readonly JobDocument[],
+): Promise<void> {
+  const launches: Launch[] = [];
+  for (const { id, status } of jobs) {
+    const found = await waitFor(`job ${id} is accounted`, 60_000, async () => {
+      const records = await client.get(`/api/1.0/task/${id}/accounting`);
+      return (records as readonly Launch[]).length > 0 ? (records as readonly Launch[]) : undefined;
+    });
+    launches.push(...found);
+    const numbers = found.map(({ launch }) => launch);
+    if (new Set(numbers).size !== numbers.length) t.fail(`job ${id}: a launch has two records`);
+    const ran = found.reduce((total, { run_seconds }) => total + run_seconds, 0);
+    if (Math.abs(ran - (status.duration ?? 0)) > 0.000_5)
+      t.fail(`job ${id} ran for ${status.duration} s and is accounted for ${ran} s`);
+  }
+  t.comment(`${launches.length} launches accounted`);
+  const day = (ms: number) => new Date(Date.now() + ms).toISOString().slice(0, 10);
+  const span = `from=${day(-86_400_000)}&until=${day(2 * 86_400_000)}`;
+  const { sums } = (await client.get(`/api/1.0/accounting?${span}`)) as {
+    readonly sums: readonly { readonly launches: number }[];
+  };
+  t.equal(
+    sums.reduce((total, one) => total + one.launches, 0),
+    launches.length,
+    'each launch is accounted once, and their sums say so',
+  );
+}
 
 /** Kills processes at random until there were enough kills. How many there were. */
 async function killing(
