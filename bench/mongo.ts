@@ -14,7 +14,8 @@ import {
   temporaryDatabase,
 } from '../test/support/mongo.js';
 import { freePort, type Scope, temporaryFolder } from '../test/support/places.js';
-import { Installation } from '../test/support/processes.js';
+import { Installation, type Web } from '../test/support/processes.js';
+import { BareHttp } from './bare-http.js';
 import { type Figure, median, rate } from './figure.js';
 import { processorMs } from './processor.js';
 import { inScope } from './scope.js';
@@ -149,8 +150,19 @@ export const mongoSubmitWeb = (): Promise<Figure[]> =>
     const webs = await Promise.all(Array.from({ length: WEBS }, () => installation.web()));
     const document = await webs[0]?.client.document('#!/bin/sh\ntrue\n', { name: 'bench' });
     let n = 0;
+    const free = Array.from({ length: CLIENTS }, (_, at) => {
+      const { url, client } = webs[at % WEBS] as Web;
+      const { authorization } = client;
+      const bare = new BareHttp(url, { path: '/api/1.0/task', body: document, authorization });
+      scope.teardown(() => bare.close());
+      return bare;
+    });
     const one = async () => {
-      await webs[n++ % WEBS]?.client.post('/api/1.0/task', document);
+      const bare = free.pop() as BareHttp;
+      const status = await bare.ask();
+      if (status !== 200) throw new Error(`a submission was answered with ${status}`);
+      free.push(bare);
+      n += 1;
       return 1;
     };
     const computed = () => webs.reduce((sum, web) => sum + processorMs(web.process.pid), 0);

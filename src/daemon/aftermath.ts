@@ -3,8 +3,7 @@
  * repeated, by this watcher or another. A job whose work fails is tried again ever later, and holds up no other.
  */
 import type { AccountingRecord, AccountingStore } from '../contracts/accounting.js';
-import type { Clock, Timer, Timers } from '../contracts/clock.js';
-import { ServiceError } from '../contracts/errors.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import {
   AFTERMATH_AGAIN_MS_MAX,
   AFTERMATH_AGAIN_MS_MIN,
@@ -17,6 +16,7 @@ import type { JobAftermath, WatchedStore } from '../contracts/watching.js';
 import { accountingRecord } from '../core/accounting.js';
 import type { Job } from '../core/job.js';
 import type { JobId } from '../core/units.js';
+import { Turns } from './turns.js';
 
 export interface AftermathPorts {
   readonly store: Pick<AccountingStore, 'account'> &
@@ -42,17 +42,19 @@ const RESTS = 4;
 
 export class AftermathWork {
   readonly #ports: AftermathPorts;
+  readonly #turns: Turns;
   /** Jobs whose work failed: when they are tried again, on the monotonic clock. */
   readonly #failing = new Map<JobId, { readonly tries: number; readonly againMs: number }>();
   #after: JobId | null = null;
-  #timer: Timer | undefined;
-  #working: Promise<void> = Promise.resolve();
-  #isStopped = true;
-  #isAway = false;
   #records = 0;
 
   constructor(ports: AftermathPorts) {
     this.#ports = ports;
+    this.#turns = new Turns(ports, {
+      work: () => this.#look(),
+      away: (error) => ports.log.warn('work after the end not done; tried again', { error }),
+      awayMs: AFTERMATH_EACH_MS,
+    });
   }
 
   /** Accounting records that this watcher has added. */
@@ -61,40 +63,19 @@ export class AftermathWork {
   }
 
   start(): void {
-    this.#isStopped = false;
-    this.#later(0);
+    this.#turns.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-    await this.#working;
+  stop(): Promise<void> {
+    return this.#turns.stop();
   }
 
-  #later(ms: number): void {
-    if (this.#isStopped) return;
-    this.#timer = this.#ports.timers.after(ms, () => {
-      this.#working = this.#look();
-    });
-  }
-
-  async #look(): Promise<void> {
-    const { clock, log, failed } = this.#ports;
+  async #look(): Promise<number> {
+    const { clock } = this.#ports;
     const startedMs = clock.monotonicMs();
-    let hasMore = false;
-    try {
-      hasMore = await this.#portion();
-      this.#isAway = false;
-    } catch (error) {
-      if (!(error instanceof ServiceError)) {
-        failed(error);
-        return;
-      }
-      if (!this.#isAway) log.warn('work after the end not done; tried again', { error });
-      this.#isAway = true;
-    }
+    const hasMore = await this.#portion();
     const tookMs = clock.monotonicMs() - startedMs;
-    this.#later(hasMore ? Math.min(RESTS * tookMs, AFTERMATH_EACH_MS) : AFTERMATH_EACH_MS);
+    return hasMore ? Math.min(RESTS * tookMs, AFTERMATH_EACH_MS) : AFTERMATH_EACH_MS;
   }
 
   /** Whether there is more. */

@@ -2,8 +2,7 @@
  * Asks one watcher plugin about each running job, again and again. What the plugin does wrong — it throws, never answers, answers
  * nonsense — is said with its name once a round; the job goes on, and no other plugin waits for it.
  */
-import type { Clock, Timer, Timers } from '../contracts/clock.js';
-import { ServiceError } from '../contracts/errors.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import {
   PLUGIN_CALL_MS_MAX,
   WATCHER_CALLS_AT_ONCE_MAX,
@@ -16,6 +15,7 @@ import type { KillWanted, RunningJob } from '../core/job.js';
 import { slotOf } from '../core/slots.js';
 import { type JobId, userId } from '../core/units.js';
 import type { RunningJobs } from './running-jobs.js';
+import { Turns } from './turns.js';
 
 export interface WatchRoundsPorts {
   readonly store: Pick<WatchedStore, 'wantKillOf'>;
@@ -41,19 +41,23 @@ type Answer = WatcherVerdict | 'late' | { readonly wrong: unknown };
 export class WatchRounds {
   readonly #ports: WatchRoundsPorts;
   readonly #plugin: NamedWatcher;
-  readonly #eachMs: number;
+  readonly #turns: Turns;
   /** Calls that the plugin has not answered yet, however long ago they were: they bound what it can pile up here. */
   readonly #underWay = new Set<JobId>();
-  #timer: Timer | undefined;
-  #round: Promise<void> = Promise.resolve();
-  #isStopped = true;
-  #isAway = false;
   #kills = 0;
 
   constructor(ports: WatchRoundsPorts, plugin: NamedWatcher, eachMs: number) {
     this.#ports = ports;
     this.#plugin = plugin;
-    this.#eachMs = eachMs;
+    this.#turns = new Turns(ports, {
+      work: async () => {
+        await this.#askAll();
+        return eachMs;
+      },
+      away: (error) =>
+        ports.log.warn('running jobs not watched; tried again', { watcher: plugin.name, error }),
+      awayMs: eachMs,
+    });
   }
 
   /** Kills that were stored because of it. */
@@ -62,38 +66,11 @@ export class WatchRounds {
   }
 
   start(): void {
-    this.#isStopped = false;
-    this.#later(0);
+    this.#turns.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-    await this.#round;
-  }
-
-  #later(ms: number): void {
-    if (this.#isStopped) return;
-    this.#timer = this.#ports.timers.after(ms, () => {
-      this.#round = this.#go();
-    });
-  }
-
-  async #go(): Promise<void> {
-    const { log, failed } = this.#ports;
-    try {
-      await this.#askAll();
-      this.#isAway = false;
-    } catch (error) {
-      if (!(error instanceof ServiceError)) {
-        failed(error);
-        return;
-      }
-      if (!this.#isAway)
-        log.warn('running jobs not watched; tried again', { watcher: this.#plugin.name, error });
-      this.#isAway = true;
-    }
-    this.#later(this.#eachMs);
+  stop(): Promise<void> {
+    return this.#turns.stop();
   }
 
   async #askAll(): Promise<void> {
@@ -101,7 +78,7 @@ export class WatchRounds {
     const left = (await jobs.now()).filter(({ killWanted }) => killWanted === null).reverse();
     const trouble = { late: 0, wrong: 0, unasked: 0, jobId: 0 as number, error: null as unknown };
     const line = async () => {
-      for (let job = left.pop(); job !== undefined && !this.#isStopped; job = left.pop()) {
+      for (let job = left.pop(); job !== undefined && !this.#turns.isStopped; job = left.pop()) {
         // One that does not answer is not asked about everything else as well.
         if (trouble.late > 0 || this.#underWay.size >= WATCHER_CALLS_AT_ONCE_MAX) {
           trouble.unasked += 1;

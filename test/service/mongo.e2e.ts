@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { codeOf, markedScript, runsOf, submittedSurely } from '../support/marked-jobs.js';
 import { type MongoServer, mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
 import { freePort, temporaryFolder } from '../support/places.js';
 import { Installation, leaderAmong, type Scheduler, type Web } from '../support/processes.js';
@@ -44,45 +45,9 @@ function foldersOf(t: Test): { readonly root: string; readonly marks: string; ho
   return { root, marks, home };
 }
 
-/** Leaves one line for each time it really runs. */
-const script = (marks: string, n: number): string =>
-  `#!/bin/sh\necho run >> ${marks}/ran.$GODOCKER_JID\nsleep 0.1\nexit ${n % 5}\n`;
-
-const runsOf = (marks: string, id: number): number =>
-  readdirSync(marks).includes(`ran.${id}`)
-    ? readFileSync(join(marks, `ran.${id}`), 'utf8')
-        .trim()
-        .split('\n').length
-    : 0;
-
 interface Sent {
   readonly id: number;
   readonly code: number;
-}
-
-/** Submits under a key until it is taken by one of the web servers, as a careful client does. */
-async function submitted(webs: readonly Web[], marks: string, n: number): Promise<Sent> {
-  const code = n % 5;
-  return waitFor(
-    `submission ${n} is taken`,
-    60_000,
-    async () => {
-      const web = webs[Math.floor(Math.random() * webs.length)];
-      if (web === undefined) return undefined;
-      try {
-        const document = await web.client.document(script(marks, n), { cpu: 0.5 });
-        const answer = await web.client.call('POST', '/api/1.0/task', document, {
-          'idempotency-key': `load-${n}`,
-        });
-        if (answer.status !== 200) return undefined;
-        return { id: (JSON.parse(answer.text) as { readonly id: number }).id, code };
-      } catch {
-        // It was killed with our call under way: the key makes it one job all the same.
-        return undefined;
-      }
-    },
-    100,
-  );
 }
 
 async function judge(
@@ -133,7 +98,10 @@ t.test(`${JOBS} jobs; the leader and a web server are killed, a leader is paused
   const sent: Sent[] = [];
   const startedAt = performance.now();
   const load = Array.from({ length: 6 }, async (_, lane) => {
-    for (let n = lane; n < JOBS; n += 6) sent.push(await submitted(webs, marks, n));
+    for (let n = lane; n < JOBS; n += 6) {
+      const asked = { script: markedScript(marks, n), request: { cpu: 0.5 } };
+      sent.push({ id: await submittedSurely(webs, n, asked), code: codeOf(n) });
+    }
   });
   await waitFor('some jobs are taken', 60_000, () => sent.length >= 40);
   const first = await leaderAmong(schedulers);
@@ -177,7 +145,7 @@ t.test('a database that stops answering: 503, nothing is launched, and it heals'
   const running = await client.submit('#!/bin/sh\nsleep 8\nexit 7\n');
   await client.until(running, ['running']);
 
-  const document = await client.document(script(marks, 2));
+  const document = await client.document(markedScript(marks, 2));
   const key = { 'idempotency-key': 'away' };
   process.kill(stop(server).pid, 'SIGSTOP');
   try {
@@ -199,7 +167,7 @@ t.test('a database that stops answering: 503, nothing is launched, and it heals'
   }
   await waitFor('it is ready again', 60_000, async () => (await fetch(`${url}/readyz`)).ok);
   t.equal((await client.over(running, 60_000)).status.exitcode, 7, 'a running job went on');
-  const after = await client.submit(script(marks, 3));
+  const after = await client.submit(markedScript(marks, 3));
   t.equal((await client.over(after)).status.exitcode, 3);
   t.equal(runsOf(marks, after), 1);
   // The insert may have reached the server when it woke up: under its key it is one job in any case.

@@ -1,7 +1,8 @@
 // Three web servers, two schedulers and three watchers on real databases, killed at random under load; then everything is counted.
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { codeOf, markedScript, runsOf, submittedSurely } from '../support/marked-jobs.js';
 import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
 import { freePort, temporaryFolder } from '../support/places.js';
 import { Installation, type Scheduler, type Web } from '../support/processes.js';
@@ -67,10 +68,6 @@ class Site {
   }
 }
 
-/** Leaves one line for each time it really runs. */
-const script = (marks: string, n: number): string =>
-  `#!/bin/sh\necho run >> ${marks}/ran.$GODOCKER_JID\nsleep 0.2\nexit ${n % 5}\n`;
-
 t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
   const missing = mongoMissing();
   if (missing !== undefined) return skipAloud(t, 'MongoDB', missing);
@@ -118,7 +115,9 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
   let next = 0;
   const load = Array.from({ length: LANES }, async () => {
     for (let n = next++; n < JOBS; n = next++) {
-      const id = await submitted(site.webs, marks, n);
+      const script = markedScript(marks, n, 0.2);
+      const request = { cpu: CPUS_OF_A_JOB, ram: 0.02 };
+      const id = await submittedSurely(site.webs, n, { script, request });
       sent.set(n, id);
     }
   });
@@ -131,17 +130,11 @@ t.test(`${JOBS} jobs, ${KILLS} kills, seed ${SEED}`, async (t) => {
 
   const client = (): Web['client'] => (site.webs[0] as Web).client;
   const jobs = await client().allOver([...sent.values()], OVER_MS_MAX);
-  const codes = new Map([...sent].map(([n, id]) => [id, n % 5]));
+  const codes = new Map([...sent].map(([n, id]) => [id, codeOf(n)]));
   const lost = jobs.filter(({ id, status }) => status.exitcode !== codes.get(id));
   t.same(lost, [], `0 of ${jobs.length} lost: each ended with its own code`);
-  const runs = new Map(
-    readdirSync(marks).map((name) => [
-      Number(name.slice('ran.'.length)),
-      readFileSync(join(marks, name), 'utf8').trim().split('\n').length,
-    ]),
-  );
   t.same(
-    jobs.filter(({ id }) => runs.get(id) !== 1),
+    jobs.filter(({ id }) => runsOf(marks, id) !== 1),
     [],
     'and 0 doubled: each ran once',
   );
@@ -223,30 +216,4 @@ async function killing(
   }
   comment(`killed: ${[...done].map(([what, times]) => `${what} ×${times}`).join(', ')}`);
   return killed;
-}
-
-/** Submits under a key until it is taken by one of the web servers, as a careful client does. */
-function submitted(webs: readonly Web[], marks: string, n: number): Promise<number> {
-  return waitFor(
-    `submission ${n} is taken`,
-    120_000,
-    async () => {
-      const web = webs[Math.floor(Math.random() * webs.length)] as Web;
-      try {
-        const document = await web.client.document(script(marks, n), {
-          cpu: CPUS_OF_A_JOB,
-          ram: 0.02,
-        });
-        const answer = await web.client.call('POST', '/api/1.0/task', document, {
-          'idempotency-key': `load-${n}`,
-        });
-        if (answer.status !== 200) return undefined;
-        return (JSON.parse(answer.text) as { readonly id: number }).id;
-      } catch {
-        // It was killed with our call under way: the key makes it one job all the same.
-        return undefined;
-      }
-    },
-    100,
-  );
 }

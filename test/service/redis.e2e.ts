@@ -1,7 +1,8 @@
 // Two web servers and two schedulers with a Redis between them: emptied under load, away, and back; nothing is lost or doubled.
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { codeOf, markedScript, runsOf } from '../support/marked-jobs.js';
 import { mongoMissing, startMongo, temporaryDatabase } from '../support/mongo.js';
 import { freePort, temporaryFolder } from '../support/places.js';
 import { Installation, leaderAmong, type Scheduler, type Web } from '../support/processes.js';
@@ -51,17 +52,6 @@ async function stageOf(t: Test, environment: NodeJS.ProcessEnv, homes: 1 | 2): P
   return { here, webs: [one, two], schedulers, marks };
 }
 
-/** Leaves one line for each time it really runs. */
-const script = (marks: string, n: number): string =>
-  `#!/bin/sh\necho run >> ${marks}/ran.$GODOCKER_JID\nsleep 0.1\nexit ${n % 5}\n`;
-
-const runsOf = (marks: string, id: number): number =>
-  readdirSync(marks).includes(`ran.${id}`)
-    ? readFileSync(join(marks, `ran.${id}`), 'utf8')
-        .trim()
-        .split('\n').length
-    : 0;
-
 const warningsOf = async ({ url }: Web): Promise<string> =>
   JSON.stringify(((await (await fetch(`${url}/readyz`)).json()) as { warnings: unknown }).warnings);
 
@@ -72,7 +62,7 @@ async function stormed(t: Test, { here, webs, schedulers, marks }: Stage, redis:
   const load = Array.from({ length: LANES }, async (_, lane) => {
     for (let n = lane; n < JOBS; n += LANES) {
       const { client } = webs[n % 2 === 0 ? 0 : 1];
-      codes.set(await client.submit(script(marks, n), { cpu: 0.5 }), n % 5);
+      codes.set(await client.submit(markedScript(marks, n), { cpu: 0.5 }), codeOf(n));
     }
   });
   await waitFor('some jobs are taken', 60_000, () => codes.size >= JOBS / 6);
@@ -90,7 +80,7 @@ async function stormed(t: Test, { here, webs, schedulers, marks }: Stage, redis:
     return answer.status === 200 && /Redis cannot be used/.test(text) ? text : undefined;
   });
   t.match(JSON.parse(ready), { ready: true, reasons: [] });
-  const away = await webs[1].client.submit(script(marks, 4));
+  const away = await webs[1].client.submit(markedScript(marks, 4));
   codes.set(away, 4);
   await webs[0].client.over(away, 60_000);
   await redis.startAgain();

@@ -16,10 +16,9 @@ import type {
 } from '../../contracts/watching.js';
 import type { KillWanted } from '../../core/job.js';
 import { type JobId, jobId } from '../../core/units.js';
-import { dayOf } from '../../core/usage.js';
 import { EmbeddedAccounts } from './accounts.js';
 import { aftermathIn } from './aftermath.js';
-import type { LaunchColumns } from './requests.js';
+import { launchColumns } from './launch-columns.js';
 import { UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
 import { namedLeaseOf } from './watch-writer.js';
@@ -108,21 +107,6 @@ function parsed<T>(id: JobId, parse: () => T): T {
     throw new UnreadableRecord(id, { cause });
   }
 }
-
-const launchColumns = (record: AccountingRecord): LaunchColumns => ({
-  job: record.jobId,
-  launch: record.launch,
-  day: dayOf(record.endedAt),
-  project: record.project,
-  owner: record.owner,
-  queue: record.queue ?? '',
-  executor: record.executor,
-  isCharged: record.isCharged,
-  ranMs: record.ranMs,
-  waitedMs: record.waitedMs,
-  ...record.allocated,
-  record: JSON.stringify(record),
-});
 
 function sumOf(row: Row): AccountingSum {
   const [day, project, owner, queue, executor, isCharged, ...amounts] = row;

@@ -7,7 +7,7 @@ import type {
 } from '../../contracts/accounting.js';
 import type { Log } from '../../contracts/log.js';
 import type { JobId } from '../../core/units.js';
-import { dayOf } from '../../core/usage.js';
+import { launchColumns } from '../embedded/launch-columns.js';
 import type { Collections } from './documents.js';
 import { OF_MAJORITY } from './fold.js';
 import { accountedIn, accountedOf } from './questions.js';
@@ -81,18 +81,7 @@ export class AccountingBook {
 
 export const documentOf = (record: AccountingRecord): AccountingDocument => ({
   _id: `${record.jobId}-${record.launch}`,
-  job: record.jobId,
-  launch: record.launch,
-  day: dayOf(record.endedAt),
-  project: record.project,
-  owner: record.owner,
-  queue: record.queue ?? '',
-  executor: record.executor,
-  isCharged: record.isCharged,
-  ranMs: record.ranMs,
-  waitedMs: record.waitedMs,
-  ...record.allocated,
-  record: JSON.stringify(record),
+  ...launchColumns(record),
 });
 
 const inOrder = (a: SumDocument, b: SumDocument): number =>

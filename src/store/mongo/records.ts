@@ -21,7 +21,7 @@ import {
   type ReadDocument,
   WITHOUT_SCRIPT,
 } from './documents.js';
-import { counted, ended, killsDue, listed, live, past } from './questions.js';
+import { counted, ended, killsDue, listed, live, past, type Question } from './questions.js';
 
 /** Records of one question: keeps answers, and the work on them, in portions. */
 const RECORDS_SLICE = 500;
@@ -121,33 +121,29 @@ export class Records {
     return found;
   }
 
-  async list(query: JobQuery): Promise<readonly Job[]> {
-    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
+  list(query: JobQuery): Promise<readonly Job[]> {
+    return this.#page(query, listed(query));
+  }
+
+  async history(query: HistoryQuery): Promise<readonly OverJob[]> {
+    return (await this.#page(query, past(query))).filter((job) => job.state === 'over');
+  }
+
+  async #page(
+    { skip, limit: asked }: { readonly skip?: number; readonly limit?: number },
+    { filter, sort = {} }: Question<JobDocument>,
+  ): Promise<readonly Job[]> {
+    const limit = Math.min(asked ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
     // To MongoDB a limit of 0 is none at all.
     if (limit <= 0) return [];
-    const { filter, sort = {} } = listed(query);
     const documents = await this.#jobs
       .find(filter, { projection: WITHOUT_SCRIPT })
       .sort(sort)
-      .skip(query.skip ?? 0)
+      .skip(skip ?? 0)
       .limit(limit)
       .batchSize(limit)
       .toArray();
     return this.readable(documents);
-  }
-
-  async history(query: HistoryQuery): Promise<readonly OverJob[]> {
-    const limit = Math.min(query.limit ?? PAGE_ITEMS_MAX, PAGE_ITEMS_MAX);
-    if (limit <= 0) return [];
-    const { filter, sort = {} } = past(query);
-    const documents = await this.#jobs
-      .find(filter, { projection: WITHOUT_SCRIPT })
-      .sort(sort)
-      .skip(query.skip ?? 0)
-      .limit(limit)
-      .batchSize(limit)
-      .toArray();
-    return (await this.readable(documents)).filter((job) => job.state === 'over');
   }
 
   async counts(owner: string | null): Promise<Readonly<Record<JobState, number>>> {

@@ -1,5 +1,6 @@
 // What the collections of watchers and accounting hold, and what watchers write in those of jobs.
 import type { Aftermath } from '../../core/aftermath.js';
+import type { LaunchColumns } from '../embedded/requests.js';
 
 /** Of a job's document. */
 export interface WatchedFields {
@@ -12,24 +13,8 @@ export interface WatchedFields {
 }
 
 /** One launch that ended; `_id` joins job and launch. */
-export interface AccountingDocument {
+export interface AccountingDocument extends LaunchColumns {
   readonly _id: string;
-  readonly job: number;
-  readonly launch: number;
-  readonly day: number;
-  readonly project: string;
-  readonly owner: string;
-  /** Empty: none. */
-  readonly queue: string;
-  readonly executor: string;
-  readonly isCharged: boolean;
-  readonly ranMs: number;
-  readonly waitedMs: number;
-  readonly cpuMs: number;
-  readonly gpuMs: number;
-  readonly memMbSeconds: number;
-  /** All of it, as JSON. */
-  readonly record: string;
 }
 
 /** As the leader's lease; `_id` is its name. */
