@@ -28,6 +28,9 @@ const GROUPS = {
   simulate: { ending: '.simulation.js', processes: 1, isShared: false, limitMs: 3_600_000 },
 };
 
+/** Groups of one stage run beside each other: histories compute in one process, contracts mostly wait for servers. */
+const STAGES = [['fast'], ['contracts', 'simulate'], ['e2e']];
+
 /**
  * Percent of the lines that the fast suites must reach, in those files of src/ and plugins/ that they load. Raised as
  * the project grows, never lowered.
@@ -136,7 +139,7 @@ async function main([group = 'all', ...given]) {
   if (!ensureBuilt(root)) return false;
   if (group === 'one') return runNamed(names, patterns);
   if (group === 'coverage') return runCoverage(names);
-  const groups = group === 'all' ? ['fast', 'contracts', 'simulate', 'e2e'] : [group];
+  const groups = group === 'all' ? STAGES.flat() : [group];
   if (groups.some((name) => !(name in GROUPS))) {
     console.error(
       `no group "${group}"; there are all, one, coverage, ${Object.keys(GROUPS).join(', ')}`,
@@ -147,12 +150,14 @@ async function main([group = 'all', ...given]) {
   const isVerbose = group === 'simulate' || (group === 'e2e' && names.length > 0);
   const report = new Report({ isVerbose });
   if (groups.includes('fast') && names.length === 0) checkFormat(report);
-  for (const name of groups) {
+  const run = async (name) => {
     const suites = suitesOf(name, names);
     if (suites.length === 0 && groups.length === 1)
       report.check(`suites of ${name}`, false, `none matches ${names.join(', ') || 'at all'}`);
     await runGroup(name, suites, report, environment);
-  }
+  };
+  for (const stage of STAGES)
+    await Promise.all(stage.filter((one) => groups.includes(one)).map(run));
   return report.close();
 }
 

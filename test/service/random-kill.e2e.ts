@@ -18,7 +18,7 @@ const SEED = Number(process.env.SEED ?? 1);
 const CPUS_OF_A_JOB = 0.5;
 const LANES = 8;
 /** Between two kills, so that each meets a system that does something. */
-const PAUSE_MS = 1_200;
+const PAUSE_MS = 700;
 /** Redis is emptied each so many kills. */
 const EMPTIED_EACH = 5;
 const OVER_MS_MAX = 300_000;
