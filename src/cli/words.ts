@@ -24,14 +24,22 @@ export function byteSize(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Local time to the second, as in `2026-11-21 09:05:00`; `-` for what has not happened. */
+/** Local time to the second with its zone, as in `2026-11-21 09:05:00 GMT+1`; `-` for what has not happened. */
 export function localTime(at: number | null): string {
   if (at === null) return '-';
   const date = new Date(at);
   const two = (value: number) => String(value).padStart(2, '0');
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+  return `${day} ${time} ${zoneOf(date)}`;
 }
+
+/** Made once: making it takes longer than a hundred uses. */
+const ZONE = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' });
+
+/** The zone of this machine, or browser, at that time: summer time is another one. */
+const zoneOf = (date: Date): string =>
+  ZONE.formatToParts(date).find(({ type }) => type === 'timeZoneName')?.value ?? 'local time';
 
 export function outcomeWords(outcome: ViewOutcome): string {
   switch (outcome.kind) {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { HarmlessText } from '../../src/cli/escapes.js';
 import { facts, table } from '../../src/cli/table.js';
-import { byteSize, duration, plain } from '../../src/cli/words.js';
+import { byteSize, duration, localTime, plain } from '../../src/cli/words.js';
 
 t.test('durations have two units at most', async (t) => {
   const cases: [number, string][] = [
@@ -99,4 +99,14 @@ t.test('a title without an end swallows a bounded piece of the output', async (t
   filter.push(Buffer.from('\u001b]0;'));
   filter.push(Buffer.alloc(70_000, 'x'));
   t.equal(filter.push(Buffer.from('back')), 'back');
+});
+
+t.test('times are those of this machine, and name its zone', async (t) => {
+  const at = Date.UTC(2026, 10, 21, 12, 5, 0);
+  const zone = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' })
+    .formatToParts(at)
+    .find(({ type }) => type === 'timeZoneName');
+  t.match(localTime(at), /^2026-11-2[012] \d\d:\d\d:00 \S/);
+  t.ok(localTime(at).endsWith(` ${zone?.value}`), localTime(at));
+  t.equal(localTime(null), '-');
 });
