@@ -1,5 +1,6 @@
 // Faults between scheduler and master: the master changes, falls silent, repeats itself, loses what it was told.
 import type { Test } from 'tap';
+import type { JobDocument } from '../support/rest.js';
 import { sleep, waitFor } from '../support/waiting.js';
 import { hold } from './crash-points.js';
 import { judge } from './judge.js';
@@ -120,6 +121,13 @@ interface UpdateEvent {
   };
 }
 
+/** The record of a job that is over, its directory measured: the one fact that comes after an end. */
+const measured = (site: Site, id: number): Promise<JobDocument> =>
+  waitFor(`the directory of job ${id} is measured`, 60_000, async () => {
+    const job = await site.client.job(id);
+    return job.container.meta?.disk_size === undefined ? undefined : job;
+  });
+
 /** F7: every update twice, and what came before the end once more after it. */
 export async function updatesAgain(t: Test): Promise<void> {
   const site = await Site.start(t, 'f7');
@@ -137,7 +145,7 @@ export async function updatesAgain(t: Test): Promise<void> {
   const rounds = 20;
   for (let n = 0; n < rounds; n++)
     ended.push(...(await site.over(await site.submit(2, lasting(0.1, n % 4)), n % 4)));
-  const settled = await Promise.all(ended.map(({ job }) => site.client.job(job.id)));
+  const settled = await Promise.all(ended.map(({ job }) => measured(site, job.id)));
   for (const events of former.values()) for (const event of events) site.proxy.say(event);
   // What was said last is taken in before the next job is.
   ended.push(...(await site.over(await site.submit(1, lasting(0.1, 2)), 2)));

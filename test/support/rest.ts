@@ -18,7 +18,11 @@ export interface JobDocument {
   readonly meta: { readonly name: string };
   readonly container: {
     readonly volumes: readonly { readonly name: string; readonly path?: string }[];
-    readonly meta: { readonly State?: { readonly ExitCode?: number } } | null;
+    readonly meta: {
+      readonly State?: { readonly ExitCode?: number };
+      /** Bytes of the job's directory; there once they are measured, after the end. */
+      readonly disk_size?: number;
+    } | null;
   };
 }
 
