@@ -10,7 +10,6 @@ import type { Store } from '../contracts/store.js';
 import { billOf } from '../core/bill.js';
 import { projectId } from '../core/units.js';
 import { openEmbeddedStore } from '../store/embedded/store.js';
-import { openMongoStore } from '../store/mongo/store.js';
 
 export interface BillPorts {
   /** The configuration; undefined: it is wrong, and that was said. */
@@ -66,8 +65,11 @@ async function printBill(config: Config, options: BillOptions): Promise<number> 
   }
 }
 
-function openForReading({ store, home }: Config): Promise<Store> {
-  if (store.kind === 'mongo') return openMongoStore({ ...store, log: SILENT });
+async function openForReading({ store, home }: Config): Promise<Store> {
+  if (store.kind === 'mongo') {
+    const { openMongoStore } = await import('../store/mongo/store.js');
+    return openMongoStore({ ...store, log: SILENT });
+  }
   const path = join(home, 'store.db');
   // Opening would make one, and print an empty bill of it.
   if (!existsSync(path))

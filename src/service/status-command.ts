@@ -12,7 +12,6 @@ import { durationText } from '../core/duration.js';
 import { openLog } from '../host/log.js';
 import { systemClock } from '../host/system.js';
 import { openEmbeddedStore } from '../store/embedded/store.js';
-import { openMongoStore } from '../store/mongo/store.js';
 import { registriesOf } from './presence.js';
 
 interface Options {
@@ -172,6 +171,7 @@ export async function status(
 /** Does not wait for a database that is away, and makes no data directory where none is. */
 async function openOnce({ store, home }: Config, log: ReturnType<typeof openLog>): Promise<Store> {
   if (store.kind === 'mongo') {
+    const { openMongoStore } = await import('../store/mongo/store.js');
     const { url, database } = store;
     return limited(openMongoStore({ url, database, log }));
   }
