@@ -20,7 +20,7 @@ import { openMongoTarget } from '../store/mongo/backup-target.js';
 import { ImportReport } from '../store/original/report.js';
 import { countersIn, openOriginal } from '../store/original/source.js';
 import { type OriginalRules, translated } from '../store/original/translate.js';
-import { STORE_FILE } from './open-store.js';
+import { STORE_FILE, storeFileIn } from './open-store.js';
 
 /** After sysexits: what was given cannot be imported; a file cannot be read, or written. */
 const DATA = 65;
@@ -208,7 +208,7 @@ export async function withTarget<T>(
 
 async function openSource(config: Config): Promise<BackupSource> {
   if (config.store.kind === 'mongo') return openMongoSource({ ...config.store, log });
-  return openEmbeddedSource(Home.fileIn(config.home, STORE_FILE));
+  return openEmbeddedSource(storeFileIn(config.home));
 }
 
 async function refusable(work: () => Promise<number>): Promise<number> {
