@@ -6,6 +6,7 @@ import type {
   JobQuery,
   Lease,
   Limited,
+  PurgeAnswer,
   RateLimits,
   SubmitAnswer,
   UseQuery,
@@ -214,6 +215,7 @@ export interface Writes extends WatchWrites {
     ask: { readonly id: number; readonly at: number };
     answer: 'archived' | 'already' | 'not-over' | 'unknown';
   };
+  purge: { ask: number; answer: PurgeAnswer };
   resetQuota: { ask: QuotaResetColumns; answer: undefined };
 }
 
