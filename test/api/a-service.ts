@@ -169,6 +169,7 @@ function dullDeps(
     metrics: new Registry(),
     pages: null,
     version: '2.0.0',
+    checksAnswers: true,
     onBug: (bug) => {
       throw bug;
     },
