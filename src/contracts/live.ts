@@ -49,8 +49,8 @@ export interface Live {
   /** Ends with the returned call. */
   hear(ears: Ears): () => void;
   readonly news: JobNews;
-  /** Where processes tell that they live, if it remembers that. */
-  readonly presence?: Presence;
+  /** Where processes tell that they live; null: nowhere but in the store. */
+  readonly presence: Presence | null;
   /** Sentences for an administrator: what is slower than it could be; empty when all is well. */
   warnings(): readonly string[];
   close(): Promise<void>;

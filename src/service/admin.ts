@@ -17,7 +17,7 @@ import { openEmbeddedSource } from '../store/embedded/backup-source.js';
 import { openEmbeddedTarget } from '../store/embedded/backup-target.js';
 import { ImportReport } from '../store/original/report.js';
 import { type OriginalRules, translated } from '../store/original/translate.js';
-import { STORE_FILE } from './open-store.js';
+import { STORE_FILE, storeFileIn } from './open-store.js';
 
 /** After sysexits: what was given cannot be imported; a file cannot be read, or written. */
 const DATA = 65;
@@ -209,7 +209,7 @@ async function openSource(config: Config): Promise<BackupSource> {
     const { openMongoSource } = await import('../store/mongo/backup-source.js');
     return openMongoSource({ ...config.store, log });
   }
-  return openEmbeddedSource(Home.fileIn(config.home, STORE_FILE));
+  return openEmbeddedSource(storeFileIn(config.home));
 }
 
 async function refusable(work: () => Promise<number>): Promise<number> {

@@ -39,7 +39,7 @@ export async function tellPresence(
   const log = foundation.log.with({ part: 'presence' });
   const registries = {
     ...(await registriesOf(foundation)),
-    ...(live.presence === undefined ? {} : { redis: live.presence }),
+    ...(live.presence === null ? {} : { redis: live.presence }),
   };
   const herald = new Herald({ timers: systemTimers, log }, card, registries);
   herald.start();
