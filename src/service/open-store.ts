@@ -9,7 +9,6 @@ import { STORE_AGAIN_MS_MAX, STORE_AGAIN_MS_MIN } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { Store } from '../contracts/store.js';
 import { openEmbeddedStore } from '../store/embedded/store.js';
-import { openMongoStore } from '../store/mongo/store.js';
 
 /** The embedded store, in the home. */
 export const STORE_FILE = 'store.db';
@@ -27,6 +26,8 @@ export async function openStore(
   log: Log,
 ): Promise<Store> {
   if (store.kind === 'embedded') return openEmbeddedStore({ path: home.at(STORE_FILE), log });
+  // Loaded where it is needed only, here and elsewhere: a driver is a third of what a start costs.
+  const { openMongoStore } = await import('../store/mongo/store.js');
   const { url, database } = store;
   for (let pauseMs = STORE_AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, STORE_AGAIN_MS_MAX)) {
     try {
@@ -52,6 +53,7 @@ type Place = Pick<Config, 'store' | 'home'>;
  */
 export async function openToLook({ store, home }: Place, log: Log): Promise<Store> {
   if (store.kind === 'embedded') return openEmbeddedStore({ path: storeFileIn(home), log });
+  const { openMongoStore } = await import('../store/mongo/store.js');
   const { url, database } = store;
   return openMongoStore({ url, database, log });
 }

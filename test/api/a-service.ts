@@ -74,7 +74,7 @@ export function configOf(settings: Raw = {}, directory = '/nowhere') {
 }
 
 export function hostOf(
-  store: Pick<Store, 'user' | 'putUser'>,
+  store: Pick<Store, 'user' | 'changeUser'>,
   volumes: readonly SiteVolume[],
 ): Host {
   return {
@@ -169,6 +169,7 @@ function dullDeps(
     metrics: new Registry(),
     pages: null,
     version: '2.0.0',
+    checksAnswers: true,
     onBug: (bug) => {
       throw bug;
     },

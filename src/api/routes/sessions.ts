@@ -69,14 +69,15 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     const person = await signedIn(context);
     mustBeAdmin(person, 'change users');
     const { id } = await personOf(person, context.params.id);
-    const record = await deps.store.user(id);
-    if (record === undefined)
-      throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
     const { usage } = await readObject(context.req);
     if (!isRaw(usage))
       throw new ServiceError('bad-field', 'usage must be an object', { field: 'usage' });
-    const changed = readShare(usage, record, 'usage.');
-    await deps.store.putUser({ ...record, ...changed });
+    const after = await deps.store.changeUser(
+      id,
+      (record) => record && { ...record, ...readShare(usage, record, 'usage.') },
+    );
+    if (after === undefined)
+      throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
     context.body = { msg: 'User updated', id };
   });
 
