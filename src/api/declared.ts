@@ -2,11 +2,13 @@
 import type { Route } from './route.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { HISTORY_ROUTES } from './routes/history.js';
 import { QUEUE_ROUTES } from './routes/queues.js';
 import { TASK_ROUTES } from './routes/tasks.js';
 
 export const ROUTES: readonly Route[] = [
   ...QUEUE_ROUTES,
+  ...HISTORY_ROUTES,
   ...TASK_ROUTES,
   ...ARCHIVE_ROUTES,
   ...ARRAY_ROUTES,

@@ -5,7 +5,6 @@ import type { Presence, ProcessCard } from '../contracts/presence.js';
 import { Herald } from '../daemon/herald.js';
 import { StorePresence } from '../daemon/store-presence.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
-import { RedisLook } from '../store/redis/presence.js';
 import { type Foundation, INSTALLATION, loaded } from './foundation.js';
 import { version } from './version.js';
 
@@ -25,14 +24,13 @@ export async function registriesToAsk(
   parts: Parts,
 ): Promise<Readonly<Record<string, Pick<Presence, 'present'>>>> {
   const { config, store } = parts;
+  const registries = await registriesOf(parts);
   const installation = config.redis === null ? undefined : await store.setting(INSTALLATION);
-  const isTold = config.redis !== null && installation !== undefined;
-  return {
-    ...(await registriesOf(parts)),
-    ...(isTold
-      ? { redis: new RedisLook({ config: config.redis, installation, random: systemRandom }) }
-      : {}),
-  };
+  // Nobody of an installation without a name has told anything.
+  if (config.redis === null || installation === undefined) return registries;
+  const { RedisLook } = await import('../store/redis/presence.js');
+  const redis = new RedisLook({ config: config.redis, installation, random: systemRandom });
+  return { ...registries, redis };
 }
 
 /** Tells of this process until it stops: in the registries, and in Redis where there is one. */
