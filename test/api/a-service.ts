@@ -105,6 +105,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
       holdChanged: (id) => void holdsNoticed.push(id),
+      wished: () => options.deps?.notices?.wished(),
       agentsChanged: () => {
         agentsNoticed.count += 1;
       },
