@@ -4,6 +4,7 @@ import { ACCOUNTING_ROUTES } from './routes/accounting.js';
 import { ALL_JOBS_ROUTES } from './routes/all-jobs.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { CHANGE_ROUTES } from './routes/changes.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
@@ -14,6 +15,7 @@ import { PROJECT_ROUTES } from './routes/projects.js';
 import { PURGE_ROUTES } from './routes/purge.js';
 import { QUEUE_ROUTES } from './routes/queues.js';
 import { REPLAY_ROUTES } from './routes/replay.js';
+import { SERVICE_ROUTES } from './routes/service.js';
 import { SESSION_ROUTES } from './routes/sessions.js';
 import { SHARE_ROUTES } from './routes/shares.js';
 import { SITE_ROUTES } from './routes/site.js';
@@ -35,6 +37,7 @@ export const ROUTES: readonly Route[] = [
   ...ALL_JOBS_ROUTES,
   ...HISTORY_ROUTES,
   ...TASK_ROUTES,
+  ...CHANGE_ROUTES,
   ...SUSPENSION_ROUTES,
   ...REPLAY_ROUTES,
   ...PURGE_ROUTES,
@@ -45,5 +48,6 @@ export const ROUTES: readonly Route[] = [
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
   ...FILE_ROUTES,
+  ...SERVICE_ROUTES,
   ...HEALTH_ROUTES,
 ];

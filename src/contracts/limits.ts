@@ -25,6 +25,10 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** Web processes look this often whether the service is in maintenance. */
+export const MAINTENANCE_FRESH_MS = 1_000;
+/** A change of a waiting job is waited for so long; then it is told that it will be made. */
+export const WISH_WAIT_MS_MAX = 3_000;
 /** Jobs that one request archives or purges: each takes a walk through a directory. */
 export const JOBS_PER_ACT_MAX = 10_000;
 /** Members of an array that one step takes from the record. */

@@ -140,6 +140,7 @@ export class Leader implements LinkOwner {
         void this.#intake.takeIn([id]);
       },
       applied: (applied, executor) => this.#afterwards(applied, executor),
+      newWork,
     });
     this.#refusals = new Refusals(ports, book, this.#accounting.limits, {
       withdraw: (id) => {
@@ -170,6 +171,7 @@ export class Leader implements LinkOwner {
     this.#cycles = new Cycles(ports, options, view, {
       carryOut: (plan) => this.#carryOut(plan),
       preempt: (job) => this.#updates.preempt(job),
+      isHalted: () => this.#wishes.maintenance !== null,
     });
     this.outlook = new Outlook(ports, options, { ...view, kept: () => this.#cycles.kept });
   }
@@ -189,6 +191,7 @@ export class Leader implements LinkOwner {
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
       await leader.#agents.closures.refresh();
+      await leader.#wishes.lookAtMaintenance();
       await leader.#accounting.read(book.live());
       await leader.#intake.readAll();
     } catch (error) {

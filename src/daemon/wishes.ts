@@ -1,4 +1,9 @@
 /** Carries out what users want of single jobs and only the leader can do: told by notice, found by a sweep. */
+import {
+  MAINTENANCE_SETTING,
+  type Maintenance,
+  readMaintenance,
+} from '../contracts/maintenance.js';
 import { readWish, WISH_PREFIX, type Wish } from '../contracts/wishes.js';
 import { isArray } from '../core/array-life.js';
 import { isLive } from '../core/job.js';
@@ -14,6 +19,8 @@ export interface WishesOwner {
   handBack(id: JobId): void;
   /** `executor`: where the task runs. */
   applied(applied: Applied, executor: string): void;
+  /** Maintenance is over: jobs may start again. */
+  newWork(): void;
 }
 
 export class Wishes {
@@ -21,6 +28,7 @@ export class Wishes {
   readonly #book: JobBook;
   readonly #owner: WishesOwner;
   #isClosed = false;
+  #maintenance: Maintenance | null = null;
   /** Looks for wishes; while that is under way, once more afterwards. */
   readonly look: () => void;
 
@@ -43,9 +51,24 @@ export class Wishes {
     this.#isClosed = true;
   }
 
+  /** Nothing is launched while it lasts; null: there is none. */
+  get maintenance(): Maintenance | null {
+    return this.#maintenance;
+  }
+
+  /** Before the first cycle. @throws ServiceError when the store is away. */
+  async lookAtMaintenance(): Promise<void> {
+    const before = this.#maintenance;
+    this.#maintenance = readMaintenance(await this.#ports.store.setting(MAINTENANCE_SETTING));
+    if ((before === null) === (this.#maintenance === null) || this.#isClosed) return;
+    this.#ports.log.info('maintenance changed', { isOn: before === null });
+    if (before !== null) this.#owner.newWork();
+  }
+
   async #lookAtAll(): Promise<void> {
     if (this.#isClosed) return;
     const { store, log } = this.#ports;
+    await this.lookAtMaintenance();
     for (const [name, text] of await store.settings(WISH_PREFIX)) {
       if (this.#isClosed) return;
       const wish = readWish(text);

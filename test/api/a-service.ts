@@ -165,6 +165,7 @@ function dullDeps(
     policy: fairshare(),
     shares: async () => undefined,
     outlook: async () => undefined,
+    presence: async () => ({ processes: [], silent: [] }),
     notReady: () => [],
     warnings: () => [],
     metrics: new Registry(),
