@@ -4,6 +4,7 @@ import Koa from 'koa';
 import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Job } from '../core/job.js';
+import { refusalsTold } from './audit.js';
 import { type Context, readJobId, type State } from './context.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
@@ -60,6 +61,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(measure(deps));
   app.use(securityHeaders(config));
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
+  app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(health.routes());
@@ -79,11 +81,10 @@ function register(all: readonly Route[], routes: Routes): void {
 
 /** Each request is signed in at most once. */
 function askers({ store }: ApiDeps, tokens: Routes['tokens']): Pick<Routes, 'signedIn' | 'jobOf'> {
-  const known = new WeakMap<object, Person>();
   async function signedIn(context: Context): Promise<Person> {
-    const person = known.get(context.req) ?? (await tokens.check(context.get('Authorization')));
-    known.set(context.req, person);
-    return person;
+    const { state } = context;
+    state.caller ??= await tokens.check(context.get('Authorization'));
+    return state.caller.person;
   }
   async function jobOf(context: Context, text: string | undefined): Promise<Job> {
     const asker = await signedIn(context);

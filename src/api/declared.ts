@@ -2,6 +2,7 @@
 import type { Route } from './route.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { AUDIT_ROUTES } from './routes/audit.js';
 import { QUEUE_ROUTES } from './routes/queues.js';
 import { TASK_ROUTES } from './routes/tasks.js';
 
@@ -10,4 +11,5 @@ export const ROUTES: readonly Route[] = [
   ...TASK_ROUTES,
   ...ARCHIVE_ROUTES,
   ...ARRAY_ROUTES,
+  ...AUDIT_ROUTES,
 ];

@@ -1,5 +1,7 @@
 /** Priority and quotas of a user or project, as old command lines send them: numbers, or numbers in texts. */
+import type { AuditFacts } from '../contracts/audit.js';
 import { ServiceError } from '../contracts/errors.js';
+import { auditChanges } from '../core/audit.js';
 import { PRIO_MAX } from '../core/policy.js';
 import type { Quotas } from '../core/quota.js';
 
@@ -34,6 +36,16 @@ export function readShare(
     },
   };
 }
+
+/** As the audit log names them. */
+export const shareFacts = ({ prio, quotas }: ShareFields): AuditFacts => ({
+  prio,
+  ...quotasToWire(quotas),
+});
+
+/** What a change makes of them. */
+export const shareChanges = (before: ShareFields, after: ShareFields): AuditFacts =>
+  auditChanges(shareFacts(before), shareFacts(after));
 
 /** The same names, on the way back. */
 export const quotasToWire = (quotas: Quotas) => ({

@@ -2,6 +2,7 @@
 import { ServiceError } from '../../contracts/errors.js';
 import { unreachable } from '../../core/assert.js';
 import type { Job } from '../../core/job.js';
+import { auditedUnlessOwn } from '../audit.js';
 import type { Context } from '../context.js';
 import type { Routes } from '../routes.js';
 import { extrasFor, statusToWire } from '../wire.js';
@@ -17,7 +18,11 @@ async function hold(context: Context, text: string | undefined, routes: Routes):
   const person = await routes.signedIn(context);
   const job = await routes.jobOf(context, text);
   const isAdmin = person.isAdmin && job.owner !== person.id;
-  const answer = await store.holdBack(job.id, { by: person.id, isAdmin, at: clock.now() });
+  const subject = { kind: 'job', id: String(job.id) } as const;
+  const act = { act: 'job.hold', subject, facts: { owner: job.owner } } as const;
+  const answer = await auditedUnlessOwn({ context, deps: routes.deps }, job.owner, act, () =>
+    store.holdBack(job.id, { by: person.id, isAdmin, at: clock.now() }),
+  );
   switch (answer) {
     case 'unknown':
       throw unknown(job);
@@ -41,7 +46,11 @@ async function release(context: Context, text: string | undefined, routes: Route
   const { store, events } = routes.deps;
   const person = await routes.signedIn(context);
   const job = await routes.jobOf(context, text);
-  const answer = await store.release(job.id, { isAdmin: person.isAdmin });
+  const subject = { kind: 'job', id: String(job.id) } as const;
+  const act = { act: 'job.release', subject, facts: { owner: job.owner } } as const;
+  const answer = await auditedUnlessOwn({ context, deps: routes.deps }, job.owner, act, () =>
+    store.release(job.id, { isAdmin: person.isAdmin }),
+  );
   switch (answer) {
     case 'unknown':
       throw unknown(job);

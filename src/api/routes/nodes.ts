@@ -5,6 +5,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import type { AgentName, Drain } from '../../core/closure.js';
 import { agentToWire, readDrain, readExecutor } from '../agent-document.js';
 import { type Agents, agentsOf } from '../agents.js';
+import { audited } from '../audit.js';
 import { readJson, readObject } from '../body.js';
 import type { RouteContext } from '../context.js';
 import type { Routes } from '../routes.js';
@@ -32,7 +33,11 @@ async function drain(context: RouteContext, { deps, signedIn }: Routes): Promise
   const { executor, ...asked } = readDrain(await readObject(context.req), at);
   const name = agentNamed(context.params.name, executor, await agentsOf(store, at));
   const order: Drain = { kind: 'drained', ...name, ...asked, by: person.id, at };
-  await store.putSetting(closureSetting('drained', name), JSON.stringify(order));
+  const subject = { kind: 'node', id: name.host } as const;
+  const facts = { executor: name.executor, ...asked };
+  await audited({ context, deps }, { act: 'node.drain', subject, facts }, () =>
+    store.putSetting(closureSetting('drained', name), JSON.stringify(order)),
+  );
   notices.agentsChanged();
   log.info('audit: node drained', { ...name, ...asked, by: person.id });
   await answer(context, deps, name, 'Node takes no new jobs');
@@ -47,8 +52,12 @@ async function resume(context: RouteContext, { deps, signedIn }: Routes): Promis
     throw new ServiceError('bad-request', 'the body must be a JSON object');
   const executor = readExecutor(isObject ? Object.fromEntries(Object.entries(body)) : {});
   const name = agentNamed(context.params.name, executor, await agentsOf(store, clock.now()));
-  await store.dropSetting(closureSetting('drained', name));
-  await store.dropSetting(closureSetting('set-aside', name));
+  const subject = { kind: 'node', id: name.host } as const;
+  const act = { act: 'node.resume', subject, facts: { executor: name.executor } } as const;
+  await audited({ context, deps }, act, async () => {
+    await store.dropSetting(closureSetting('drained', name));
+    await store.dropSetting(closureSetting('set-aside', name));
+  });
   notices.agentsChanged();
   log.info('audit: node resumed', { ...name, by: person.id });
   await answer(context, deps, name, 'Node takes new jobs');

@@ -1,10 +1,14 @@
 /** Projects: made and changed by administrators, seen by their members, in the historic shapes. */
+
+import type { AuditFacts } from '../../contracts/audit.js';
 import { ServiceError } from '../../contracts/errors.js';
 import { DESCRIPTION_CHARS_MAX, PROJECT_MEMBERS_MAX } from '../../contracts/limits.js';
 import type { ProjectRecord } from '../../contracts/store.js';
+import { auditChanges } from '../../core/audit.js';
 import type { JobState } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { type ProjectId, projectId, type UserId, userId } from '../../core/units.js';
+import { audited } from '../audit.js';
 import { readObject } from '../body.js';
 import type { RouteContext } from '../context.js';
 import type { ApiDeps } from '../deps.js';
@@ -14,7 +18,7 @@ import { mustBeAdmin } from '../people.js';
 import { quotaReport } from '../quota-report.js';
 import { resetQuota } from '../quota-reset.js';
 import type { Routes } from '../routes.js';
-import { readShare } from '../share-fields.js';
+import { readShare, shareFacts } from '../share-fields.js';
 import { DEFAULT_PROJECT, projectToWire } from '../wire.js';
 
 const NAME = /^[a-z0-9_][a-z0-9_.-]{0,63}$/i;
@@ -43,7 +47,11 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
       quotas: { time: 0, cpu: 0, ram: 0 },
       createdAt: deps.clock.now(),
     });
-    await store.putProject(project);
+    const facts = projectChanges(null, project);
+    const subject = { kind: 'project', id } as const;
+    await audited({ context, deps }, { act: 'project.create', subject, facts }, () =>
+      store.putProject(project),
+    );
     context.body = { msg: 'Project added', id };
   });
 
@@ -65,7 +73,12 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
   async function change(context: RouteContext): Promise<void> {
     mustBeAdmin(await signedIn(context), 'change projects');
     const before = await projectAt(context);
-    await store.putProject(await readProject(deps, await readObject(context.req), before));
+    const after = await readProject(deps, await readObject(context.req), before);
+    const facts = projectChanges(before, after);
+    const subject = { kind: 'project', id: before.id } as const;
+    await audited({ context, deps }, { act: 'project.change', subject, facts }, () =>
+      store.putProject(after),
+    );
     context.body = { msg: 'Project updated', id: before.id };
   }
 
@@ -75,7 +88,10 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     const active = await store.list({ project: id, states: ACTIVE, limit: 1 });
     if (active.length > 0)
       throw new ServiceError('wrong-state', `project "${id}" has jobs that wait or run`, { id });
-    await store.deleteProject(id);
+    const subject = { kind: 'project', id } as const;
+    await audited({ context, deps }, { act: 'project.delete', subject }, () =>
+      store.deleteProject(id),
+    );
     context.body = { msg: 'Project deleted', id };
   });
 
@@ -91,7 +107,7 @@ export function projectRoutes({ deps, router, signedIn }: Routes): void {
     const person = await signedIn(context);
     mustBeAdmin(person, 'reset quotas');
     const { id } = await projectAt(context);
-    await resetQuota(deps, { project: id }, person);
+    await resetQuota({ context, deps }, { project: id }, person);
     context.body = { msg: 'Quota reset', id };
   });
 
@@ -123,6 +139,18 @@ function readName(found: unknown): ProjectId {
     'id must be 1 to 64 letters, digits, dots, dashes and underscores',
     { field: 'id' },
   );
+}
+
+function projectChanges(before: ProjectRecord | null, after: ProjectRecord): AuditFacts {
+  const factsOf = (project: ProjectRecord | null) =>
+    project === null
+      ? {}
+      : {
+          description: project.description,
+          members: project.members,
+          ...shareFacts(project),
+        };
+  return auditChanges(factsOf(before), factsOf(after));
 }
 
 /** What the body names replaces what was. */

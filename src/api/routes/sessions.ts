@@ -3,6 +3,7 @@ import type { Person } from '../../contracts/auth.js';
 import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
 import { isRaw } from '../../contracts/reader.js';
+import { audited, auditSignIn, tellKeySignIn, tellRefusedSignIn } from '../audit.js';
 import { readObject } from '../body.js';
 import { diskToWire, takenBy } from '../disk.js';
 import { projectsOf } from '../membership.js';
@@ -10,7 +11,7 @@ import { mustBeAdmin, personFor } from '../people.js';
 import { quotaReport } from '../quota-report.js';
 import { resetQuota } from '../quota-reset.js';
 import type { Routes } from '../routes.js';
-import { readShare } from '../share-fields.js';
+import { readShare, shareChanges } from '../share-fields.js';
 import { DEFAULT_PROJECT, personToWire } from '../wire.js';
 import { withDisk as projectsWithDisk } from './projects.js';
 
@@ -23,8 +24,10 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     const found = await auth.bindApi(login, readText(body, ['apikey']));
     if (found === undefined) {
       events.emit('session:refused', { login, by: 'apikey' });
+      tellRefusedSignIn({ context, deps }, login, 'apikey');
       throw new ServiceError('bad-credentials', 'no such user, or not their API key');
     }
+    tellKeySignIn({ context, deps }, found.person.id, found.keyId);
     events.emit('session:opened', { user: found.person.id, by: 'apikey' });
     context.body = { token: await tokens.forKey(found.person, found.keyId) };
   });
@@ -35,8 +38,10 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     const person = await auth.bindCredentials(login, readText(body, ['password']));
     if (person === undefined) {
       events.emit('session:refused', { login, by: 'password' });
+      tellRefusedSignIn({ context, deps }, login, 'password');
       throw new ServiceError('bad-credentials', 'no such user, or not their password');
     }
+    await auditSignIn({ context, deps }, person.id);
     events.emit('session:opened', { user: person.id, by: 'password' });
     context.body = { token: await tokens.forPassword(person), user: personToWire(person) };
   });
@@ -72,12 +77,17 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     const { usage } = await readObject(context.req);
     if (!isRaw(usage))
       throw new ServiceError('bad-field', 'usage must be an object', { field: 'usage' });
-    const after = await deps.store.changeUser(
-      id,
-      (record) => record && { ...record, ...readShare(usage, record, 'usage.') },
-    );
-    if (after === undefined)
+    const before = await deps.store.user(id);
+    if (before === undefined)
       throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
+    const facts = shareChanges(before, readShare(usage, before, 'usage.'));
+    const subject = { kind: 'user', id } as const;
+    await audited({ context, deps }, { act: 'user.change', subject, facts }, () =>
+      deps.store.changeUser(
+        id,
+        (record) => record && { ...record, ...readShare(usage, record, 'usage.') },
+      ),
+    );
     context.body = { msg: 'User updated', id };
   });
 
@@ -90,7 +100,7 @@ export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void 
     const person = await signedIn(context);
     mustBeAdmin(person, 'reset quotas');
     const { id } = await personOf(person, context.params.id);
-    await resetQuota(deps, { user: id }, person);
+    await resetQuota({ context, deps }, { user: id }, person);
     context.body = { msg: 'Quota reset', id };
   });
 
