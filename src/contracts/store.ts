@@ -21,6 +21,7 @@ import type { QuotaRecords } from '../core/limit-book.js';
 import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
+import type { UserStore } from './user.js';
 import type { DayUse } from '../core/usage.js';
 import type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 import type { WaitStore, Waits } from './waits.js';
@@ -256,29 +257,6 @@ export interface JobStore extends WaitStore {
   close(): Promise<void>;
 }
 
-/** An API key as stored: the key itself is shown once and never kept. */
-export interface StoredKey {
-  readonly name: string;
-  /** Hex SHA-256; keys are random and long, so a fast hash is right. */
-  readonly sha256: string;
-  readonly createdAt: Instant;
-}
-
-export interface UserRecord {
-  readonly id: UserId;
-  readonly identity: Identity;
-  readonly isAdmin: boolean;
-  /** Argon2id in PHC form; null for accounts that no local password opens. */
-  readonly passwordHash: string | null;
-  readonly keys: readonly StoredKey[];
-  /** Public SSH key, or the empty string. */
-  readonly sshPublicKey: string;
-  /** 0–100, 50 for most. */
-  readonly prio: number;
-  readonly quotas: Quotas;
-  readonly createdAt: Instant;
-}
-
 /** Users who share weight and quota. `default` is no record: everybody is in it. */
 export interface ProjectRecord {
   readonly id: ProjectId;
@@ -364,14 +342,6 @@ export interface DiskStore {
   archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'>;
 }
 
-export interface UserStore {
-  user(id: UserId): Promise<UserRecord | undefined>;
-  users(): Promise<readonly UserRecord[]>;
-  /** Makes or replaces. */
-  putUser(user: UserRecord): Promise<void>;
-  deleteUser(id: UserId): Promise<boolean>;
-}
-
 /** For processes that must soon hear what others wrote. */
 export interface ChangeFeed {
   /**
@@ -380,5 +350,7 @@ export interface ChangeFeed {
    */
   watch(changed: () => void): () => void;
 }
+
+export type { StoredKey, UserRecord, UserStore } from './user.js';
 
 export type Store = JobStore & UserStore & ProjectStore & DiskStore & WatchStore & ChangeFeed;

@@ -3,11 +3,12 @@ import type { Users } from '../contracts/plugin.js';
 import type { UserStore } from '../contracts/store.js';
 import { userId } from '../core/units.js';
 
-export const usersIn = (store: Pick<UserStore, 'user' | 'putUser'>): Users => ({
+export const usersIn = (store: Pick<UserStore, 'user' | 'changeUser'>): Users => ({
   user: (login) => store.user(userId(login)),
   replaceHash: async (login, { former, next }) => {
-    const record = await store.user(userId(login));
-    if (record?.passwordHash === former) await store.putUser({ ...record, passwordHash: next });
+    await store.changeUser(userId(login), (record) =>
+      record?.passwordHash === former ? { ...record, passwordHash: next } : undefined,
+    );
   },
 });
 

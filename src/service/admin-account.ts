@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeUser, newKey } from '../api/accounts.js';
 import type { Home } from '../config/home.js';
 import { ServiceError } from '../contracts/errors.js';
-import type { Store, UserRecord } from '../contracts/store.js';
+import type { Store } from '../contracts/store.js';
 import type { Identity } from '../core/job.js';
 import { userId } from '../core/units.js';
 import { systemClock } from '../host/system.js';
@@ -34,7 +34,7 @@ export async function adminAccount(
   const record = await store.user(ADMIN);
   if (known !== undefined && record !== undefined) {
     // The account that runs jobs may have been configured anew.
-    await store.putUser({ ...record, identity });
+    await store.changeUser(ADMIN, (now) => now && { ...now, identity });
     return known;
   }
   const key = (await isMadeElsewhere(store, home))
@@ -69,16 +69,14 @@ async function firstKey(store: Store, identity: Identity): Promise<AdminKey> {
   return { password, apikey: made.key };
 }
 
-/** Added until it stands: others may be adding theirs. */
+/** Beside those that other homes have. */
 async function anotherKey(store: Store): Promise<AdminKey> {
   const { key, stored } = newKey(hostname(), { randomBytes, now: systemClock.now() });
-  const isThere = (record: UserRecord | undefined) =>
-    record?.keys.some(({ sha256 }) => sha256 === stored.sha256) ?? false;
-  for (;;) {
-    const record = await store.user(ADMIN);
-    if (record === undefined)
-      throw new ServiceError('user-not-found', 'the account admin went away while it got a key');
-    if (isThere(record)) return { password: null, apikey: key };
-    await store.putUser({ ...record, keys: [...record.keys, stored] });
-  }
+  const after = await store.changeUser(
+    ADMIN,
+    (record) => record && { ...record, keys: [...record.keys, stored] },
+  );
+  if (after === undefined)
+    throw new ServiceError('user-not-found', 'the account admin went away while it got a key');
+  return { password: null, apikey: key };
 }

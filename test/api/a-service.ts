@@ -74,7 +74,7 @@ export function configOf(settings: Raw = {}, directory = '/nowhere') {
 }
 
 export function hostOf(
-  store: Pick<Store, 'user' | 'putUser'>,
+  store: Pick<Store, 'user' | 'changeUser'>,
   volumes: readonly SiteVolume[],
 ): Host {
   return {

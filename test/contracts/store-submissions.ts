@@ -161,6 +161,31 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
     t.equal(await store.user(ALICE), undefined);
   });
 
+  await t.test('no change of a user is lost, whoever changes at the same time', async (t) => {
+    const { store, another } = await make(t);
+    const key = (n: number) => ({ name: `k${n}`, sha256: `${n}`, createdAt: AT });
+    t.equal(await store.changeUser(ALICE, () => undefined), undefined, 'nothing is made of nobody');
+    t.equal(await store.user(ALICE), undefined);
+    const handles = [store, await another()];
+    const add = (n: number) =>
+      handles[n % 2]?.changeUser(ALICE, (user) => {
+        const before = user ?? aUser({ keys: [] });
+        return { ...before, keys: [...before.keys, key(n)] };
+      });
+    await Promise.all(Array.from({ length: 20 }, (_, n) => add(n)));
+    const names = (await store.user(ALICE))?.keys.map(({ name }) => name);
+    t.strictSame(names?.sort(), Array.from({ length: 20 }, (_, n) => `k${n}`).sort());
+    const kept = await store.changeUser(ALICE, () => undefined);
+    t.equal(kept?.keys.length, 20, 'undefined leaves it');
+    const raised = await store.changeUser(ALICE, (user) => user && { ...user, prio: 70 });
+    t.equal(raised?.prio, 70);
+    t.equal((await store.priorities()).users.get(ALICE), 70);
+    await store.deleteUser(ALICE);
+    const gone = await store.changeUser(ALICE, (user) => user && { ...user, prio: 1 });
+    t.equal(gone, undefined, 'who was deleted stays so');
+    t.equal(await store.user(ALICE), undefined);
+  });
+
   await t.test('projects are made, replaced and deleted', async (t) => {
     const { store, another } = await make(t);
     t.equal(await store.project(DNA), undefined);
@@ -266,6 +291,7 @@ export async function submissionContract(t: Test, make: MakeStore): Promise<void
       user: () => store.user(ALICE),
       users: () => store.users(),
       putUser: () => store.putUser(aUser()),
+      changeUser: () => store.changeUser(ALICE, () => aUser()),
       deleteUser: () => store.deleteUser(ALICE),
       project: () => store.project(DNA),
       projects: () => store.projects(),

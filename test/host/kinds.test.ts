@@ -114,7 +114,7 @@ const loadingFrom = (
 ) => ({
   folders: [folder],
   options: { [plugin]: options },
-  hostFor: () => hostOf({ user: async () => undefined, putUser: async () => {} }, []),
+  hostFor: () => hostOf({ user: async () => undefined, changeUser: async () => undefined }, []),
 });
 
 async function tried<Kind extends PluginKind>(

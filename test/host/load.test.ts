@@ -12,7 +12,7 @@ import { anOffer, aRow, someFree } from '../core/samples.js';
 
 const ZOO = join(dirname(fileURLToPath(import.meta.url)), 'zoo');
 const OURS = join(ZOO, '..', '..', '..', 'plugins');
-const host = hostOf({ user: async () => undefined, putUser: async () => {} }, []);
+const host = hostOf({ user: async () => undefined, changeUser: async () => undefined }, []);
 
 const input = (options: LoadInput['options'] = {}): LoadInput => ({
   folders: [OURS, ZOO],

@@ -13,7 +13,7 @@ import { sleep, waitFor } from '../support/waiting.js';
 t.setTimeout(180_000);
 
 const host = {
-  ...hostOf({ user: async () => undefined, putUser: async () => {} }, []),
+  ...hostOf({ user: async () => undefined, changeUser: async () => undefined }, []),
   clock: systemClock,
 };
 const etcd = (url: string, prefix = '/godocker'): Presence =>

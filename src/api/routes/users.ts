@@ -131,10 +131,12 @@ async function change({
   body: { usage },
 }: Call<'admin', typeof LOGIN, None, None, z.output<typeof CHANGES>>) {
   const { id } = await personFor(deps, person, params.id);
-  const record = await deps.store.user(id);
-  if (record === undefined)
+  const after = await deps.store.changeUser(
+    id,
+    (record) => record && { ...record, ...readShare(usage, record) },
+  );
+  if (after === undefined)
     throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
-  await deps.store.putUser({ ...record, ...readShare(usage, record) });
   return { msg: 'User updated', id };
 }
 

@@ -59,6 +59,22 @@ export class EmbeddedAccounts implements UserStore, ProjectStore, DiskStore {
     return this.writer.call('putUser', { id: user.id, document: JSON.stringify(user) });
   }
 
+  async changeUser(
+    id: UserId,
+    change: (user: UserRecord | undefined) => UserRecord | undefined,
+  ): Promise<UserRecord | undefined> {
+    for (;;) {
+      const row = this.read((point) => point.user(id));
+      const former = row === undefined ? null : String(row[0]);
+      const before = former === null ? undefined : wholeOr(() => userOf(id, former));
+      const after = change(before);
+      if (after === undefined) return before;
+      const document = JSON.stringify(after);
+      // Somebody else was faster: once more, with what they wrote.
+      if (await this.writer.call('swapUser', { id, former, document })) return after;
+    }
+  }
+
   deleteUser(id: UserId): Promise<boolean> {
     return this.writer.call('deleteUser', id);
   }

@@ -200,6 +200,11 @@ export interface Writes extends WatchWrites {
   firstSetting: { ask: { readonly name: string; readonly value: string }; answer: undefined };
   dropSetting: { ask: string; answer: undefined };
   putUser: { ask: { readonly id: string; readonly document: string }; answer: undefined };
+  /** Answers whether `former` stood there; null: nothing. */
+  swapUser: {
+    ask: { readonly id: string; readonly former: string | null; readonly document: string };
+    answer: boolean;
+  };
   deleteUser: { ask: string; answer: boolean };
   putProject: { ask: { readonly id: string; readonly document: string }; answer: undefined };
   deleteProject: { ask: string; answer: boolean };

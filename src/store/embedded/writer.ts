@@ -89,6 +89,8 @@ const prepareAll = (database: Database) => ({
   firstSetting: database.prepare('INSERT OR IGNORE INTO settings VALUES (?, ?)'),
   dropSetting: database.prepare('DELETE FROM settings WHERE name = ?'),
   putUser: database.prepare('INSERT OR REPLACE INTO users VALUES (?, ?)'),
+  newUser: database.prepare('INSERT OR IGNORE INTO users VALUES (?, ?)'),
+  swapUser: database.prepare('UPDATE users SET document = ? WHERE id = ? AND document = ?'),
   deleteUser: database.prepare('DELETE FROM users WHERE id = ?'),
   putProject: database.prepare('INSERT OR REPLACE INTO projects VALUES (?, ?)'),
   deleteProject: database.prepare('DELETE FROM projects WHERE id = ?'),
@@ -188,6 +190,12 @@ export class Writer {
       case 'putUser':
         statements.putUser.run(call.ask.id, call.ask.document);
         return undefined;
+      case 'swapUser': {
+        const { id, former, document } = call.ask;
+        return former === null
+          ? statements.newUser.run(id, document) > 0
+          : statements.swapUser.run(document, id, former) > 0;
+      }
       case 'deleteUser':
         return statements.deleteUser.run(call.ask) > 0;
       case 'putProject':

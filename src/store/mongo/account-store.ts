@@ -87,6 +87,13 @@ export class MongoAccountStore implements UserStore, ProjectStore, DiskStore, Ch
     return this.write(() => this.#accounts.put('users', user));
   }
 
+  changeUser(
+    id: UserId,
+    change: (user: UserRecord | undefined) => UserRecord | undefined,
+  ): Promise<UserRecord | undefined> {
+    return this.write(() => this.#accounts.changeUser(id, change));
+  }
+
   deleteUser(id: UserId): Promise<boolean> {
     return this.write(() => this.#accounts.delete('users', id));
   }

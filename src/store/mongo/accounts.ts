@@ -5,6 +5,7 @@ import type { Priorities, ProjectRecord, UserRecord } from '../../contracts/stor
 import type { QuotaRecords } from '../../core/limit-book.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { isUnlimited, type Quotas } from '../../core/quota.js';
+import type { UserId } from '../../core/units.js';
 import { prioritiesOf, projectOf, quotasOf, userOf } from '../embedded/account-rows.js';
 import { wholeOr } from '../embedded/accounts.js';
 import { UnreadableRecord } from '../embedded/rows.js';
@@ -14,6 +15,7 @@ import { unusual, withQuotas } from './questions.js';
 import { isRepeat } from './trouble.js';
 
 type Kind = 'users' | 'projects';
+type Account = { readonly id: string; readonly prio: number; readonly quotas: Quotas };
 const KINDS = [
   ['user', 'users'],
   ['project', 'projects'],
@@ -79,21 +81,30 @@ export class Accounts {
     });
   }
 
-  async put(
-    kind: Kind,
-    record: { readonly id: string; readonly prio: number; readonly quotas: Quotas },
-  ): Promise<void> {
-    const { id, prio, quotas } = record;
-    const hasQuotas = !isUnlimited(quotas);
-    const document: AccountDocument = {
-      _id: id,
-      document: JSON.stringify(record),
-      prio,
-      isUnusual: prio !== PRIO_USUAL,
-      quotas: hasQuotas ? JSON.stringify(quotas) : null,
-      hasQuotas,
-    };
-    await replace(this.#collections[kind], document);
+  async put(kind: Kind, record: Account): Promise<void> {
+    await replace(this.#collections[kind], documentOf(record));
+  }
+
+  /** See `UserStore.changeUser`. */
+  async changeUser(
+    id: UserId,
+    change: (user: UserRecord | undefined) => UserRecord | undefined,
+  ): Promise<UserRecord | undefined> {
+    const { users } = this.#collections;
+    for (;;) {
+      const found = await users.findOne({ _id: id });
+      const before = found === null ? undefined : wholeOr(() => userOf(id, found.document));
+      const after = change(before);
+      if (after === undefined) return before;
+      const { _id, ...fields } = documentOf(after);
+      if (found === null) {
+        if (await isFirst(() => users.insertOne({ _id, ...fields }))) return after;
+      } else {
+        const former = { _id: id, document: found.document };
+        const { matchedCount } = await users.updateOne(former, { $set: fields });
+        if (matchedCount > 0) return after;
+      }
+    }
   }
 
   async delete(kind: Kind, id: string): Promise<boolean> {
@@ -150,6 +161,31 @@ export class Accounts {
 
   async dropSetting(name: string): Promise<void> {
     await this.#collections.settings.deleteOne({ _id: name });
+  }
+}
+
+/** Of a user or a project, as it is kept. */
+function documentOf(record: Account): AccountDocument {
+  const { id, prio, quotas } = record;
+  const hasQuotas = !isUnlimited(quotas);
+  return {
+    _id: id,
+    document: JSON.stringify(record),
+    prio,
+    isUnusual: prio !== PRIO_USUAL,
+    quotas: hasQuotas ? JSON.stringify(quotas) : null,
+    hasQuotas,
+  };
+}
+
+/** Whether nobody had made it before. */
+async function isFirst(make: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await make();
+    return true;
+  } catch (error) {
+    if (isRepeat(error)) return false;
+    throw error;
   }
 }
 

@@ -106,6 +106,17 @@ export class MemoryAccountStore
     );
   }
 
+  changeUser(
+    id: UserId,
+    change: (user: UserRecord | undefined) => UserRecord | undefined,
+  ): Promise<UserRecord | undefined> {
+    return this.do('changeUser', ({ users }) => {
+      const after = change(structuredClone(users.get(id)));
+      if (after !== undefined) users.set(id, structuredClone(after));
+      return structuredClone(users.get(id));
+    });
+  }
+
   putUser(user: UserRecord): Promise<void> {
     return this.do('putUser', ({ users }) => void users.set(user.id, structuredClone(user)));
   }
