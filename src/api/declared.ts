@@ -3,6 +3,7 @@ import type { Route } from './route.js';
 import { ACCOUNTING_ROUTES } from './routes/accounting.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HOLD_ROUTES } from './routes/holds.js';
@@ -19,6 +20,7 @@ import { USER_ROUTES } from './routes/users.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
+  ...descriptionRoutes(() => ROUTES),
   ...SESSION_ROUTES,
   ...SITE_ROUTES,
   ...NODE_ROUTES,
