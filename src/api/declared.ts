@@ -6,6 +6,7 @@ import { ARRAY_ROUTES } from './routes/arrays.js';
 import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
+import { HISTORY_ROUTES } from './routes/history.js';
 import { HOLD_ROUTES } from './routes/holds.js';
 import { LIST_ROUTES } from './routes/lists.js';
 import { NODE_ROUTES } from './routes/nodes.js';
@@ -29,6 +30,7 @@ export const ROUTES: readonly Route[] = [
   ...SHARE_ROUTES,
   ...QUEUE_ROUTES,
   ...LIST_ROUTES,
+  ...HISTORY_ROUTES,
   ...TASK_ROUTES,
   ...ACCOUNTING_ROUTES,
   ...ARCHIVE_ROUTES,
