@@ -4,6 +4,7 @@ import { ACCOUNTING_ROUTES } from './routes/accounting.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
 import { AUDIT_ROUTES } from './routes/audit.js';
+import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
@@ -21,6 +22,7 @@ import { USER_ROUTES } from './routes/users.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
+  ...descriptionRoutes(() => ROUTES),
   ...SESSION_ROUTES,
   ...SITE_ROUTES,
   ...NODE_ROUTES,

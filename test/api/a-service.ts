@@ -61,6 +61,8 @@ export interface ServiceOptions {
   /** alice's password is `PASSWORD`; else nobody has one. */
   readonly hasPassword?: boolean;
   readonly deps?: Partial<ApiDeps>;
+  /** A real embedded one unless told. */
+  readonly store?: Store;
 }
 
 const CATALOGUE = [
@@ -91,7 +93,8 @@ export function hostOf(
 
 export async function aService(t: Test, options: ServiceOptions = {}): Promise<AService> {
   const directory = t.testdir({});
-  const store = await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT });
+  const store =
+    options.store ?? (await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT }));
   t.teardown(() => store.close());
   const keys = await peopleIn(store, directory, options.hasPassword === true);
   let now: Instant = NOW;

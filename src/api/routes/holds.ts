@@ -39,7 +39,7 @@ export const HOLD_ROUTES: readonly Route[] = [
     answers: { 200: json(acted('Task is released')) },
     errors: ['wrong-state', 'forbidden'],
     examples: [
-      { name: 'a job that is held', params: { id: 6 }, answer: { msg: 'Task is released', id: 6 } },
+      { name: 'a job that is held', params: { id: 4 }, answer: { msg: 'Task is released', id: 4 } },
       { name: 'one that is not', params: { id: 1 }, status: 409, answer: { code: 'wrong-state' } },
     ],
     handle: release,

@@ -52,7 +52,7 @@ export const NODE_ROUTES: readonly Route[] = [
         name: 'until told',
         params: { name: 'node-1' },
         body: { reason: 'new disks' },
-        answer: { node: { state: 'drained' } },
+        answer: { node: { drain: { reason: 'new disks' } } },
       },
       {
         name: 'without a reason',

@@ -40,7 +40,7 @@ export const PROJECT_ROUTES: readonly Route[] = [
     access: 'admin',
     summary: 'List all projects',
     answers: { 200: json(z.array(PROJECT_DOCUMENT), 'In order of names, `default` first.') },
-    examples: [{ name: 'all', answer: [{ id: 'default' }, { id: 'lambda' }] }],
+    examples: [{ name: 'all', answer: [{ id: 'default' }, {}, {}, {}] }],
     async handle({ deps }) {
       const toWire = await withDisk(deps);
       return [DEFAULT_PROJECT, ...(await deps.store.projects()).map(toWire)];
