@@ -93,12 +93,9 @@ export const HISTORY_ROUTES: readonly Route[] = [
       200: json(
         shape({
           tasks: z.array(SOME_OF_A_JOB),
-          next: z
-            .string()
-            .nullable()
-            .meta({
-              description: 'What to send as `after` for the next page; null: there is none.',
-            }),
+          next: z.string().nullable().meta({
+            description: 'What to send as `after` for the next page; null: there is none.',
+          }),
         }),
         'A page.',
       ),
