@@ -1,14 +1,24 @@
 /** What a route sees of a request. */
 import type { RouterContext } from '@koa/router';
 import type { Middleware, ParameterizedContext } from 'koa';
+import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import { type JobId, jobId } from '../core/units.js';
+
+/** Who is signed in. */
+export interface Caller {
+  readonly person: Person;
+  /** Of the API key that the session came from; null: of a password. */
+  readonly keyId: string | null;
+}
 
 export interface State {
   /** Pattern of the route that answered, for metrics. */
   route?: string;
   /** In the answer's `X-Request-Id`, and in the log. */
   requestId?: string;
+  /** Absent: nobody has signed in, or it was not asked for. */
+  caller?: Caller;
 }
 
 export type Context = ParameterizedContext<State>;
@@ -25,23 +35,8 @@ export function readJobId(text: string | undefined): JobId {
   return jobId(Number(text));
 }
 
-/** A number out of a path, such as skip and limit. */
-export function readCount(text: string | undefined, field: string): number {
-  if (text === undefined || !/^\d{1,9}$/.test(text))
-    throw new ServiceError('bad-request', `${field} must be a whole number of at least 0`, {
-      field,
-    });
-  return Number(text);
-}
-
 /** One value of the query; a repeated one counts as its last. */
 export function queryValue(context: Context, name: string): string | undefined {
   const value = context.query[name];
   return Array.isArray(value) ? value.at(-1) : value;
-}
-
-/** `?strict=1` and the like. */
-export function queryFlag(context: Context, name: string): boolean {
-  const value = queryValue(context, name);
-  return value !== undefined && value !== '0' && value !== 'false';
 }

@@ -6,6 +6,8 @@
  * versions are read for ever.
  */
 
+import type { AuditHead } from './audit.js';
+
 /** Raised when an older GoDocker would lose something by reading what a newer one wrote. */
 export const EXPORT_VERSION = 1;
 
@@ -80,6 +82,18 @@ export const RECORD_FIELDS = {
   },
   /** The accounting record of one launch; `day` (UTC) is that of its end. */
   launch: { job: 'integer', launch: 'integer', day: 'integer', record: 'document' },
+  /** An entry of the audit log; `entry` is what is chained, `personal` what may name persons. */
+  audit: {
+    seq: 'integer',
+    at: 'integer',
+    act: 'text',
+    actor: 'text?',
+    subjectKind: 'text?',
+    subjectId: 'text?',
+    hash: 'text',
+    entry: 'document',
+    personal: 'document',
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 
 export type RecordKind = keyof typeof RECORD_FIELDS;
@@ -113,6 +127,8 @@ export interface BackupTarget {
    * @throws ImportRefused `not-empty`, `in-use`
    */
   begin(options: { readonly isReplacing: boolean }): Promise<void>;
+  /** The newest entry of the audit log that the store holds; undefined: there is none. */
+  auditHead(): Promise<AuditHead | undefined>;
   /** Stores records, or replaces those of the same name. */
   put(records: readonly BackupRecord[]): Promise<void>;
   /**

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyBulkWriteOperation, Collection, Document, MongoClient } from 'mongodb';
+import type { AuditHead } from '../../contracts/audit.js';
 import {
   type BackupRecord,
   type BackupTarget,
@@ -14,6 +15,8 @@ import {
 } from '../../contracts/backup.js';
 import { LEASE_STALE_MS } from '../../contracts/limits.js';
 import { refuseFilled, refuseMiscounted } from '../backup/refusals.js';
+import { auditHead } from './audit-book.js';
+import { auditDocument } from './audit-documents.js';
 import {
   accountDocument,
   accountingDocument,
@@ -43,6 +46,7 @@ const CONTENTS = {
   settings: 'setting',
   counters: 'counter',
   accounting: 'launch',
+  audit: 'audit',
   leases: 'which watcher has which jobs is a matter of processes that run',
   disk: 'added up again from the sizes of the jobs',
   lease: 'who leads is a matter of processes that run',
@@ -56,7 +60,7 @@ const MAIN = Object.fromEntries(
   Object.entries(CONTENTS).map(([collection, kind]) => [kind, collection]),
 ) as Record<
   RecordKind,
-  'accounting' | 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'
+  'accounting' | 'audit' | 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'
 >;
 
 /** @throws ServiceError store-unavailable */
@@ -82,6 +86,10 @@ class MongoTarget implements BackupTarget {
   constructor(client: MongoClient, collections: Collections) {
     this.#client = client;
     this.#collections = collections;
+  }
+
+  async auditHead(): Promise<AuditHead | undefined> {
+    return auditHead(this.#collections);
   }
 
   async begin({ isReplacing }: { readonly isReplacing: boolean }): Promise<void> {
@@ -115,8 +123,8 @@ class MongoTarget implements BackupTarget {
 
   async #empty(): Promise<void> {
     const { jobs, uses, resets, disk, users, projects, settings } = this.#collections;
-    const { accounting, leases } = this.#collections;
-    const watched = [accounting, leases];
+    const { accounting, leases, audit } = this.#collections;
+    const watched = [accounting, leases, audit];
     for (const collection of [jobs, uses, resets, disk, users, projects, settings, ...watched])
       await (collection as unknown as Collection<Document>).deleteMany({});
     const { counters, admissions } = this.#collections;
@@ -229,6 +237,8 @@ function documentOf(record: BackupRecord): Document {
       return jobDocument(record);
     case 'launch':
       return accountingDocument(record);
+    case 'audit':
+      return auditDocument(record);
     case 'use':
       return useDocument(record);
     case 'quotaReset':
