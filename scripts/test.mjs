@@ -15,7 +15,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './stamp.mjs';
-import { needOf, runBeside } from './testing/plan.mjs';
+import { needOf, runAll } from './testing/plan.mjs';
 import { Report } from './testing/report.mjs';
 import { compiledSuite, SUITES_VARIABLE, sourceOf } from './testing/sources.mjs';
 import { killAll, runSuites } from './testing/suite-process.mjs';
@@ -32,7 +32,7 @@ let current;
  */
 const GROUPS = {
   fast: { ending: '.test.js', processes: 2, limitMs: 60_000 },
-  contracts: { ending: '.contract.js', limitMs: 180_000 },
+  contracts: { ending: '.contract.js', limitMs: 300_000 },
   e2e: { ending: '.e2e.js', limitMs: 600_000 },
   simulate: { ending: '.simulation.js', limitMs: 3_600_000, isYielding: true },
 };
@@ -70,22 +70,14 @@ function deal(suites, processes) {
 }
 
 /** The processes that a group's suites are run in, each with what it needs. */
-function worksOf(group, suites, report, environment = {}) {
-  const { limitMs, processes, isYielding } = GROUPS[group];
+function worksOf(group, suites, report, environment) {
+  const { limitMs, processes, isYielding = false } = GROUPS[group];
   return deal(suites, processes).map((hand) => ({
     need: needOf(hand.length === 1 ? sourceOf(hand[0]) : ''),
+    isYielding,
     run: () =>
       runSuites(root, hand, { limitMs, environment, isYielding, listener: report.listener() }),
   }));
-}
-
-/** Runs groups beside each other. What yields takes no place from the rest, and follows in turn. */
-async function runStage(groups, suitesIn, report, { places, environment }) {
-  const works = (isYielding) =>
-    groups
-      .filter((group) => (GROUPS[group].isYielding ?? false) === isYielding)
-      .flatMap((group) => worksOf(group, suitesIn(group), report, environment));
-  await Promise.all([runBeside(works(false), places), runBeside(works(true), 1)]);
 }
 
 /** Sources that are ill-formatted or fail the linter. Types were checked by the build. */
@@ -112,7 +104,7 @@ async function runNamed(files, patterns) {
         false,
         'there is no such suite; name its source, as in test/core/x.test.ts',
       );
-    else await runBeside(worksOf(group, [suite], report, environment), 1);
+    else await runAll(worksOf(group, [suite], report, environment), 1);
   }
   return report.close();
 }
@@ -159,7 +151,7 @@ function takeNumber(words, name) {
 }
 
 /** Groups of suites, of those suites whose path has one of `names`. */
-async function runAll(groups, names, { places, environment }) {
+async function runGroups(groups, names, { places, environment }) {
   const suites = Object.fromEntries(groups.map((group) => [group, suitesOf(group, names)]));
   const isOne = Object.values(suites).flat().length === 1;
   // Figures are for those who asked for one group by name.
@@ -168,13 +160,11 @@ async function runAll(groups, names, { places, environment }) {
   if (groups.includes('fast') && names.length === 0) checkFormat(report);
   if (groups.length === 1 && suites[groups[0]].length === 0)
     report.check(`suites of ${groups[0]}`, false, `none matches ${names.join(', ') || 'at all'}`);
-  for (const stage of STAGES)
-    await runStage(
-      stage.filter((one) => groups.includes(one)),
-      (group) => suites[group],
-      report,
-      { places, environment },
-    );
+  for (const stage of STAGES) {
+    const asked = stage.filter((group) => groups.includes(group));
+    const works = asked.flatMap((group) => worksOf(group, suites[group], report, environment));
+    await runAll(works, places);
+  }
   return report.close();
 }
 
@@ -195,7 +185,7 @@ async function main([group = 'all', ...words]) {
     );
     return false;
   }
-  return runAll(groups, names, { places, environment });
+  return runGroups(groups, names, { places, environment });
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
