@@ -4,7 +4,18 @@ import { ACCOUNTING, WATCHING } from './accounting-keys.js';
 import { CONTAINERS } from './container-keys.js';
 import { FAIRSHARE } from './fair-share-keys.js';
 import { JOBS } from './job-keys.js';
-import { choice, duration, flag, integer, type Key, optional, port, text, words } from './keys.js';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  type Key,
+  optional,
+  port,
+  secret,
+  text,
+  words,
+} from './keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
 import { MONITORING } from './monitoring-keys.js';
@@ -41,7 +52,7 @@ const WEB = {
   web_prefix: text('', 'Path before `/api` and `/app`, as in `/godocker`.'),
   web_endpoint: optional('made from `listen` and `port`', 'The address users type.', 'URL'),
   session_timeout: duration(172_800_000, 'Life of a session opened with a password.'),
-  secret_passphrase: optional('random, made at the first start', 'Signs session tokens.'),
+  ...secret('secret_passphrase', 'random, made at the first start', 'Signs session tokens.'),
   max_file_download: integer(0, { min: 0 }, 'Largest file that is sent, in bytes; 0: no limit.'),
 };
 
@@ -90,6 +101,11 @@ export const SCHEMA = {
 type Schema = typeof SCHEMA;
 /** What each key was read as, by its path. */
 export type Values = { readonly [P in keyof Schema]: Schema[P] extends Key<infer T> ? T : never };
+
+/** Keys nobody else should read; each has one beside it with `_file` behind its name. */
+export const SECRETS: readonly (keyof Schema)[] = (Object.keys(SCHEMA) as (keyof Schema)[]).filter(
+  (path) => (SCHEMA[path] as Key<unknown>).isSecret === true,
+);
 
 /** Older spellings, and what they are now. */
 export const RENAMED: Readonly<Record<string, keyof Schema>> = {
