@@ -27,11 +27,12 @@ process.chdir(root);
 let current;
 
 /**
- * How long one suite may take before it counts as hung, and of which group the processes are many suites each.
+ * How long one suite may take before it counts as hung, and among how many processes a group's suites are dealt out; one
+ * each when none are named.
  * `isYielding`: it computes all the time and is no one's judge of time, so it takes what the others leave.
  */
 const GROUPS = {
-  fast: { ending: '.test.js', processes: 2, limitMs: 60_000 },
+  fast: { ending: '.test.js', processes: 2, limitMs: 120_000 },
   contracts: { ending: '.contract.js', limitMs: 300_000 },
   e2e: { ending: '.e2e.js', limitMs: 600_000 },
   simulate: { ending: '.simulation.js', limitMs: 3_600_000, isYielding: true },
@@ -40,7 +41,7 @@ const GROUPS = {
 /** Groups of one stage run beside each other. What is fast comes first: it tells soonest what is wrong. */
 const STAGES = [['fast'], ['contracts', 'simulate', 'e2e']];
 
-/** Suites at a time, histories apart. More than one for each core: most suites mostly wait. */
+/** Suites at a time, histories apart. Most suites mostly wait, so even one core takes two. */
 const PLACES = Math.max(2, Math.min(4, availableParallelism()));
 
 /**
@@ -153,10 +154,11 @@ function takeNumber(words, name) {
 /** Groups of suites, of those suites whose path has one of `names`. */
 async function runGroups(groups, names, { places, environment }) {
   const suites = Object.fromEntries(groups.map((group) => [group, suitesOf(group, names)]));
-  const isOne = Object.values(suites).flat().length === 1;
+  // Histories follow in turn, whatever else runs.
+  const isInTurn = groups.join() === 'simulate' || Object.values(suites).flat().length === 1;
   // Figures are for those who asked for one group by name.
   const isVerbose = groups.join() === 'simulate' || (groups.join() === 'e2e' && names.length > 0);
-  const report = reportOf({ isVerbose, isLive: isOne || places === 1 });
+  const report = reportOf({ isVerbose, isLive: isInTurn });
   if (groups.includes('fast') && names.length === 0) checkFormat(report);
   if (groups.length === 1 && suites[groups[0]].length === 0)
     report.check(`suites of ${groups[0]}`, false, `none matches ${names.join(', ') || 'at all'}`);
