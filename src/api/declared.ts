@@ -4,7 +4,9 @@ import { ACCOUNTING_ROUTES } from './routes/accounting.js';
 import { ALL_JOBS_ROUTES } from './routes/all-jobs.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { AUDIT_ROUTES } from './routes/audit.js';
 import { CHANGE_ROUTES } from './routes/changes.js';
+import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
@@ -22,14 +24,17 @@ import { SITE_ROUTES } from './routes/site.js';
 import { SUSPENSION_ROUTES } from './routes/suspension.js';
 import { TASK_ROUTES } from './routes/tasks.js';
 import { TRACE_ROUTES } from './routes/trace.js';
+import { USER_REMOVAL_ROUTES } from './routes/user-removal.js';
 import { USER_ROUTES } from './routes/users.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
+  ...descriptionRoutes(() => ROUTES),
   ...SESSION_ROUTES,
   ...SITE_ROUTES,
   ...NODE_ROUTES,
   ...USER_ROUTES,
+  ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,
   ...SHARE_ROUTES,
   ...QUEUE_ROUTES,
@@ -49,5 +54,6 @@ export const ROUTES: readonly Route[] = [
   ...WHY_ROUTES,
   ...FILE_ROUTES,
   ...SERVICE_ROUTES,
+  ...AUDIT_ROUTES,
   ...HEALTH_ROUTES,
 ];
