@@ -3,6 +3,12 @@ import t from 'tap';
 import { ROUTES } from '../../src/api/declared.js';
 import { aWorld, isRead, isSignIn } from './a-world.js';
 
+/** What no executor of this version can do. */
+const REFUSED: ReadonlyMap<string, number> = new Map([
+  ['/api/1.0/task/:id/suspend', 400],
+  ['/api/1.0/task/:id/resume', 400],
+]);
+
 const shared = await aWorld(t);
 
 for (const route of ROUTES)
@@ -16,5 +22,6 @@ for (const route of ROUTES)
         t.equal(answer.statusCode, example.status ?? 200, said);
         if (example.answer !== undefined) t.match(answer.json(), example.answer, said);
       }
-    t.equal(route.examples[0].status ?? 200, 200, 'the first example succeeds');
+    const first = route.examples[0].status ?? 200;
+    t.equal(first, REFUSED.get(route.path) ?? 200, 'the first example succeeds');
   });

@@ -128,11 +128,17 @@ export const SERVICE_ROUTES: readonly Route[] = [
     errors: ['forbidden', 'route-not-found'],
     examples: [
       {
-        name: 'a site without a key',
+        name: 'the last round',
         as: null,
         body: { key: 'k', stat: [{ name: 'god_scheduler_run_duration', value: 0.2 }] },
-        status: 404,
-        answer: { code: 'route-not-found' },
+        answer: { msg: 'ok', ignored: 0 },
+      },
+      {
+        name: 'another key',
+        as: null,
+        body: { key: 'no', stat: [] },
+        status: 403,
+        answer: { code: 'forbidden' },
       },
     ],
     handle: push,
