@@ -3,12 +3,6 @@ import t from 'tap';
 import { ROUTES } from '../../src/api/declared.js';
 import { aWorld, isRead, isSignIn } from './a-world.js';
 
-/** What no executor of this version can do. */
-const REFUSED: ReadonlyMap<string, number> = new Map([
-  ['/api/1.0/task/:id/suspend', 400],
-  ['/api/1.0/task/:id/resume', 400],
-]);
-
 const shared = await aWorld(t);
 
 for (const route of ROUTES)
@@ -22,6 +16,9 @@ for (const route of ROUTES)
         t.equal(answer.statusCode, example.status ?? 200, said);
         if (example.answer !== undefined) t.match(answer.json(), example.answer, said);
       }
-    const first = route.examples[0].status ?? 200;
-    t.equal(first, REFUSED.get(route.path) ?? 200, 'the first example succeeds');
+    const statuses = route.examples.map(({ status = 200 }) => status);
+    t.ok(
+      statuses[0] === 200 || !statuses.includes(200),
+      'the first example succeeds, or this version refuses in every case',
+    );
   });
