@@ -1,7 +1,6 @@
-/** The words and options of `god project`, `god user`, `god archive` and `god trace`. */
+/** The words and options of `god project`, `god user` and `god trace`. */
 import type { Command } from 'commander';
 import { withShare } from './account-options.js';
-import { archive } from './commands/archive.js';
 import {
   createProject,
   deleteProject,
@@ -25,10 +24,6 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     context,
     done,
   });
-  json(god.command('archive'))
-    .description('remove the directories of jobs that are over, for ever; their records stay')
-    .argument('<id...>', 'jobs; an array with all its members')
-    .action(async (ids, options) => done(await archive(context, ids, options)));
   const time = 'a date, or 7d for seven days ago';
   god
     .command('trace')
