@@ -237,3 +237,33 @@ t.test(
     expectNotKilled('job'),
   ),
 );
+
+const maintain =
+  (isOn: boolean, { isNoticed = true }: Way = {}): Tick =>
+  async (stage) => {
+    const text = JSON.stringify({ by: 'root', at: 0, reason: '' });
+    if (isOn) await stage.web.putSetting('maintenance', text);
+    else await stage.web.dropSetting('maintenance');
+    if (isNoticed) stage.daemon?.notices.wished();
+  };
+
+t.test(
+  'in maintenance nothing is launched, what runs goes on, and afterwards jobs start',
+  scenario(
+    ...running('before'),
+    maintain(true),
+    submit('during'),
+    offer('a1', 2),
+    expectNotLaunched('during'),
+    report('before', 'finished'),
+    expectState('before', 'over'),
+    crash,
+    offer('a1', 2),
+    pass(2_000),
+    expectNotLaunched('during'),
+    maintain(false, { isNoticed: false }),
+    pass(6_000),
+    offer('a2', 2),
+    expectLaunched('during'),
+  ),
+);

@@ -6,6 +6,7 @@ import { LIST_ITEMS_MAX } from '../../contracts/limits.js';
 import { type Wish, wishSetting } from '../../contracts/wishes.js';
 import type { Job } from '../../core/job.js';
 import { amended, carriedOut, mustBeChangeable } from '../amend.js';
+import { auditedUnlessOwn } from '../audit.js';
 import { JOB_ID, section } from '../fields.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { jobNumber, shape } from '../schemas/answer.js';
@@ -13,12 +14,7 @@ import { acted } from '../schemas/job.js';
 import { SUBMISSION_ERRORS } from '../submission.js';
 import { extrasOf, statusToWire } from '../wire.js';
 
-const VALUE = z.union([
-  z.string(),
-  z.number(),
-  z.array(z.string()).max(LIST_ITEMS_MAX),
-  z.null(),
-]);
+const VALUE = z.union([z.string(), z.number(), z.array(z.string()).max(LIST_ITEMS_MAX), z.null()]);
 
 const CHANGE = section({
   name: z.enum(DYNAMIC_FIELDS, { error: `must be one of ${DYNAMIC_FIELDS.join(', ')}` }),
@@ -100,6 +96,7 @@ export const CHANGE_ROUTES: readonly Route[] = [
 ];
 
 async function change({
+  context,
   deps,
   person,
   job,
@@ -107,14 +104,18 @@ async function change({
 }: Call<'own-job', typeof JOB_ID, None, None, z.output<typeof CHANGE>>) {
   mustBeChangeable(deps, name, person);
   const spec = await amended(deps, job, { name, value });
-  const isDone = await carriedOut(deps, job, { by: person, spec });
+  const subject = { kind: 'job', id: String(job.id) } as const;
+  const act = { act: 'job.change', subject, facts: { owner: job.owner, name } } as const;
+  const isDone = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
+    carriedOut(deps, job, { by: person, spec }),
+  );
   deps.log.info('job changed', { jobId: job.id, by: person.id, name });
   return { msg: isDone ? 'Task updated' : 'Task will be updated', id: job.id, name, value } as {
     readonly name: DynamicField;
   };
 }
 
-async function reschedule({ deps, person, job }: Call<'own-job', typeof JOB_ID>) {
+async function reschedule({ context, deps, person, job }: Call<'own-job', typeof JOB_ID>) {
   const { store, clock, log, notices } = deps;
   const { id, launches } = job;
   const no = whyNot(job);
@@ -122,7 +123,13 @@ async function reschedule({ deps, person, job }: Call<'own-job', typeof JOB_ID>)
   const wish: Wish = { kind: 'reschedule', id, launch: launches, by: person.id, at: clock.now() };
   const isMarked = 'placement' in job && job.placement?.rescheduled !== undefined;
   const text = JSON.stringify(wish);
-  const stands = isMarked ? '' : await store.firstSetting(wishSetting('reschedule', id), text);
+  const subject = { kind: 'job', id: String(id) } as const;
+  const act = { act: 'job.reschedule', subject, facts: { owner: job.owner } } as const;
+  const stands = isMarked
+    ? ''
+    : await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
+        store.firstSetting(wishSetting('reschedule', id), text),
+      );
   if (stands === text) log.info('job to be launched anew', { jobId: id, by: person.id });
   notices.wished();
   return {

@@ -6,6 +6,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
 import { MAINTENANCE_SETTING, type Maintenance } from '../../contracts/maintenance.js';
 import { PROCESS_ROLES } from '../../contracts/presence.js';
+import { audited } from '../audit.js';
 import { section } from '../fields.js';
 import { maintenanceNow } from '../maintenance.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
@@ -153,15 +154,20 @@ const toWire = (maintenance: Maintenance | null) => ({
 });
 
 async function change({
+  context,
   deps,
   person,
   body: { on, reason = '' },
 }: Call<'admin', None, None, None, z.output<typeof CHANGE>>) {
   const { store, clock, log, notices } = deps;
-  if (on) {
-    const maintenance: Maintenance = { by: person.id, at: clock.now(), reason };
-    await store.putSetting(MAINTENANCE_SETTING, JSON.stringify(maintenance));
-  } else await store.dropSetting(MAINTENANCE_SETTING);
+  const maintenance: Maintenance = { by: person.id, at: clock.now(), reason };
+  const subject = { kind: 'site', id: 'maintenance' } as const;
+  const act = on ? 'maintenance.begin' : 'maintenance.end';
+  await audited({ context, deps }, { act, subject, facts: { reason } }, () =>
+    on
+      ? store.putSetting(MAINTENANCE_SETTING, JSON.stringify(maintenance))
+      : store.dropSetting(MAINTENANCE_SETTING),
+  );
   log.info(on ? 'maintenance began' : 'maintenance ended', { by: person.id, reason });
   notices.wished();
   return toWire(await maintenanceNow(deps));

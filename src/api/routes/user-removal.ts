@@ -1,10 +1,12 @@
 /** A user leaves: nobody signs in under that name any more, their jobs end, what they used stays on record. */
 
 import { z } from 'zod';
+import type { Person } from '../../contracts/auth.js';
 import { ServiceError } from '../../contracts/errors.js';
 import type { UserId } from '../../core/units.js';
 import { userId } from '../../core/units.js';
 import { killAll } from '../all-jobs.js';
+import { audited } from '../audit.js';
 import type { ApiDeps } from '../deps.js';
 import { LOGIN } from '../fields.js';
 import { projectsOf } from '../membership.js';
@@ -40,22 +42,28 @@ export const USER_REMOVAL_ROUTES: readonly Route[] = [
         answer: { code: 'user-not-found' },
       },
     ],
-    async handle({ deps, person, params }) {
+    async handle({ context, deps, person, params }) {
       const id = userId(params.id);
       if ((await deps.store.user(id)) === undefined)
         throw new ServiceError('user-not-found', `no user "${id.slice(0, 80)}"`, { field: 'id' });
       if (id === person.id)
         throw new ServiceError('wrong-state', 'nobody removes their own account', { field: 'id' });
-      // Before and after: whatever dies in between, the account is still there to be removed again, and nothing slips through.
-      const before = await killAll(deps, { owner: id }, person);
-      await leaveProjects(deps, id);
-      await deps.store.deleteUser(id);
-      const killed = before + (await killAll(deps, { owner: id }, person));
+      const act = { act: 'user.delete', subject: { kind: 'user', id } } as const;
+      const killed = await audited({ context, deps }, act, () => remove(deps, id, person));
       deps.log.info('user removed', { user: id, by: person.id, killed });
       return { msg: 'User removed', id, killed };
     },
   }),
 ];
+
+/** How many jobs will be killed. */
+async function remove(deps: ApiDeps, id: UserId, by: Person): Promise<number> {
+  // Before and after: whatever dies in between, the account is still there to be removed again, and nothing slips through.
+  const before = await killAll(deps, { owner: id }, by);
+  await leaveProjects(deps, id);
+  await deps.store.deleteUser(id);
+  return before + (await killAll(deps, { owner: id }, by));
+}
 
 /** A project without members could not be used: the last one stays named. */
 async function leaveProjects({ store }: ApiDeps, id: UserId): Promise<void> {
