@@ -71,11 +71,15 @@ const wrongState = (why: string): ServiceError =>
 function mustBeAmendable(job: Job, name: DynamicField): void {
   const { id, state } = job;
   if (isArray(job) || job.parent !== undefined)
-    throw wrongState(`job ${id} is ${isArray(job) ? 'an array' : 'a member of an array'}: these stay as they were submitted`);
+    throw wrongState(
+      `job ${id} is ${isArray(job) ? 'an array' : 'a member of an array'}: these stay as they were submitted`,
+    );
   if (job.killWanted !== null) throw wrongState(`job ${id} is to be killed`);
   if (state !== 'pending' && state !== 'running')
     throw wrongState(
-      state === 'over' ? `job ${id} is over` : `job ${id} is just being started or stopped: ask again`,
+      state === 'over'
+        ? `job ${id} is over`
+        : `job ${id} is just being started or stopped: ask again`,
     );
   if (state === 'running' && name !== 'maxlifespan')
     throw wrongState(`job ${id} runs: only its maxlifespan may be changed`);

@@ -5,6 +5,7 @@ import { ALL_JOBS_ROUTES } from './routes/all-jobs.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
 import { AUDIT_ROUTES } from './routes/audit.js';
+import { BULK_ROUTES } from './routes/bulk.js';
 import { CHANGE_ROUTES } from './routes/changes.js';
 import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
@@ -41,6 +42,7 @@ export const ROUTES: readonly Route[] = [
   ...LIST_ROUTES,
   ...ALL_JOBS_ROUTES,
   ...HISTORY_ROUTES,
+  ...BULK_ROUTES,
   ...TASK_ROUTES,
   ...CHANGE_ROUTES,
   ...SUSPENSION_ROUTES,

@@ -1,7 +1,8 @@
 /** Keys of jobs: what they get, may ask for, and how often they are launched. */
+
+import { DYNAMIC_FIELDS } from '../contracts/config.js';
 import { ORPHAN_KILLS_MAX, OWN_RETRIES_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
 import { choice, flag, integer, items, number, optionalDuration } from './keys.js';
-import { DYNAMIC_FIELDS } from '../contracts/config.js';
 import { readConstraint, readDynamicField, readImage, readVolume } from './lists.js';
 
 export const JOBS = {
