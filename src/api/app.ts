@@ -1,9 +1,9 @@
 /** The REST API as a Koa application: no port is opened here. */
 import Router from '@koa/router';
 import Koa from 'koa';
-import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { AnswerDeps } from './answering.js';
+import { refusalsTold } from './audit.js';
 import type { Context, State } from './context.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
@@ -38,6 +38,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(measure(deps));
   app.use(securityHeaders(config));
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
+  app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(router.routes());
@@ -46,14 +47,13 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
 }
 
 /** Who asks: each request is signed in at most once. */
-function asker(tokens: Tokens): AnswerDeps['signedIn'] {
-  const known = new WeakMap<object, Person>();
-  return async (context) => {
-    const person = known.get(context.req) ?? (await tokens.check(context.get('Authorization')));
-    known.set(context.req, person);
-    return person;
+const asker =
+  (tokens: Tokens): AnswerDeps['signedIn'] =>
+  async (context) => {
+    const { state } = context;
+    state.caller ??= await tokens.check(context.get('Authorization'));
+    return state.caller.person;
   };
-}
 
 function refuseUnknown(context: Context, router: Router<State>): never {
   const matched = router.match(context.path, context.method).path;

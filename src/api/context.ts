@@ -1,14 +1,24 @@
 /** What a route sees of a request. */
 import type { RouterContext } from '@koa/router';
 import type { Middleware, ParameterizedContext } from 'koa';
+import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import { type JobId, jobId } from '../core/units.js';
+
+/** Who is signed in. */
+export interface Caller {
+  readonly person: Person;
+  /** Of the API key that the session came from; null: of a password. */
+  readonly keyId: string | null;
+}
 
 export interface State {
   /** Pattern of the route that answered, for metrics. */
   route?: string;
   /** In the answer's `X-Request-Id`, and in the log. */
   requestId?: string;
+  /** Absent: nobody has signed in, or it was not asked for. */
+  caller?: Caller;
 }
 
 export type Context = ParameterizedContext<State>;

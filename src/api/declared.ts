@@ -3,6 +3,7 @@ import type { Route } from './route.js';
 import { ACCOUNTING_ROUTES } from './routes/accounting.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { AUDIT_ROUTES } from './routes/audit.js';
 import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
@@ -39,5 +40,6 @@ export const ROUTES: readonly Route[] = [
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
   ...FILE_ROUTES,
+  ...AUDIT_ROUTES,
   ...HEALTH_ROUTES,
 ];

@@ -6,6 +6,7 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Authenticator, Person } from '../contracts/auth.js';
 import type { Clock } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
+import type { Caller } from './context.js';
 
 export const AUDIENCE = 'urn:godocker/api';
 const ALGORITHM = 'HS256';
@@ -30,8 +31,8 @@ const TOKENS_REMEMBERED_MAX = 1_000;
 export interface Tokens {
   forPassword(person: Person): Promise<string>;
   forKey(person: Person, keyId: string): Promise<string>;
-  /** The person behind an `Authorization` header. @throws ServiceError `no-token`, `bad-token` */
-  check(header: string | undefined): Promise<Person>;
+  /** Who stands behind an `Authorization` header. @throws ServiceError `no-token`, `bad-token` */
+  check(header: string | undefined): Promise<Caller>;
 }
 
 export function createTokens({ secret, clock, auth, sessionMs }: TokensDeps): Tokens {
@@ -44,7 +45,7 @@ export function createTokens({ secret, clock, auth, sessionMs }: TokensDeps): To
 
   const known = new Recent<Claims>(TOKENS_REMEMBERED_MAX);
 
-  async function check(header: string | undefined): Promise<Person> {
+  async function check(header: string | undefined): Promise<Caller> {
     const text = /^Bearer\s+(\S+)$/i.exec(header ?? '')?.[1];
     if (text === undefined)
       throw new ServiceError('no-token', 'sign in first: this needs "Authorization: Bearer TOKEN"');
@@ -56,7 +57,7 @@ export function createTokens({ secret, clock, auth, sessionMs }: TokensDeps): To
     if (person === undefined) throw badToken('nobody has this token any more');
     if (claims.keyId !== null && !person.keyIds.includes(claims.keyId))
       throw badToken('the API key of this token is no longer in force');
-    return person;
+    return { person, keyId: claims.keyId };
   }
 
   /** What a token of ours says. Its end is the caller's to check: that changes, the signature does not. */

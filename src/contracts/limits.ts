@@ -233,3 +233,12 @@ export const ENDS_READ_MAX = 1_000;
 
 /** A line of an export beyond this is no record: the largest has a script of 1 MiB, each letter of it escaped. */
 export const EXPORT_LINE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Audit log: what comes again and again is told with its count this often. */
+export const AUDIT_WINDOW_MS = 60_000;
+/** Of unknown callers so many kinds of refusals are told one by one in that time: with a million addresses at work, some 20 MB a day. */
+export const AUDIT_KINDS_MAX = 20;
+/** How often a process looks for entries that wait. */
+export const AUDIT_AGAIN_MS = 2_000;
+/** A clean stop waits this long for the last entries. */
+export const AUDIT_STOP_MS_MAX = 1_000;

@@ -45,7 +45,7 @@ export interface WebServer {
 
 /** Listens, and tells the administrator's file where. */
 export async function serveWeb(foundation: Foundation, parts: WebParts): Promise<WebServer> {
-  const { config, store, log, metrics, stack, home, tokenSecret: secret } = foundation;
+  const { config, store, audit, log, metrics, stack, home, tokenSecret: secret } = foundation;
   const [auth, policy, storage] = await Promise.all([
     loaded(foundation, 'auth', config.plugins.auth),
     loaded(foundation, 'scheduler', config.plugins.scheduler),
@@ -58,6 +58,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     metrics,
     config,
     store,
+    audit,
     auth: timedAuth(auth, systemTimers),
     policy,
     clock: systemClock,

@@ -20,6 +20,7 @@ import type { Store } from '../../src/contracts/store.js';
 import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
+import { StoredTrail } from '../../src/daemon/audit-trail.js';
 import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
@@ -157,6 +158,7 @@ function dullDeps(
     secret: randomBytes(32),
     log: SILENT,
     events: new Events(),
+    audit: trailOf(store),
     files: localJobFiles,
     removeDirectory: async (path) => removeDirectory(path),
     images: async () => CATALOGUE,
@@ -178,6 +180,15 @@ function dullDeps(
     },
   };
 }
+
+/** Written at once: there is no time here that would pass by itself. */
+const trailOf = (store: Store): StoredTrail =>
+  new StoredTrail({
+    store,
+    clock: { now: () => NOW, monotonicMs: () => 0 },
+    timers: { after: () => ({ cancel() {} }), soon: queueMicrotask },
+    log: SILENT,
+  });
 
 function askers(
   deps: ApiDeps,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
+import { auditSignIn, tellKeySignIn, tellRefusedSignIn } from '../audit.js';
 import { section, text, wire } from '../fields.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { shape } from '../schemas/answer.js';
@@ -73,29 +74,37 @@ export const SESSION_ROUTES: readonly Route[] = [
 ];
 
 async function byKey({
-  deps: { auth, events },
+  context,
+  deps,
   tokens,
   body: { user: login, apikey },
 }: Call<'nobody-needed', None, None, None, z.output<typeof BY_KEY>>) {
+  const { auth, events } = deps;
   const found = await auth.bindApi(login, apikey);
   if (found === undefined) {
     events.emit('session:refused', { login, by: 'apikey' });
+    tellRefusedSignIn({ context, deps }, login, 'apikey');
     throw new ServiceError('bad-credentials', 'no such user, or not their API key');
   }
+  tellKeySignIn({ context, deps }, found.person.id, found.keyId);
   events.emit('session:opened', { user: found.person.id, by: 'apikey' });
   return { token: await tokens.forKey(found.person, found.keyId) };
 }
 
 async function byPassword({
-  deps: { auth, events },
+  context,
+  deps,
   tokens,
   body: { login, password },
 }: Call<'nobody-needed', None, None, None, z.output<typeof BY_PASSWORD>>) {
+  const { auth, events } = deps;
   const person = await auth.bindCredentials(login, password);
   if (person === undefined) {
     events.emit('session:refused', { login, by: 'password' });
+    tellRefusedSignIn({ context, deps }, login, 'password');
     throw new ServiceError('bad-credentials', 'no such user, or not their password');
   }
+  await auditSignIn({ context, deps }, person.id);
   events.emit('session:opened', { user: person.id, by: 'password' });
   return { token: await tokens.forPassword(person), user: personToWire(person) };
 }

@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import type { Limited, NewJob, SubmitAnswer } from '../../contracts/store.js';
 import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
+import { auditedUnlessOwn } from '../audit.js';
 import { flag, JOB_ID } from '../fields.js';
 import { censusOfJob, limitOf } from '../members.js';
 import { rateLimited } from '../rate-limited.js';
@@ -186,9 +187,16 @@ async function submit({
 const traced = (job: NewJob, trace: SubmissionTrace | undefined): NewJob =>
   trace === undefined ? job : { ...job, spec: { ...job.spec, trace: trace.context } };
 
-async function kill({ deps, person, job: { id } }: Call<'own-job', typeof JOB_ID>) {
+async function kill({ context, deps, person, job }: Call<'own-job', typeof JOB_ID>) {
   const { store, notices, events, clock } = deps;
-  const answer = await store.wantKill(id, person.id, clock.now());
+  const { id, owner } = job;
+  const subject = { kind: 'job', id: String(id) } as const;
+  const act = { act: 'job.kill', subject, facts: { owner } } as const;
+  const wantKill = () => store.wantKill(id, person.id, clock.now());
+  // Of a job that is over nothing comes.
+  const answer = await (job.state === 'over'
+    ? wantKill()
+    : auditedUnlessOwn({ context, deps }, owner, act, wantKill));
   if (answer === 'unknown')
     throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
   if (answer !== 'over') notices.killWanted(id);

@@ -12,7 +12,7 @@ import type {
   UseQuery,
 } from '../../contracts/store.js';
 import type { NamedLease } from '../../contracts/watching.js';
-import type { SealedNote } from '../../core/audit-chain.js';
+import type { AuditHead, SealedNote } from '../../core/audit-chain.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { AuditColumns } from '../audit-columns.js';
@@ -268,7 +268,7 @@ export interface Reads extends WatchReads {
   /** Kind, id, day and what was used on it by then. */
   quotaResets: { ask: null; answer: readonly Row[] };
   auditPage: { ask: AuditQuery; answer: readonly Row[] };
-  auditHead: { ask: null; answer: Row | undefined };
+  auditHead: { ask: null; answer: AuditHead | undefined };
 }
 
 /** A set of questions and answers that a thread serves. */
