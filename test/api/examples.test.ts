@@ -3,6 +3,8 @@ import t from 'tap';
 import { ROUTES } from '../../src/api/declared.js';
 import { aWorld, isRead, isSignIn } from './a-world.js';
 
+const codeOf = (answer: unknown) => (answer as { readonly code?: string } | undefined)?.code;
+
 const shared = await aWorld(t);
 
 for (const route of ROUTES)
@@ -16,5 +18,7 @@ for (const route of ROUTES)
         t.equal(answer.statusCode, example.status ?? 200, said);
         if (example.answer !== undefined) t.match(answer.json(), example.answer, said);
       }
-    t.equal(route.examples[0].status ?? 200, 200, 'the first example succeeds');
+    const [first] = route.examples;
+    const isNever = route.examples.every(({ answer }) => codeOf(answer) === 'not-supported');
+    t.ok(isNever || first.status === undefined, 'the first example succeeds, if any can');
   });

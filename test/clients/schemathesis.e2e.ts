@@ -34,7 +34,7 @@ const OF_READING = [...CHECKS, 'negative_data_rejection'];
 
 /** A plain user with a job that is over and one that waits, signed in. */
 async function plainUser({ home, url }: Service): Promise<RestClient> {
-  const store = await openEmbeddedStore({ path: join(home, 'jobs.db'), log: SILENT });
+  const store = await openEmbeddedStore({ path: join(home, 'store.db'), log: SILENT });
   const identity = { uid: 65_534, gid: 65_534, sgids: [], home: '/nonexistent', email: null };
   const { record, key } = await makeUser(
     { login: 'plain', password: null, identity, isAdmin: false },
@@ -81,7 +81,8 @@ async function finds(
   const { code, stdout, stderr, cases } = await ask(asking, ...what);
   t.comment(`${who}: ${cases} cases, seed ${SEED}`);
   t.ok(cases > 50, `${who}: cases were made`);
-  t.equal(code, 0, `${who} finds nothing: ${stdout.slice(-6_000)}${stderr.slice(-1_000)}`);
+  if (code !== 0) t.comment(`${stdout.slice(-6_000)}${stderr.slice(-1_000)}`);
+  t.equal(code, 0, `${who} finds nothing`);
 }
 
 t.test('schemathesis finds no server error and nothing that is not described', async (t) => {
