@@ -25,6 +25,11 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** Jobs that one request archives or purges: each takes a walk through a directory. */
+export const JOBS_PER_ACT_MAX = 10_000;
+/** Members of an array that one step takes from the record. */
+export const PURGED_AT_ONCE_MAX = 5_000;
+
 /** So long a plugin that is asked during a request may take. */
 export const PLUGIN_CALL_MS_MAX = 2_000;
 

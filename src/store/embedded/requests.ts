@@ -7,6 +7,7 @@ import type {
   JobQuery,
   Lease,
   Limited,
+  PurgeAnswer,
   RateLimits,
   SubmitAnswer,
   UseQuery,
@@ -217,6 +218,7 @@ export interface Writes extends WatchWrites {
     ask: { readonly id: number; readonly at: number };
     answer: 'archived' | 'already' | 'not-over' | 'unknown';
   };
+  purge: { ask: number; answer: PurgeAnswer };
   resetQuota: { ask: QuotaResetColumns; answer: undefined };
   appendAudit: { ask: readonly SealedNote[]; answer: readonly AuditColumns[] };
 }
