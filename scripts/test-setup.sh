@@ -129,6 +129,12 @@ install_clients() {
   else
     missing+=("mesoshttp (no Python 3.10 to 3.13)")
   fi
+  if python=$(first_python 3.11 3.12 3.13 3.10); then
+    make_once "schemathesis" "$cache/schemathesis-$(fingerprint test/clients/schemathesis/requirements.txt)" \
+      make_venv "$python" test/clients/schemathesis/requirements.txt
+  else
+    missing+=("schemathesis (no Python 3.10 to 3.13)")
+  fi
   make_once "mesos-framework" "$cache/mesos-framework-$(fingerprint test/clients/mesos-framework/package.json)" \
     make_mesos_framework
   if command -v mongod > /dev/null; then

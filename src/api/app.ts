@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { ServiceError } from '../contracts/errors.js';
 import type { AnswerDeps } from './answering.js';
 import { refusalsTold } from './audit.js';
-import type { Context, State } from './context.js';
+import type { Context, Handler, State } from './context.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
 import { failures } from './failures.js';
@@ -41,6 +41,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
+  app.use(fixedPaths(declared));
   app.use(router.routes());
   app.use((context) => refuseUnknown(context, router));
   return app;
@@ -55,12 +56,31 @@ const asker =
     return state.caller.person;
   };
 
+/** A path of fixed words is no id to other routes: `DELETE /task/active` kills no job "active". */
+function fixedPaths(declared: readonly Route[]): Handler {
+  const taken = new Map<string, Set<string>>();
+  for (const { path, methods } of declared) {
+    if (/[:*]/.test(path)) continue;
+    const all = taken.get(path) ?? new Set();
+    taken.set(path, all);
+    for (const method of methods) all.add(method);
+    if (all.has('GET')) all.add('HEAD');
+  }
+  return (context, next) => {
+    const methods = taken.get(context.path);
+    if (methods === undefined || methods.has(context.method)) return next();
+    return refuseMethod(context, methods);
+  };
+}
+
 function refuseUnknown(context: Context, router: Router<State>): never {
   const matched = router.match(context.path, context.method).path;
   const methods = new Set(matched.flatMap((layer) => layer.methods));
-  if (methods.size > 0) {
-    context.set('Allow', [...methods].sort().join(', '));
-    throw new ServiceError('method-not-allowed', `${context.path} does not take ${context.method}`);
-  }
+  if (methods.size > 0) refuseMethod(context, methods);
   throw new ServiceError('route-not-found', `there is nothing at ${context.path.slice(0, 200)}`);
+}
+
+function refuseMethod(context: Context, methods: ReadonlySet<string>): never {
+  context.set('Allow', [...methods].sort().join(', '));
+  throw new ServiceError('method-not-allowed', `${context.path} does not take ${context.method}`);
 }

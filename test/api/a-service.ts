@@ -93,6 +93,9 @@ export function hostOf(
 }
 
 export async function aService(t: Test, options: ServiceOptions = {}): Promise<AService> {
+  // A teardown of the root makes tap end it as soon as it is idle, between two suites of one process for example.
+  if (t.parent === undefined)
+    throw new Error('a service belongs to a test, not to the whole suite');
   const directory = t.testdir({});
   const store =
     options.store ?? (await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT }));

@@ -412,6 +412,11 @@ t.test('ids, paths, methods, tokens', async (t) => {
       { method: 'POST' },
       { status: 405, code: 'method-not-allowed' },
     ],
+    'a fixed word is no id': [
+      '/api/1.0/task/active',
+      { method: 'DELETE' },
+      { status: 405, code: 'method-not-allowed' },
+    ],
     'no token': ['/api/1.0/task/1', { token: null }, { status: 401, code: 'no-token' }],
     'token nonsense': ['/api/1.0/task/1', { token: 'abc' }, { status: 401, code: 'bad-token' }],
     'token changed': [

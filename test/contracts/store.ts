@@ -26,7 +26,7 @@ export interface StoreUnderTest {
 export type MakeStore = (t: Test) => Promise<StoreUnderTest>;
 
 /** Some sixty stores are opened; a busy machine may take its time. */
-const SUITE_MS_MAX = 180_000;
+const SUITE_MS_MAX = 290_000;
 
 export function storeContract(name: string, make: MakeStore): void {
   t.setTimeout(SUITE_MS_MAX);
