@@ -383,7 +383,8 @@ t.test('a site may let users name any image', async (t) => {
   const service = await aService(t, { settings: { allow_user_images: true } });
   const id = await service.submit(aTask({ container: { image: 'quay.io/x/y:1' } }));
   t.equal((await service.store.job(id))?.spec.image, 'quay.io/x/y:1');
-  t.same((await service.ask('/api/1.0/image')).json(), ['debian:12', 'ubuntu:24.04']);
+  const images = (await service.ask('/api/1.0/image')).json();
+  t.same(images, ['debian:12', 'ubuntu:24.04', 'quay.io/x/y:1'], 'their own as well');
 });
 
 t.test('lists: newest first, own jobs, pages, no scripts', async (t) => {
@@ -468,7 +469,7 @@ t.test('a store that is away is a 503 that asks to come back', async (t) => {
   };
   const service = await aService(t);
   const token = await service.tokenOf('alice');
-  const store: Store = { ...service.store, submit: away, list: away, job: away };
+  const store: Store = { ...service.store, submit: away, list: away, job: away, setting: away };
   const broken = await aService(t, {
     deps: { store, auth: service.deps.auth, secret: service.deps.secret },
   });
