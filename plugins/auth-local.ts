@@ -1,18 +1,18 @@
 // Accounts kept by GoDocker itself: Argon2id passwords, API keys, volumes of the configuration.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { hash, verify } from '@node-rs/argon2';
 import { compare } from 'bcryptjs';
-import {
-  type Authenticator,
-  keyIdOf,
-  type Person,
-  type SiteVolume,
-  type VolumeAnswer,
-  type VolumeRefusal,
-  type VolumeWish,
+import type {
+  Authenticator,
+  Person,
+  SiteVolume,
+  VolumeAnswer,
+  VolumeRefusal,
+  VolumeWish,
 } from '../src/contracts/auth.js';
 import { ServiceError } from '../src/contracts/errors.js';
+import { heldKeys, keyIdIn } from '../src/contracts/keys.js';
 import { definePlugin, type Host } from '../src/contracts/plugin.js';
 import type { UserRecord } from '../src/contracts/store.js';
 import type { Volume } from '../src/core/job.js';
@@ -23,9 +23,6 @@ export default definePlugin({
   options: () => ({}),
   create: (_options, host) => new LocalAccounts(host),
 });
-
-/** Compared when there is nothing to compare with, so that unknown users cost the same time. */
-const NO_HASH = Buffer.alloc(32);
 
 /** How hashes of an original GoDocker begin. */
 const BCRYPT = '$2';
@@ -83,7 +80,7 @@ class LocalAccounts implements Authenticator {
     );
     if (user === undefined || user.passwordHash === null || !isRight) return undefined;
     if (isOld) await this.#keepAnew(login, stored, password);
-    return personOf(user);
+    return this.#personOf(user);
   }
 
   /** A password of an original GoDocker was right: from now on it is kept as all others are. */
@@ -101,19 +98,27 @@ class LocalAccounts implements Authenticator {
     key: string,
   ): Promise<{ readonly person: Person; readonly keyId: string } | undefined> {
     const user = await this.#host.users.user(login);
-    const given = createHash('sha256').update(key).digest();
-    let keyId: string | undefined;
-    timingSafeEqual(given, NO_HASH);
-    for (const { sha256 } of user?.keys ?? [])
-      if (timingSafeEqual(given, Buffer.from(sha256, 'hex'))) keyId = keyIdOf(sha256);
+    const keyId = keyIdIn(user?.keys ?? [], key, this.#host.clock.now());
     return user === undefined || keyId === undefined
       ? undefined
-      : { person: personOf(user), keyId };
+      : { person: this.#personOf(user), keyId };
   }
 
   async user(login: string): Promise<Person | undefined> {
     const user = await this.#host.users.user(login);
-    return user === undefined ? undefined : personOf(user);
+    return user === undefined ? undefined : this.#personOf(user);
+  }
+
+  #personOf(user: UserRecord): Person {
+    return {
+      id: user.id,
+      identity: user.identity,
+      isAdmin: user.isAdmin,
+      sshPublicKey: user.sshPublicKey,
+      prio: user.prio,
+      quotas: user.quotas,
+      keys: heldKeys(user.keys, this.#host.clock.now()),
+    };
   }
 
   async volumes(
@@ -131,18 +136,6 @@ class LocalAccounts implements Authenticator {
     }
     return { granted, refused };
   }
-}
-
-function personOf(user: UserRecord): Person {
-  return {
-    id: user.id,
-    identity: user.identity,
-    isAdmin: user.isAdmin,
-    sshPublicKey: user.sshPublicKey,
-    prio: user.prio,
-    quotas: user.quotas,
-    keyIds: user.keys.map(({ sha256 }) => keyIdOf(sha256)),
-  };
 }
 
 async function grant(

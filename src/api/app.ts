@@ -1,9 +1,9 @@
 /** The REST API as a Koa application: no port is opened here. */
 import Router from '@koa/router';
 import Koa from 'koa';
-import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Job } from '../core/job.js';
+import { type Caller, callerOf } from './caller.js';
 import { type Context, readJobId, type State } from './context.js';
 import type { ApiDeps } from './deps.js';
 import { failures } from './failures.js';
@@ -17,6 +17,7 @@ import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { holdRoutes } from './routes/holds.js';
+import { keyRoutes } from './routes/keys.js';
 import { listRoutes } from './routes/lists.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
@@ -28,21 +29,22 @@ import { taskRoutes } from './routes/tasks.js';
 import { traceRoutes } from './routes/trace.js';
 import { whyRoutes } from './routes/why.js';
 import type { Routes } from './routes.js';
-import { createTokens } from './tokens.js';
+import { tokensFor } from './tokens-for.js';
 
 export type { ApiDeps } from './deps.js';
 
 export function createApi(deps: ApiDeps): Koa<State> {
-  const { config, auth, clock, secret, log } = deps;
+  const { config, log } = deps;
   const app = new Koa<State>();
   app.proxy = config.web.isBehindProxy;
   // Failures are answered by our own middleware; what is left are broken connections.
   app.on('error', (error) => log.debug('connection ended early', { error }));
 
   const router = new Router<State>({ prefix: '/api/1.0' });
-  const tokens = createTokens({ secret, clock, auth, sessionMs: config.web.sessionMs });
-  const routes: Routes = { deps, router, tokens, ...askers(deps, tokens) };
+  const { tokens, revocations } = tokensFor(deps);
+  const routes: Routes = { deps, router, tokens, revocations, ...askers(deps, tokens) };
   sessionRoutes(routes);
+  keyRoutes(routes);
   siteRoutes(routes);
   nodeRoutes(routes);
   projectRoutes(routes);
@@ -73,12 +75,15 @@ export function createApi(deps: ApiDeps): Koa<State> {
 }
 
 /** Each request is signed in at most once. */
-function askers({ store }: ApiDeps, tokens: Routes['tokens']): Pick<Routes, 'signedIn' | 'jobOf'> {
-  const known = new WeakMap<object, Person>();
-  async function signedIn(context: Context): Promise<Person> {
-    const person = known.get(context.req) ?? (await tokens.check(context.get('Authorization')));
-    known.set(context.req, person);
-    return person;
+function askers(
+  { store, auth, events }: ApiDeps,
+  tokens: Routes['tokens'],
+): Pick<Routes, 'signedIn' | 'jobOf'> {
+  const known = new WeakMap<object, Caller>();
+  async function signedIn(context: Context): Promise<Caller> {
+    const caller = known.get(context.req) ?? (await callerOf({ auth, events, tokens }, context));
+    known.set(context.req, caller);
+    return caller;
   }
   async function jobOf(context: Context, text: string | undefined): Promise<Job> {
     const asker = await signedIn(context);

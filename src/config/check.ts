@@ -24,6 +24,8 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('secret_passphrase', '(too short)', 'at least 16 characters');
   if (values.session_timeout < 60_000)
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
+  if (values.key_token_timeout !== null && values.key_token_timeout < 60_000)
+    reader.problem('key_token_timeout', values.key_token_timeout / 1000, 'at least a minute');
   if (values['fairshare.half_life'] < DAY_MS)
     reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
   if (values['preemption.every'] < 10_000)

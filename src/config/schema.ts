@@ -4,7 +4,18 @@ import { ACCOUNTING, WATCHING } from './accounting-keys.js';
 import { CONTAINERS } from './container-keys.js';
 import { FAIRSHARE } from './fair-share-keys.js';
 import { JOBS } from './job-keys.js';
-import { choice, duration, flag, integer, type Key, optional, port, text, words } from './keys.js';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  type Key,
+  optional,
+  optionalDuration,
+  port,
+  text,
+  words,
+} from './keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
 import { MONITORING } from './monitoring-keys.js';
@@ -41,6 +52,9 @@ const WEB = {
   web_prefix: text('', 'Path before `/api` and `/app`, as in `/godocker`.'),
   web_endpoint: optional('made from `listen` and `port`', 'The address users type.', 'URL'),
   session_timeout: duration(172_800_000, 'Life of a session opened with a password.'),
+  key_token_timeout: optionalDuration(
+    'Life of a token obtained with an API key, at most. Left out: as long as the key; clients such as Galaxy keep theirs for good.',
+  ),
   secret_passphrase: optional('random, made at the first start', 'Signs session tokens.'),
   max_file_download: integer(0, { min: 0 }, 'Largest file that is sent, in bytes; 0: no limit.'),
 };

@@ -157,6 +157,7 @@ function webOf(values: Values): Config['web'] {
     prefix: values.web_prefix.replace(/\/$/, ''),
     endpoint: values.web_endpoint?.replace(/\/+$/, '') ?? null,
     sessionMs: values.session_timeout,
+    keyTokenMs: values.key_token_timeout,
     secret: values.secret_passphrase,
     fileBytesMax: values.max_file_download === 0 ? null : values.max_file_download,
   };

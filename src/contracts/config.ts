@@ -135,6 +135,8 @@ export interface WebConfig {
   readonly endpoint: string | null;
   /** Life of a session opened with a password. */
   readonly sessionMs: number;
+  /** Life of a token obtained with an API key; null: as long as the key. */
+  readonly keyTokenMs: number | null;
   /** Signs tokens; null: random, made at the first start. */
   readonly secret: string | null;
   /** Largest file that is sent; null: no limit. */

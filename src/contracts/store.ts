@@ -21,9 +21,9 @@ import type { QuotaRecords } from '../core/limit-book.js';
 import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
-import type { UserStore } from './user.js';
 import type { DayUse } from '../core/usage.js';
 import type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
+import type { UserStore } from './user.js';
 import type { WaitStore, Waits } from './waits.js';
 import type { WatchStore } from './watching.js';
 

@@ -2,6 +2,7 @@
 import { ServiceError } from '../../contracts/errors.js';
 import { unreachable } from '../../core/assert.js';
 import type { Job } from '../../core/job.js';
+import { actorOf } from '../caller.js';
 import type { Context } from '../context.js';
 import type { Routes } from '../routes.js';
 import { extrasFor, statusToWire } from '../wire.js';
@@ -17,7 +18,7 @@ async function hold(context: Context, text: string | undefined, routes: Routes):
   const person = await routes.signedIn(context);
   const job = await routes.jobOf(context, text);
   const isAdmin = person.isAdmin && job.owner !== person.id;
-  const answer = await store.holdBack(job.id, { by: person.id, isAdmin, at: clock.now() });
+  const answer = await store.holdBack(job.id, { by: actorOf(person), isAdmin, at: clock.now() });
   switch (answer) {
     case 'unknown':
       throw unknown(job);
@@ -29,7 +30,7 @@ async function hold(context: Context, text: string | undefined, routes: Routes):
       );
     case 'held':
     case 'already':
-      if (answer === 'held') events.emit('job:held', { jobId: job.id, by: person.id });
+      if (answer === 'held') events.emit('job:held', { jobId: job.id, by: actorOf(person) });
       await tell(context, job, routes, answer === 'held' ? 'Task is held' : 'Task is held already');
       return;
     default:
@@ -56,7 +57,7 @@ async function release(context: Context, text: string | undefined, routes: Route
       throw new ServiceError('wrong-state', `job ${job.id} is not held${ofArray}`, { field: 'id' });
     }
     case 'released':
-      events.emit('job:released', { jobId: job.id, by: person.id });
+      events.emit('job:released', { jobId: job.id, by: actorOf(person) });
       await tell(context, job, routes, 'Task is released');
       return;
     default:

@@ -4,6 +4,7 @@ import type { Limited, NewJob, SubmitAnswer } from '../../contracts/store.js';
 import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
 import { readJson } from '../body.js';
+import { actorOf } from '../caller.js';
 import { type Context, queryFlag } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { censusOfJob, limitOf } from '../members.js';
@@ -87,11 +88,12 @@ async function kill(
   const { store, notices, events, clock }: ApiDeps = deps;
   const person = await signedIn(context);
   const { id } = await jobOf(context, text);
-  const answer = await store.wantKill(id, person.id, clock.now());
+  const by = actorOf(person);
+  const answer = await store.wantKill(id, by, clock.now());
   if (answer === 'unknown')
     throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
   if (answer !== 'over') notices.killWanted(id);
-  if (answer === 'wanted') events.emit('job:kill-wanted', { jobId: id, by: person.id });
+  if (answer === 'wanted') events.emit('job:kill-wanted', { jobId: id, by });
   const after = await store.job(id);
   context.body = {
     msg: killMessage(answer),

@@ -8,7 +8,14 @@ export type StoreMethod = Exclude<keyof Store, 'close' | 'watch'>;
 const WRITES = new Set<StoreMethod>([
   ...(['holdBack', 'release'] as const),
   ...(['submit', 'advance', 'wantKill', 'takeLease', 'beatLease', 'freeLease'] as const),
-  ...(['putSetting', 'firstSetting', 'dropSetting', 'putUser', 'changeUser', 'deleteUser'] as const),
+  ...([
+    'putSetting',
+    'firstSetting',
+    'dropSetting',
+    'putUser',
+    'changeUser',
+    'deleteUser',
+  ] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
   ...(['putDisk', 'recountDisk', 'archive'] as const),
   ...(['account', 'aftermathDone', 'wantKillOf'] as const),
