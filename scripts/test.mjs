@@ -7,12 +7,15 @@
 //   node scripts/test.mjs one FILE… [--grep=PATTERN]
 //   SEED=17 node scripts/test.mjs simulate          one history;  simulate --seeds 10000: so many of them
 //
-// NAME keeps the suites whose path contains it. Prints what was skipped, by name, and closes with the sum.
+// NAME keeps the suites whose path contains it. `--places N`: so many suites at a time. Prints where the time went and what
+// was skipped, by name, and closes with the sum.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './stamp.mjs';
+import { needOf, runBeside } from './testing/plan.mjs';
 import { Report } from './testing/report.mjs';
 import { compiledSuite, SUITES_VARIABLE, sourceOf } from './testing/sources.mjs';
 import { killAll, runSuites } from './testing/suite-process.mjs';
@@ -20,16 +23,25 @@ import { killAll, runSuites } from './testing/suite-process.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 
-/** Suites side by side, and how long one may take before it counts as hung. */
+/** The report of the run that is under way. */
+let current;
+
+/**
+ * How long one suite may take before it counts as hung, and of which group the processes are many suites each.
+ * `isYielding`: it computes all the time and is no one's judge of time, so it takes what the others leave.
+ */
 const GROUPS = {
-  fast: { ending: '.test.js', processes: 2, isShared: true, limitMs: 60_000 },
-  contracts: { ending: '.contract.js', processes: 1, isShared: false, limitMs: 180_000 },
-  e2e: { ending: '.e2e.js', processes: 1, isShared: false, limitMs: 600_000 },
-  simulate: { ending: '.simulation.js', processes: 1, isShared: false, limitMs: 3_600_000 },
+  fast: { ending: '.test.js', processes: 2, limitMs: 60_000 },
+  contracts: { ending: '.contract.js', limitMs: 180_000 },
+  e2e: { ending: '.e2e.js', limitMs: 600_000 },
+  simulate: { ending: '.simulation.js', limitMs: 3_600_000, isYielding: true },
 };
 
-/** Groups of one stage run beside each other: histories compute in one process, contracts mostly wait for servers. */
-const STAGES = [['fast'], ['contracts', 'simulate'], ['e2e']];
+/** Groups of one stage run beside each other. What is fast comes first: it tells soonest what is wrong. */
+const STAGES = [['fast'], ['contracts', 'simulate', 'e2e']];
+
+/** Suites at a time, histories apart. More than one for each core: most suites mostly wait. */
+const PLACES = Math.max(2, Math.min(4, availableParallelism()));
 
 /**
  * Percent of the lines that the fast suites must reach, in those files of src/ and plugins/ that they load. Raised as
@@ -49,22 +61,31 @@ function suitesOf(group, names) {
   );
 }
 
-/** Deals suites out to processes; one process each when they must not share. */
-function deal(suites, { processes, isShared }) {
-  if (!isShared) return suites.map((suite) => [suite]);
+/** Deals suites out to so many processes; one process each when the group shares none. */
+function deal(suites, processes) {
+  if (processes === undefined) return suites.map((suite) => [suite]);
   const hands = Array.from({ length: processes }, () => []);
   for (const [index, suite] of suites.entries()) hands[index % processes].push(suite);
   return hands.filter((hand) => hand.length > 0);
 }
 
-async function runGroup(group, suites, report, environment = {}) {
-  const { limitMs, processes } = GROUPS[group];
-  const hands = deal(suites, GROUPS[group]);
-  const worker = async () => {
-    for (let hand = hands.shift(); hand !== undefined; hand = hands.shift())
-      await runSuites(root, hand, { limitMs, environment, listener: report.listener() });
-  };
-  await Promise.all(Array.from({ length: processes }, worker));
+/** The processes that a group's suites are run in, each with what it needs. */
+function worksOf(group, suites, report, environment = {}) {
+  const { limitMs, processes, isYielding } = GROUPS[group];
+  return deal(suites, processes).map((hand) => ({
+    need: needOf(hand.length === 1 ? sourceOf(hand[0]) : ''),
+    run: () =>
+      runSuites(root, hand, { limitMs, environment, isYielding, listener: report.listener() }),
+  }));
+}
+
+/** Runs groups beside each other. What yields takes no place from the rest, and follows in turn. */
+async function runStage(groups, suitesIn, report, { places, environment }) {
+  const works = (isYielding) =>
+    groups
+      .filter((group) => (GROUPS[group].isYielding ?? false) === isYielding)
+      .flatMap((group) => worksOf(group, suitesIn(group), report, environment));
+  await Promise.all([runBeside(works(false), places), runBeside(works(true), 1)]);
 }
 
 /** Sources that are ill-formatted or fail the linter. Types were checked by the build. */
@@ -74,8 +95,13 @@ function checkFormat(report) {
   report.check('format and lint (biome check)', done.status === 0, output);
 }
 
+function reportOf(options) {
+  current = new Report(options);
+  return current;
+}
+
 async function runNamed(files, patterns) {
-  const report = new Report({ isVerbose: true });
+  const report = reportOf({ isVerbose: true, isLive: true });
   const environment = patterns.length > 0 ? { TAP_GREP: patterns.join('\n') } : {};
   for (const file of files) {
     const suite = compiledSuite(root, file);
@@ -86,7 +112,7 @@ async function runNamed(files, patterns) {
         false,
         'there is no such suite; name its source, as in test/core/x.test.ts',
       );
-    else await runGroup(group, [suite], report, environment);
+    else await runBeside(worksOf(group, [suite], report, environment), 1);
   }
   return report.close();
 }
@@ -122,20 +148,43 @@ function runCoverage(names) {
   return isEnough;
 }
 
-/** Takes `--seeds N` out of the words; suites that play histories find it in their environment. */
-function takeSeeds(words) {
-  const at = words.findIndex((word) => /^--seeds(=|$)/.test(word));
-  if (at === -1) return { words, environment: {} };
+/** Takes `--NAME N` out of the words. Answers N, or undefined when it is not among them. */
+function takeNumber(words, name) {
+  const at = words.findIndex((word) => word === name || word.startsWith(`${name}=`));
+  if (at === -1) return undefined;
   const [, given = words[at + 1]] = words[at].split('=');
-  const count = words[at].includes('=') ? 1 : 2;
-  if (!/^[1-9]\d*$/.test(given ?? '')) throw new Error(`--seeds wants a number, not "${given}"`);
-  return { words: words.toSpliced(at, count), environment: { SEEDS: given } };
+  words.splice(at, words[at].includes('=') ? 1 : 2);
+  if (!/^[1-9]\d*$/.test(given ?? '')) throw new Error(`${name} wants a number, not "${given}"`);
+  return Number(given);
 }
 
-async function main([group = 'all', ...given]) {
-  const { words: rest, environment } = takeSeeds(given);
-  const names = rest.filter((word) => !word.startsWith('--'));
-  const patterns = rest.filter((word) => word.startsWith('--grep=')).map((word) => word.slice(7));
+/** Groups of suites, of those suites whose path has one of `names`. */
+async function runAll(groups, names, { places, environment }) {
+  const suites = Object.fromEntries(groups.map((group) => [group, suitesOf(group, names)]));
+  const isOne = Object.values(suites).flat().length === 1;
+  // Figures are for those who asked for one group by name.
+  const isVerbose = groups.join() === 'simulate' || (groups.join() === 'e2e' && names.length > 0);
+  const report = reportOf({ isVerbose, isLive: isOne || places === 1 });
+  if (groups.includes('fast') && names.length === 0) checkFormat(report);
+  if (groups.length === 1 && suites[groups[0]].length === 0)
+    report.check(`suites of ${groups[0]}`, false, `none matches ${names.join(', ') || 'at all'}`);
+  for (const stage of STAGES)
+    await runStage(
+      stage.filter((one) => groups.includes(one)),
+      (group) => suites[group],
+      report,
+      { places, environment },
+    );
+  return report.close();
+}
+
+async function main([group = 'all', ...words]) {
+  const seeds = takeNumber(words, '--seeds');
+  // Suites that play histories find it there.
+  const environment = seeds === undefined ? {} : { SEEDS: String(seeds) };
+  const places = takeNumber(words, '--places') ?? PLACES;
+  const names = words.filter((word) => !word.startsWith('--'));
+  const patterns = words.filter((word) => word.startsWith('--grep=')).map((word) => word.slice(7));
   if (!ensureBuilt(root)) return false;
   if (group === 'one') return runNamed(names, patterns);
   if (group === 'coverage') return runCoverage(names);
@@ -146,24 +195,12 @@ async function main([group = 'all', ...given]) {
     );
     return false;
   }
-  // Figures are for those who asked for one group by name.
-  const isVerbose = group === 'simulate' || (group === 'e2e' && names.length > 0);
-  const report = new Report({ isVerbose });
-  if (groups.includes('fast') && names.length === 0) checkFormat(report);
-  const run = async (name) => {
-    const suites = suitesOf(name, names);
-    if (suites.length === 0 && groups.length === 1)
-      report.check(`suites of ${name}`, false, `none matches ${names.join(', ') || 'at all'}`);
-    await runGroup(name, suites, report, environment);
-  };
-  for (const stage of STAGES)
-    await Promise.all(stage.filter((one) => groups.includes(one)).map(run));
-  return report.close();
+  return runAll(groups, names, { places, environment });
 }
-
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
     killAll();
+    current?.flush();
     process.exit(1);
   });
 process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;

@@ -6,20 +6,11 @@ import type { Config } from './contracts/config.js';
 import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
-import { localMesosCommand } from './localmesos/index.js';
 import { adminCommand } from './service/admin.js';
 import { billCommand } from './service/bill.js';
 import { simulateCommand } from './service/simulate.js';
 import { statusCommand } from './service/status-command.js';
-import {
-  type Process,
-  type StatusProcess,
-  startScheduler,
-  startService,
-  startWatcher,
-  startWeb,
-  type WebProcess,
-} from './service.js';
+import type { Process, StatusProcess, WebProcess } from './service.js';
 
 /** Exit codes of the service, after sysexits: a wrong call, a wrong configuration. */
 const USAGE = 64;
@@ -30,7 +21,10 @@ const UNAVAILABLE = 69;
 /** Runs one command; resolves with the exit code when it is over. */
 export async function main(argv: readonly string[]): Promise<number> {
   // The local node has options of its own, and other programs start it.
-  if (argv[0] === 'local-mesos') return localMesosCommand(argv.slice(1));
+  if (argv[0] === 'local-mesos') {
+    const { localMesosCommand } = await import('./localmesos/index.js');
+    return localMesosCommand(argv.slice(1));
+  }
   let code = 0;
   const program = new Command('godocker')
     .description('Batch scripts in containers for a shared computing centre.')
@@ -130,21 +124,30 @@ function configured(file: string | undefined): Config | undefined {
   return undefined;
 }
 
+/** Loaded by the commands that need it: most of what a start costs is loading code. */
+const theService = () => import('./service.js');
+
 async function up(config: Config): Promise<number> {
+  const { startService } = await theService();
   const service = await startService(config, failed);
   return untilStopped(service, [`GoDocker is up: ${service.web}`, ...welcome(service)]);
 }
 
 async function web(config: Config): Promise<number> {
+  const { startWeb } = await theService();
   const service = await startWeb(config, failed);
   return untilStopped(service, [`GoDocker web is up: ${service.web}`, ...welcome(service)]);
 }
 
-const scheduler = async (config: Config): Promise<number> =>
-  withStatus('scheduler', await startScheduler(config, failed));
+async function scheduler(config: Config): Promise<number> {
+  const { startScheduler } = await theService();
+  return withStatus('scheduler', await startScheduler(config, failed));
+}
 
-const watcher = async (config: Config): Promise<number> =>
-  withStatus('watcher', await startWatcher(config, failed));
+async function watcher(config: Config): Promise<number> {
+  const { startWatcher } = await theService();
+  return withStatus('watcher', await startWatcher(config, failed));
+}
 
 function withStatus(role: string, service: StatusProcess): Promise<number> {
   const where = service.status === null ? '' : `: ${service.status}`;

@@ -17,11 +17,9 @@ import { type Foundation, json, layFoundation } from './service/foundation.js';
 import { type InfluxSink, openInflux } from './service/influx.js';
 import { noticesTo, openLive } from './service/live.js';
 import { tellPresence } from './service/presence.js';
-import { startDaemon } from './service/scheduler.js';
 import { serveStatus } from './service/status-server.js';
 import { openTracing } from './service/tracing.js';
-import { startWatching } from './service/watcher.js';
-import { serveWeb, type WebServer } from './service/web.js';
+import type { WebServer } from './service/web.js';
 
 const ENDPOINTS_FILE = 'endpoints.json';
 
@@ -59,11 +57,14 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     home.remove(ENDPOINTS_FILE);
     const node = await localNode(foundation);
     const events = new Events();
-    const live = openLive(foundation);
+    const live = await openLive(foundation);
     const outside = await tellOutside(foundation, 'up');
     const { tracing } = outside;
+    const { startDaemon } = await import('./service/scheduler.js');
     const scheduler = await startDaemon(foundation, { node, events, live, ...outside, failed });
+    const { startWatching } = await import('./service/watcher.js');
     await startWatching(foundation, { ...accountedTo(outside), notices: noticesTo(live), failed });
+    const { serveWeb } = await import('./service/web.js');
     const web = await serveWeb(foundation, {
       events,
       tracing,
@@ -102,10 +103,11 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
       log: log.with({ part: 'web' }),
     });
     leader.start();
-    const live = openLive(foundation);
+    const live = await openLive(foundation);
     live.hear({ bulletinChanged: leader.lookNow });
     const outlook = new OutlookAsker({ store, clock: systemClock, timers: systemTimers });
     stack.push('watch on the leader', () => leader.stop());
+    const { serveWeb } = await import('./service/web.js');
     const web = await serveWeb(foundation, {
       events: new Events(),
       tracing: await openTracing(foundation, 'web'),
@@ -134,8 +136,9 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
 export const startScheduler = (config: Config, failed: Failed): Promise<StatusProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const live = openLive(foundation);
+    const live = await openLive(foundation);
     const outside = await tellOutside(foundation, 'scheduler');
+    const { startDaemon } = await import('./service/scheduler.js');
     const daemon = await startDaemon(foundation, {
       ...{ node: null, events: new Events(), live, ...outside, failed },
     });
@@ -151,8 +154,9 @@ export const startScheduler = (config: Config, failed: Failed): Promise<StatusPr
 export const startWatcher = (config: Config, failed: Failed): Promise<StatusProcess> =>
   built(config, async (parts) => {
     const foundation = await layFoundation(config, { ...parts, tenancy: 'shared' });
-    const live = openLive(foundation);
+    const live = await openLive(foundation);
     const accounted = accountedTo({ influx: await openInflux(foundation) });
+    const { startWatching } = await import('./service/watcher.js');
     const daemon = await startWatching(foundation, {
       ...{ ...accounted, notices: noticesTo(live), failed },
     });

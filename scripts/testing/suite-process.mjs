@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { SUITES_VARIABLE } from './sources.mjs';
 import { TapReader } from './tap-reader.mjs';
@@ -30,19 +31,21 @@ function signalTo(pid, signal) {
 
 /**
  * Runs `suites` in as few processes as possible: after a crash or a kill the ones not yet run get a new process.
- * `listener` is a TapReader's, and also gets `wrote(text)` with what the suites wrote to stderr.
+ * `listener` is a TapReader's, and also gets `wrote(text)` with what the suites wrote to stderr, and `processEnded(suite)`
+ * with the suite that each process was at last.
+ * `isYielding`: what it computes waits for what everybody else computes.
  */
-export async function runSuites(root, suites, { limitMs, environment, listener }) {
+export async function runSuites(root, suites, options) {
   let left = [...suites];
   while (left.length > 0) {
-    const begun = await runOnce(root, left, { limitMs, environment, listener });
+    const begun = await runOnce(root, left, options);
     // At least one is taken off even if the process died before it said anything, or this would never end.
     left = left.slice(Math.max(1, begun));
   }
 }
 
 /** One process. Answers how many of the suites were begun. */
-async function runOnce(root, suites, { limitMs, environment, listener }) {
+async function runOnce(root, suites, { limitMs, environment, listener, isYielding = false }) {
   const child = spawn(
     process.execPath,
     ['--enable-source-maps', join(root, 'scripts/testing/run-suites.mjs'), tagOf(suites)],
@@ -61,6 +64,8 @@ async function runOnce(root, suites, { limitMs, environment, listener }) {
     },
   );
   alive.add(child.pid);
+  // Threads that it starts later inherit this.
+  if (isYielding) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   const watch = new Watch(child.pid, suites, limitMs, listener);
   child.stdout.setEncoding('utf8').on('data', (text) => watch.reader.push(text));
   child.stderr.setEncoding('utf8').on('data', (text) => listener.wrote(text));
@@ -120,6 +125,7 @@ class Watch {
       const where = this.reader.position().join(' > ') || `after ${this.#last}`;
       this.#tell(`the process ended early: ${signal ?? `code ${code}`}`, `it was at: ${where}`);
     }
+    this.#listener.processEnded(this.#current());
   }
 
   #wind() {

@@ -5,15 +5,15 @@ import { ServiceError } from '../contracts/errors.js';
 import type { Job } from '../core/job.js';
 import { type Caller, callerOf } from './caller.js';
 import { type Context, readJobId, type State } from './context.js';
+import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
 import { failures } from './failures.js';
 import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
 import { requestIds } from './request-id.js';
+import { API_PREFIX, type Route } from './route.js';
 import { accountingRoutes } from './routes/accounting.js';
-import { archiveRoutes } from './routes/archive.js';
-import { arrayRoutes } from './routes/arrays.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { holdRoutes } from './routes/holds.js';
@@ -21,11 +21,9 @@ import { keyRoutes } from './routes/keys.js';
 import { listRoutes } from './routes/lists.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { projectRoutes } from './routes/projects.js';
-import { queueRoutes } from './routes/queues.js';
 import { sessionRoutes } from './routes/sessions.js';
 import { shareRoutes } from './routes/shares.js';
 import { siteRoutes } from './routes/site.js';
-import { taskRoutes } from './routes/tasks.js';
 import { traceRoutes } from './routes/trace.js';
 import { whyRoutes } from './routes/why.js';
 import type { Routes } from './routes.js';
@@ -33,7 +31,8 @@ import { tokensFor } from './tokens-for.js';
 
 export type { ApiDeps } from './deps.js';
 
-export function createApi(deps: ApiDeps): Koa<State> {
+/** `declared`: the routes that are served; tests bring their own. */
+export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): Koa<State> {
   const { config, log } = deps;
   const app = new Koa<State>();
   app.proxy = config.web.isBehindProxy;
@@ -49,18 +48,15 @@ export function createApi(deps: ApiDeps): Koa<State> {
   nodeRoutes(routes);
   projectRoutes(routes);
   shareRoutes(routes);
-  queueRoutes(routes);
   // Before `/task/:id`, which would take their words for ids.
   listRoutes(routes);
-  taskRoutes(routes);
   accountingRoutes(routes);
-  archiveRoutes(routes);
   traceRoutes(routes);
-  arrayRoutes(routes);
   holdRoutes(routes);
   whyRoutes(routes);
   fileRoutes(routes);
   const health = healthRoutes(deps);
+  register(declared, routes);
 
   app.use(requestIds(deps));
   app.use(measure(deps));
@@ -72,6 +68,15 @@ export function createApi(deps: ApiDeps): Koa<State> {
   app.use(router.routes());
   app.use((context) => refuseUnknown(context, router, health));
   return app;
+}
+
+/** Routes exist only as declarations. */
+function register(all: readonly Route[], routes: Routes): void {
+  for (const { methods, path, answer } of all)
+    for (const method of methods)
+      routes.router.register(path.slice(API_PREFIX.length), [method], (context) =>
+        answer(context, routes),
+      );
 }
 
 /** Each request is signed in at most once. */

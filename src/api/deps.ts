@@ -58,6 +58,8 @@ export interface ApiDeps {
   /** Folder with the built pages, or null. */
   readonly pages: string | null;
   readonly version: string;
+  /** Tests: each answer of a declared route must be what the route declares. */
+  readonly checksAnswers?: boolean;
   /** Called with a broken assumption of ours, after its request was answered: stop the process. */
   readonly onBug: (bug: Bug) => void;
 }

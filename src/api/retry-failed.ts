@@ -9,22 +9,24 @@ import { type ArrayRange, arraySize, indexAt, placeOf, rangesOf, valuesOf } from
 import { Bits } from '../core/bits.js';
 import type { Job } from '../core/job.js';
 import type { Instant, JobId } from '../core/units.js';
-import type { Context } from './context.js';
+import type { JOB_ID } from './fields.js';
 import { mustBeArray } from './members.js';
 import { rateLimited } from './rate-limited.js';
-import type { Routes } from './routes.js';
-import { readIdempotencyKey, readSubmission } from './submission.js';
+import type { Call, None } from './route.js';
+import { IDEMPOTENCY_KEY, readSubmission } from './submission.js';
+import { parseTask } from './task-document.js';
 import { jobToWire } from './wire.js';
 
+export const RETRY_HEADERS = { 'Idempotency-Key': IDEMPOTENCY_KEY.optional() };
+
 /** `POST /task/{id}/retry-failed`: every member that is over with another code than 0, those of a killed array included. */
-export async function retryFailed(
-  context: Context,
-  text: string | undefined,
-  routes: Routes,
-): Promise<void> {
-  const { deps, signedIn, jobOf } = routes;
-  const person = await signedIn(context);
-  const array = mustBeArray(await jobOf(context, text));
+export async function retryFailed({
+  deps,
+  person,
+  job,
+  headers,
+}: Call<'own-job', typeof JOB_ID, None, typeof RETRY_HEADERS>) {
+  const array = mustBeArray(job);
   if (array.owner !== person.id)
     throw new ServiceError('forbidden', `only ${array.owner} may submit this array again`);
   if (array.state !== 'over')
@@ -32,13 +34,13 @@ export async function retryFailed(
   const failed = await failedIndexes(deps.store, array);
   if (failed.length === 0)
     throw new ServiceError('wrong-state', `no member of array ${array.id} failed`, { field: 'id' });
-  const key = readIdempotencyKey(context.get('Idempotency-Key'));
+  const key = headers['Idempotency-Key'] ?? null;
   const script = (await deps.store.scripts([array.id])).get(array.id) ?? '';
   const jobs: NewJob[] = [];
   for (const [at, ranges] of portionsOf(rangesOf(failed)).entries()) {
     const idempotencyKey = key === null ? null : at === 0 ? key : `${key}#${at}`;
-    const body = documentOf(array, script, { ranges, at: deps.clock.now() });
-    const { job } = await readSubmission(deps, { body, person, isStrict: false, idempotencyKey });
+    const task = parseTask(documentOf(array, script, { ranges, at: deps.clock.now() }));
+    const { job } = await readSubmission(deps, { task, person, isStrict: false, idempotencyKey });
     jobs.push(toldAsBefore(job, array));
   }
   const answers = await deps.store.submit(jobs, deps.config.limits.rate);
@@ -55,7 +57,7 @@ export async function retryFailed(
     deps.events.emit('job:submitted', { jobId: answer.id, owner: array.owner });
   }
   deps.notices.submitted(ids);
-  context.body = { msg: 'Task added', id: ids[0] ?? null, ids, members: failed.length };
+  return { msg: 'Task added', id: ids[0] ?? null, ids, members: failed.length };
 }
 
 /** In ascending order. Of an array that is over, whatever has no record was taken by its kill. */

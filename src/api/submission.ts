@@ -1,7 +1,7 @@
 /** From a task document to a job that may be stored: completed, allowed, possible. Or a refusal that names the field. */
 import { createHash } from 'node:crypto';
 import type { Person, VolumeWish } from '../contracts/auth.js';
-import { ServiceError } from '../contracts/errors.js';
+import { type ErrorCode, ServiceError } from '../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import type { NewJob } from '../contracts/store.js';
 import type { Constraint, JobSpec, Volume } from '../core/job.js';
@@ -13,13 +13,14 @@ import { readArray } from './array-request.js';
 import { actingFor, type Caller } from './caller.js';
 import { readBegin, readDependencies } from './dependency-request.js';
 import type { ApiDeps } from './deps.js';
+import { text, wire } from './fields.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
 import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js';
 import { mustBeOpen, readRoute } from './queue-request.js';
 import { readRetries } from './retries.js';
-import { parseTask, type TaskDocument, unknownFields } from './task-document.js';
+import { type TaskDocument, unknownFields } from './task-document.js';
 
 /** Something the user should know about an accepted job. */
 export interface Warning {
@@ -34,7 +35,7 @@ export interface Submission {
 }
 
 export interface SubmissionInput {
-  readonly body: unknown;
+  readonly task: TaskDocument;
   readonly person: Caller;
   /** Unknown keys are refused instead of named. */
   readonly isStrict: boolean;
@@ -47,7 +48,7 @@ const OWN_VOLUMES = new Set(['go-docker', 'god-ftp']);
 const MB_PER_GB = 1000;
 
 export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Promise<Submission> {
-  const task = parseTask(input.body);
+  const { task } = input;
   const person = await submitter(task, deps, input.person);
   const warnings: Warning[] = [];
   noteUnknown(task, input.isStrict, warnings);
@@ -111,17 +112,17 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   return { job, warnings };
 }
 
-/** The `Idempotency-Key` header, or null. */
-export function readIdempotencyKey(header: string): string | null {
-  if (header === '') return null;
-  if (header.length > NAME_CHARS_MAX || !/^[\x21-\x7e]+$/.test(header))
-    throw new ServiceError(
-      'bad-field',
-      `Idempotency-Key must have 1 to ${NAME_CHARS_MAX} printable characters without spaces`,
-      { field: 'Idempotency-Key' },
-    );
-  return header;
-}
+/** Of the header of that name. */
+export const IDEMPOTENCY_KEY = text(
+  (value) => value.length <= NAME_CHARS_MAX && /^[\x21-\x7e]+$/.test(value),
+  `must have 1 to ${NAME_CHARS_MAX} printable characters without spaces`,
+).meta(wire({ type: 'string', pattern: '^[\\x21-\\x7e]+$', maxLength: NAME_CHARS_MAX }));
+
+/** Refusals of a submission. */
+export const SUBMISSION_ERRORS: readonly ErrorCode[] = [
+  ...(['unknown-field', 'not-supported', 'impossible-job', 'unknown-image'] as const),
+  ...(['unknown-volume', 'forbidden', 'key-reused', 'too-large', 'rate-limited'] as const),
+];
 
 function noteUnknown(task: TaskDocument, isStrict: boolean, warnings: Warning[]): void {
   const fields = unknownFields(task);

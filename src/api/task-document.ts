@@ -12,6 +12,7 @@ import {
   NAME_CHARS_MAX,
   SCRIPT_BYTES_MAX,
 } from '../contracts/limits.js';
+import { fieldRefusal } from './fields.js';
 import { RETRY, RETRY_RULE } from './retries.js';
 
 /** Present, but of no effect: filled by the server, or sent back by clients that send whole documents. */
@@ -167,8 +168,8 @@ const TASK = {
   status: ignored,
 };
 
-const SCHEMA = section(TASK);
-export type TaskDocument = z.infer<typeof SCHEMA>;
+export const TASK_SCHEMA = section(TASK).meta({ id: 'Submission' });
+export type TaskDocument = z.infer<typeof TASK_SCHEMA>;
 
 /** Sections whose keys are known, by the path that leads to them. */
 const KNOWN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -180,34 +181,12 @@ const KNOWN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   user: USER,
 };
 
-/** Problems named in one answer; more would only repeat themselves. */
-const PROBLEMS_SHOWN = 10;
-
 /** @throws ServiceError `bad-field`, `too-large`: `field` is the first problem, the sentence has all */
 export function parseTask(body: unknown): TaskDocument {
-  const parsed = SCHEMA.safeParse(body);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => ({
-      field: fieldOf(path),
-      message: path.length > 0 && message.startsWith('Invalid input') ? 'is missing' : message,
-    }));
-    const shown = problems.slice(0, PROBLEMS_SHOWN);
-    throw new ServiceError(
-      'bad-field',
-      shown.map(({ field, message }) => `${field} ${message}`).join('; '),
-      { field: shown[0]?.field ?? '', problems: problems.length },
-    );
-  }
+  const parsed = TASK_SCHEMA.safeParse(body);
+  if (!parsed.success) throw fieldRefusal(parsed.error);
   checkSizes(parsed.data);
   return parsed.data;
-}
-
-/** `container.volumes[0].name` */
-function fieldOf(path: readonly PropertyKey[]): string {
-  const text = path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('');
-  return text === '' ? 'body' : text.replace(/^\./, '');
 }
 
 function checkSizes(task: TaskDocument): void {

@@ -62,11 +62,6 @@ export class Home {
     return home;
   }
 
-  /** Where a file of a home is, for who only reads it. */
-  static fileIn(directory: string, name: string): string {
-    return join(resolve(directory), name);
-  }
-
   close(): void {
     this.remove(`pid.${process.pid}`);
     this.#lock.close();

@@ -25,6 +25,18 @@ export interface AccountingSum extends Allocated {
   readonly waitedMs: number;
 }
 
+/** What of sums adds up. */
+export const ACCOUNTED = [
+  ...(['launches', 'ranMs', 'waitedMs', 'cpuMs', 'gpuMs', 'memMbSeconds'] as const),
+] as const satisfies readonly (keyof AccountingSum)[];
+export type Accounted = Pick<AccountingSum, (typeof ACCOUNTED)[number]>;
+
+/** Amounts that are told one by one. */
+export const accountedBy = (amount: (field: keyof Accounted, at: number) => number): Accounted =>
+  Object.fromEntries(
+    ACCOUNTED.map((field, at) => [field, amount(field, at)]),
+  ) as unknown as Accounted;
+
 export interface AccountingQuery {
   /** First day, in days (UTC) since 1970-01-01. */
   readonly from: number;

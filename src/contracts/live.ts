@@ -5,6 +5,7 @@
  */
 import type { JobId } from '../core/units.js';
 import type { Notices } from './notices.js';
+import type { Presence } from './presence.js';
 
 /** What a process tells all others. Each call returns at once and never throws. */
 export interface Tidings extends Notices {
@@ -48,6 +49,8 @@ export interface Live {
   /** Ends with the returned call. */
   hear(ears: Ears): () => void;
   readonly news: JobNews;
+  /** Where processes tell that they live; null: nowhere but in the store. */
+  readonly presence: Presence | null;
   /** Sentences for an administrator: what is slower than it could be; empty when all is well. */
   warnings(): readonly string[];
   close(): Promise<void>;

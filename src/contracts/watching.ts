@@ -13,14 +13,17 @@ export interface NamedLease extends Lease {
   readonly name: string;
 }
 
+/** A lease that somebody would take, as it was seen; undefined: it was not there. */
+export interface WantedLease {
+  readonly name: string;
+  readonly seen: Lease | undefined;
+}
+
 export interface LeaseStore {
   /** Every lease, freed ones too, in order of name. */
   leases(): Promise<readonly NamedLease[]>;
   /** Takes each that is still as seen (undefined: not there yet): epoch + 1, beat 0. Answers those that it got. */
-  takeLeases(
-    holder: string,
-    wanted: readonly { readonly name: string; readonly seen: Lease | undefined }[],
-  ): Promise<readonly NamedLease[]>;
+  takeLeases(holder: string, wanted: readonly WantedLease[]): Promise<readonly NamedLease[]>;
   /** Raises the beat of all that the holder has; answers them, as they are now. */
   beatLeases(holder: string): Promise<readonly NamedLease[]>;
   /** Those of the named ones that are the holder's become nobody's (an empty holder); their epochs stay. */
@@ -48,22 +51,29 @@ export interface JobAftermath {
   readonly due: readonly Aftermath[];
 }
 
+/** Pieces of work of one job that are done. */
+export interface AftermathDone {
+  readonly id: JobId;
+  readonly names: readonly string[];
+}
+
+/** One launch of a job. */
+export interface LaunchOfJob {
+  readonly id: JobId;
+  readonly launch: number;
+}
+
+/** `gone`: the launch has ended, whatever became of its job. */
+export type KillOfLaunch = 'wanted' | 'already' | 'gone';
+
 export interface WatchedStore {
   running(query: SlotQuery): Promise<readonly RunningVersion[]>;
-  /**
-   * Asks for a kill of one launch: stored only while that launch holds a task and nobody wants its kill already. `gone`: it has
-   * ended, whatever became of its job.
-   */
-  wantKillOf(
-    task: { readonly id: JobId; readonly launch: number },
-    wanted: KillWanted,
-  ): Promise<'wanted' | 'already' | 'gone'>;
+  /** Asks for a kill of one launch: stored only while that launch holds a task and nobody wants its kill already. */
+  wantKillOf(launch: LaunchOfJob, wanted: KillWanted): Promise<KillOfLaunch>;
   /** Work that steps have left behind; a launch that ended leaves some even if its job waits again. */
   aftermathDue(query: SlotQuery): Promise<readonly JobAftermath[]>;
   /** The named pieces are done. What is not there, or not any more, is passed over. */
-  aftermathDone(
-    done: readonly { readonly id: JobId; readonly names: readonly string[] }[],
-  ): Promise<void>;
+  aftermathDone(done: readonly AftermathDone[]): Promise<void>;
 }
 
 /** All that watchers need of the store, and what they make. */

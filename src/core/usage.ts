@@ -17,6 +17,14 @@ export interface Sums {
   readonly gpuMs: number;
 }
 
+export const SUM_FIELDS = [
+  ...(['timeMs', 'cpuMilli', 'memMb', 'gpus', 'cpuMilliMs', 'memMbMs', 'gpuMs'] as const),
+] as const satisfies readonly (keyof Sums)[];
+
+/** Sums whose fields are told one by one. */
+export const sumsBy = (amount: (field: keyof Sums, at: number) => number): Sums =>
+  Object.fromEntries(SUM_FIELDS.map((field, at) => [field, amount(field, at)])) as unknown as Sums;
+
 export const NO_USE: Sums = {
   timeMs: 0,
   cpuMilli: 0,

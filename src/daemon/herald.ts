@@ -2,6 +2,7 @@
 import type { Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
 import { PRESENCE_BEAT_MS, type Presence, type ProcessCard } from '../contracts/presence.js';
+import { inTime } from './in-time.js';
 
 export interface HeraldPorts {
   readonly timers: Timers;
@@ -35,13 +36,8 @@ export class Herald {
 
   /** Forgotten at once, where the registry answers. */
   async stop(): Promise<void> {
-    let limit: Timer | undefined;
-    const limited = new Promise<void>((resolve) => {
-      limit = this.#ports.timers.after(LEAVE_MS_MAX, resolve);
-    });
     const left = Promise.all(this.#registries.map((registry) => registry.stop(this.#card.name)));
-    await Promise.race([left, limited]);
-    limit?.cancel();
+    await inTime(left, LEAVE_MS_MAX, this.#ports.timers);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Timer, Timers } from '../contracts/clock.js';
 import type { Log } from '../contracts/log.js';
+import { inTime } from './in-time.js';
 
 /** A batch of so many is sent at once; fewer wait for others. */
 export const POINTS_PER_BATCH = 1_000;
@@ -51,13 +52,8 @@ export class PointBuffer<P> {
   async stop(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    let limit: Timer | undefined;
-    const limited = new Promise<void>((resolve) => {
-      limit = this.#ports.timers.after(STOP_MS_MAX, resolve);
-    });
     const last = (this.#sending ?? Promise.resolve()).then(() => this.#batch());
-    await Promise.race([last, limited]);
-    limit?.cancel();
+    await inTime(last, STOP_MS_MAX, this.#ports.timers);
     this.#dropped(this.#points.length);
     this.#points = [];
   }

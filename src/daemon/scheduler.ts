@@ -1,5 +1,4 @@
 /** The scheduler daemon: stands for leadership; while it leads, one `Leader` does the work. */
-import type { Timer } from '../contracts/clock.js';
 import type { Cluster } from '../contracts/cluster.js';
 import { LEASE_STALE_MS, SHARES_EACH_MS } from '../contracts/limits.js';
 import type { Notices } from '../contracts/notices.js';
@@ -10,6 +9,7 @@ import type { Obstacle } from '../core/obstacle.js';
 import type { JobId } from '../core/units.js';
 import { Bulletins } from './bulletins.js';
 import { coalesced } from './coalesced.js';
+import { inTime } from './in-time.js';
 import { Inventory } from './inventory.js';
 import { isAway } from './job-book.js';
 import { Leader } from './leader.js';
@@ -66,12 +66,7 @@ export class SchedulerDaemon {
       if (this.#leadership.isCurrent()) await this.#leading;
     };
     // A store that does not answer for so long has let go of our lease anyway.
-    let limit: Timer | undefined;
-    const limited = new Promise<void>((resolve) => {
-      limit = this.#ports.timers.after(LEASE_STALE_MS, resolve);
-    });
-    await Promise.race([work(), limited]);
-    limit?.cancel();
+    await inTime(work(), LEASE_STALE_MS, this.#ports.timers);
     await this.#leadership.stop();
   }
 

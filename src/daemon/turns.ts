@@ -13,6 +13,8 @@ export interface Turn {
   readonly work: () => Promise<number>;
   /** Told of the first of several failures of the world. */
   readonly away: (error: ServiceError) => void;
+  /** Told of the first turn that comes to its end again. */
+  readonly back?: () => void;
   /** Milliseconds until the next one after such a failure. */
   readonly awayMs: number;
 }
@@ -57,6 +59,7 @@ export class Turns {
     let pauseMs = this.#turn.awayMs;
     try {
       pauseMs = await this.#turn.work();
+      if (this.#isAway) this.#turn.back?.();
       this.#isAway = false;
     } catch (error) {
       if (!(error instanceof ServiceError)) {

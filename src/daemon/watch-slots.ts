@@ -2,12 +2,12 @@
  * Which slots of jobs this watcher has: a lease each. All watchers beat, see who else does, and divide the slots evenly; whose beat
  * stands still is dead, by everybody's own monotonic clock. No clocks are compared.
  */
-import type { Clock, Timer, Timers } from '../contracts/clock.js';
-import { ServiceError } from '../contracts/errors.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import { WATCH_BEAT_MS, WATCH_RENEW_MS_MAX, WATCH_STALE_MS } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { LeaseStore, NamedLease } from '../contracts/watching.js';
 import { planSlots, SLOTS, type SlotView } from '../core/slots.js';
+import { Turns } from './turns.js';
 
 export interface WatchSlotsPorts {
   readonly store: LeaseStore;
@@ -34,26 +34,29 @@ export class WatchSlots {
   #mine: ReadonlySet<number> = new Set();
   #renewedMs = Number.NEGATIVE_INFINITY;
   #watchers = 0;
-  #timer: Timer | undefined;
-  #turning: Promise<void> = Promise.resolve();
-  #isStopped = true;
-  #isAway = false;
+  readonly #turns: Turns;
 
   constructor(ports: WatchSlotsPorts, holder: string) {
     this.#ports = ports;
     this.#holder = holder;
+    this.#turns = new Turns(ports, {
+      work: async () => {
+        await this.#divide();
+        return WATCH_BEAT_MS;
+      },
+      away: (error) => ports.log.warn('slots not reached; tried again', { error }),
+      back: () => ports.log.info('slots reached again', { slots: this.#mine.size }),
+      awayMs: WATCH_BEAT_MS,
+    });
   }
 
   start(): void {
-    this.#isStopped = false;
-    this.#turning = this.#turn();
+    this.#turns.start();
   }
 
   /** Gives everything back, so that the others need not wait. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-    await this.#turning;
+    await this.#turns.stop();
     this.#mine = new Set();
     const { store, log } = this.#ports;
     try {
@@ -86,25 +89,6 @@ export class WatchSlots {
     return this.#ports.clock.monotonicMs() - this.#renewedMs < WATCH_RENEW_MS_MAX;
   }
 
-  async #turn(): Promise<void> {
-    try {
-      await this.#divide();
-      if (this.#isAway) this.#ports.log.info('slots reached again', { slots: this.#mine.size });
-      this.#isAway = false;
-    } catch (error) {
-      if (!(error instanceof ServiceError)) {
-        this.#ports.failed(error);
-        return;
-      }
-      if (!this.#isAway) this.#ports.log.warn('slots not reached; tried again', { error });
-      this.#isAway = true;
-    }
-    if (this.#isStopped) return;
-    this.#timer = this.#ports.timers.after(WATCH_BEAT_MS, () => {
-      this.#turning = this.#turn();
-    });
-  }
-
   async #divide(): Promise<void> {
     const { store, clock, log } = this.#ports;
     // The leases were good at some moment after this: counting from here is the careful side.
@@ -128,7 +112,7 @@ export class WatchSlots {
     this.#renewedMs = askedMs;
     this.#watchers = new Set([...watchers, this.#holder]).size;
     if (plan.give.length > 0) await store.freeLeases(this.#holder, plan.give.map(nameOf));
-    if (plan.take.length > 0 && !this.#isStopped) {
+    if (plan.take.length > 0 && !this.#turns.isStopped) {
       const wanted = plan.take.map((slot) => ({
         name: nameOf(slot),
         seen: byName.get(nameOf(slot)),

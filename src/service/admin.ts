@@ -15,12 +15,9 @@ import { inWords, Tally } from '../store/backup/tally.js';
 import { writeExport } from '../store/backup/write.js';
 import { openEmbeddedSource } from '../store/embedded/backup-source.js';
 import { openEmbeddedTarget } from '../store/embedded/backup-target.js';
-import { openMongoSource } from '../store/mongo/backup-source.js';
-import { openMongoTarget } from '../store/mongo/backup-target.js';
 import { ImportReport } from '../store/original/report.js';
-import { countersIn, openOriginal } from '../store/original/source.js';
 import { type OriginalRules, translated } from '../store/original/translate.js';
-import { STORE_FILE } from './open-store.js';
+import { STORE_FILE, storeFileIn } from './open-store.js';
 
 /** After sysexits: what was given cannot be imported; a file cannot be read, or written. */
 const DATA = 65;
@@ -147,6 +144,7 @@ async function importOriginal(
   options: ImportOptions,
   config: Config,
 ): Promise<number> {
+  const { countersIn, openOriginal } = await import('../store/original/source.js');
   const report = new ImportReport();
   const tally = new Tally();
   const rules: OriginalRules = {
@@ -195,7 +193,7 @@ export async function withTarget<T>(
     const target =
       config.store.kind === 'embedded'
         ? openEmbeddedTarget(home.at(STORE_FILE))
-        : await openMongoTarget(config.store);
+        : await (await import('../store/mongo/backup-target.js')).openMongoTarget(config.store);
     try {
       return await work(target);
     } finally {
@@ -207,8 +205,11 @@ export async function withTarget<T>(
 }
 
 async function openSource(config: Config): Promise<BackupSource> {
-  if (config.store.kind === 'mongo') return openMongoSource({ ...config.store, log });
-  return openEmbeddedSource(Home.fileIn(config.home, STORE_FILE));
+  if (config.store.kind === 'mongo') {
+    const { openMongoSource } = await import('../store/mongo/backup-source.js');
+    return openMongoSource({ ...config.store, log });
+  }
+  return openEmbeddedSource(storeFileIn(config.home));
 }
 
 async function refusable(work: () => Promise<number>): Promise<number> {

@@ -1,16 +1,12 @@
 /** `godocker admin bill`: what the launches of a month cost, out of the record. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { billCsv, billQuery, billTable, daysOfMonth } from '../contracts/bill.js';
 import type { Config } from '../contracts/config.js';
-import { ServiceError } from '../contracts/errors.js';
+import type { ServiceError } from '../contracts/errors.js';
 import { SILENT } from '../contracts/log.js';
-import type { Store } from '../contracts/store.js';
 import { billOf } from '../core/bill.js';
 import { projectId } from '../core/units.js';
-import { openEmbeddedStore } from '../store/embedded/store.js';
-import { openMongoStore } from '../store/mongo/store.js';
+import { openToLook } from './open-store.js';
 
 export interface BillPorts {
   /** The configuration; undefined: it is wrong, and that was said. */
@@ -56,7 +52,7 @@ function readMonth(text: string): string {
 async function printBill(config: Config, options: BillOptions): Promise<number> {
   const { month, project, csv } = options;
   const query = billQuery(month, project === undefined ? undefined : projectId(project));
-  const store = await openForReading(config);
+  const store = await openToLook(config, SILENT);
   try {
     const bill = billOf(await store.accountSums(query), config.prices);
     process.stdout.write(csv === true ? billCsv(month, bill) : billTable(month, bill));
@@ -64,13 +60,4 @@ async function printBill(config: Config, options: BillOptions): Promise<number> 
   } finally {
     await store.close();
   }
-}
-
-function openForReading({ store, home }: Config): Promise<Store> {
-  if (store.kind === 'mongo') return openMongoStore({ ...store, log: SILENT });
-  const path = join(home, 'store.db');
-  // Opening would make one, and print an empty bill of it.
-  if (!existsSync(path))
-    throw new ServiceError('bad-field', `home: there is no record in ${home}`, { field: 'home' });
-  return openEmbeddedStore({ path, log: SILENT });
 }

@@ -1,6 +1,7 @@
 /** Tells InfluxDB (1.x) who used what and how the scheduler stands, under the names of the original. Off unless it is configured. */
 import type { IPoint } from 'influx';
 import type { AccountingRecord } from '../contracts/accounting.js';
+import type { Timer } from '../contracts/clock.js';
 import type { InfluxConfig } from '../contracts/config.js';
 import type { Events } from '../contracts/events.js';
 import type { Log } from '../contracts/log.js';
@@ -47,7 +48,9 @@ export async function openInflux({
         cycles.count += 1;
         cycles.ms += tookMs;
       });
-      const look = setInterval(() => {
+      let timer: Timer | undefined;
+      const look = () => {
+        timer = systemTimers.after(LOOK_EACH_MS, look);
         if (!scheduler.status().isLeading) return;
         const meanMs = cycles.count === 0 ? 0 : cycles.ms / cycles.count;
         const { pending, live } = scheduler.status();
@@ -56,9 +59,9 @@ export async function openInflux({
         cycles.ms = 0;
         for (const point of standingPoints(figures, scheduler.tally(), systemClock.now()))
           buffer.add(point);
-      }, LOOK_EACH_MS);
-      look.unref();
-      stack.push('figures for InfluxDB', () => clearInterval(look));
+      };
+      timer = systemTimers.after(LOOK_EACH_MS, look);
+      stack.push('figures for InfluxDB', () => timer?.cancel());
     },
   };
 }

@@ -5,12 +5,11 @@ import type { Notices } from '../contracts/notices.js';
 import type { JobId } from '../core/units.js';
 import { systemRandom, systemTimers } from '../host/system.js';
 import { LocalLive } from '../store/live/local-live.js';
-import { RedisLive } from '../store/redis/live.js';
 import type { Foundation } from './foundation.js';
 import { redisMetrics } from './metrics/redis.js';
 
 /** Ends with the process. Nothing waits for Redis: if it is away, that is a warning. */
-export function openLive(foundation: Foundation): Live {
+export async function openLive(foundation: Foundation): Promise<Live> {
   const { config, store, stack, installation, metrics, log } = foundation;
   const timers = systemTimers;
   const changes = isAlone(foundation) ? null : store;
@@ -20,6 +19,7 @@ export function openLive(foundation: Foundation): Live {
     stack.push('live state', () => local.close());
     return local;
   }
+  const { RedisLive } = await import('../store/redis/live.js');
   const live = new RedisLive({
     ...{ config: redis, installation, local, timers, random: systemRandom },
     log: log.with({ part: 'redis' }),

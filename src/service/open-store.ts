@@ -1,4 +1,6 @@
-/** Opens the store that the configuration names; a database that is away is waited for. */
+/** Opens the store that the configuration names: to serve it, or to look into it beside those who do. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../config/home.js';
 import type { Config } from '../contracts/config.js';
@@ -7,7 +9,6 @@ import { STORE_AGAIN_MS_MAX, STORE_AGAIN_MS_MIN } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { Store } from '../contracts/store.js';
 import { openEmbeddedStore } from '../store/embedded/store.js';
-import { openMongoStore } from '../store/mongo/store.js';
 
 /** The embedded store, in the home. */
 export const STORE_FILE = 'store.db';
@@ -25,6 +26,8 @@ export async function openStore(
   log: Log,
 ): Promise<Store> {
   if (store.kind === 'embedded') return openEmbeddedStore({ path: home.at(STORE_FILE), log });
+  // Loaded where it is needed only, here and elsewhere: a driver is a third of what a start costs.
+  const { openMongoStore } = await import('../store/mongo/store.js');
   const { url, database } = store;
   for (let pauseMs = STORE_AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, STORE_AGAIN_MS_MAX)) {
     try {
@@ -38,6 +41,32 @@ export async function openStore(
     }
     await sleep(pauseMs);
   }
+}
+
+/** What a look into the record needs of the configuration. */
+type Place = Pick<Config, 'store' | 'home'>;
+
+/**
+ * For a command that asks something and ends, while the service may run. It waits for no database that is away, and makes no
+ * record where none is.
+ * @throws ServiceError store-unavailable
+ */
+export async function openToLook({ store, home }: Place, log: Log): Promise<Store> {
+  if (store.kind === 'embedded') return openEmbeddedStore({ path: storeFileIn(home), log });
+  const { openMongoStore } = await import('../store/mongo/store.js');
+  const { url, database } = store;
+  return openMongoStore({ url, database, log });
+}
+
+/** The file of an embedded store that is there: opening one that is not would make it. @throws ServiceError store-unavailable */
+export function storeFileIn(home: string): string {
+  const path = join(home, STORE_FILE);
+  if (existsSync(path)) return path;
+  throw new ServiceError(
+    'store-unavailable',
+    `there is no store at ${path}: nothing was started here`,
+    { because: 'cannot-open' },
+  );
 }
 
 const isPassing = (error: unknown): error is ServiceError =>

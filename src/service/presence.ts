@@ -5,7 +5,6 @@ import type { Presence, ProcessCard } from '../contracts/presence.js';
 import { Herald } from '../daemon/herald.js';
 import { StorePresence } from '../daemon/store-presence.js';
 import { systemClock, systemTimers } from '../host/system.js';
-import { RedisLive } from '../store/redis/live.js';
 import { type Foundation, loaded } from './foundation.js';
 import { version } from './version.js';
 
@@ -40,7 +39,7 @@ export async function tellPresence(
   const log = foundation.log.with({ part: 'presence' });
   const registries = {
     ...(await registriesOf(foundation)),
-    ...(live instanceof RedisLive ? { redis: live.presence } : {}),
+    ...(live.presence === null ? {} : { redis: live.presence }),
   };
   const herald = new Herald({ timers: systemTimers, log }, card, registries);
   herald.start();

@@ -1,18 +1,17 @@
 /** `godocker status`: which processes are alive, and whether something needed is missing. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { type Column, table } from '../cli/table.js';
 import type { Config } from '../contracts/config.js';
 import { ServiceError } from '../contracts/errors.js';
 import { LEASE_STALE_MS } from '../contracts/limits.js';
 import { PROCESS_ROLES, type Presence, type ProcessSeen } from '../contracts/presence.js';
 import type { JobStore, Store } from '../contracts/store.js';
 import { durationText } from '../core/duration.js';
+import { inTime } from '../daemon/in-time.js';
 import { openLog } from '../host/log.js';
-import { systemClock } from '../host/system.js';
-import { openEmbeddedStore } from '../store/embedded/store.js';
-import { openMongoStore } from '../store/mongo/store.js';
+import { systemClock, systemTimers } from '../host/system.js';
+import { openToLook } from './open-store.js';
 import { registriesOf } from './presence.js';
 
 interface Options {
@@ -144,7 +143,7 @@ export async function status(
   const log = openLog({ level: 'error' });
   let store: Store;
   try {
-    store = await openOnce(config, log);
+    store = await limited(openToLook(config, log));
   } catch (error) {
     write(`the store does not answer: ${(error as Error).message}\n`);
     return UNAVAILABLE;
@@ -158,7 +157,7 @@ export async function status(
     ]);
     const missing = missingOf(heard.processes, leader !== null, needs);
     const report: StatusReport = { ...heard, leader, missing };
-    write(isJson ? `${JSON.stringify(report)}\n` : reportText(report));
+    write(isJson ? `${JSON.stringify(report)}\n` : reportText(report, systemClock.now()));
     return missing.length === 0 ? 0 : MISSING;
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
@@ -169,53 +168,37 @@ export async function status(
   }
 }
 
-/** Does not wait for a database that is away, and makes no data directory where none is. */
-async function openOnce({ store, home }: Config, log: ReturnType<typeof openLog>): Promise<Store> {
-  if (store.kind === 'mongo') {
-    const { url, database } = store;
-    return limited(openMongoStore({ url, database, log }));
-  }
-  const path = join(home, 'store.db');
-  if (!existsSync(path))
-    throw new ServiceError('store-unavailable', `${path} is not there: nothing was started here`);
-  return openEmbeddedStore({ path, log });
-}
-
 async function limited<T>(work: Promise<T>): Promise<T> {
-  const ended = new AbortController();
-  const limit = sleep(ANSWER_MS_MAX, undefined, { signal: ended.signal }).then(() => {
-    throw new ServiceError('store-unavailable', `no answer within ${ANSWER_MS_MAX / 1_000} s`);
-  });
-  // Cancelled when the work was in time.
-  limit.catch(() => {});
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    ended.abort();
-  }
+  const answer = await inTime(work, ANSWER_MS_MAX, systemTimers);
+  if (answer !== undefined) return answer.value;
+  throw new ServiceError('store-unavailable', `no answer within ${ANSWER_MS_MAX / 1_000} s`);
 }
 
-export function reportText({ processes, leader, missing, silent }: StatusReport): string {
-  const now = systemClock.now();
-  const rows = processes.map(({ role, host, pid, version, startedAt, seenAt, url }) => [
-    role,
-    host,
-    String(pid),
-    version,
-    durationText(Math.max(0, Math.floor((now - startedAt) / 1_000) * 1_000)),
-    `${Math.max(0, (now - seenAt) / 1_000).toFixed(0)}s ago`,
-    url ?? '-',
-  ]);
-  const table = [['ROLE', 'HOST', 'PID', 'VERSION', 'UP FOR', 'HEARD', 'URL'], ...rows];
-  const widths = table[0]?.map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, at) => cell.padEnd(widths?.[at] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  lines.push('', leader === null ? 'leader: none' : `leader: ${leader.holder} (${leader.epoch})`);
-  lines.push(...silent.map((text) => `silent: ${text}`));
-  lines.push(...missing.map((text) => `missing: ${text}`));
-  return `${lines.join('\n')}\n`;
+const COLUMNS: readonly Column<ProcessSeen & { readonly now: number }>[] = [
+  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'HOST', value: ({ host }) => host },
+  { title: 'PID', value: ({ pid }) => String(pid) },
+  { title: 'VERSION', value: ({ version }) => version },
+  {
+    title: 'UP FOR',
+    value: ({ now, startedAt }) =>
+      durationText(Math.max(0, Math.floor((now - startedAt) / 1_000) * 1_000)),
+  },
+  { title: 'HEARD', value: ({ now, seenAt }) => `${agoText(now - seenAt)} ago` },
+  { title: 'URL', value: ({ url }) => url ?? '-' },
+];
+
+const agoText = (ms: number): string => `${Math.max(0, ms / 1_000).toFixed(0)}s`;
+
+export function reportText(
+  { processes, leader, missing, silent }: StatusReport,
+  now: number,
+): string {
+  const rows = processes.map((seen) => ({ ...seen, now }));
+  const lines = [
+    leader === null ? 'leader: none' : `leader: ${leader.holder} (${leader.epoch})`,
+    ...silent.map((text) => `silent: ${text}`),
+    ...missing.map((text) => `missing: ${text}`),
+  ];
+  return `${table(rows, COLUMNS, null)}\n${lines.join('\n')}\n`;
 }

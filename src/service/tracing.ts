@@ -9,6 +9,8 @@ import type { Log } from '../contracts/log.js';
 import type { Tracing } from '../contracts/tracing.js';
 import type { Job, LaunchingJob, OverJob } from '../core/job.js';
 import { codeOf } from '../core/job.js';
+import { inTime } from '../daemon/in-time.js';
+import { systemTimers } from '../host/system.js';
 import type { Foundation } from './foundation.js';
 import { version } from './version.js';
 
@@ -78,13 +80,12 @@ function complain(api: Api, log: Log): void {
 }
 
 async function stopped(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, STOP_MS_MAX);
-  });
   // A collector that is away at our end has nothing of us to lose but the last spans.
-  await Promise.race([work.catch(() => {}), limit]);
-  clearTimeout(timer);
+  await inTime(
+    work.catch(() => {}),
+    STOP_MS_MAX,
+    systemTimers,
+  );
 }
 
 /** What is told, with a tracer of whatever kind. */

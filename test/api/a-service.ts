@@ -175,6 +175,7 @@ function dullDeps(
     metrics: new Registry(),
     pages: null,
     version: '2.0.0',
+    checksAnswers: true,
     onBug: (bug) => {
       throw bug;
     },

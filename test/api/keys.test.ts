@@ -55,7 +55,10 @@ t.test('a user has several keys, each with a name and an end of its own', async 
   const stored = JSON.stringify(await service.store.user(ALICE));
   t.notMatch(stored, laptop.apikey, 'only its hash is kept');
 
-  const tokens = [await tokenWith(service, laptop.apikey), await tokenWith(service, cluster.apikey)];
+  const tokens = [
+    await tokenWith(service, laptop.apikey),
+    await tokenWith(service, cluster.apikey),
+  ];
   service.later(31 * DAY_MS);
   const [ended, going] = await Promise.all(tokens.map((token) => service.ask(KEYS, { token })));
   t.equal(ended?.statusCode, 401, 'a token ends with its key');
@@ -66,7 +69,11 @@ t.test('a user has several keys, each with a name and an end of its own', async 
     ['first', 'cluster'],
     'what has expired is not shown',
   );
-  t.equal((await service.ask(KEYS, { body: { name: 'laptop' } })).statusCode, 200, 'its name is free');
+  t.equal(
+    (await service.ask(KEYS, { body: { name: 'laptop' } })).statusCode,
+    200,
+    'its name is free',
+  );
 });
 
 t.test('a key that is revoked takes its tokens along', async (t) => {
@@ -121,7 +128,11 @@ t.test('nobody sees or changes the keys of others', async (t) => {
   t.equal((await service.ask(`${KEYS}/first`, revoke)).json().code, 'user-not-found');
   const root = await service.tokenOf('root');
   const given = await made(service, { name: 'robot', scopes: ['act-for'] }, { token: root });
-  t.equal((await signIn(service, given.apikey)).statusCode, 200, 'administrators make keys for all');
+  t.equal(
+    (await signIn(service, given.apikey)).statusCode,
+    200,
+    'administrators make keys for all',
+  );
 });
 
 t.test('a limited key does what its scopes say and no more', async (t) => {
@@ -261,7 +272,11 @@ t.test('all sessions of a user are ended by an administrator, keys stay', async 
   t.equal((await service.ask(path, { method: 'DELETE', token: root })).statusCode, 200);
   t.same(await works(), [false, false]);
   t.equal((await service.ask(KEYS)).statusCode, 200, 'the key');
-  t.equal((await service.ask(KEYS, { token: await session(service) })).statusCode, 200, 'a new one');
+  t.equal(
+    (await service.ask(KEYS, { token: await session(service) })).statusCode,
+    200,
+    'a new one',
+  );
 });
 
 t.test('another web process hears of it within seconds, and forgets it in time', async (t) => {

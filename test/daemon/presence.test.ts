@@ -156,7 +156,7 @@ t.test('of a process that several registries know the latest word counts', async
   t.equal(heard.processes.length, 1);
   t.equal(heard.processes[0]?.seenAt, 2);
   t.same(heard.silent, ['consul: away']);
-  const text = reportText({ ...heard, leader: null, missing: ['web: 1 of 2 alive'] });
+  const text = reportText({ ...heard, leader: null, missing: ['web: 1 of 2 alive'] }, 5_000);
   t.match(text, /^web +host-1\.example\.org +4711 +2\.0\.0 /m);
   t.match(text, /^leader: none\nsilent: consul: away\nmissing: web: 1 of 2 alive\n$/m);
 });

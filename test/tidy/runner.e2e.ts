@@ -36,6 +36,7 @@ async function run(...names: readonly string[]) {
       listener: {
         suiteStarted: () => {},
         suiteEnded: (suite: string) => told.ended.push(short(suite)),
+        processEnded: () => {},
         passed: ({ suite, name }: Told) => told.passed.push(`${short(suite)}: ${name}`),
         failed: (fact: Told) => told.failed.push({ ...fact, suite: short(fact.suite) }),
         skipped: (fact: Told) => told.skipped.push({ ...fact, suite: short(fact.suite) }),

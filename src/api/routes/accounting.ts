@@ -1,5 +1,9 @@
 /** What was used and what it costs: for administrators; of a job, for its owner as well. Days, months and dates are in UTC. */
-import type { AccountingRecord, AccountingSum } from '../../contracts/accounting.js';
+import {
+  type AccountingRecord,
+  type AccountingSum,
+  accountedBy,
+} from '../../contracts/accounting.js';
 import { billCsv, billDocument, billQuery } from '../../contracts/bill.js';
 import { ServiceError } from '../../contracts/errors.js';
 import { billOf } from '../../core/bill.js';
@@ -84,12 +88,7 @@ function byMonth(sums: readonly AccountingSum[]): readonly AccountingSum[] {
 
 const plus = (a: AccountingSum, b: AccountingSum): AccountingSum => ({
   ...a,
-  launches: a.launches + b.launches,
-  ranMs: a.ranMs + b.ranMs,
-  waitedMs: a.waitedMs + b.waitedMs,
-  cpuMs: a.cpuMs + b.cpuMs,
-  gpuMs: a.gpuMs + b.gpuMs,
-  memMbSeconds: a.memMbSeconds + b.memMbSeconds,
+  ...accountedBy((field) => a[field] + b[field]),
 });
 
 const seconds = (ms: number): number => ms / 1_000;

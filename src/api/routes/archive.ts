@@ -1,21 +1,61 @@
 /** Job directories that nobody needs any more. Old command lines archive with GET. */
+import { z } from 'zod';
 import { archive } from '../disk.js';
-import { mustBeAdmin } from '../people.js';
-import type { Routes } from '../routes.js';
+import { JOB_ID } from '../fields.js';
+import { json, type Route, route } from '../route.js';
+import { jobNumber, shape, whole } from '../schemas/answer.js';
 
-export function archiveRoutes({ deps, router, signedIn, jobOf }: Routes): void {
-  router.get('/task/:id/archive', async (context) => {
-    const job = await jobOf(context, context.params.id);
-    const person = await signedIn(context);
-    const archived = await archive(deps, job);
-    deps.log.info('job archived', { jobId: job.id, by: person.id, archived });
-    context.body = { msg: 'Task archived', id: job.id, archived };
-  });
-
-  // Sizes are kept as they were measured: whoever removed files by hand has them measured anew.
-  router.post('/disk/recount', async (context) => {
-    mustBeAdmin(await signedIn(context), 'have directories measured anew');
-    const due = await deps.store.recountDisk();
-    context.body = { msg: 'Directories will be measured', due };
-  });
-}
+export const ARCHIVE_ROUTES: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/task/:id/archive',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: 'Archive a job',
+    description:
+      'Removes the directory of a job that is over; its record stays. GET, as old command lines have it.',
+    params: JOB_ID,
+    answers: {
+      200: json(
+        shape({
+          msg: z.literal('Task archived'),
+          id: jobNumber,
+          archived: whole.meta({ description: 'Jobs that lost their directory.' }),
+        }),
+        'Its directory is gone.',
+      ),
+    },
+    errors: ['wrong-state', 'not-supported', 'forbidden'],
+    examples: [
+      { name: 'a job that is over', params: { id: 3 }, answer: { msg: 'Task archived', id: 3 } },
+      { name: 'one that runs', params: { id: 2 }, status: 409, answer: { code: 'wrong-state' } },
+    ],
+    async handle({ deps, person, job }) {
+      const archived = await archive(deps, job);
+      deps.log.info('job archived', { jobId: job.id, by: person.id, archived });
+      return { msg: 'Task archived', id: job.id, archived };
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/disk/recount',
+    tag: 'service',
+    access: 'admin',
+    summary: 'Have directories measured anew',
+    description:
+      'Sizes are kept as they were measured: for administrators who removed files by hand.',
+    answers: {
+      200: json(
+        shape({
+          msg: z.literal('Directories will be measured'),
+          due: whole.meta({ description: 'Directories to measure.' }),
+        }),
+      ),
+    },
+    examples: [{ name: 'all directories', answer: { msg: 'Directories will be measured' } }],
+    async handle({ deps }) {
+      const due = await deps.store.recountDisk();
+      return { msg: 'Directories will be measured', due };
+    },
+  }),
+];

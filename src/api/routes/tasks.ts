@@ -1,54 +1,161 @@
 /** One job: submit, show, kill. */
+import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import type { Limited, NewJob, SubmitAnswer } from '../../contracts/store.js';
 import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
-import { readJson } from '../body.js';
 import { actorOf } from '../caller.js';
-import { type Context, queryFlag } from '../context.js';
-import type { ApiDeps } from '../deps.js';
+import { flag, JOB_ID } from '../fields.js';
 import { censusOfJob, limitOf } from '../members.js';
 import { rateLimited } from '../rate-limited.js';
-import type { Routes } from '../routes.js';
-import { readIdempotencyKey, readSubmission } from '../submission.js';
+import { type Call, json, type None, type Route, route } from '../route.js';
+import { acted, JOB, JOB_STATUS, SUBMITTED } from '../schemas/job.js';
+import { IDEMPOTENCY_KEY, readSubmission, SUBMISSION_ERRORS } from '../submission.js';
+import { parseTask, TASK_SCHEMA, type TaskDocument } from '../task-document.js';
 import { extrasFor, extrasOf, jobToWire, statusToWire } from '../wire.js';
 import { isWithheld } from '../withheld.js';
 
-export function taskRoutes(routes: Routes): void {
-  const { deps, router, jobOf } = routes;
-  router.post('/task', (context) => submit(context, routes));
+const EXAMPLE_TASK = {
+  meta: { name: 'align', description: 'reads of lambda', tags: ['lambda'] },
+  requirements: { cpu: 2, ram: 4 },
+  container: { image: 'debian:12', volumes: [{ name: 'home', acl: 'rw' }] },
+  command: { cmd: '#!/bin/sh\necho hello\n' },
+};
 
-  router.get('/task/:id', async (context) => {
-    const job = await jobOf(context, context.params.id);
-    const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
-    const census = await censusOfJob(deps, job);
-    const told = (await extrasFor(deps, [job]))(job);
-    const isWaiting = told.obstacles?.some(isWithheld) === true;
-    const obstacles = (isWaiting ? undefined : await limitOf(deps, job)) ?? told.obstacles;
-    const diskBytes = job.state === 'over' ? await deps.store.diskOf(job.id) : undefined;
-    context.body = jobToWire(job, { script, ...told, obstacles, census, diskBytes });
-  });
+const SUBMIT_QUERY = { strict: flag.describe('Keys that mean nothing are refused.') };
+const SUBMIT_HEADERS = {
+  'Idempotency-Key': IDEMPOTENCY_KEY.optional(),
+  traceparent: z.string().optional().meta({ description: 'As in W3C Trace Context.' }),
+};
 
-  router.get('/task/:id/status', async (context) => {
-    const job = await jobOf(context, context.params.id);
-    const { container, status } = jobToWire(job, (await extrasFor(deps, [job]))(job));
-    context.body = { id: job.id, status, container };
-  });
+const KILL_MESSAGES = [
+  'Task will be killed',
+  'Task is already being killed',
+  'Task is over already',
+] as const;
 
-  router.delete('/task/:id', (context) => kill(context, context.params.id, routes));
-}
+export const TASK_ROUTES: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/task',
+    tag: 'jobs',
+    access: 'signed-in',
+    summary: 'Submit a job',
+    description:
+      'Whatever is absent gets a default. Keys that mean nothing are named in `warnings`, and refused with `strict=1`. A repetition under the same `Idempotency-Key` answers with the job that was made first.',
+    query: SUBMIT_QUERY,
+    headers: SUBMIT_HEADERS,
+    body: TASK_SCHEMA,
+    readBody: parseTask,
+    answers: { 200: json(SUBMITTED, 'The job is on record.') },
+    errors: SUBMISSION_ERRORS,
+    examples: [
+      { name: 'a job', body: EXAMPLE_TASK, answer: { msg: 'Task added' } },
+      {
+        name: 'an array of ten jobs, two at a time',
+        body: {
+          ...EXAMPLE_TASK,
+          requirements: { cpu: 1, ram: 1, array: { values: '1:10', concurrency: 2 } },
+        },
+      },
+      {
+        name: 'what is wrong is named',
+        body: { ...EXAMPLE_TASK, requirements: { cpu: 'many' } },
+        status: 400,
+        answer: { code: 'bad-field', field: 'requirements.cpu' },
+      },
+    ],
+    handle: submit,
+  }),
+  route({
+    method: 'GET',
+    path: '/task/:id',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: 'Show a job',
+    params: JOB_ID,
+    answers: { 200: json(JOB, 'The job, with its script.') },
+    examples: [
+      {
+        name: 'a job that waits',
+        params: { id: 1 },
+        answer: { id: 1, status: { primary: 'pending' } },
+      },
+      { name: 'a job that runs', params: { id: 2 }, answer: { status: { primary: 'running' } } },
+      {
+        name: 'a job that is over',
+        params: { id: 3 },
+        answer: { status: { primary: 'over', exitcode: 0 } },
+      },
+    ],
+    async handle({ deps, job }) {
+      const script = (await deps.store.scripts([job.id])).get(job.id) ?? '';
+      const census = await censusOfJob(deps, job);
+      const told = (await extrasFor(deps, [job]))(job);
+      const isWaiting = told.obstacles?.some(isWithheld) === true;
+      const obstacles = (isWaiting ? undefined : await limitOf(deps, job)) ?? told.obstacles;
+      const diskBytes = job.state === 'over' ? await deps.store.diskOf(job.id) : undefined;
+      return jobToWire(job, { script, ...told, obstacles, census, diskBytes });
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/task/:id/status',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: "Show a job's status",
+    params: JOB_ID,
+    answers: { 200: json(JOB_STATUS, 'Where the job is.') },
+    examples: [
+      {
+        name: 'a job that runs',
+        params: { id: 2 },
+        answer: { id: 2, status: { primary: 'running' } },
+      },
+    ],
+    async handle({ deps, job }) {
+      const { container, status } = jobToWire(job, (await extrasFor(deps, [job]))(job));
+      return { id: job.id, status, container };
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/task/:id',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: 'Kill a job',
+    description: 'It is killed soon after the answer; of an array, all members are.',
+    params: JOB_ID,
+    answers: { 200: json(acted(...KILL_MESSAGES), 'The wish is on record.') },
+    examples: [
+      { name: 'a job that runs', params: { id: 2 }, answer: { msg: 'Task will be killed', id: 2 } },
+      {
+        name: 'a job that is over',
+        params: { id: 3 },
+        answer: { msg: 'Task is over already', id: 3 },
+      },
+    ],
+    handle: kill,
+  }),
+];
 
-async function submit(context: Context, { deps, signedIn }: Routes): Promise<void> {
+async function submit({
+  context,
+  deps,
+  person,
+  query,
+  headers,
+  body,
+}: Call<'signed-in', None, typeof SUBMIT_QUERY, typeof SUBMIT_HEADERS, TaskDocument>) {
   const { store, notices, events } = deps;
   const startedAt = deps.clock.now();
-  const person = await signedIn(context);
   const { job, warnings } = await readSubmission(deps, {
-    body: await readJson(context.req),
+    task: body,
     person,
-    isStrict: queryFlag(context, 'strict'),
-    idempotencyKey: readIdempotencyKey(context.get('Idempotency-Key')),
+    isStrict: query.strict,
+    idempotencyKey: headers['Idempotency-Key'] ?? null,
   });
-  const trace = deps.tracing?.submission(context.get('traceparent'), startedAt);
+  const trace = deps.tracing?.submission(headers.traceparent ?? '', startedAt);
   let answer: SubmitAnswer | Limited | undefined;
   try {
     [answer] = await store.submit([traced(job, trace)], deps.config.limits.rate);
@@ -68,7 +175,7 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
   }
   const { requestId } = context.state;
   deps.log.debug('submission answered', { requestId, jobId: answer.id, kind: answer.kind });
-  context.body = {
+  return {
     msg: 'Task added',
     id: answer.id,
     image_used: deps.containerizer !== 'process',
@@ -80,14 +187,8 @@ async function submit(context: Context, { deps, signedIn }: Routes): Promise<voi
 const traced = (job: NewJob, trace: SubmissionTrace | undefined): NewJob =>
   trace === undefined ? job : { ...job, spec: { ...job.spec, trace: trace.context } };
 
-async function kill(
-  context: Context,
-  text: string | undefined,
-  { deps, signedIn, jobOf }: Routes,
-): Promise<void> {
-  const { store, notices, events, clock }: ApiDeps = deps;
-  const person = await signedIn(context);
-  const { id } = await jobOf(context, text);
+async function kill({ deps, person, job: { id } }: Call<'own-job', typeof JOB_ID>) {
+  const { store, notices, events, clock } = deps;
   const by = actorOf(person);
   const answer = await store.wantKill(id, by, clock.now());
   if (answer === 'unknown')
@@ -95,14 +196,14 @@ async function kill(
   if (answer !== 'over') notices.killWanted(id);
   if (answer === 'wanted') events.emit('job:kill-wanted', { jobId: id, by });
   const after = await store.job(id);
-  context.body = {
+  return {
     msg: killMessage(answer),
     id,
     ...(after === undefined ? {} : { status: statusToWire(after, extrasOf(deps)(after)) }),
   };
 }
 
-function killMessage(answer: 'wanted' | 'already' | 'over'): string {
+function killMessage(answer: 'wanted' | 'already' | 'over'): (typeof KILL_MESSAGES)[number] {
   switch (answer) {
     case 'wanted':
       return 'Task will be killed';

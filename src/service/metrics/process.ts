@@ -2,6 +2,8 @@
 import { statfs } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { MESOS_COUNTERS, type MesosCounter, type MesosCounters } from '../../contracts/counters.js';
+import { inTime } from '../../daemon/in-time.js';
+import { systemTimers } from '../../host/system.js';
 
 /** With the facts of the process: memory, event loop, file handles. */
 export function processMetrics(version: string): Registry {
@@ -58,7 +60,7 @@ export function diskMetrics(metrics: Registry, places: Readonly<Record<string, s
       registers: [metrics],
       async collect() {
         const all = Object.entries(places).map(([place, directory]) => ask(place, directory));
-        await within(Promise.all(all), DISK_ANSWER_MS_MAX);
+        await inTime(Promise.all(all), DISK_ANSWER_MS_MAX, systemTimers);
         this.reset();
         for (const [place, room] of known) this.set({ place }, of(room));
       },
@@ -69,13 +71,4 @@ export function diskMetrics(metrics: Registry, places: Readonly<Record<string, s
     ({ free }) => free,
   );
   gauge('godocker_disk_size_bytes', 'Size of these file systems', ({ size }) => size);
-}
-
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

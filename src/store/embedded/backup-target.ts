@@ -2,11 +2,11 @@
 import {
   type BackupRecord,
   type BackupTarget,
-  ImportRefused,
   RECORD_KINDS,
   type RecordCounts,
   type RecordKind,
 } from '../../contracts/backup.js';
+import { refuseFilled, refuseMiscounted } from '../backup/refusals.js';
 import { guarded } from './backup-source.js';
 import { columnsOf, fieldsIn, KEPT, type KeptTable, LEFT_OUT } from './backup-tables.js';
 import { sumSizesAgain } from './disk-rows.js';
@@ -59,16 +59,12 @@ class EmbeddedTarget implements BackupTarget {
       guarded(() => this.#database.exec("UPDATE lease SET epoch = epoch + 1, holder = ''"));
       return;
     }
-    const found = this.#found();
-    // Every store has its counter.
-    const there = RECORD_KINDS.filter((kind) => kind !== 'counter' && found[kind] > 0);
-    if (there.length === 0) return;
-    await this.abandon();
-    const what = there.map((kind) => `${kind}: ${found[kind]}`).join(', ');
-    throw new ImportRefused(
-      'not-empty',
-      `the store is not empty (${what}); with --replace what it holds is dropped`,
-    );
+    try {
+      refuseFilled(this.#found());
+    } catch (error) {
+      await this.abandon();
+      throw error;
+    }
   }
 
   async put(records: readonly BackupRecord[]): Promise<void> {
@@ -102,13 +98,10 @@ class EmbeddedTarget implements BackupTarget {
   }
 
   async finish(expected: RecordCounts): Promise<void> {
-    const found = guarded(() => this.#found());
-    for (const kind of RECORD_KINDS)
-      if (found[kind] !== expected[kind])
-        throw new ImportRefused(
-          'miscounted',
-          `${expected[kind]} records of kind ${kind} were put, the store has ${found[kind]}`,
-        );
+    refuseMiscounted(
+      expected,
+      guarded(() => this.#found()),
+    );
     guarded(() => {
       this.#database.exec(TAG_ALL);
       sumSizesAgain(this.#database);

@@ -27,7 +27,7 @@ import type { Needs } from '../../core/resources.js';
 
 import { NEVER_RETRIED } from '../../core/retry.js';
 import { type Instant, instant, jobId, projectId, type UserId, userId } from '../../core/units.js';
-import { DAY_MS, type DayUse, dayOf } from '../../core/usage.js';
+import { DAY_MS, type DayUse, dayOf, SUM_FIELDS, sumsBy } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
 import { aftermathText } from './aftermath.js';
 import type { StepColumns, SubmissionColumns, TagColumns, UseColumns } from './requests.js';
@@ -194,19 +194,13 @@ export const USE_COLUMNS =
 
 export function dayUseOf(row: Row): DayUse {
   const [day, owner, project, ...numbers] = row;
-  const [timeMs = 0, cpuMilli = 0, memMb = 0, gpus = 0, ...products] = numbers.map(Number);
-  const [cpuMilliMs = 0, memMbMs = 0, gpuMs = 0, ended = 0] = products;
+  const sums = sumsBy((_, at) => Number(numbers[at]));
+  const ended = Number(numbers[SUM_FIELDS.length]);
   return {
     owner: userId(String(owner)),
     project: projectId(String(project)),
-    endedAt: instant(Math.round(Number(day) * DAY_MS + ended / timeMs)),
-    timeMs,
-    cpuMilli,
-    memMb,
-    gpus,
-    cpuMilliMs,
-    memMbMs,
-    gpuMs,
+    endedAt: instant(Math.round(Number(day) * DAY_MS + ended / sums.timeMs)),
+    ...sums,
   };
 }
 

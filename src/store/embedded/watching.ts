@@ -1,17 +1,21 @@
 // The part of the store for watchers and accounting.
-import type {
-  AccountingQuery,
-  AccountingRecord,
-  AccountingStore,
-  AccountingSum,
+import {
+  type AccountingQuery,
+  type AccountingRecord,
+  type AccountingStore,
+  type AccountingSum,
+  accountedBy,
 } from '../../contracts/accounting.js';
-import type { Lease } from '../../contracts/store.js';
 import type {
+  AftermathDone,
   JobAftermath,
+  KillOfLaunch,
+  LaunchOfJob,
   LeaseStore,
   NamedLease,
   RunningVersion,
   SlotQuery,
+  WantedLease,
   WatchedStore,
 } from '../../contracts/watching.js';
 import type { KillWanted } from '../../core/job.js';
@@ -51,10 +55,7 @@ export class Watching
     return (await this.reader.call('leases', null)).map(namedLeaseOf);
   }
 
-  takeLeases(
-    holder: string,
-    wanted: readonly { readonly name: string; readonly seen: Lease | undefined }[],
-  ): Promise<readonly NamedLease[]> {
+  takeLeases(holder: string, wanted: readonly WantedLease[]): Promise<readonly NamedLease[]> {
     const asked = wanted.map(({ name, seen }) => ({ name, seen: seen ?? null }));
     return this.writer.call('takeLeases', { holder, wanted: asked });
   }
@@ -76,10 +77,7 @@ export class Watching
     return rows.map(([id, version]) => ({ id: jobId(Number(id)), version: Number(version) }));
   }
 
-  wantKillOf(
-    { id, launch }: { readonly id: JobId; readonly launch: number },
-    { by, at, because }: KillWanted,
-  ): Promise<'wanted' | 'already' | 'gone'> {
+  wantKillOf({ id, launch }: LaunchOfJob, { by, at, because }: KillWanted): Promise<KillOfLaunch> {
     const why = because === undefined ? null : JSON.stringify(because);
     return this.writer.call('wantKillOf', { id, launch, by, at, because: why });
   }
@@ -92,9 +90,7 @@ export class Watching
     });
   }
 
-  aftermathDone(
-    done: readonly { readonly id: JobId; readonly names: readonly string[] }[],
-  ): Promise<void> {
+  aftermathDone(done: readonly AftermathDone[]): Promise<void> {
     return this.writer.call('aftermathDone', done);
   }
 }
@@ -110,8 +106,6 @@ function parsed<T>(id: JobId, parse: () => T): T {
 
 function sumOf(row: Row): AccountingSum {
   const [day, project, owner, queue, executor, isCharged, ...amounts] = row;
-  const [launches = 0, ranMs = 0, waitedMs = 0, cpuMs = 0, gpuMs = 0, memMbSeconds = 0] =
-    amounts.map(Number);
   return {
     day: Number(day),
     project: String(project),
@@ -119,6 +113,6 @@ function sumOf(row: Row): AccountingSum {
     queue: queue === '' ? null : String(queue),
     executor: String(executor),
     isCharged: isCharged === 1,
-    ...{ launches, ranMs, waitedMs, cpuMs, gpuMs, memMbSeconds },
+    ...accountedBy((_, at) => Number(amounts[at])),
   };
 }

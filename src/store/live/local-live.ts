@@ -16,6 +16,7 @@ export interface LocalLiveParts {
 export class LocalLive implements Live {
   readonly tell: Tidings;
   readonly news: JobNews;
+  readonly presence = null;
   readonly #changes: ChangeFeed | null;
   readonly #ears = new Set<Ears>();
   readonly #watches = new Set<() => void>();

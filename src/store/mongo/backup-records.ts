@@ -2,11 +2,13 @@
  * Documents as records of a backup, and back. Each field of a job's document is told here what becomes of it: one that is forgotten does not
  * compile.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { RecordOf } from '../../contracts/backup.js';
 import type { AccountingRecord } from '../../core/accounting.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { isUnlimited, type Quotas } from '../../core/quota.js';
+import { type Sums, sumsBy } from '../../core/usage.js';
 import { aftermathIn, aftermathText } from '../embedded/aftermath.js';
 import type { AccountDocument, JobDocument, ResetDocument, UseDocument } from './documents.js';
 import { partOf } from './fold.js';
@@ -239,15 +241,5 @@ export const resetDocument = ({ of, id, day, ...sums }: RecordOf<'quotaReset'>):
   ...sumsOf(sums),
 });
 
-const sumsOf = ({
-  timeMs,
-  cpuMilli,
-  memMb,
-  gpus,
-  cpuMilliMs,
-  memMbMs,
-  gpuMs,
-}: Omit<ResetDocument, '_id' | 'kind' | 'owner' | 'day'>) => ({
-  ...{ timeMs, cpuMilli, memMb, gpus },
-  ...{ cpuMilliMs, memMbMs, gpuMs },
-});
+/** What else the record or document says is left out. */
+const sumsOf = (of: Sums): Sums => sumsBy((field) => of[field]);

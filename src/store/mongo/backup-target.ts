@@ -13,6 +13,7 @@ import {
   type RecordKind,
 } from '../../contracts/backup.js';
 import { LEASE_STALE_MS } from '../../contracts/limits.js';
+import { refuseFilled, refuseMiscounted } from '../backup/refusals.js';
 import {
   accountDocument,
   accountingDocument,
@@ -88,7 +89,7 @@ class MongoTarget implements BackupTarget {
       const { imports, lease } = this.#collections;
       await this.#requireNoLeader();
       const isUnfinished = (await imports.findOne({ _id: 'import' })) !== null;
-      if (!isReplacing && !isUnfinished) await this.#requireEmpty();
+      if (!isReplacing && !isUnfinished) refuseFilled(await this.#found());
       await imports.updateOne({ _id: 'import' }, { $inc: { tries: 1 } }, { upsert: true });
       await this.#empty();
       // A leader of before, should one be left, writes nothing any more.
@@ -110,18 +111,6 @@ class MongoTarget implements BackupTarget {
           `the scheduler ${seen.holder} leads on this database; stop every process of the service first`,
         );
     }
-  }
-
-  async #requireEmpty(): Promise<void> {
-    const found = await this.#found();
-    // Every store has its counter.
-    const there = RECORD_KINDS.filter((kind) => kind !== 'counter' && found[kind] > 0);
-    if (there.length === 0) return;
-    const what = there.map((kind) => `${kind}: ${found[kind]}`).join(', ');
-    throw new ImportRefused(
-      'not-empty',
-      `the store is not empty (${what}); with --replace what it holds is dropped`,
-    );
   }
 
   async #empty(): Promise<void> {
@@ -162,13 +151,7 @@ class MongoTarget implements BackupTarget {
 
   async finish(expected: RecordCounts): Promise<void> {
     await this.#do(async () => {
-      const found = await this.#found();
-      for (const kind of RECORD_KINDS)
-        if (found[kind] !== expected[kind])
-          throw new ImportRefused(
-            'miscounted',
-            `${expected[kind]} records of kind ${kind} were put, the store has ${found[kind]}`,
-          );
+      refuseMiscounted(expected, await this.#found());
       await this.#sumSizes();
       await tagPastJobs(this.#collections);
       await this.#collections.imports.deleteOne({ _id: 'import' });

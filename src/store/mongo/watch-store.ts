@@ -5,13 +5,16 @@ import type {
   AccountingStore,
   AccountingSum,
 } from '../../contracts/accounting.js';
-import type { Lease } from '../../contracts/store.js';
 import type {
+  AftermathDone,
   JobAftermath,
+  KillOfLaunch,
+  LaunchOfJob,
   LeaseStore,
   NamedLease,
   RunningVersion,
   SlotQuery,
+  WantedLease,
   WatchedStore,
 } from '../../contracts/watching.js';
 import type { KillWanted } from '../../core/job.js';
@@ -52,10 +55,7 @@ export class MongoWatchStore
     return this.do(() => this.#leases.all());
   }
 
-  takeLeases(
-    holder: string,
-    wanted: readonly { readonly name: string; readonly seen: Lease | undefined }[],
-  ): Promise<readonly NamedLease[]> {
+  takeLeases(holder: string, wanted: readonly WantedLease[]): Promise<readonly NamedLease[]> {
     return this.do(() => this.#leases.take(holder, wanted));
   }
 
@@ -75,12 +75,9 @@ export class MongoWatchStore
     return this.do(() => this.#watched.running(query));
   }
 
-  wantKillOf(
-    task: { readonly id: JobId; readonly launch: number },
-    wanted: KillWanted,
-  ): Promise<'wanted' | 'already' | 'gone'> {
+  wantKillOf(launch: LaunchOfJob, wanted: KillWanted): Promise<KillOfLaunch> {
     return this.write(
-      () => this.#watched.wantKillOf(task, wanted),
+      () => this.#watched.wantKillOf(launch, wanted),
       (answer) => answer === 'wanted',
     );
   }
@@ -89,9 +86,7 @@ export class MongoWatchStore
     return this.do(() => this.#watched.aftermathDue(query));
   }
 
-  aftermathDone(
-    done: readonly { readonly id: JobId; readonly names: readonly string[] }[],
-  ): Promise<void> {
+  aftermathDone(done: readonly AftermathDone[]): Promise<void> {
     return this.do(() => this.#watched.aftermathDone(done));
   }
 }
