@@ -1,21 +1,14 @@
 // Accounts kept by GoDocker itself: Argon2id passwords, API keys, volumes of the configuration.
 import { randomBytes } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { hash, verify } from '@node-rs/argon2';
 import { compare } from 'bcryptjs';
-import type {
-  Authenticator,
-  Person,
-  SiteVolume,
-  VolumeAnswer,
-  VolumeRefusal,
-  VolumeWish,
-} from '../src/contracts/auth.js';
+import type { Authenticator, Person, VolumeAnswer, VolumeWish } from '../src/contracts/auth.js';
 import { ServiceError } from '../src/contracts/errors.js';
-import { heldKeys, keyIdIn } from '../src/contracts/keys.js';
+import { keyIdIn } from '../src/contracts/keys.js';
+import { personOf } from '../src/contracts/person.js';
 import { definePlugin, type Host } from '../src/contracts/plugin.js';
 import type { UserRecord } from '../src/contracts/store.js';
-import type { Volume } from '../src/core/job.js';
+import { grantVolumes } from '../src/contracts/volume-grants.js';
 
 export default definePlugin({
   kind: 'auth',
@@ -99,9 +92,8 @@ class LocalAccounts implements Authenticator {
   ): Promise<{ readonly person: Person; readonly keyId: string } | undefined> {
     const user = await this.#host.users.user(login);
     const keyId = keyIdIn(user?.keys ?? [], key, this.#host.clock.now());
-    return user === undefined || keyId === undefined
-      ? undefined
-      : { person: this.#personOf(user), keyId };
+    const person = user === undefined ? undefined : this.#personOf(user);
+    return person === undefined || keyId === undefined ? undefined : { person, keyId };
   }
 
   async user(login: string): Promise<Person | undefined> {
@@ -109,57 +101,11 @@ class LocalAccounts implements Authenticator {
     return user === undefined ? undefined : this.#personOf(user);
   }
 
-  #personOf(user: UserRecord): Person {
-    return {
-      id: user.id,
-      identity: user.identity,
-      isAdmin: user.isAdmin,
-      sshPublicKey: user.sshPublicKey,
-      prio: user.prio,
-      quotas: user.quotas,
-      keys: heldKeys(user.keys, this.#host.clock.now()),
-    };
+  #personOf(user: UserRecord): Person | undefined {
+    return personOf(user, this.#host.clock.now());
   }
 
-  async volumes(
-    person: Person,
-    wishes: readonly VolumeWish[],
-    isRoot: boolean,
-  ): Promise<VolumeAnswer> {
-    const granted: Volume[] = [];
-    const refused: VolumeRefusal[] = [];
-    for (const wish of wishes) {
-      const volume = this.#host.volumes.find(({ name }) => name === wish.name);
-      const answer = volume === undefined ? 'unknown' : await grant(volume, wish, person, isRoot);
-      if (typeof answer === 'string') refused.push({ name: wish.name, because: answer });
-      else granted.push(answer);
-    }
-    return { granted, refused };
-  }
-}
-
-async function grant(
-  volume: SiteVolume,
-  wish: VolumeWish,
-  person: Person,
-  isRoot: boolean,
-): Promise<Volume | VolumeRefusal['because']> {
-  const own = (text: string): string => text.replaceAll('$USERID', person.id);
-  const path = volume.path === null ? person.identity.home : own(volume.path);
-  const mount = own(volume.mount ?? (volume.name === 'home' ? '/mnt/home' : path));
-  if (volume.isChecked && !(await isDirectory(path))) return 'missing';
-  const isWritable = volume.acl === 'rw' && wish.acl !== 'ro' && !isRoot;
-  // A wish without a word reads only, as it always did; one's own home is one's own.
-  const acl = isWritable && (wish.acl === 'rw' || volume.name === 'home') ? 'rw' : 'ro';
-  return { name: volume.name, path, mount, acl };
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return false;
-    throw error;
+  volumes(person: Person, wishes: readonly VolumeWish[], isRoot: boolean): Promise<VolumeAnswer> {
+    return grantVolumes(this.#host.volumes, person, { wishes, isRoot });
   }
 }

@@ -10,7 +10,6 @@ export const HISTORIC_KEYS = ['first', 'original'] as const;
 
 /** Long enough that a fast hash is safe. */
 const KEY_BYTES = 32;
-const LOGIN = /^[a-z_][a-z0-9_.-]{0,63}$/i;
 
 export interface AccountPorts {
   readonly randomBytes: (count: number) => Uint8Array;
@@ -24,9 +23,6 @@ export interface NewUser {
   readonly identity: Identity;
   readonly isAdmin: boolean;
 }
-
-/** Whether a text can be a login: it ends up in paths and in environments. */
-export const isLogin = (text: string): boolean => LOGIN.test(text) && !text.includes('..');
 
 /** A new key for a user: the text to show once, and what is stored of it. */
 export function newKey(

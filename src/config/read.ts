@@ -45,9 +45,16 @@ const PATHS = [
   'mesos.tls.cert',
   'mesos.tls.key',
   'mesos.image_credentials',
+  'ldap.ca',
+  'ldap.admin_password_file',
 ] as const;
 /** Keys nobody else should read. */
-const SECRETS = ['secret_passphrase', 'mesos.secret', 'redis.password'] as const;
+const SECRETS = [
+  'secret_passphrase',
+  'mesos.secret',
+  'redis.password',
+  'ldap.admin_password',
+] as const;
 /** The same, unless it is the usual one. */
 const USUAL_PASSWORD = 'root';
 /** An address with a login in it. */

@@ -16,6 +16,7 @@ import {
   text,
   words,
 } from './keys.js';
+import { LDAP } from './ldap-keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
 import { MONITORING } from './monitoring-keys.js';
@@ -60,7 +61,10 @@ const WEB = {
 };
 
 const PLUGINS = {
-  auth_policy: text('local', 'Authentication plugin: `local`.'),
+  auth_policy: text(
+    'local',
+    'Authentication plugin: `local`, `ldap` (also `goauth`), or a plugin of yours.',
+  ),
   scheduler_policy: text(
     'fairshare',
     'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`), `fairtree`, `drf`, or a plugin of yours.',
@@ -74,6 +78,7 @@ export const SECTIONS = {
   Redis: REDIS,
   Web: WEB,
   Plugins: PLUGINS,
+  'Directory of users': LDAP,
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
   'Limits and queues': LIMITS,
@@ -90,6 +95,7 @@ export const SCHEMA = {
   ...REDIS,
   ...WEB,
   ...PLUGINS,
+  ...LDAP,
   ...FAIRSHARE,
   ...JOBS,
   ...LIMITS,
@@ -109,6 +115,12 @@ export type Values = { readonly [P in keyof Schema]: Schema[P] extends Key<infer
 export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
+  ldap_host: 'ldap.host',
+  ldap_port: 'ldap.port',
+  ldap_dn: 'ldap.dn',
+  ldap_base_dn_filter: 'ldap.base_dn_filter',
+  ldap_admin_dn: 'ldap.admin_dn',
+  ldap_admin_password: 'ldap.admin_password',
   mongo_url: 'mongo.url',
   redis_host: 'redis.host',
   redis_port: 'redis.port',
@@ -140,13 +152,6 @@ export const NOT_IN_USE: readonly string[] = [
   'kube_token',
   'kube_namespace',
   'allow_proxy_remote_user',
-  'ldap_host',
-  'ldap_port',
-  'ldap_dn',
-  'ldap_base_dn_filter',
-  'ldap_admin_dn',
-  'ldap_admin_password',
-  'ldap',
   'dynamic_fields',
   'docker',
   'docker_url',

@@ -5,6 +5,7 @@ import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
 import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
+import { ldapOptions } from './ldap-keys.js';
 import { limitsOf } from './limit-shape.js';
 import { monitoringOf } from './monitoring-keys.js';
 import { preemptionOf } from './preemption-keys.js';
@@ -46,7 +47,7 @@ export function shape(
     },
     watchEachMs: values.watch_every,
     prices: pricesOf(values),
-    pluginOptions,
+    pluginOptions: withLdap(pluginOptions, ldapOptions(values)),
     fairshare: weightsOf(values),
     usage: usageOf(values),
     usageAdvanceMs: values['fairshare.advance'],
@@ -88,6 +89,15 @@ export function shape(
     mesos: mesosOf(values),
     monitoring: monitoringOf(values),
   };
+}
+
+/** What stands under `plugins` wins: it is nearer to the plugin. */
+function withLdap(
+  options: Readonly<Record<string, Raw>>,
+  ldap: Raw,
+): Readonly<Record<string, Raw>> {
+  if (Object.keys(ldap).length === 0) return options;
+  return { ...options, 'auth-ldap': { ...ldap, ...options['auth-ldap'] } };
 }
 
 function containersOf(values: Values): Config['containers'] {

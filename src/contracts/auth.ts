@@ -16,6 +16,8 @@ export interface Person {
   readonly quotas: Quotas;
   /** The API keys in force. A token obtained with a key is valid as long as the key stands here. */
   readonly keys: readonly HeldKey[];
+  /** Of those whom a trusted proxy vouches for: they run as an account of the site. Absent: no. */
+  readonly isGuest?: boolean;
 }
 
 /** A directory the site offers to jobs. `$USERID` in path and mount stands for the login. */
