@@ -88,7 +88,7 @@ export default definePlugin({
   name: 'consul',
   options: (raw): Options => ({
     url: raw.text('url', 'http://127.0.0.1:8500').replace(/\/+$/, ''),
-    token: raw.optionalText('token'),
+    token: raw.secret('token'),
   }),
   create: (options, { clock }): Presence => {
     const known = new Set<string>();

@@ -141,10 +141,10 @@ function readStartTls(raw: OptionReader, isSsl: boolean): boolean {
 
 function readAdmin(raw: OptionReader): LdapOptions['admin'] {
   const dn = raw.optionalText('admin_dn');
-  const password = raw.optionalText('admin_password') ?? fileOf(raw, 'admin_password_file')?.trim();
+  const password = raw.secret('admin_password');
   if (dn === null) return null;
   // A bind without a password is an anonymous one that looks like more.
-  if (password === undefined || password === '')
+  if (password === null)
     raw.problem('admin_password', undefined, 'a password, or no admin_dn for anonymous searches');
   return { dn, password: password ?? '' };
 }

@@ -9,12 +9,14 @@ import { readJson } from './body.js';
 import { queryValue, type RouteContext } from './context.js';
 import type { ApiDeps } from './deps.js';
 import { fieldRefusal } from './fields.js';
+import type { LoginLimits } from './login-limits.js';
 import type { Answer, Call, Declaration, Fields } from './route.js';
 import type { Tokens } from './tokens.js';
 
 export interface AnswerDeps extends AccessDeps {
   readonly deps: ApiDeps;
   readonly tokens: Tokens;
+  readonly logins: LoginLimits;
 }
 
 type Answering = (context: RouteContext, ports: AnswerDeps) => Promise<void>;
@@ -31,9 +33,9 @@ export function answerTo<
   const what = summary.charAt(0).toLowerCase() + summary.slice(1);
   const read = readerOf(declaration);
   const answer: Answering = async (context, ports) => {
-    const { deps, tokens } = ports;
+    const { deps, tokens, logins } = ports;
     const granted = await GRANTS[access](context, context.params.id, ports, what);
-    const asked = { ...(await read(context)), context, deps, tokens };
+    const asked = { ...(await read(context)), context, deps, tokens, logins };
     // What was read has the types of the schemas that read it; what was granted, that of its word.
     const body = await handle(
       Object.assign(asked, granted) as unknown as Call<A, P, Q, H, z.output<B>>,

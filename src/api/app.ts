@@ -2,31 +2,19 @@
 import Router from '@koa/router';
 import Koa from 'koa';
 import { ServiceError } from '../contracts/errors.js';
-import type { Job } from '../core/job.js';
+import type { AnswerDeps } from './answering.js';
 import { type Caller, callerOf } from './caller.js';
-import { type Context, readJobId, type State } from './context.js';
+import type { Context, State } from './context.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
 import { failures } from './failures.js';
+import { LoginLimits } from './login-limits.js';
 import { measure } from './measure.js';
 import { pages } from './pages.js';
 import { cleanPath, securityHeaders } from './request.js';
 import { requestIds } from './request-id.js';
-import { API_PREFIX, type Route } from './route.js';
-import { accountingRoutes } from './routes/accounting.js';
-import { fileRoutes } from './routes/files.js';
-import { healthRoutes } from './routes/health.js';
-import { holdRoutes } from './routes/holds.js';
-import { keyRoutes } from './routes/keys.js';
-import { listRoutes } from './routes/lists.js';
-import { nodeRoutes } from './routes/nodes.js';
-import { projectRoutes } from './routes/projects.js';
-import { sessionRoutes } from './routes/sessions.js';
-import { shareRoutes } from './routes/shares.js';
-import { siteRoutes } from './routes/site.js';
-import { traceRoutes } from './routes/trace.js';
-import { whyRoutes } from './routes/why.js';
-import type { Routes } from './routes.js';
+import type { Route } from './route.js';
+import type { Tokens } from './tokens.js';
 import { tokensFor } from './tokens-for.js';
 
 export type { ApiDeps } from './deps.js';
@@ -36,27 +24,20 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   const { config, log } = deps;
   const app = new Koa<State>();
   app.proxy = config.web.isBehindProxy;
+  // The last address is the one that our proxy saw; those before it are the client's to invent.
+  app.maxIpsCount = 1;
   // Failures are answered by our own middleware; what is left are broken connections.
   app.on('error', (error) => log.debug('connection ended early', { error }));
 
-  const router = new Router<State>({ prefix: '/api/1.0' });
-  const { tokens, revocations } = tokensFor(deps);
-  const routes: Routes = { deps, router, tokens, revocations, ...askers(deps, tokens) };
-  sessionRoutes(routes);
-  keyRoutes(routes);
-  siteRoutes(routes);
-  nodeRoutes(routes);
-  projectRoutes(routes);
-  shareRoutes(routes);
-  // Before `/task/:id`, which would take their words for ids.
-  listRoutes(routes);
-  accountingRoutes(routes);
-  traceRoutes(routes);
-  holdRoutes(routes);
-  whyRoutes(routes);
-  fileRoutes(routes);
-  const health = healthRoutes(deps);
-  register(declared, routes);
+  const router = new Router<State>();
+  const tokens = tokensFor(deps);
+  const logins = new LoginLimits(config.accounts.loginRules, deps.clock);
+  const ports: AnswerDeps = { deps, tokens, logins, signedIn: asker(deps, tokens) };
+  for (const { methods, path, answer } of declared)
+    for (const method of methods)
+      router.register(path, method === 'GET' ? ['HEAD', 'GET'] : [method], (context) =>
+        answer(context, ports),
+      );
 
   app.use(requestIds(deps));
   app.use(measure(deps));
@@ -64,49 +45,24 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
   app.use(cleanPath(config.web.prefix));
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
-  app.use(health.routes());
   app.use(router.routes());
-  app.use((context) => refuseUnknown(context, router, health));
+  app.use((context) => refuseUnknown(context, router));
   return app;
 }
 
-/** Routes exist only as declarations. */
-function register(all: readonly Route[], routes: Routes): void {
-  for (const { methods, path, answer } of all)
-    for (const method of methods)
-      routes.router.register(path.slice(API_PREFIX.length), [method], (context) =>
-        answer(context, routes),
-      );
-}
-
-/** Each request is signed in at most once. */
-function askers(
-  { store, auth, events }: ApiDeps,
-  tokens: Routes['tokens'],
-): Pick<Routes, 'signedIn' | 'jobOf'> {
+/** Who asks: each request is signed in at most once. */
+function asker({ auth, events }: ApiDeps, tokens: Tokens): AnswerDeps['signedIn'] {
   const known = new WeakMap<object, Caller>();
-  async function signedIn(context: Context): Promise<Caller> {
+  return async (context) => {
     const caller = known.get(context.req) ?? (await callerOf({ auth, events, tokens }, context));
     known.set(context.req, caller);
     return caller;
-  }
-  async function jobOf(context: Context, text: string | undefined): Promise<Job> {
-    const asker = await signedIn(context);
-    const id = readJobId(text);
-    const job = await store.job(id);
-    if (job === undefined || (job.owner !== asker.id && !asker.isAdmin))
-      throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
-    return job;
-  }
-  return { signedIn, jobOf };
+  };
 }
 
-function refuseUnknown(context: Context, ...routers: readonly Router<State>[]): never {
-  const methods = new Set(
-    routers
-      .flatMap((router) => router.match(context.path, context.method).path)
-      .flatMap((layer) => layer.methods),
-  );
+function refuseUnknown(context: Context, router: Router<State>): never {
+  const matched = router.match(context.path, context.method).path;
+  const methods = new Set(matched.flatMap((layer) => layer.methods));
   if (methods.size > 0) {
     context.set('Allow', [...methods].sort().join(', '));
     throw new ServiceError('method-not-allowed', `${context.path} does not take ${context.method}`);

@@ -25,23 +25,8 @@ export function readJobId(text: string | undefined): JobId {
   return jobId(Number(text));
 }
 
-/** A number out of a path, such as skip and limit. */
-export function readCount(text: string | undefined, field: string): number {
-  if (text === undefined || !/^\d{1,9}$/.test(text))
-    throw new ServiceError('bad-request', `${field} must be a whole number of at least 0`, {
-      field,
-    });
-  return Number(text);
-}
-
 /** One value of the query; a repeated one counts as its last. */
 export function queryValue(context: Context, name: string): string | undefined {
   const value = context.query[name];
   return Array.isArray(value) ? value.at(-1) : value;
-}
-
-/** `?strict=1` and the like. */
-export function queryFlag(context: Context, name: string): boolean {
-  const value = queryValue(context, name);
-  return value !== undefined && value !== '0' && value !== 'false';
 }

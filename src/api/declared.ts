@@ -1,13 +1,45 @@
 /** All declared routes. One that takes fixed words stands before one that takes ids in their place. */
 import type { Route } from './route.js';
+import { ACCOUNTING_ROUTES } from './routes/accounting.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
+import { FILE_ROUTES } from './routes/files.js';
+import { HEALTH_ROUTES } from './routes/health.js';
+import { HISTORY_ROUTES } from './routes/history.js';
+import { HOLD_ROUTES } from './routes/holds.js';
+import { KEY_ROUTES } from './routes/keys.js';
+import { LIST_ROUTES } from './routes/lists.js';
+import { NODE_ROUTES } from './routes/nodes.js';
+import { PROJECT_ROUTES } from './routes/projects.js';
 import { QUEUE_ROUTES } from './routes/queues.js';
+import { SESSION_END_ROUTES } from './routes/session-ends.js';
+import { SESSION_ROUTES } from './routes/sessions.js';
+import { SHARE_ROUTES } from './routes/shares.js';
+import { SITE_ROUTES } from './routes/site.js';
 import { TASK_ROUTES } from './routes/tasks.js';
+import { TRACE_ROUTES } from './routes/trace.js';
+import { USER_ROUTES } from './routes/users.js';
+import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
+  ...SESSION_ROUTES,
+  ...SESSION_END_ROUTES,
+  ...SITE_ROUTES,
+  ...NODE_ROUTES,
+  ...USER_ROUTES,
+  ...KEY_ROUTES,
+  ...PROJECT_ROUTES,
+  ...SHARE_ROUTES,
   ...QUEUE_ROUTES,
+  ...LIST_ROUTES,
+  ...HISTORY_ROUTES,
   ...TASK_ROUTES,
+  ...ACCOUNTING_ROUTES,
   ...ARCHIVE_ROUTES,
+  ...TRACE_ROUTES,
   ...ARRAY_ROUTES,
+  ...HOLD_ROUTES,
+  ...WHY_ROUTES,
+  ...FILE_ROUTES,
+  ...HEALTH_ROUTES,
 ];

@@ -1,6 +1,7 @@
 /** Schemas of what stands in paths, queries and bodies again and again, and how their refusals read. */
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../contracts/errors.js';
+import { instant } from '../core/units.js';
 
 /** Problems named in one answer; more would only repeat themselves. */
 const PROBLEMS_SHOWN = 10;
@@ -22,7 +23,7 @@ export const text = (
   says: string | ((value: string) => string),
   refusal: Refusal = {},
 ) =>
-  z.string({ error: 'must be a text' }).refine(matches, {
+  z.string({ error: typeof says === 'string' ? says : 'must be a text' }).refine(matches, {
     error: ({ input }) => (typeof says === 'string' ? says : says(String(input))),
     params: refusal,
   });
@@ -38,16 +39,38 @@ export const count = text(
   .transform(Number)
   .meta(wire({ type: 'integer', minimum: 0, maximum: 999_999_999 }));
 
+const JOB_NUMBER = { type: 'integer', minimum: 1, maximum: 999_999_999_999_999 };
+
 /** The number of a job in a path. Access reads and refuses it; here it is only described. */
-export const JOB_ID = {
-  id: z.string().meta(wire({ type: 'integer', minimum: 1, maximum: 999_999_999_999_999 })),
-};
+export const JOB_ID = { id: z.string().meta(wire(JOB_NUMBER)) };
 
 /** The login of a user in a path. */
 export const LOGIN = { id: z.string().meta({ description: 'Login of a user.' }) };
 
 /** The name of a project in a path. */
 export const PROJECT = { id: z.string().meta({ description: 'Name of a project.' }) };
+
+/** The last instant that a date can hold. */
+const INSTANT_MAX = 8.64e15;
+
+const msOf = (value: string): number =>
+  /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1_000 : Date.parse(value);
+
+/** A date, or seconds since 1970; empty is absent. */
+export const moment = text(
+  (value) => value === '' || (msOf(value) >= 0 && msOf(value) <= INSTANT_MAX),
+  'must be a date, or a number of seconds since 1970',
+)
+  .transform((value) => (value === '' ? undefined : instant(Math.round(msOf(value)))))
+  .optional()
+  .meta(wire({ type: 'string', examples: ['2026-11-21T18:00:00Z', '1795284000'] }));
+
+/** An object of a body; other keys are let pass, since old clients send whole documents back. */
+export const section = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.looseObject(shape, { error: 'must be an object' });
+
+/** Another job in a query: the handler reads it. */
+export const OTHER_JOB = z.string().meta(wire(JOB_NUMBER));
 
 /** `?strict=1` and the like: off when absent, `0` or `false`. */
 export const flag = z

@@ -16,8 +16,3 @@ export async function personFor(
     throw new ServiceError('user-not-found', `no user "${userId(login ?? '').slice(0, 80)}"`);
   return found;
 }
-
-/** @throws ServiceError forbidden */
-export function mustBeAdmin(person: Person, what: string): void {
-  if (!person.isAdmin) throw new ServiceError('forbidden', `only administrators ${what}`);
-}

@@ -52,7 +52,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const person = await submitter(task, deps, input.person);
   const warnings: Warning[] = [];
   noteUnknown(task, input.isStrict, warnings);
-  refuseUnsupported(task, deps);
+  refuseUnsupported(task, deps, person);
 
   const { constraints: labelled, custom } = readLabels(task.requirements?.label ?? []);
   const network = readNetwork(networkWish(task), deps);
@@ -136,7 +136,7 @@ function noteUnknown(task: TaskDocument, isStrict: boolean, warnings: Warning[])
 }
 
 /** What would run differently from what was asked is refused, never quietly dropped. */
-function refuseUnsupported(task: TaskDocument, deps: ApiDeps): void {
+function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Caller): void {
   const { requirements, container, command } = task;
   const isAsked = (value: unknown): boolean =>
     value !== undefined && value !== null && value !== '' && value !== false;
@@ -155,6 +155,9 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps): void {
   if (command.interactive === true) refuse('command.interactive', `interactive jobs are ${none}`);
   if (container?.root === true && !deps.config.jobs.isRootAllowed)
     refuse('container.root', 'this site does not let jobs run as root');
+  if (container?.root === true && person.isGuest === true)
+    if (deps.config.accounts.guests?.isRootAllowed !== true)
+      refuse('container.root', 'this site does not let jobs of guests run as root');
 }
 
 /** Whose job it becomes: the document's user, if the caller may act for them. */

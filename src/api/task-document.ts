@@ -12,7 +12,7 @@ import {
   NAME_CHARS_MAX,
   SCRIPT_BYTES_MAX,
 } from '../contracts/limits.js';
-import { fieldRefusal } from './fields.js';
+import { fieldRefusal, section } from './fields.js';
 import { RETRY, RETRY_RULE } from './retries.js';
 
 /** Present, but of no effect: filled by the server, or sent back by clients that send whole documents. */
@@ -43,9 +43,6 @@ const list = <T extends z.ZodType>(item: T) =>
   z.array(item, { error: 'must be a list' }).max(LIST_ITEMS_MAX, {
     error: `may have at most ${LIST_ITEMS_MAX} entries`,
   });
-
-const section = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.looseObject(shape, { error: 'must be an object' });
 
 const META = {
   name: line(NAME_CHARS_MAX).min(1, { error: 'may not be empty' }).nullish(),

@@ -1,7 +1,7 @@
 /** Tokens as the API of a process has them, with what they need of the record. */
 import type { ApiDeps } from './deps.js';
 import { createKeyUse } from './key-use.js';
-import { createRevocations, type Revocations } from './revocations.js';
+import { createRevocations } from './revocations.js';
 import { createTokens, type Tokens } from './tokens.js';
 
 type Needs = Pick<
@@ -9,16 +9,14 @@ type Needs = Pick<
   'store' | 'auth' | 'clock' | 'secret' | 'randomBytes' | 'log' | 'config'
 >;
 
-export function tokensFor(deps: Needs): {
-  readonly tokens: Tokens;
-  readonly revocations: Revocations;
-} {
+export function tokensFor(deps: Needs): Tokens {
   const { store, clock, log, config } = deps;
-  const revocations = createRevocations(store, clock);
   const { sessionMs, keyTokenMs } = config.web;
-  const noteUse = createKeyUse(store, log);
-  return {
-    revocations,
-    tokens: createTokens({ ...deps, revocations, noteUse, sessionMs, keyTokenMs }),
-  };
+  return createTokens({
+    ...deps,
+    sessionMs,
+    keyTokenMs,
+    revocations: createRevocations(store, clock),
+    noteUse: createKeyUse(store, log),
+  });
 }

@@ -56,6 +56,10 @@ export interface Tokens {
   forKey(person: Person, keyId: string): Promise<string>;
   /** Who and what stands behind an `Authorization` header. @throws ServiceError `no-token`, `bad-token` */
   check(header: string | undefined): Promise<Credential>;
+  /** One session is over. */
+  end(session: Session): Promise<void>;
+  /** All sessions of a user are; tokens of API keys are not. */
+  endAll(login: string): Promise<void>;
 }
 
 export function createTokens(deps: TokensDeps): Tokens {
@@ -114,6 +118,8 @@ export function createTokens(deps: TokensDeps): Tokens {
       return made.sign(secret);
     },
     check,
+    end: (session) => revocations.end(session),
+    endAll: (login) => revocations.endAll(login, sessionMs),
   };
 }
 

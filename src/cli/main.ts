@@ -128,6 +128,10 @@ function addQueryCommands(god: Command, context: Context, done: Done): void {
     .option('-a, --all', 'those that are over too')
     .option('--over', 'only those that are over')
     .addOption(new Option('--state <state>', 'only these').choices([...LISTED_STATES]))
+    .option('--tag <tag>', 'only those with this tag')
+    .option('--project <project>', 'only those of this project')
+    .option('--since <time>', 'submitted since: 2026-11-21, 2026-11-21T18:00, 7d for so long ago')
+    .option('--until <time>', 'submitted before')
     .option(
       '-n, --limit <count>',
       'at most so many that are over',

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Reader } from '../contracts/reader.js';
 import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
+import { checkAccounts } from './account-keys.js';
 import { checkWatching } from './accounting-keys.js';
 import { checkLimits } from './limit-shape.js';
 import { checkMonitoring } from './monitoring-keys.js';
@@ -30,6 +31,7 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
   if (values['preemption.every'] < 10_000)
     reader.problem('preemption.every', reader.raw('preemption.every'), 'at least 10 seconds (10s)');
+  checkAccounts(values, reader);
   checkLifespan(values, reader);
   checkContainers(values, reader);
   checkMesos(values, reader);

@@ -8,7 +8,27 @@ export interface Key<T> {
   /** The default as the reference page shows it. */
   readonly shown: string;
   readonly read: (reader: Reader, path: string) => T;
+  /** Nobody else should read it. */
+  readonly isSecret?: true;
 }
+
+type SecretKeys<Path extends string> = {
+  readonly [P in Path | `${Path}_file`]: Key<string | null>;
+};
+
+/** A secret, and the key of the same name with `_file` behind it: every secret may stand in a file of its own. */
+export const secret = <const Path extends string>(
+  path: Path,
+  shown: string,
+  doc: string,
+): SecretKeys<Path> =>
+  ({
+    [path]: {
+      ...{ doc, kind: 'text', shown, isSecret: true },
+      read: (reader, at) => reader.secret(at),
+    } satisfies Key<string | null>,
+    [`${path}_file`]: optional('none', `A file that holds \`${path}\`.`, 'path'),
+  }) as SecretKeys<Path>;
 
 export const text = (fallback: string, doc: string): Key<string> => ({
   doc,

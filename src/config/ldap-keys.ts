@@ -1,6 +1,6 @@
 /** Keys of the directory of users: what `auth_policy: ldap` reads. The plugin knows what is usual and checks all of it. */
 import type { Raw } from '../contracts/reader.js';
-import { flag, optional, optionalChoice, optionalDuration, size, words } from './keys.js';
+import { flag, optional, optionalChoice, optionalDuration, secret, size, words } from './keys.js';
 import type { Values } from './schema.js';
 
 export const LDAP = {
@@ -39,8 +39,7 @@ export const LDAP = {
     "A person's groups; `$LOGIN` and `$DN` stand for who it is.",
   ),
   'ldap.admin_dn': optional('anonymous', 'Who searches.'),
-  'ldap.admin_password': optional('none', 'Their password.'),
-  'ldap.admin_password_file': optional('none', 'A file that holds it.', 'path'),
+  ...secret('ldap.admin_password', 'none', 'Their password.'),
   'ldap.admin_groups': words([], 'Groups, by name, whose members are administrators.'),
   'ldap.uid_min': size(
     { min: 1 },
@@ -76,7 +75,8 @@ export function ldapOptions(values: Values): Raw {
   for (const path of Object.keys(LDAP) as readonly (keyof typeof LDAP)[]) {
     const value = values[path];
     const isSet = Array.isArray(value) ? value.length > 0 : value !== null && value !== false;
-    if (!isSet) continue;
+    // What stands in the file was read as the secret itself.
+    if (!isSet || path === 'ldap.admin_password_file') continue;
     const name = path.slice(PREFIX.length);
     // Durations were read already: as seconds they are read the same once more.
     const plain = DURATIONS.has(path) ? `${Math.ceil(Number(value) / 1000)}s` : value;

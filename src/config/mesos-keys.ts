@@ -1,6 +1,6 @@
 /** Keys of Mesos: its masters, how we appear there, and the local node. */
 import { FAILOVER_TIMEOUT_MS } from '../contracts/limits.js';
-import { choice, duration, flag, integer, optional, size, text, words } from './keys.js';
+import { choice, duration, flag, integer, optional, secret, size, text, words } from './keys.js';
 
 export const LOCAL = {
   containerizer: choice(
@@ -21,7 +21,7 @@ export const MESOS = {
     'Masters of a real cluster: `host:port,host:port`, also with `https://` before each; or `zk://host:port,host:port/path`.',
   ),
   'mesos.principal': optional('none', 'Authenticated name of this framework.'),
-  'mesos.secret': optional('none', 'Its secret.'),
+  ...secret('mesos.secret', 'none', 'Its secret.'),
   'mesos.encoding': choice(['protobuf', 'json'], 'protobuf', 'Encoding of calls and events.'),
   'mesos.roles': words(['*'], 'Roles under which resources are offered.'),
   'mesos.failover_timeout': duration(

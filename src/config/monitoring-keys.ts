@@ -1,9 +1,11 @@
 /** Keys of what watches the service from outside: registries of processes, InfluxDB, traces. */
 import type { MonitoringConfig } from '../contracts/config.js';
 import type { Reader } from '../contracts/reader.js';
-import { integer, number, optional, text } from './keys.js';
+import { integer, number, optional, secret, text } from './keys.js';
 import type { Values } from './schema.js';
 
+/** InfluxDB's own. */
+const USUAL_PASSWORD = 'root';
 const PORT = { min: 1, max: 65_535 };
 
 export const MONITORING = {
@@ -17,7 +19,7 @@ export const MONITORING = {
   influxdb_host: optional('none: off', 'Where InfluxDB (1.x) answers: usage goes there.'),
   influxdb_port: integer(8086, PORT, 'Its port.'),
   influxdb_user: text('root', 'Login there.'),
-  influxdb_password: text('root', 'Its password.'),
+  ...secret('influxdb_password', USUAL_PASSWORD, 'Its password.'),
   influxdb_db: text('god', 'Database there; it is made if it is missing and the login may.'),
   'tracing.endpoint': optional(
     'none: off',
@@ -29,7 +31,8 @@ export const MONITORING = {
 
 export function monitoringOf(values: Values): MonitoringConfig {
   const { influxdb_host: host, influxdb_port: port, influxdb_db: database } = values;
-  const { influxdb_user: username, influxdb_password: password } = values;
+  const { influxdb_user: username, influxdb_password } = values;
+  const password = influxdb_password ?? USUAL_PASSWORD;
   const endpoint = values['tracing.endpoint'];
   return {
     status: values.status_policy,

@@ -5,7 +5,7 @@ import { parseDocument } from 'yaml';
 import type { Config } from '../contracts/config.js';
 import { isRaw, nearest, type Problem, type Raw, Reader } from '../contracts/reader.js';
 import { cautions, check } from './check.js';
-import { NOT_IN_USE, RENAMED, SCHEMA, type Values, variableOf } from './schema.js';
+import { NOT_IN_USE, RENAMED, SCHEMA, SECRETS, type Values, variableOf } from './schema.js';
 import { shape } from './shape.js';
 
 export interface ReadInput {
@@ -29,11 +29,9 @@ export type ReadAnswer =
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] };
 
 /** Keys whose values are paths; relative ones are made absolute where they are read. */
-const PATHS = [
+const PATHS: readonly string[] = [
   'home',
-  'mongo.url_file',
-  'redis.password_file',
-  'redis.sentinel_password_file',
+  ...SECRETS.map((path) => `${path}_file`),
   'redis.tls.ca',
   'redis.tls.cert',
   'redis.tls.key',
@@ -46,19 +44,9 @@ const PATHS = [
   'mesos.tls.key',
   'mesos.image_credentials',
   'ldap.ca',
-  'ldap.admin_password_file',
-] as const;
-/** Keys nobody else should read. */
-const SECRETS = [
-  'secret_passphrase',
-  'mesos.secret',
-  'redis.password',
-  'ldap.admin_password',
-] as const;
-/** The same, unless it is the usual one. */
-const USUAL_PASSWORD = 'root';
+];
 /** An address with a login in it. */
-const hasPassword = (url: string | null): boolean => url !== null && /\/\/[^/@]*:[^/@]*@/.test(url);
+const PASSWORD_IN_URL = /\/\/[^/@]*:[^/@]*@/;
 /** Set inside of jobs, where a service may be started too: no settings of ours. */
 const JOB_VARIABLES = /^GODOCKER_(JID|PWD|DATA|TASK_\w+|PORTS|CPUS|MEMORY_MB|GPUS|IMAGE)$/;
 /** Settings that exist only in the environment. */
@@ -80,7 +68,7 @@ export function readConfig(input: ReadInput): ReadAnswer {
   for (const [path, value] of Object.entries(input.overrides ?? {}))
     put(tree, path, value, input.directory);
 
-  const reader = new Reader(tree, (path) => names.get(path) ?? path, problems);
+  const reader = new Reader(tree, (path) => names.get(path) ?? path, problems, textOf);
   const values = readValues(reader);
   const pluginOptions = readPluginOptions(reader);
   for (const path of NOT_IN_USE)
@@ -88,9 +76,7 @@ export function readConfig(input: ReadInput): ReadAnswer {
   reader.refuseUnread(['plugins']);
   check(values, reader);
   if (problems.length > 0) return { kind: 'refused', problems };
-  const secrets = SECRETS.filter((path) => values[path]).map(String);
-  if (hasPassword(values['mongo.url'])) secrets.push('mongo.url');
-  if (values.influxdb_password !== USUAL_PASSWORD) secrets.push('influxdb_password');
+  const secrets = SECRETS.filter((path) => isSecret(path, reader.raw(path)));
   if (file !== null && isOpen(file) && secrets.some((path) => !names.has(path)))
     warnings.push(`${file}: holds secrets and everybody may read it; chmod 600 it`);
   warnings.push(...cautions(values));
@@ -125,6 +111,14 @@ function readFile(file: string, problems: Problem[]): Tree {
   problems.push({ path: file, found: tree, wanted: 'keys and values' });
   return {};
 }
+
+const textOf = (file: string): string => readFileSync(file, 'utf8');
+
+/** An address is one only with a login in it. */
+const isSecret = (path: string, found: unknown): boolean =>
+  found !== undefined &&
+  found !== '' &&
+  (path !== 'mongo.url' || PASSWORD_IN_URL.test(String(found)));
 
 const isOpen = (file: string): boolean => (statSync(file).mode & 0o004) !== 0;
 
@@ -173,7 +167,7 @@ function renameOld(tree: Tree, warnings: string[]): void {
 
 /** Sets a value in the tree; a section that is something else in the file stays, and is a problem later. */
 function put(tree: Tree, path: string, value: unknown, directory: string): void {
-  const isPath = PATHS.some((one) => one === path) && typeof value === 'string';
+  const isPath = PATHS.includes(path) && typeof value === 'string';
   const parts = path.split('.');
   const last = parts.pop() ?? path;
   let section = tree;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { RedisConfig } from '../contracts/config.js';
 import type { Reader } from '../contracts/reader.js';
-import { flag, integer, optional, text, words } from './keys.js';
+import { flag, integer, optional, secret, text, words } from './keys.js';
 import type { Values } from './schema.js';
 
 const USUAL_PORT = 6_379;
@@ -25,9 +25,8 @@ export const REDIS = {
   ),
   'redis.cluster': flag(false, '`redis.host` names nodes of a Cluster.'),
   'redis.user': optional('the default user', 'Whom we log in as.'),
-  'redis.password': optional('none', 'The password.'),
-  'redis.password_file': optional('none', 'A file that holds it.', 'path'),
-  'redis.sentinel_password_file': optional('none', 'A file with that of the Sentinels.', 'path'),
+  ...secret('redis.password', 'none', 'The password.'),
+  ...secret('redis.sentinel_password', 'none', 'The password of the Sentinels.'),
   'redis.tls.enabled': flag(false, 'Speak TLS with Redis, and with its Sentinels.'),
   'redis.tls.ca': optional(
     "the system's",
@@ -44,8 +43,8 @@ const PREFIX = /^[\w.:-]{1,64}$/;
 
 type Address = RedisConfig['addresses'][number];
 
-/** The Redis that the keys name, or null; problems go into the reader. */
-export function redisOf(values: Values, reader?: Reader): RedisConfig | null {
+/** The Redis that the keys name, or null. */
+export function redisOf(values: Values): RedisConfig | null {
   const addresses = values['redis.host']
     .map((text) => addressIn(text, values['redis.port']))
     .filter((address) => address !== undefined);
@@ -60,8 +59,8 @@ export function redisOf(values: Values, reader?: Reader): RedisConfig | null {
     database: values['redis.db'],
     prefix: values['redis.prefix'],
     user: values['redis.user'],
-    password: values['redis.password'] ?? secretIn(values, 'redis.password_file', reader),
-    sentinelPassword: secretIn(values, 'redis.sentinel_password_file', reader),
+    password: values['redis.password'],
+    sentinelPassword: values['redis.sentinel_password'],
     tls: values['redis.tls.enabled']
       ? {
           ca: values['redis.tls.ca'],
@@ -99,19 +98,11 @@ export function checkRedis(values: Values, reader: Reader): void {
       values['redis.prefix'],
       'up to 64 letters, digits, dots, colons, dashes and underscores',
     );
-  if (values['redis.password'] !== null && values['redis.password_file'] !== null)
-    reader.problem(
-      'redis.password_file',
-      values['redis.password_file'],
-      'either redis.password or redis.password_file',
-    );
   const tls = values['redis.tls.cert'] === null ? 'redis.tls.cert' : 'redis.tls.key';
   if ((values['redis.tls.cert'] === null) !== (values['redis.tls.key'] === null))
     reader.problem(tls, undefined, 'both redis.tls.cert and redis.tls.key, or neither');
   for (const path of ['redis.tls.ca', 'redis.tls.cert', 'redis.tls.key'] as const)
-    if (values['redis.tls.enabled']) readIn(values[path], path, reader);
-  // For the problems with its files.
-  redisOf(values, reader);
+    if (values['redis.tls.enabled']) requireReadable(values[path], path, reader);
 }
 
 function addressIn(text: string, usualPort: number): Address | undefined {
@@ -122,19 +113,12 @@ function addressIn(text: string, usualPort: number): Address | undefined {
   return { host: name, port: number };
 }
 
-const secretIn = (
-  values: Values,
-  path: 'redis.password_file' | 'redis.sentinel_password_file',
-  reader: Reader | undefined,
-): string | null => readIn(values[path], path, reader)?.trim() ?? null;
-
-function readIn(file: string | null, path: string, reader: Reader | undefined): string | null {
-  if (file === null) return null;
+function requireReadable(file: string | null, path: string, reader: Reader): void {
+  if (file === null) return;
   try {
-    return readFileSync(file, 'utf8');
+    readFileSync(file);
   } catch (error) {
     const found = (error as NodeJS.ErrnoException).code ?? String(error);
-    reader?.problem(path, `${file}: ${found}`, 'a file that can be read');
-    return null;
+    reader.problem(path, `${file}: ${found}`, 'a file that can be read');
   }
 }

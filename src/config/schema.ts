@@ -1,5 +1,6 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
+import { ACCOUNTS } from './account-keys.js';
 import { ACCOUNTING, WATCHING } from './accounting-keys.js';
 import { CONTAINERS } from './container-keys.js';
 import { FAIRSHARE } from './fair-share-keys.js';
@@ -13,6 +14,7 @@ import {
   optional,
   optionalDuration,
   port,
+  secret,
   text,
   words,
 } from './keys.js';
@@ -56,7 +58,7 @@ const WEB = {
   key_token_timeout: optionalDuration(
     'Life of a token obtained with an API key, at most. Left out: as long as the key; clients such as Galaxy keep theirs for good.',
   ),
-  secret_passphrase: optional('random, made at the first start', 'Signs session tokens.'),
+  ...secret('secret_passphrase', 'random, made at the first start', 'Signs session tokens.'),
   max_file_download: integer(0, { min: 0 }, 'Largest file that is sent, in bytes; 0: no limit.'),
 };
 
@@ -78,6 +80,7 @@ export const SECTIONS = {
   Redis: REDIS,
   Web: WEB,
   Plugins: PLUGINS,
+  Accounts: ACCOUNTS,
   'Directory of users': LDAP,
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
@@ -95,6 +98,7 @@ export const SCHEMA = {
   ...REDIS,
   ...WEB,
   ...PLUGINS,
+  ...ACCOUNTS,
   ...LDAP,
   ...FAIRSHARE,
   ...JOBS,
@@ -110,6 +114,11 @@ export const SCHEMA = {
 type Schema = typeof SCHEMA;
 /** What each key was read as, by its path. */
 export type Values = { readonly [P in keyof Schema]: Schema[P] extends Key<infer T> ? T : never };
+
+/** Keys nobody else should read; each has one beside it with `_file` behind its name. */
+export const SECRETS: readonly (keyof Schema)[] = (Object.keys(SCHEMA) as (keyof Schema)[]).filter(
+  (path) => (SCHEMA[path] as Key<unknown>).isSecret === true,
+);
 
 /** Older spellings, and what they are now. */
 export const RENAMED: Readonly<Record<string, keyof Schema>> = {
@@ -151,7 +160,6 @@ export const NOT_IN_USE: readonly string[] = [
   'kube_server',
   'kube_token',
   'kube_namespace',
-  'allow_proxy_remote_user',
   'dynamic_fields',
   'docker',
   'docker_url',
@@ -166,10 +174,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_host',
   'email_smtp_port',
   'clean_old',
-  'guest_allow',
-  'guest_bind',
-  'guest_allow_root',
-  'guest_home_root',
   'ftp',
   'flow',
   'link_image_to_registry',

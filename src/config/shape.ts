@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { accountsOf } from './account-keys.js';
 import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
 import { ldapOptions } from './ldap-keys.js';
@@ -37,6 +38,7 @@ export function shape(
     pluginsDir: values.plugins_dir,
     logLevel: values.log_level,
     web: webOf(values),
+    accounts: accountsOf(values),
     scheduler: { statusPort: values['scheduler.status_port'] },
     watcher: { statusPort: values['watcher.status_port'] },
     plugins: {

@@ -1,8 +1,7 @@
 /** Keys of the store: which one it is, and where MongoDB answers. */
-import { readFileSync } from 'node:fs';
 import type { StoreConfig } from '../contracts/config.js';
 import type { Reader } from '../contracts/reader.js';
-import { optional, optionalChoice, text } from './keys.js';
+import { optionalChoice, secret, text } from './keys.js';
 import type { Values } from './schema.js';
 
 export const STORE = {
@@ -10,14 +9,10 @@ export const STORE = {
     ['embedded', 'mongo'],
     'Where the record is kept: a file in `home`, for one machine, or MongoDB, for several. Left out: `mongo` if an address of it is given, else `embedded`.',
   ),
-  'mongo.url': optional(
+  ...secret(
+    'mongo.url',
     'none',
     'Address of MongoDB, as in `mongodb://host:27017,host:27017/?replicaSet=rs0`.',
-  ),
-  'mongo.url_file': optional(
-    'none',
-    'A file that holds `mongo.url`, for addresses with a password.',
-    'path',
   ),
   'mongo.database': text(
     'godocker',
@@ -29,9 +24,9 @@ export const STORE = {
 const DATABASE_NAME = /^[^/\\. "$*<>:|?\0]{1,63}$/;
 const URL_FORM = /^mongodb(\+srv)?:\/\/[^/]+/;
 
-/** The store that the keys name; problems go into the reader. */
-export function storeOf(values: Values, reader?: Reader): StoreConfig {
-  const url = values['mongo.url'] ?? urlIn(values['mongo.url_file'], reader);
+/** The store that the keys name. */
+export function storeOf(values: Values): StoreConfig {
+  const url = values['mongo.url'];
   const kind = values.store ?? (url === null ? 'embedded' : 'mongo');
   return kind === 'mongo' && url !== null
     ? { kind, url, database: values['mongo.database'] }
@@ -40,29 +35,15 @@ export function storeOf(values: Values, reader?: Reader): StoreConfig {
 
 export function checkStore(values: Values, reader: Reader): void {
   const { 'mongo.url': url, 'mongo.url_file': file, 'mongo.database': database } = values;
-  if (url !== null && file !== null)
-    reader.problem('mongo.url_file', file, 'either mongo.url or mongo.url_file');
   if (values.store === 'mongo' && url === null && file === null)
     reader.problem('mongo.url', undefined, 'the address of MongoDB, because of store: mongo');
-  const read = url ?? urlIn(file, reader);
   // An address may hold a password.
-  if (read !== null && !URL_FORM.test(read))
+  if (url !== null && !URL_FORM.test(url))
     reader.problem(
-      url === null ? 'mongo.url_file' : 'mongo.url',
-      read.replace(/\/\/.*@/, '//…@').slice(0, 60),
+      file === null ? 'mongo.url' : 'mongo.url_file',
+      url.replace(/\/\/.*@/, '//…@').slice(0, 60),
       'an address as in mongodb://host:27017',
     );
   if (!DATABASE_NAME.test(database))
     reader.problem('mongo.database', database, 'up to 63 letters, digits, dashes and underscores');
-}
-
-function urlIn(file: string | null, reader: Reader | undefined): string | null {
-  if (file === null) return null;
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    const found = (error as NodeJS.ErrnoException).code ?? String(error);
-    reader?.problem('mongo.url_file', `${file}: ${found}`, 'a file that can be read');
-    return null;
-  }
 }

@@ -80,6 +80,18 @@ export const RECORD_FIELDS = {
   },
   /** The accounting record of one launch; `day` (UTC) is that of its end. */
   launch: { job: 'integer', launch: 'integer', day: 'integer', record: 'document' },
+  /** An entry of the audit log; `entry` is what is chained, `personal` what may name persons. */
+  audit: {
+    seq: 'integer',
+    at: 'integer',
+    act: 'text',
+    actor: 'text?',
+    subjectKind: 'text?',
+    subjectId: 'text?',
+    hash: 'text',
+    entry: 'document',
+    personal: 'document',
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Field>>>>;
 
 export type RecordKind = keyof typeof RECORD_FIELDS;

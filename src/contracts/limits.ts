@@ -31,6 +31,8 @@ export const KEY_NAME_CHARS_MAX = 64;
 export const PASSWORD_CHARS_MIN = 10;
 /** Beyond it hashing is work for nothing. */
 export const PASSWORD_BYTES_MAX = 1_024;
+/** Logins and addresses of which failed sign-ins are remembered, each; the oldest are forgotten. */
+export const LOGINS_REMEMBERED_MAX = 20_000;
 /** The use of an API key is noted to this much: an hour. */
 export const KEY_USE_EACH_MS = 3_600_000;
 /** Sessions ended elsewhere are heard of within this time. */

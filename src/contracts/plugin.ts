@@ -58,6 +58,8 @@ export const definePlugin = <Kind extends PluginKind, Options>(
 export interface OptionReader {
   text(key: string, fallback: string): string;
   optionalText(key: string): string | null;
+  /** A password or token: the option, or what the file holds that the option `<key>_file` names. */
+  secret(key: string): string | null;
   choice<const Word extends string>(key: string, words: readonly Word[], fallback: Word): Word;
   flag(key: string, fallback: boolean): boolean;
   integer(key: string, fallback: number, range?: { min?: number; max?: number }): number;

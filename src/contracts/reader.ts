@@ -19,6 +19,10 @@ export interface Range {
   readonly max?: number;
 }
 
+function noFiles(file: string): never {
+  throw new Error(`no file is read here, ${file} neither`);
+}
+
 const TRUE = new Set<unknown>([true, 'true', 'yes', 'on', '1', 1]);
 const FALSE = new Set<unknown>([false, 'false', 'no', 'off', '0', 0]);
 
@@ -37,16 +41,22 @@ export class Reader {
   readonly #raw: Raw;
   readonly #nameOf: (path: string) => string;
   readonly #read = new Set<string>();
+  readonly #fileText: (file: string) => string;
 
-  /** `nameOf` says what a key is called in problems, for example with the section before it. */
+  /**
+   * @param nameOf says what a key is called in problems, for example with the section before it
+   * @param fileText reads the files of secrets; throws as the file system does
+   */
   constructor(
     raw: Raw,
     nameOf: (path: string) => string = (path) => path,
     problems: Problem[] = [],
+    fileText: (file: string) => string = noFiles,
   ) {
     this.#raw = raw;
     this.#nameOf = nameOf;
     this.problems = problems;
+    this.#fileText = fileText;
   }
 
   /** What stands at a key, unparsed; null counts as absent. */
@@ -66,6 +76,27 @@ export class Reader {
 
   text(path: string, fallback: string): string {
     return this.optionalText(path) ?? fallback;
+  }
+
+  /** A secret: the value of the key, or what the file holds that `<key>_file` names, without the white space around it. */
+  secret(path: string): string | null {
+    const given = this.optionalText(path);
+    const fileKey = `${path}_file`;
+    const file = this.optionalText(fileKey);
+    if (file === null) return given;
+    if (given !== null) {
+      this.problem(fileKey, file, `either ${path} or ${fileKey}`);
+      return given;
+    }
+    try {
+      const text = this.#fileText(file).trim();
+      if (text !== '') return text;
+      this.problem(fileKey, `${file}: nothing in it`, 'a file with the secret');
+    } catch (error) {
+      const found = (error as { readonly code?: unknown }).code ?? String(error);
+      this.problem(fileKey, `${file}: ${found}`, 'a file that can be read');
+    }
+    return null;
   }
 
   optionalText(path: string): string | null {

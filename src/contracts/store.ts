@@ -6,6 +6,7 @@
  * A record that is damaged hides no other: answers that hold several leave it out and log its id; `job` and `user`
  * throw `ServiceError('internal')` with `facts.id`.
  */
+
 import type { Aftermath } from '../core/aftermath.js';
 import type { HeldBack } from '../core/dependency.js';
 import type {
@@ -22,6 +23,7 @@ import type { Quotas } from '../core/quota.js';
 import type { Needs } from '../core/resources.js';
 import type { Instant, JobId, ProjectId, UserId } from '../core/units.js';
 import type { DayUse } from '../core/usage.js';
+import type { AuditStore } from './audit.js';
 import type { EndedQuery, HistoryQuery, UseQuery } from './queries.js';
 import type { UserStore } from './user.js';
 import type { WaitStore, Waits } from './waits.js';
@@ -353,4 +355,10 @@ export interface ChangeFeed {
 
 export type { StoredKey, UserRecord, UserStore } from './user.js';
 
-export type Store = JobStore & UserStore & ProjectStore & DiskStore & WatchStore & ChangeFeed;
+export type Store = JobStore &
+  UserStore &
+  ProjectStore &
+  DiskStore &
+  WatchStore &
+  AuditStore &
+  ChangeFeed;

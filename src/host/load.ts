@@ -2,7 +2,7 @@
  * Finds, checks and creates plugins: `plugins/<kind>-<name>.js` beside the compiled service, then in the site's own
  * folder. Whatever is wrong is told with file, plugin and fix; all wrong plugins at once. Plugins are trusted code.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
@@ -112,7 +112,12 @@ async function tryLoad<Kind extends PluginKind>(
   if (flaw !== undefined) return bad(flaw.because, flaw.fix);
 
   const { options: read, create } = loaded as Plugin<Kind, unknown>;
-  const reader = new Reader(options[plugin] ?? {}, (path) => `plugins.${plugin}.${path}`);
+  const reader = new Reader(
+    options[plugin] ?? {},
+    (path) => `plugins.${plugin}.${path}`,
+    [],
+    (file) => readFileSync(file, 'utf8'),
+  );
   try {
     const parsed = read(reader);
     reader.refuseUnread();

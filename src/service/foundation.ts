@@ -23,7 +23,8 @@ import { version } from './version.js';
 const DISTRIBUTION = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 const MESOS_CREDENTIAL_FILE = 'mesos-credential.json';
-const INSTALLATION = 'installation';
+/** The setting of the store that names this installation. */
+export const INSTALLATION = 'installation';
 
 /** What a Mesos master, or the local node, demands of its callers. */
 export interface Credential {

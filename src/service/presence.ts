@@ -4,8 +4,8 @@ import type { Live } from '../contracts/live.js';
 import type { Presence, ProcessCard } from '../contracts/presence.js';
 import { Herald } from '../daemon/herald.js';
 import { StorePresence } from '../daemon/store-presence.js';
-import { systemClock, systemTimers } from '../host/system.js';
-import { type Foundation, loaded } from './foundation.js';
+import { systemClock, systemRandom, systemTimers } from '../host/system.js';
+import { type Foundation, INSTALLATION, loaded } from './foundation.js';
 import { version } from './version.js';
 
 type Parts = Pick<Foundation, 'config' | 'store' | 'shared' | 'log'>;
@@ -17,6 +17,20 @@ export async function registriesOf(parts: Parts): Promise<Readonly<Record<string
     store: new StorePresence({ store: parts.store, clock: systemClock }),
     ...(status === null ? {} : { [status]: await loaded(parts, 'status', status) }),
   };
+}
+
+/** Those that `godocker status` asks: Redis too, where there is one. @throws BadPlugins, ServiceError */
+export async function registriesToAsk(
+  parts: Parts,
+): Promise<Readonly<Record<string, Pick<Presence, 'present'>>>> {
+  const { config, store } = parts;
+  const registries = await registriesOf(parts);
+  const installation = config.redis === null ? undefined : await store.setting(INSTALLATION);
+  // Nobody of an installation without a name has told anything.
+  if (config.redis === null || installation === undefined) return registries;
+  const { RedisLook } = await import('../store/redis/presence.js');
+  const redis = new RedisLook({ config: config.redis, installation, random: systemRandom });
+  return { ...registries, redis };
 }
 
 /** Tells of this process until it stops: in the registries, and in Redis where there is one. */

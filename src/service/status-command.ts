@@ -12,7 +12,7 @@ import { inTime } from '../daemon/in-time.js';
 import { openLog } from '../host/log.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { openToLook } from './open-store.js';
-import { registriesOf } from './presence.js';
+import { registriesToAsk } from './presence.js';
 
 interface Options {
   readonly config?: string;
@@ -96,11 +96,14 @@ export function missingOf(
 
 /** Who was heard of through any registry; of a process that several know, the latest word. */
 export async function heardOf(
-  registries: Readonly<Record<string, Presence>>,
+  registries: Readonly<Record<string, Pick<Presence, 'present'>>>,
 ): Promise<Pick<StatusReport, 'processes' | 'silent'>> {
   const latest = new Map<string, ProcessSeen>();
   const silent: string[] = [];
-  const ask = async ([name, presence]: readonly [string, Presence]): Promise<void> => {
+  const ask = async ([name, presence]: readonly [
+    string,
+    Pick<Presence, 'present'>,
+  ]): Promise<void> => {
     try {
       for (const seen of await limited(presence.present())) {
         const known = latest.get(seen.name);
@@ -152,7 +155,7 @@ export async function status(
     // Plugins that tell of processes have no need of job directories.
     const parts = { config, store, shared: { path: config.home, notice: null }, log };
     const [heard, leader] = await Promise.all([
-      registriesOf(parts).then(heardOf),
+      registriesToAsk(parts).then(heardOf),
       limited(leaderNow(store)),
     ]);
     const missing = missingOf(heard.processes, leader !== null, needs);

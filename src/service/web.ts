@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/job-files.js';
 import { close, listen } from '../api/listen.js';
+import { withAdmins } from '../api/site-auth.js';
 import { timedAuth } from '../api/timed-auth.js';
 import { tokensFor } from '../api/tokens-for.js';
 import type { Authenticator } from '../contracts/auth.js';
@@ -13,6 +14,7 @@ import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
 import { type Foundation, json, loaded } from './foundation.js';
+import { guestIdentity } from './guests.js';
 import { submissionMetrics } from './metrics/scheduler.js';
 import { PROJECT, version } from './version.js';
 
@@ -58,7 +60,8 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     metrics,
     config,
     store,
-    auth: timedAuth(auth, systemTimers),
+    auth: timedAuth(withAdmins(auth, config.accounts.admins), systemTimers),
+    guestIdentity: guestIdentity(config.accounts.guests),
     policy,
     clock: systemClock,
     randomBytes,
@@ -86,7 +89,7 @@ async function signInToken(
 ): Promise<string> {
   const web = { ...config.web, sessionMs: Math.min(SIGN_IN_MS, config.web.sessionMs) };
   const parts = { store, log, secret, auth, randomBytes, clock: systemClock };
-  const { tokens } = tokensFor({ ...parts, config: { ...config, web } });
+  const tokens = tokensFor({ ...parts, config: { ...config, web } });
   const admin = await auth.user(ADMIN);
   return admin === undefined ? '' : tokens.forPassword(admin);
 }

@@ -155,6 +155,7 @@ function dullDeps(
   return {
     config: configOf(settings, directory),
     store,
+    guestIdentity: null,
     auth: authLocal.create({}, hostOf(store, volumes, clock)),
     randomBytes,
     secret: randomBytes(32),

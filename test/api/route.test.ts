@@ -226,9 +226,6 @@ t.test('declarations are whole', async (t) => {
     if (access === 'own-job' || access === 'own-or-admin' || access === 'member-or-admin')
       t.ok(inPath.includes('id'), `${path} names whose it is`);
     t.match(summary, /^[A-Z].*[^.]$/, `${path}: a summary without a full stop`);
-    t.ok(
-      Object.keys(answers).every((status) => /^2\d\d$/.test(status)),
-      path,
-    );
+    t.ok(Object.hasOwn(answers, 200), `${path} succeeds with 200: old clients take nothing else`);
   }
 });

@@ -177,7 +177,7 @@ export class FakeServer {
 
   #jobAnswer(
     route: string,
-    _url: URL,
+    url: URL,
     request: IncomingMessage,
     body: string,
   ): Exclude<Answer, 'drop'> {
@@ -185,10 +185,12 @@ export class FakeServer {
       return this.#submit(String(request.headers['idempotency-key']), body);
     if (route === 'GET task/active')
       return { status: 200, body: this.#docs((job) => job.now.primary !== 'over') };
-    const over = /^POST task\/over\/(\d+)\/(\d+)$/.exec(route);
-    if (over !== null) {
+    if (route === 'GET tasks') {
       const docs = this.#docs((job) => job.now.primary === 'over');
-      return { status: 200, body: docs.slice(Number(over[1])).slice(0, Number(over[2])) };
+      const start = Number(url.searchParams.get('after') ?? 0);
+      const end = start + Number(url.searchParams.get('limit'));
+      const next = end < docs.length ? String(end) : null;
+      return { status: 200, body: { tasks: docs.slice(start, end), next } };
     }
     const [, id, rest = ''] = /^\w+ task\/(\d+)(\/.*)?$/.exec(route) ?? [];
     const job = this.jobs.get(Number(id));

@@ -155,7 +155,7 @@ t.test('refusals name the field and have their codes', async (t) => {
 });
 
 t.test('list', async (t) => {
-  const { server, terminal, god } = await setUp(t);
+  const { server, terminal, god, lines, url } = await setUp(t);
   server.add([{ primary: 'running' }], { meta: { name: 'first', description: '', tags: [] } });
   server.add([{ primary: 'over', exitcode: 2, reason: 'out of memory' }]);
   server.add([]);
@@ -175,6 +175,27 @@ t.test('list', async (t) => {
   const text = await listed('-a');
   t.match(text, /^ID +NAME +STATE +CPU +GB +SUBMITTED +TIME +NODE +OUTCOME\n 1 +first +running/m);
   t.match(text, /^ 2 .*exit 2: out of memory$/m);
+  const tagged = { name: 'tagged', description: '', tags: ['galaxy'] };
+  server.add([{ primary: 'over', exitcode: 0 }], { meta: tagged });
+  server.add([{ primary: 'running' }], { meta: tagged });
+  for (const id of [4, 5]) server.advance(id);
+  t.same(await ids('--over', '-n', '1'), [2]);
+  t.same(await ids('--over', '-n', '9'), [2, 4]);
+  t.same(await ids('-a', '--tag', 'galaxy'), [5, 4]);
+  t.same(await ids('--tag', 'galaxy'), [5], 'of those that wait or run, too');
+  t.same(await ids('-a', '--project', 'nobody'), []);
+  t.same(await ids('-a', '--since', '0s'), [], 'all are older');
+  await listed('--over', '--since', '2026-11-20', '--until', '2026-11-21T18:00Z');
+  const { searchParams } = new URL(
+    lines(/GET .*tasks/)
+      .at(-1)
+      ?.line.split(' ')[1] ?? '',
+    url,
+  );
+  t.equal(Number(searchParams.get('from')) * 1_000, new Date(2026, 10, 20).getTime());
+  t.equal(Number(searchParams.get('to')) * 1_000, Date.UTC(2026, 10, 21, 18));
+  t.equal(await god('list', '--since', 'yesterday'), EXIT.usage);
+  t.match(terminal.errText, /--since "yesterday" is no time: write 2026-11-21/);
   terminal.columns = 60;
   for (const line of (await listed('-a')).split('\n')) t.ok(line.length <= 100, line);
   t.equal(await listed('--state', 'held'), '');

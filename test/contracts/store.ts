@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap';
 import type { Store } from '../../src/contracts/store.js';
 import { arrayContract } from './store-arrays.js';
+import { auditContract } from './store-audit.js';
 import { changesContract } from './store-changes.js';
 import { diskContract } from './store-disk.js';
 import { historyContract } from './store-history.js';
@@ -38,6 +39,7 @@ export function storeContract(name: string, make: MakeStore): void {
     await t.test('watchers and accounting', (t) => watchingContract(t, make));
     await t.test('retries', (t) => retriesContract(t, make));
     await t.test('changes', (t) => changesContract(t, make));
+    await t.test('the audit log', (t) => auditContract(t, make));
     await t.test('histories', (t) => historyContract(t, make));
   });
 }

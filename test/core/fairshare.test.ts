@@ -150,6 +150,7 @@ t.test('the plugins give the policies of the core, with weights of the site', as
     text: (_key, fallback) => fallback,
     optionalText: () => null,
     problem: () => {},
+    secret: () => null,
     choice: (_key, _words, fallback) => fallback,
     flag: (_key, fallback) => fallback,
     integer: (_key, fallback) => fallback,

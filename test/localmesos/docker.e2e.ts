@@ -1,5 +1,5 @@
 /** Docker tasks: real containers, their true ends, and a node that dies while they run. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -142,15 +142,22 @@ test('the local node with a Docker daemon', { skip: noDocker(), timeout: 240_000
   });
 
   await t.test('kill: SIGTERM first, SIGKILL after the grace; too much memory', async (t) => {
-    const { driver } = await aNode(t);
+    const { driver, folder } = await aNode(t);
+    const marks = join(folder, 'granted');
+    const marking: ContainerInfo = {
+      ...inBusybox({ parameters: [{ key: 'user', value: '0:0' }] }),
+      volumes: [{ container_path: '/marks', host_path: marks, mode: 'RW' }],
+    };
     await launch(
       driver,
-      run('polite', "trap 'exit 9' TERM; while :; do sleep 0.1; done"),
-      run('deaf', "trap '' TERM; while :; do sleep 0.1; done"),
+      run('polite', "trap 'exit 9' TERM; : >/marks/polite; while :; do sleep 0.1; done", marking),
+      run('deaf', "trap '' TERM; : >/marks/deaf; while :; do sleep 0.1; done", marking),
       run('fat', 'tail /dev/zero'),
     );
-    for (const id of ['polite', 'deaf']) await driver.update(id, 'TASK_RUNNING', 30_000);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const id of ['polite', 'deaf']) {
+      await driver.update(id, 'TASK_RUNNING', 30_000);
+      await driver.until(() => existsSync(join(marks, id)), `${id} has set its trap`, 30_000);
+    }
     const kill_policy = { grace_period: { nanoseconds: 1_000_000_000 } };
     for (const value of ['polite', 'deaf']) {
       await driver.call({ type: 'KILL', kill: { task_id: { value }, kill_policy } });
@@ -168,7 +175,8 @@ test('the local node with a Docker daemon', { skip: noDocker(), timeout: 240_000
 
   await t.test('max_completion_time: SIGTERM, then a failure that says why', async (t) => {
     const { driver } = await aNode(t);
-    const more = { max_completion_time: { nanoseconds: 500_000_000 } };
+    const more = { max_completion_time: { nanoseconds: 2_000_000_000 } };
+    // Set well before that, or the signal would pass it by.
     const image = { type: 'DOCKER', docker: { name: 'busybox:local' } } as const;
     const wait = "trap 'exit 9' TERM; while :; do sleep 0.1; done";
     await launch(

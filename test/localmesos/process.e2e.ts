@@ -90,12 +90,13 @@ test('a kill ends the task and all it started', async (t) => {
 });
 
 test('a task that ignores SIGTERM gets SIGKILL after its grace, not before', async (t) => {
-  const { driver } = await aNode(t);
+  const { driver, folder } = await aNode(t);
   const offer = await driver.anOffer();
-  const command = "trap '' TERM; while :; do sleep 0.1; done";
+  const isDeaf = join(folder, 'is-deaf');
+  const command = `trap '' TERM; : >${isDeaf}; while :; do sleep 0.1; done`;
   await driver.accept([offer], [aTask('deaf', offer.agent_id.value, command)]);
   await driver.update('deaf', 'TASK_RUNNING');
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await driver.until(() => existsSync(isDeaf), 'it ignores the signal');
   const beganAt = Date.now();
   await driver.call({
     type: 'KILL',

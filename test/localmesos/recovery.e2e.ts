@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { startLocalNode } from '../../src/localmesos/index.js';
+import { waitFor } from '../support/waiting.js';
 import { aTask, Driver } from './support/driver.js';
 import { type NodeProcess, spawnNode } from './support/node-process.js';
 
@@ -37,6 +38,13 @@ async function back(url: string, frameworkId: string): Promise<Driver> {
   return driver;
 }
 
+/** Until the node's journal has a line of that kind. */
+const journalled = (place: Place, kind: string): Promise<boolean> =>
+  waitFor(`the journal has "${kind}"`, 10_000, () => {
+    const text = readFileSync(join(place.folder, 'state', 'journal.ndjson'), 'utf8');
+    return text.split('\n').some((line) => line.startsWith(`{"k":"${kind}"`));
+  });
+
 test('running tasks outlive the node, and their exit codes are told', async (t) => {
   const place = aPlace(t);
   const first = await place.start();
@@ -55,6 +63,7 @@ test('running tasks outlive the node, and their exit codes are told', async (t) 
   );
   for (const id of ['during', 'after', 'killed']) await before.update(id, 'TASK_RUNNING');
   await first.kill();
+  // One of them ends while nobody looks.
   await new Promise((resolve) => setTimeout(resolve, 1_200));
 
   const second = await place.start();
@@ -95,7 +104,7 @@ test('an end that nobody acknowledged is told again by the next life', async (t)
   await before.acknowledge(await before.update('quick', 'TASK_RUNNING'));
   const end = await before.update('quick', 'TASK_FAILED');
   // Written once the turn is over; killed before that, the next life would read the exit code again and tell it anew.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await journalled(place, 'end');
   await first.kill();
 
   const second = await place.start();
@@ -105,7 +114,7 @@ test('an end that nobody acknowledged is told again by the next life', async (t)
   t.equal(again.message, 'Command exited with status 9');
   await driver.acknowledge(again);
   // What was settled is written once the turn is over.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await journalled(place, 'settled');
   await second.kill();
   const third = await place.start();
   const last = await back(third.url, before.frameworkId);

@@ -1,13 +1,20 @@
 // `godocker status` as monitoring calls it, beside real processes that start, stop and are killed.
 import { join } from 'node:path';
 import t from 'tap';
+import { SILENT } from '../../src/contracts/log.js';
+import { instant } from '../../src/core/units.js';
+import { systemRandom, systemTimers } from '../../src/host/system.js';
 import type { StatusReport } from '../../src/service/status-command.js';
+import { LocalLive } from '../../src/store/live/local-live.js';
+import { RedisLive } from '../../src/store/redis/live.js';
 import { isEtcdMissing, startEtcd } from '../support/etcd.js';
 import { freePort } from '../support/places.js';
 import { Installation } from '../support/processes.js';
 import { run } from '../support/programs.js';
 import { projectFile } from '../support/project.js';
+import { RedisServer, redisAt, redisMissing } from '../support/redis.js';
 import { startService, temporaryHome } from '../support/service.js';
+import { skipAloud } from '../support/skip.js';
 import { waitFor } from '../support/waiting.js';
 
 t.setTimeout(240_000);
@@ -90,6 +97,45 @@ t.test('processes come and go, on a store and in etcd', async (t) => {
   const last = await ask('--need', 'web');
   t.equal(last.code, 0, 'a registry that is away is told, and is no process that is missing');
   t.match(last.report.silent, [/^etcd: /]);
+});
+
+t.test('what Redis knows is told; a Redis that is away is silent, not missing', async (t) => {
+  const missing = redisMissing();
+  if (missing !== undefined) return skipAloud(t, 'Redis', missing);
+  const redis = await RedisServer.start(t);
+  const environment = {
+    GODOCKER_REDIS_HOST: '127.0.0.1',
+    GODOCKER_REDIS_PORT: String(redis.port),
+  };
+  const home = temporaryHome(t);
+  const site = new Installation(t, { home, mesosPort: await freePort(), environment });
+  const ask = (...args: readonly string[]) => status(home, ['--need', 'web', ...args], environment);
+  const web = await site.web();
+  const { report } = await ask();
+  t.match(report.processes, [{ role: 'web', pid: web.process.pid }], 'known to both, told once');
+  t.same(report.silent, []);
+
+  // One that the store does not know.
+  const [key = ''] = (await redis.ask('KEYS', '*processes')) as readonly string[];
+  const installation = /^\{god:(.+)\}:processes$/.exec(key)?.[1] ?? '';
+  const parts = { installation, random: systemRandom, timers: systemTimers, log: SILENT };
+  const local = new LocalLive({ changes: null, timers: systemTimers, epoch: 'a-test' });
+  const live = new RedisLive({ ...parts, local, config: redisAt(redis.port) });
+  t.teardown(() => live.close());
+  await waitFor('Redis is reached', 30_000, () => live.isOpen);
+  await live.presence.beat({
+    ...{ name: 'watcher-elsewhere', role: 'watcher', host: 'elsewhere', pid: 7 },
+    ...{ version: '9.9.9', startedAt: instant(1_800_000_000_000), url: null },
+  });
+  const both = await ask('--need', 'web,watcher');
+  t.same(rolesOf(both.report), ['watcher', 'web']);
+  t.equal(both.code, 0);
+
+  await redis.kill9();
+  const away = await ask();
+  t.equal(away.code, 0);
+  t.same(rolesOf(away.report), ['web'], 'the store knows it still');
+  t.match(away.report.silent, [/^redis: .*ECONNREFUSED/]);
 });
 
 async function keysOf(url: string): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 // Why a job waits, on real processes: a web server asks a scheduler of another process through the store.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { freePort, temporaryFolder } from '../support/places.js';
@@ -25,9 +25,10 @@ t.test('position, reason and estimate reach a web server in another process', as
   await installation.scheduler();
   await installation.node(['--tasks', 'process', '--agents', '1', '--cpus', '1', '--mem', '4000']);
 
-  const submit = async (seconds: number): Promise<number> => {
-    const script = `#!/bin/sh\nsleep ${seconds}\n`;
-    const document = await web.client.document(script, { cpu: 1, maxlifespan: '20s' });
+  const go = join(folder, 'go');
+  const submit = async (command: string): Promise<number> => {
+    const script = `#!/bin/sh\n${command}\n`;
+    const document = await web.client.document(script, { cpu: 1, maxlifespan: '120s' });
     const { status, text } = await web.client.call('POST', '/api/1.0/task', document);
     t.equal(status, 200, text);
     return (JSON.parse(text) as { readonly id: number }).id;
@@ -35,9 +36,9 @@ t.test('position, reason and estimate reach a web server in another process', as
   const why = async (id: number): Promise<Why> =>
     (await web.client.get(`/api/1.0/task/${id}/why`)) as Why;
 
-  const first = await submit(15);
+  const first = await submit(`while [ ! -e ${go} ]; do sleep 0.1; done`);
   await waitFor('the first job runs', 60_000, async () => (await why(first)).primary === 'running');
-  const [second, third] = [await submit(1), await submit(1)];
+  const [second, third] = [await submit('sleep 1'), await submit('sleep 1')];
 
   let told: Why | undefined;
   await waitFor('a start is told', 60_000, async () => {
@@ -51,6 +52,7 @@ t.test('position, reason and estimate reach a web server in another process', as
   };
   t.match(compared, { first: second, because: [{ code: 'same-account' }] });
 
+  writeFileSync(go, '');
   await web.client.allOver([first, second, third], 120_000);
   const over = await why(third);
   t.match(over, { primary: 'over', position: null, estimate: null });

@@ -18,6 +18,8 @@ const ALICE = userId('alice');
 const DNA = projectId('dna');
 const AT = instant(1_700_000_000_000);
 
+const SOME = { after: 0, limit: 9 };
+
 /** One example of each, in each form it takes. */
 const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
   jobs: {
@@ -68,13 +70,20 @@ const ASKED: Readonly<Record<Indexed, Readonly<Record<string, Asked>>>> = {
     'of days': questions.accountedIn({ from: 1, until: 2 }),
     'of days and a project': questions.accountedIn({ from: 1, until: 2, project: DNA }),
   },
+  audit: {
+    'of an actor': questions.audited({ after: 0, limit: 9, actor: 'alice', acts: ['user.change'] }),
+    'of acts': questions.audited({ after: 7, limit: 9, acts: ['node.drain', 'node.resume'] }),
+    'about a subject': questions.audited({ ...SOME, subject: { kind: 'user', id: 'alice' } }),
+    'about subjects of a kind': questions.audited({ ...SOME, subject: { kind: 'node' } }),
+    'of a time': questions.audited({ ...SOME, from: AT }),
+  },
   leases: { 'of a holder': questions.leasesOf('w1') },
   users: { unusual: questions.unusual('users'), quotas: questions.withQuotas('users') },
   projects: { unusual: questions.unusual('projects'), quotas: questions.withQuotas('projects') },
 };
 
 /** Questions of these are sorted in memory by the server, which is right for them: see the questions. */
-const SORTED_IN_MEMORY = ['jobs_sweep'];
+const SORTED_IN_MEMORY = ['jobs_sweep', 'audit_at'];
 
 t.test('no question is forgotten', async (t) => {
   const forms = Object.values(ASKED).flatMap((asked) => Object.keys(asked));

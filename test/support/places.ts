@@ -1,7 +1,6 @@
 // Folders and ports of one test, taken anew each time and given back at its end.
-import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,14 +16,52 @@ export function temporaryFolder(t: Scope, what: string): string {
   return folder;
 }
 
-/** A port of the loopback that was free a moment ago; for programs that cannot take port 0. */
-export function freePort(): Promise<number> {
+/** The kernel gives ports from here on to connections and to whoever asks for port 0, so that one that was free a moment ago may be theirs. */
+const KERNELS_OWN = '/proc/sys/net/ipv4/ip_local_port_range';
+const KERNELS_OWN_FROM = 32_768;
+const FIRST_PORT = 20_000;
+
+/**
+ * A port of the loopback for a program that cannot take port 0. Nobody listens there now, the kernel gives it to nobody,
+ * and no other test on this machine gets it before this process has ended.
+ */
+export async function freePort(): Promise<number> {
+  const end = existsSync(KERNELS_OWN)
+    ? Number(readFileSync(KERNELS_OWN, 'utf8').split('\t')[0])
+    : KERNELS_OWN_FROM;
+  const count = end - FIRST_PORT;
+  if (!(count > 0)) throw new Error(`the kernel's own ports begin at ${end}: none is left below`);
+  const first = Math.floor(Math.random() * count);
+  for (let n = 0; n < count; n++) {
+    const port = FIRST_PORT + ((first + n) % count);
+    if ((await claimed(port)) && (await isFree(port))) return port;
+  }
+  throw new Error(`no port from ${FIRST_PORT} to ${end} is free`);
+}
+
+/**
+ * Claims a port among all tests of this machine, by a socket without a file that only one process can have, and that
+ * ends with it. Only Linux has such sockets; elsewhere all are claimed.
+ */
+const claimed = async (port: number): Promise<boolean> =>
+  process.platform !== 'linux' ||
+  (await listening({ path: `\0godocker-test-port-${port}` })) !== null;
+
+async function isFree(port: number): Promise<boolean> {
+  const server = await listening({ port, host: '127.0.0.1' });
+  if (server === null) return false;
+  await new Promise((resolve) => server.close(resolve));
+  return true;
+}
+
+/** A server that keeps no process alive; null: somebody else listens there. */
+function listening(where: ListenOptions): Promise<Server | null> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
+    const server = createServer().unref();
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(null);
+      else reject(error);
     });
+    server.listen(where, () => resolve(server));
   });
 }

@@ -42,6 +42,7 @@ t.test('an import that goes the right way is not', async (t) => {
   right('bin/god.ts', "import { main } from '../src/cli/main.js';");
   right('bin/godocker.ts', "import { main } from '../src/service.js';");
   right('plugins/auth-good.ts', "import { definePlugin } from '../src/contracts/plugin.js';");
+  right('src/core/good.ts', "const ACTS = { 'store.import': 'the record was filled' };");
   right('src/core/good.ts', '// Date.now is banned here\nexport const x = 1;');
 });
 

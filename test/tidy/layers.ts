@@ -40,7 +40,8 @@ export function importsOf(text: string): readonly string[] {
   const found: string[] = [];
   for (const pattern of [
     /\bfrom\s*(['"])([^'"]+)\1/g,
-    /\bimport\s*(['"])([^'"]+)\1/g,
+    // Not the last word of a text, as in 'store.import'.
+    /(?<![.\w])import\s*(['"])([^'"]+)\1/g,
     /\bimport\s*\(\s*(['"`])([^'"`]+)\1/g,
     /\brequire(?:\.resolve)?\s*\(\s*(['"`])([^'"`]+)\1/g,
   ])

@@ -1,4 +1,5 @@
 /** What was used and what it costs: for administrators; of a job, for its owner as well. Days, months and dates are in UTC. */
+import { z } from 'zod';
 import {
   type AccountingRecord,
   type AccountingSum,
@@ -9,65 +10,188 @@ import { ServiceError } from '../../contracts/errors.js';
 import { billOf } from '../../core/bill.js';
 import { instant, projectId } from '../../core/units.js';
 import { DAY_MS, dayOf } from '../../core/usage.js';
-import { type Context, queryValue } from '../context.js';
-import { mustBeAdmin } from '../people.js';
-import type { Routes } from '../routes.js';
+import { JOB_ID, text, wire } from '../fields.js';
+import { type Call, content, json, type None, type Route, route } from '../route.js';
+import { jobNumber, seconds, shape, whole } from '../schemas/answer.js';
 
 /** Of one answer: a leap year. */
 const DAYS_MAX = 366;
 
-export function accountingRoutes({ deps, router, signedIn, jobOf }: Routes): void {
-  const { store, config } = deps;
+const SUM = shape({
+  date: z.iso.date().meta({ description: 'Day (UTC), or the first of a month.' }),
+  project: z.string(),
+  owner: z.string(),
+  queue: z.string().nullable(),
+  executor: z.string(),
+  charged: z.boolean(),
+  launches: whole,
+  run_seconds: seconds,
+  wait_seconds: seconds,
+  cpu_seconds: seconds,
+  gpu_seconds: seconds,
+  mem_mb_seconds: z.number(),
+});
 
-  router.get('/task/:id/accounting', async (context) => {
-    const job = await jobOf(context, context.params.id);
-    context.body = (await store.accountOf(job.id)).map(recordToWire);
-  });
+const time = z.iso.datetime().nullable();
+const RECORD = shape({
+  job: jobNumber,
+  launch: whole,
+  owner: z.string(),
+  project: z.string(),
+  queue: z.string().nullable(),
+  executor: z.string(),
+  node: z.string(),
+  image: z.string(),
+  asked: shape({ cpu: z.number(), mem_mb: z.number(), gpus: whole }),
+  allocated: shape({ cpu_seconds: seconds, gpu_seconds: seconds, mem_mb_seconds: z.number() }),
+  measured: shape({ cpu_seconds: seconds, mem_mb_max: z.number() }).nullable(),
+  wait_seconds: seconds,
+  run_seconds: seconds,
+  outcome: shape({
+    kind: z.enum(['exited', 'killed', 'gaveUp', 'unknown', 'fault', 'refused']),
+    exitcode: whole.nullable(),
+    reason: z.string().nullable(),
+  }),
+  charged: z.boolean(),
+  submitted: time,
+  placed: time,
+  started: time,
+  ended: time,
+}).meta({ id: 'LaunchRecord' });
 
-  router.get('/accounting', async (context) => {
-    mustBeAdmin(await signedIn(context), 'see what everybody used');
-    const from = readDay(context, 'from');
-    const until = readDay(context, 'until');
-    if (until <= from || until - from > DAYS_MAX)
-      throw badField('until', `a day after from, and at most ${DAYS_MAX} days later`);
-    const by = queryValue(context, 'by') ?? 'day';
-    if (by !== 'day' && by !== 'month') throw badField('by', 'day or month');
-    const sums = await store.accountSums({ from, until, ...projectAsked(context) });
-    const told = by === 'month' ? byMonth(sums) : sums;
-    context.body = { from: dateOf(from), until: dateOf(until), by, sums: told.map(sumToWire) };
-  });
+const BILL = shape({
+  month: z.string(),
+  currency: z.string(),
+  lines: z.array(
+    shape({
+      project: z.string(),
+      queue: z.string().nullable(),
+      launches: whole,
+      cpu_hours: z.number(),
+      mem_gb_hours: z.number(),
+      gpu_hours: z.number(),
+      amount: z.number(),
+    }),
+  ),
+  total: z.number(),
+});
 
-  router.get('/bill/:month', async (context) => {
-    mustBeAdmin(await signedIn(context), 'see bills');
-    const month = context.params.month ?? '';
-    const format = queryValue(context, 'format') ?? 'json';
-    if (format !== 'json' && format !== 'csv') throw badField('format', 'json or csv');
-    const query = billQuery(month, projectAsked(context).project);
-    const bill = billOf(await store.accountSums(query), config.prices);
-    if (format === 'json') {
-      context.body = billDocument(month, bill);
-      return;
-    }
-    context.attachment(`bill-${month}.csv`);
-    context.type = 'text/csv; charset=utf-8';
-    context.body = billCsv(month, bill);
-  });
+const day = text((value) => isDay(value), 'wanted a day as in 2026-11-21')
+  .transform((value) => dayOf(instant(Date.parse(`${value}T00:00:00Z`))))
+  .meta(wire({ type: 'string', format: 'date' }));
+const word = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
+  z.enum(words, { error: `wanted ${words.join(' or ')}` }).optional();
+
+const SUMS_QUERY = {
+  from: day.describe('The first day (UTC).'),
+  until: day.describe('The day after the last.'),
+  by: word('day', 'month'),
+  project: z.string().optional(),
+};
+const MONTH = {
+  month: text(
+    (value) => /^\d{4}-(0[1-9]|1[0-2])$/.test(value),
+    'wanted a month as in 2026-11',
+  ).meta(wire({ type: 'string', pattern: '^\\d{4}-(0[1-9]|1[0-2])$' })),
+};
+const BILL_QUERY = { format: word('json', 'csv'), project: z.string().optional() };
+
+export const ACCOUNTING_ROUTES: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/task/:id/accounting',
+    tag: 'accounting',
+    access: 'own-job',
+    summary: "Show what a job's launches used",
+    params: JOB_ID,
+    answers: { 200: json(z.array(RECORD), 'A record for each launch that has ended.') },
+    examples: [{ name: 'a job that is over', params: { id: 3 } }],
+    handle: async ({ deps, job }) => (await deps.store.accountOf(job.id)).map(recordToWire),
+  }),
+  route({
+    method: 'GET',
+    path: '/accounting',
+    tag: 'accounting',
+    access: 'admin',
+    summary: 'Add up what everybody used',
+    description: `At most ${DAYS_MAX} days. Days, months and dates are in UTC.`,
+    query: SUMS_QUERY,
+    answers: {
+      200: json(
+        shape({
+          from: z.iso.date(),
+          until: z.iso.date(),
+          by: z.enum(['day', 'month']),
+          sums: z.array(SUM),
+        }),
+        'By day or month, project, owner, queue and executor.',
+      ),
+    },
+    examples: [
+      {
+        name: 'a month',
+        query: { from: '2026-11-01', until: '2026-12-01', by: 'month' },
+        answer: { from: '2026-11-01', by: 'month' },
+      },
+    ],
+    handle: sums,
+  }),
+  route({
+    method: 'GET',
+    path: '/bill/:month',
+    tag: 'accounting',
+    access: 'admin',
+    summary: 'See the bill of a month',
+    params: MONTH,
+    query: BILL_QUERY,
+    answers: {
+      200: [
+        json(BILL, 'By project and queue, at the prices of the configuration.'),
+        content('text/csv', 'The same for spreadsheets, without the total.'),
+      ],
+    },
+    examples: [
+      { name: 'as JSON', params: { month: '2026-11' }, answer: { month: '2026-11' } },
+      { name: 'as CSV', params: { month: '2026-11' }, query: { format: 'csv' } },
+    ],
+    handle: bill,
+  }),
+];
+
+async function sums({ deps, query }: Call<'admin', None, typeof SUMS_QUERY>) {
+  const { from, until, by = 'day' } = query;
+  if (until <= from || until - from > DAYS_MAX)
+    throw new ServiceError(
+      'bad-field',
+      `until: wanted a day after from, and at most ${DAYS_MAX} days later`,
+      { field: 'until' },
+    );
+  const found = await deps.store.accountSums({ from, until, ...projectAsked(query) });
+  const told = by === 'month' ? byMonth(found) : found;
+  return { from: dateOf(from), until: dateOf(until), by, sums: told.map(sumToWire) };
 }
 
-function projectAsked(context: Context) {
-  const project = queryValue(context, 'project');
-  return project === undefined ? {} : { project: projectId(project) };
+async function bill({
+  context,
+  deps,
+  params: { month },
+  query,
+}: Call<'admin', typeof MONTH, typeof BILL_QUERY>) {
+  const asked = billQuery(month, projectAsked(query).project);
+  const made = billOf(await deps.store.accountSums(asked), deps.config.prices);
+  if (query.format !== 'csv') return billDocument(month, made);
+  context.attachment(`bill-${month}.csv`);
+  context.type = 'text/csv; charset=utf-8';
+  return billCsv(month, made);
 }
 
-const badField = (field: string, wanted: string): ServiceError =>
-  new ServiceError('bad-field', `${field}: wanted ${wanted}`, { field });
+const projectAsked = ({ project }: { readonly project: string | undefined }) =>
+  project === undefined ? {} : { project: projectId(project) };
 
-function readDay(context: Context, field: string): number {
-  const text = queryValue(context, field) ?? '';
-  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (!Number.isFinite(at) || dateOf(dayOf(instant(at))) !== text)
-    throw badField(field, 'a day as in 2026-11-21');
-  return dayOf(instant(at));
+/** A day that is one: no 30th of February. */
+function isDay(value: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(value) ? Date.parse(`${value}T00:00:00Z`) : Number.NaN;
+  return Number.isFinite(at) && dateOf(dayOf(instant(at))) === value;
 }
 
 const dateOf = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
@@ -91,17 +215,17 @@ const plus = (a: AccountingSum, b: AccountingSum): AccountingSum => ({
   ...accountedBy((field) => a[field] + b[field]),
 });
 
-const seconds = (ms: number): number => ms / 1_000;
+const secondsOf = (ms: number): number => ms / 1_000;
 
 const sumToWire = (sum: AccountingSum) => ({
   date: dateOf(sum.day),
   ...{ project: sum.project, owner: sum.owner, queue: sum.queue, executor: sum.executor },
   charged: sum.isCharged,
   launches: sum.launches,
-  run_seconds: seconds(sum.ranMs),
-  wait_seconds: seconds(sum.waitedMs),
-  cpu_seconds: seconds(sum.cpuMs),
-  gpu_seconds: seconds(sum.gpuMs),
+  run_seconds: secondsOf(sum.ranMs),
+  wait_seconds: secondsOf(sum.waitedMs),
+  cpu_seconds: secondsOf(sum.cpuMs),
+  gpu_seconds: secondsOf(sum.gpuMs),
   mem_mb_seconds: sum.memMbSeconds,
 });
 
@@ -116,16 +240,16 @@ function recordToWire(record: AccountingRecord) {
     ...{ queue: record.queue, executor: record.executor, node: record.host, image: record.image },
     asked: { cpu: asked.cpuMilli / 1_000, mem_mb: asked.memMb, gpus: asked.gpus },
     allocated: {
-      cpu_seconds: seconds(allocated.cpuMs),
-      gpu_seconds: seconds(allocated.gpuMs),
+      cpu_seconds: secondsOf(allocated.cpuMs),
+      gpu_seconds: secondsOf(allocated.gpuMs),
       mem_mb_seconds: allocated.memMbSeconds,
     },
     measured:
       measured === null
         ? null
-        : { cpu_seconds: seconds(measured.cpuMs), mem_mb_max: measured.memMbMax },
-    wait_seconds: seconds(record.waitedMs),
-    run_seconds: seconds(record.ranMs),
+        : { cpu_seconds: secondsOf(measured.cpuMs), mem_mb_max: measured.memMbMax },
+    wait_seconds: secondsOf(record.waitedMs),
+    run_seconds: secondsOf(record.ranMs),
     outcome: { kind: outcome.kind, exitcode: outcome.exitCode, reason: outcome.because },
     charged: record.isCharged,
     submitted: isoOf(record.submittedAt),

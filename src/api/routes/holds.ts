@@ -3,20 +3,51 @@ import { ServiceError } from '../../contracts/errors.js';
 import { unreachable } from '../../core/assert.js';
 import type { Job } from '../../core/job.js';
 import { actorOf } from '../caller.js';
-import type { Context } from '../context.js';
-import type { Routes } from '../routes.js';
+import type { ApiDeps } from '../deps.js';
+import { JOB_ID } from '../fields.js';
+import { type Call, json, type Route, route } from '../route.js';
+import { acted } from '../schemas/job.js';
 import { extrasFor, statusToWire } from '../wire.js';
 
-export function holdRoutes(routes: Routes): void {
-  const { router } = routes;
-  router.post('/task/:id/hold', (context) => hold(context, context.params.id, routes));
-  router.post('/task/:id/release', (context) => release(context, context.params.id, routes));
-}
+type OfJob = Call<'own-job', typeof JOB_ID>;
 
-async function hold(context: Context, text: string | undefined, routes: Routes): Promise<void> {
-  const { store, clock, events } = routes.deps;
-  const person = await routes.signedIn(context);
-  const job = await routes.jobOf(context, text);
+export const HOLD_ROUTES: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/task/:id/hold',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: 'Hold a job that waits',
+    description:
+      'It does not start until it is released. A hold of an administrator is lifted by one.',
+    params: JOB_ID,
+    answers: { 200: json(acted('Task is held', 'Task is held already')) },
+    errors: ['wrong-state'],
+    examples: [
+      { name: 'a job that waits', params: { id: 1 }, answer: { msg: 'Task is held', id: 1 } },
+      { name: 'one that runs', params: { id: 2 }, status: 409, answer: { code: 'wrong-state' } },
+    ],
+    handle: hold,
+  }),
+  route({
+    method: 'POST',
+    path: '/task/:id/release',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: 'Release a job that is held',
+    params: JOB_ID,
+    answers: { 200: json(acted('Task is released')) },
+    errors: ['wrong-state', 'forbidden'],
+    examples: [
+      { name: 'a job that is held', params: { id: 6 }, answer: { msg: 'Task is released', id: 6 } },
+      { name: 'one that is not', params: { id: 1 }, status: 409, answer: { code: 'wrong-state' } },
+    ],
+    handle: release,
+  }),
+];
+
+async function hold({ deps, person, job }: OfJob) {
+  const { store, clock, events } = deps;
   const isAdmin = person.isAdmin && job.owner !== person.id;
   const answer = await store.holdBack(job.id, { by: actorOf(person), isAdmin, at: clock.now() });
   switch (answer) {
@@ -31,17 +62,14 @@ async function hold(context: Context, text: string | undefined, routes: Routes):
     case 'held':
     case 'already':
       if (answer === 'held') events.emit('job:held', { jobId: job.id, by: actorOf(person) });
-      await tell(context, job, routes, answer === 'held' ? 'Task is held' : 'Task is held already');
-      return;
+      return tell(job, deps, answer === 'held' ? 'Task is held' : 'Task is held already');
     default:
-      unreachable(answer);
+      return unreachable(answer);
   }
 }
 
-async function release(context: Context, text: string | undefined, routes: Routes): Promise<void> {
-  const { store, events } = routes.deps;
-  const person = await routes.signedIn(context);
-  const job = await routes.jobOf(context, text);
+async function release({ deps, person, job }: OfJob) {
+  const { store, events } = deps;
   const answer = await store.release(job.id, { isAdmin: person.isAdmin });
   switch (answer) {
     case 'unknown':
@@ -58,21 +86,20 @@ async function release(context: Context, text: string | undefined, routes: Route
     }
     case 'released':
       events.emit('job:released', { jobId: job.id, by: actorOf(person) });
-      await tell(context, job, routes, 'Task is released');
-      return;
+      return tell(job, deps, 'Task is released');
     default:
-      unreachable(answer);
+      return unreachable(answer);
   }
 }
 
-async function tell(context: Context, { id }: Job, { deps }: Routes, msg: string): Promise<void> {
+async function tell({ id }: Job, deps: ApiDeps, msg: string) {
   deps.notices.holdChanged(id);
   const after = await deps.store.job(id);
   const status =
     after === undefined
       ? {}
       : { status: statusToWire(after, (await extrasFor(deps, [after]))(after)) };
-  context.body = { msg, id, ...status };
+  return { msg, id, ...status };
 }
 
 const unknown = ({ id }: Job): ServiceError =>

@@ -1,15 +1,16 @@
 /** Lists of jobs, newest first, in the historic shapes. */
 import { Readable } from 'node:stream';
-import type { Person } from '../../contracts/auth.js';
-import { ServiceError } from '../../contracts/errors.js';
+import { z } from 'zod';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { JobQuery } from '../../contracts/store.js';
 import type { Job, JobState } from '../../core/job.js';
 import { projectId } from '../../core/units.js';
-import { type Context, queryValue, readCount } from '../context.js';
+import type { Context } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { count } from '../fields.js';
 import { censusesOf } from '../members.js';
-import type { Routes } from '../routes.js';
+import { json, type Route, route } from '../route.js';
+import { JOBS } from '../schemas/job.js';
 import { extrasFor, jobToWire } from '../wire.js';
 
 const ACTIVE: readonly JobState[] = [
@@ -19,37 +20,80 @@ const OVER: readonly JobState[] = ['over'];
 /** The old command line sends `limit` 0 for "all". */
 const ALL = 0;
 
-export function listRoutes({ deps, router, signedIn }: Routes): void {
-  router.get('/task/active', async (context) => {
-    const { id } = await signedIn(context);
-    await list(context, deps, { owner: id, states: ACTIVE }, ALL);
-  });
+const QUERY = { project: z.string().optional().describe('Only jobs that count for it.') };
+const PAGE = {
+  skip: count.describe('Jobs left out at the beginning.'),
+  limit: count.describe('Jobs at most; 0: all.'),
+};
 
-  router.get('/task/active/all', async (context) => {
-    mustBeAdmin(await signedIn(context));
-    await list(context, deps, { states: ACTIVE }, ALL);
-  });
+export const LIST_ROUTES: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/task/active',
+    tag: 'jobs',
+    access: 'signed-in',
+    summary: 'List your jobs that wait or run',
+    query: QUERY,
+    answers: { 200: json(JOBS, 'Newest first, without scripts.') },
+    examples: [
+      { name: 'all', answer: [{ id: 4 }, { id: 2 }, { id: 1 }] },
+      { name: 'of a project', query: { project: 'lambda' } },
+    ],
+    handle: ({ context, deps, person, query }) =>
+      list(context, deps, { ...ofProject(query), owner: person.id, states: ACTIVE }, ALL),
+  }),
+  route({
+    method: 'GET',
+    path: '/task/active/all',
+    tag: 'jobs',
+    access: 'admin',
+    summary: "List everybody's jobs that wait or run",
+    query: QUERY,
+    answers: { 200: json(JOBS, 'Newest first, without scripts.') },
+    examples: [{ name: 'all', answer: [{ id: 4 }, { id: 2 }, { id: 1 }] }],
+    handle: ({ context, deps, query }) =>
+      list(context, deps, { ...ofProject(query), states: ACTIVE }, ALL),
+  }),
+  route({
+    method: 'POST',
+    path: '/task/over/all/:skip/:limit',
+    tag: 'jobs',
+    access: 'admin',
+    summary: "List everybody's jobs that are over",
+    description: 'A body is not read: old command lines send an empty one.',
+    params: PAGE,
+    query: QUERY,
+    answers: { 200: json(JOBS, 'Newest first, without scripts.') },
+    examples: [{ name: 'the last ten', params: { skip: 0, limit: 10 }, answer: [{ id: 5 }, {}] }],
+    handle: ({ context, deps, params: { skip, limit }, query }) =>
+      list(context, deps, { ...ofProject(query), states: OVER, skip }, limit),
+  }),
+  route({
+    method: 'POST',
+    path: '/task/over/:skip/:limit',
+    tag: 'jobs',
+    access: 'signed-in',
+    summary: 'List your jobs that are over',
+    description: 'A body is not read: old command lines send an empty one.',
+    params: PAGE,
+    query: QUERY,
+    answers: { 200: json(JOBS, 'Newest first, without scripts.') },
+    examples: [
+      { name: 'the last one', params: { skip: 0, limit: 1 }, answer: [{ id: 5 }] },
+      {
+        name: 'no number',
+        params: { skip: 'a', limit: 1 },
+        status: 400,
+        answer: { code: 'bad-request', field: 'skip' },
+      },
+    ],
+    handle: ({ context, deps, person, params: { skip, limit }, query }) =>
+      list(context, deps, { ...ofProject(query), owner: person.id, states: OVER, skip }, limit),
+  }),
+];
 
-  router.post('/task/over/all/:skip/:limit', async (context) => {
-    mustBeAdmin(await signedIn(context));
-    await listOver(context, context.params, {});
-  });
-
-  router.post('/task/over/:skip/:limit', async (context) => {
-    const { id } = await signedIn(context);
-    await listOver(context, context.params, { owner: id });
-  });
-
-  async function listOver(
-    context: Context,
-    params: Readonly<Record<string, string | undefined>>,
-    query: JobQuery,
-  ): Promise<void> {
-    const skip = readCount(params.skip, 'skip');
-    const limit = readCount(params.limit, 'limit');
-    await list(context, deps, { ...query, states: OVER, skip }, limit);
-  }
-}
+const ofProject = ({ project }: { readonly project: string | undefined }): JobQuery =>
+  project === undefined ? {} : { project: projectId(project) };
 
 /** Answers a JSON array page by page, so that a long list costs no memory. */
 async function list(
@@ -58,13 +102,11 @@ async function list(
   query: JobQuery,
   limit: number,
 ): Promise<void> {
-  const project = queryValue(context, 'project');
-  const whole = project === undefined ? query : { ...query, project: projectId(project) };
   const most = limit === ALL ? Number.POSITIVE_INFINITY : limit;
   // The first page is read before anything is sent: a store that is away is still a proper 503.
-  const first = await deps.store.list({ ...whole, limit: Math.min(most, PAGE_ITEMS_MAX) });
+  const first = await deps.store.list({ ...query, limit: Math.min(most, PAGE_ITEMS_MAX) });
   context.type = 'application/json; charset=utf-8';
-  context.body = Readable.from(documents(deps, whole, most, first), { objectMode: false });
+  context.body = Readable.from(documents(deps, query, most, first), { objectMode: false });
 }
 
 async function* documents(
@@ -92,9 +134,4 @@ async function* documents(
     jobs = await deps.store.list({ ...rest, before: last.id, limit: count });
   }
   yield sent === 0 ? '[]' : ']';
-}
-
-function mustBeAdmin(person: Person): void {
-  if (!person.isAdmin)
-    throw new ServiceError('forbidden', "only administrators see everybody's jobs");
 }

@@ -1,68 +1,124 @@
 /** The nodes of the site: everybody signed in sees them, administrators drain and resume them. */
-import type { Person } from '../../contracts/auth.js';
+import { z } from 'zod';
 import { closureSetting } from '../../contracts/closures.js';
 import { ServiceError } from '../../contracts/errors.js';
 import type { AgentName, Drain } from '../../core/closure.js';
-import { agentToWire, readDrain, readExecutor } from '../agent-document.js';
+import { agentToWire } from '../agent-document.js';
 import { type Agents, agentsOf } from '../agents.js';
-import { readJson, readObject } from '../body.js';
-import type { RouteContext } from '../context.js';
-import type { Routes } from '../routes.js';
+import type { ApiDeps } from '../deps.js';
+import { section } from '../fields.js';
+import { type Call, json, type None, type Route, route } from '../route.js';
+import { DRAIN, drainAsked, EXECUTOR, NODE, told } from '../schemas/node.js';
 
-export function nodeRoutes(routes: Routes): void {
-  const { deps, router, signedIn } = routes;
+const NAME = { name: z.string().describe('Name of a node.') };
 
-  router.get('/nodes', async (context) => {
-    const { isAdmin } = await signedIn(context);
-    const { views } = await agentsOf(deps.store, deps.clock.now());
-    context.body = views.map((view) => agentToWire(view, { isAdmin }));
-  });
+const BODIES = {
+  drain: DRAIN,
+  resume: section({ executor: EXECUTOR }).optional(),
+} as const;
 
+const NODE_ERRORS = ['node-not-found', 'bad-path', 'bad-field'] as const;
+
+export const NODE_ROUTES: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/nodes',
+    tag: 'nodes',
+    access: 'signed-in',
+    summary: 'List the nodes',
+    answers: { 200: json(z.array(NODE), 'By executor and name.') },
+    examples: [{ name: 'all', answer: [{ name: 'node-1', state: 'open' }] }],
+    async handle({ deps, person: { isAdmin } }) {
+      const { views } = await agentsOf(deps.store, deps.clock.now());
+      return views.map((view) => agentToWire(view, { isAdmin }));
+    },
+  }),
   // Both are the same when said twice.
-  router.post('/nodes/:name/drain', (context) => drain(context, routes));
-  router.put('/nodes/:name/drain', (context) => drain(context, routes));
-  router.post('/nodes/:name/resume', (context) => resume(context, routes));
-  router.put('/nodes/:name/resume', (context) => resume(context, routes));
-}
+  route({
+    method: 'POST',
+    also: 'PUT',
+    path: '/nodes/:name/drain',
+    tag: 'nodes',
+    access: 'admin',
+    summary: 'Drain a node',
+    description: 'It takes no new jobs; those that run go on.',
+    params: NAME,
+    body: BODIES.drain,
+    answers: { 200: json(told('Node takes no new jobs')) },
+    errors: [...NODE_ERRORS, 'unknown-field'],
+    examples: [
+      {
+        name: 'until told',
+        params: { name: 'node-1' },
+        body: { reason: 'new disks' },
+        answer: { node: { state: 'drained' } },
+      },
+      {
+        name: 'without a reason',
+        params: { name: 'node-1' },
+        body: {},
+        status: 400,
+        answer: { code: 'bad-field', field: 'reason' },
+      },
+    ],
+    handle: drain,
+  }),
+  route({
+    method: 'POST',
+    also: 'PUT',
+    path: '/nodes/:name/resume',
+    tag: 'nodes',
+    access: 'admin',
+    summary: 'Resume a node',
+    description: 'It takes new jobs: a drain ends, and it is no longer set aside.',
+    params: NAME,
+    body: BODIES.resume,
+    answers: { 200: json(told('Node takes new jobs')) },
+    errors: NODE_ERRORS,
+    examples: [{ name: 'a node', params: { name: 'node-1' }, answer: { node: { state: 'open' } } }],
+    handle: resume,
+  }),
+];
 
-async function drain(context: RouteContext, { deps, signedIn }: Routes): Promise<void> {
+type NodeCall<Name extends keyof typeof BODIES> = Call<
+  'admin',
+  typeof NAME,
+  None,
+  None,
+  z.output<(typeof BODIES)[Name]>
+>;
+
+async function drain({ deps, person, params, body }: NodeCall<'drain'>) {
   const { store, clock, log, notices } = deps;
-  const person = mustBeAdmin(await signedIn(context));
   const at = clock.now();
-  const { executor, ...asked } = readDrain(await readObject(context.req), at);
-  const name = agentNamed(context.params.name, executor, await agentsOf(store, at));
+  const { executor, ...asked } = drainAsked(body, at);
+  const name = agentNamed(params.name, executor, await agentsOf(store, at));
   const order: Drain = { kind: 'drained', ...name, ...asked, by: person.id, at };
   await store.putSetting(closureSetting('drained', name), JSON.stringify(order));
   notices.agentsChanged();
   log.info('audit: node drained', { ...name, ...asked, by: person.id });
-  await answer(context, deps, name, 'Node takes no new jobs');
+  return answer(deps, name, 'Node takes no new jobs');
 }
 
-async function resume(context: RouteContext, { deps, signedIn }: Routes): Promise<void> {
+async function resume({ deps, person, params, body }: NodeCall<'resume'>) {
   const { store, clock, log, notices } = deps;
-  const person = mustBeAdmin(await signedIn(context));
-  const body = await readJson(context.req);
-  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
-  if (body !== undefined && !isObject)
-    throw new ServiceError('bad-request', 'the body must be a JSON object');
-  const executor = readExecutor(isObject ? Object.fromEntries(Object.entries(body)) : {});
-  const name = agentNamed(context.params.name, executor, await agentsOf(store, clock.now()));
+  const executor = body?.executor ?? null;
+  const name = agentNamed(params.name, executor, await agentsOf(store, clock.now()));
   await store.dropSetting(closureSetting('drained', name));
   await store.dropSetting(closureSetting('set-aside', name));
   notices.agentsChanged();
   log.info('audit: node resumed', { ...name, by: person.id });
-  await answer(context, deps, name, 'Node takes new jobs');
+  return answer(deps, name, 'Node takes new jobs');
 }
 
 async function answer(
-  context: RouteContext,
-  { store, clock }: Routes['deps'],
+  { store, clock }: Pick<ApiDeps, 'store' | 'clock'>,
   { executor, host }: AgentName,
   msg: string,
-): Promise<void> {
+) {
   const { views } = await agentsOf(store, clock.now());
   const view = views.find((one) => one.executor === executor && one.host === host);
-  context.body = {
+  return {
     msg,
     ...(view === undefined ? {} : { node: agentToWire(view, { isAdmin: true }) }),
   };
@@ -74,12 +130,8 @@ const NAME_CHARS_MAX = 255;
  * The agent that is meant. One that its cluster does not know is refused, if clusters have told at all.
  * @throws ServiceError naming the field
  */
-function agentNamed(
-  host: string | undefined,
-  executor: string | null,
-  { views, isTold }: Agents,
-): AgentName {
-  if (host === undefined || host.length > NAME_CHARS_MAX || !/^[\w.:-]+$/.test(host))
+function agentNamed(host: string, executor: string | null, { views, isTold }: Agents): AgentName {
+  if (host.length > NAME_CHARS_MAX || !/^[\w.:-]+$/.test(host))
     throw new ServiceError('bad-path', 'that is no name of a node', { field: 'name' });
   const found = views.filter(
     (view) => view.host === host && (executor === null || view.executor === executor),
@@ -100,10 +152,4 @@ function agentNamed(
       { field: 'executor' },
     );
   return { executor, host };
-}
-
-function mustBeAdmin(person: Person): Person {
-  if (!person.isAdmin)
-    throw new ServiceError('forbidden', 'only administrators drain and resume nodes');
-  return person;
 }

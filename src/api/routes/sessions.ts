@@ -1,115 +1,142 @@
-/** Signing in, and who one is. */
-import type { Person } from '../../contracts/auth.js';
+/** Signing in. */
+import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
-import { isRaw } from '../../contracts/reader.js';
-import { readObject } from '../body.js';
-import { diskToWire, takenBy } from '../disk.js';
-import { projectsOf } from '../membership.js';
-import { mustBeAdmin, personFor } from '../people.js';
-import { quotaReport } from '../quota-report.js';
-import { resetQuota } from '../quota-reset.js';
-import type { Routes } from '../routes.js';
-import { readShare } from '../share-fields.js';
-import { DEFAULT_PROJECT, personToWire } from '../wire.js';
-import { withDisk as projectsWithDisk } from './projects.js';
+import { section, text, wire } from '../fields.js';
+import { loginFromProxy, personOfProxy } from '../proxy.js';
+import { type Call, json, type None, type Route, route } from '../route.js';
+import { shape } from '../schemas/answer.js';
+import { USER } from '../schemas/people.js';
+import { personToWire } from '../wire.js';
 
-export function sessionRoutes({ deps, router, tokens, signedIn }: Routes): void {
-  const { auth, events } = deps;
+const CHARS_MAX = NAME_CHARS_MAX * 4;
+const given = text((value) => value !== '' && value.length <= CHARS_MAX, 'must be a text').meta(
+  wire({ type: 'string', minLength: 1, maxLength: CHARS_MAX }),
+);
 
-  router.post('/authenticate', async (context) => {
-    const body = await readObject(context.req);
-    const login = readText(body, ['user']);
-    const found = await auth.bindApi(login, readText(body, ['apikey']));
-    if (found === undefined) {
-      events.emit('session:refused', { login, by: 'apikey' });
-      throw new ServiceError('bad-credentials', 'no such user, or not their API key');
-    }
-    events.emit('session:opened', { user: found.person.id, by: 'apikey' });
-    context.body = { token: await tokens.forKey(found.person, found.keyId) };
-  });
+const BY_KEY = section({ user: given, apikey: given });
+const BY_PASSWORD = section({
+  uid: given.optional().describe('Login.'),
+  user: given.optional().describe('The same.'),
+  password: given,
+}).transform((body, context) => {
+  const login = body.uid ?? body.user;
+  if (login !== undefined) return { login, password: body.password };
+  context.addIssue({ code: 'custom', path: ['uid'], message: 'must be a text' });
+  return z.NEVER;
+});
 
-  router.post('/user/bind', async (context) => {
-    const body = await readObject(context.req);
-    const login = readText(body, ['uid', 'user']);
-    const person = await auth.bindCredentials(login, readText(body, ['password']));
-    if (person === undefined) {
-      events.emit('session:refused', { login, by: 'password' });
-      throw new ServiceError('bad-credentials', 'no such user, or not their password');
-    }
-    events.emit('session:opened', { user: person.id, by: 'password' });
-    context.body = { token: await tokens.forPassword(person), user: personToWire(person) };
-  });
+const TOKEN = z.string().meta({ description: 'For the header `Authorization: Bearer TOKEN`.' });
 
-  router.get('/user', async (context) => {
-    const person = await signedIn(context);
-    if (!person.isAdmin) throw new ServiceError('forbidden', 'only administrators list all users');
-    const people: Person[] = [];
-    for (const { id } of await deps.store.users()) {
-      const one = await auth.user(id);
-      if (one !== undefined) people.push(one);
-    }
-    const toWire = await withDisk();
-    context.body = people.map(toWire);
-  });
+export const SESSION_ROUTES: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/authenticate',
+    tag: 'sessions',
+    access: 'nobody-needed',
+    summary: 'Sign in with an API key',
+    description: 'The token is good as long as the key is.',
+    body: BY_KEY,
+    answers: { 200: json(shape({ token: TOKEN })) },
+    errors: ['bad-credentials', 'auth-unavailable', 'rate-limited'],
+    examples: [
+      { name: 'with a key', body: { user: 'alice', apikey: '$APIKEY' }, answer: {} },
+      {
+        name: 'not their key',
+        body: { user: 'alice', apikey: 'guessed' },
+        status: 401,
+        answer: { code: 'bad-credentials' },
+      },
+    ],
+    handle: byKey,
+  }),
+  route({
+    method: 'POST',
+    path: '/user/bind',
+    tag: 'sessions',
+    access: 'nobody-needed',
+    summary: 'Sign in with a password',
+    description: 'The token ends after the time that the site configures.',
+    body: BY_PASSWORD,
+    answers: { 200: json(shape({ token: TOKEN, user: USER })) },
+    errors: ['bad-credentials', 'auth-unavailable', 'rate-limited'],
+    examples: [
+      { name: 'with a password', body: { uid: 'alice', password: '$PASSWORD' }, answer: {} },
+      {
+        name: 'not their password',
+        body: { uid: 'alice', password: 'guessed' },
+        status: 401,
+        answer: { code: 'bad-credentials' },
+      },
+    ],
+    handle: byPassword,
+  }),
+  route({
+    method: 'POST',
+    path: '/session',
+    tag: 'sessions',
+    access: 'nobody-needed',
+    summary: "Sign in through the site's proxy",
+    description:
+      'For whom a proxy has signed in and names in its header. Only this route reads the header: all others take tokens.',
+    body: z.unknown(),
+    answers: { 200: json(shape({ token: TOKEN, user: USER })) },
+    errors: ['bad-credentials', 'forbidden', 'auth-unavailable'],
+    examples: [
+      { name: 'without a proxy', as: null, status: 401, answer: { code: 'bad-credentials' } },
+    ],
+    handle: byProxy,
+  }),
+];
 
-  router.get('/user/:id', async (context) => {
-    const person = await personOf(await signedIn(context), context.params.id);
-    context.body = (await withDisk())(person);
-  });
-
-  router.get('/user/:id/project', async (context) => {
-    const { id } = await personOf(await signedIn(context), context.params.id);
-    const projects = await projectsOf(deps, id);
-    context.body = [DEFAULT_PROJECT, ...projects.map(await projectsWithDisk(deps))];
-  });
-
-  // The old command line sends the whole document back, with other values under `usage`.
-  router.put('/user/:id', async (context) => {
-    const person = await signedIn(context);
-    mustBeAdmin(person, 'change users');
-    const { id } = await personOf(person, context.params.id);
-    const { usage } = await readObject(context.req);
-    if (!isRaw(usage))
-      throw new ServiceError('bad-field', 'usage must be an object', { field: 'usage' });
-    const after = await deps.store.changeUser(
-      id,
-      (record) => record && { ...record, ...readShare(usage, record, 'usage.') },
-    );
-    if (after === undefined)
-      throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
-    context.body = { msg: 'User updated', id };
-  });
-
-  router.get('/user/:id/quota', async (context) => {
-    const { id, quotas } = await personOf(await signedIn(context), context.params.id);
-    context.body = await quotaReport(deps, { user: id }, quotas);
-  });
-
-  router.delete('/user/:id/quota', async (context) => {
-    const person = await signedIn(context);
-    mustBeAdmin(person, 'reset quotas');
-    const { id } = await personOf(person, context.params.id);
-    await resetQuota(deps, { user: id }, person);
-    context.body = { msg: 'Quota reset', id };
-  });
-
-  /** Users with what their job directories take. */
-  const withDisk = async () => {
-    const taken = await takenBy(deps.store);
-    const { diskGbUsual } = deps.config.limits;
-    return (person: Person) =>
-      personToWire(person, diskToWire(taken.user(person.id), person.quotas, diskGbUsual));
-  };
-  const personOf = (asker: Person, login: string | undefined) => personFor(deps, asker, login);
+async function byKey({
+  context,
+  deps: { auth, events },
+  tokens,
+  logins,
+  body: { user: login, apikey },
+}: Call<'nobody-needed', None, None, None, z.output<typeof BY_KEY>>) {
+  const attempt = { way: 'apikey', login, address: context.ip } as const;
+  const found = await logins.within(attempt, () => auth.bindApi(login, apikey));
+  if (found === undefined) {
+    events.emit('session:refused', { login, by: 'apikey' });
+    throw new ServiceError('bad-credentials', 'no such user, or not their API key');
+  }
+  events.emit('session:opened', { user: found.person.id, by: 'apikey' });
+  return { token: await tokens.forKey(found.person, found.keyId) };
 }
 
-/** The first of `names` that the body has. */
-function readText(body: Record<string, unknown>, names: readonly string[]): string {
-  const [wanted = ''] = names;
-  const name = names.find((one) => body[one] !== undefined) ?? wanted;
-  const value = body[name];
-  if (typeof value !== 'string' || value === '' || value.length > NAME_CHARS_MAX * 4)
-    throw new ServiceError('bad-field', `${name} must be a text`, { field: name });
-  return value;
+async function byPassword({
+  context,
+  deps: { auth, events },
+  tokens,
+  logins,
+  body: { login, password },
+}: Call<'nobody-needed', None, None, None, z.output<typeof BY_PASSWORD>>) {
+  const attempt = { way: 'password', login, address: context.ip } as const;
+  const person = await logins.within(attempt, () => auth.bindCredentials(login, password));
+  if (person === undefined) {
+    events.emit('session:refused', { login, by: 'password' });
+    throw new ServiceError('bad-credentials', 'no such user, or not their password');
+  }
+  events.emit('session:opened', { user: person.id, by: 'password' });
+  return { token: await tokens.forPassword(person), user: personToWire(person) };
+}
+
+async function byProxy({
+  context,
+  deps,
+  tokens,
+}: Call<'nobody-needed', None, None, None, unknown>) {
+  const login = loginFromProxy(context, deps.config.accounts.proxy);
+  if (login === undefined)
+    throw new ServiceError('bad-credentials', 'no proxy of this site has signed you in');
+  try {
+    const person = await personOfProxy(deps, login);
+    deps.events.emit('session:opened', { user: person.id, by: 'proxy' });
+    return { token: await tokens.forPassword(person), user: personToWire(person) };
+  } catch (error) {
+    deps.events.emit('session:refused', { login, by: 'proxy' });
+    throw error;
+  }
 }

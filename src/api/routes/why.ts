@@ -1,4 +1,5 @@
 /** `/task/{id}/why`: where a waiting job stands, what limits it, when it may start; and why another one stands before it. */
+import { z } from 'zod';
 import type { Person } from '../../contracts/auth.js';
 import { ServiceError } from '../../contracts/errors.js';
 import type { OutlookFacts } from '../../contracts/outlook.js';
@@ -8,29 +9,121 @@ import { needsOf } from '../../core/retry.js';
 import { impossible } from '../../core/tally.js';
 import type { Instant } from '../../core/units.js';
 import { compared } from '../comparison.js';
-import { queryValue, readJobId } from '../context.js';
+import { readJobId } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { JOB_ID, OTHER_JOB } from '../fields.js';
 import { describeImpossible } from '../impossible.js';
 import { limitOf } from '../members.js';
 import { projectsOf } from '../membership.js';
 import { type Estimate, type Prospect, prospectOf } from '../prospects.js';
-import type { Routes } from '../routes.js';
+import { type Call, json, type Route, route } from '../route.js';
+import { epochSeconds, jobNumber, seconds, shape, whole } from '../schemas/answer.js';
+import { OBSTACLE } from '../schemas/obstacle.js';
 import { extrasFor, statusToWire, type Wire } from '../wire.js';
 import { isWithheld } from '../withheld.js';
 
-export function whyRoutes({ deps, router, signedIn, jobOf }: Routes): void {
-  router.get('/task/:id/why', async (context) => {
-    const job = await jobOf(context, context.params.id);
-    const text = queryValue(context, 'other');
-    const outlook = waits(job) ? await deps.outlook() : undefined;
-    const report = await whyReport(deps, job, outlook);
-    if (text === undefined) {
-      context.body = report;
-      return;
-    }
-    const person = await signedIn(context);
-    context.body = { ...report, compared: await comparison(deps, { job, person, text, outlook }) };
-  });
+const POSITION = shape({
+  from: whole.nullable().meta({ description: 'From 1; null: not in line.' }),
+  to: whole.nullable(),
+  of: whole,
+  member: jobNumber.nullable().meta({ description: 'Of an array: its member that is next.' }),
+  date: epochSeconds,
+  age: seconds.meta({ description: 'Of the look, in seconds.' }),
+}).meta({ id: 'Position' });
+
+const ESTIMATE = z
+  .discriminatedUnion('kind', [
+    shape({
+      kind: z.literal('unknown'),
+      because: z.enum([
+        ...(['under-way', 'not-in-line', 'not-seen-yet', 'far-back'] as const),
+        ...(['no-ends', 'no-place', 'far-off'] as const),
+      ]),
+      from: epochSeconds.nullable(),
+    }),
+    shape({
+      kind: z.literal('about'),
+      date: epochSeconds,
+      from: epochSeconds,
+      to: epochSeconds.nullable(),
+      basis: z.record(z.string(), z.number()),
+      agents: whole,
+    }),
+  ])
+  .meta({ id: 'Estimate' });
+
+const beside = { mine: z.number(), other: z.number() };
+const CAUSE = z.discriminatedUnion('code', [
+  shape({ code: z.literal('same-account') }),
+  shape({ code: z.literal('queue-priority'), ...beside }),
+  shape({ code: z.literal('group-score'), ...beside }),
+  shape({
+    code: z.literal('score'),
+    ...beside,
+    terms: z.array(shape({ name: z.string(), ...beside })),
+  }),
+  shape({ code: z.literal('own-jobs-first'), whose: z.enum(['mine', 'other']) }),
+  shape({ code: z.literal('older') }),
+  shape({ code: z.literal('not-shown') }),
+]);
+
+const WHY = shape({
+  id: jobNumber,
+  primary: z.string(),
+  secondary: z.string().nullable(),
+  reason: z.string().nullable(),
+  obstacles: z.array(OBSTACLE),
+  impossible: z.string().nullable().meta({ description: 'Why no agent could ever run it.' }),
+  position: POSITION.nullable(),
+  estimate: ESTIMATE.nullable(),
+  compared: shape({
+    id: jobNumber,
+    user: z.string().optional(),
+    project: z.string().optional(),
+    position: POSITION.nullable(),
+    first: jobNumber.nullable(),
+    because: z.array(CAUSE),
+  })
+    .optional()
+    .meta({ description: 'With the other job that was named.' }),
+});
+
+const QUERY = {
+  other: OTHER_JOB.optional().describe('Another job that waits: why it stands before this one.'),
+};
+
+export const WHY_ROUTES: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/task/:id/why',
+    tag: 'jobs',
+    access: 'own-job',
+    summary: 'Tell why a job waits',
+    description: 'Where it stands, what limits it, when it may start. Nothing is promised.',
+    params: JOB_ID,
+    query: QUERY,
+    answers: { 200: json(WHY, 'As things stand now.') },
+    errors: ['bad-id', 'job-not-found', 'wrong-state'],
+    examples: [
+      { name: 'a job that waits', params: { id: 1 }, answer: { id: 1, primary: 'pending' } },
+      {
+        name: 'beside another one',
+        params: { id: 1 },
+        query: { other: 6 },
+        answer: { compared: { id: 6 } },
+      },
+      { name: 'one that runs', params: { id: 2 }, answer: { obstacles: [], position: null } },
+    ],
+    handle: why,
+  }),
+];
+
+async function why({ deps, person, job, query }: Call<'own-job', typeof JOB_ID, typeof QUERY>) {
+  const outlook = waits(job) ? await deps.outlook() : undefined;
+  const report = await whyReport(deps, job, outlook);
+  const { other: text } = query;
+  if (text === undefined) return report;
+  return { ...report, compared: await comparison(deps, { job, person, text, outlook }) };
 }
 
 const waits = ({ state }: Job): boolean => state === 'pending' || state === 'open';
@@ -65,7 +158,7 @@ function impossibleNow({ inventory }: ApiDeps, job: Job): string | null {
   return describeImpossible(impossible(demand, inventory() ?? []))?.msg ?? null;
 }
 
-const seconds = (at: Instant): number => at / 1_000;
+const secondsOf = (at: Instant): number => at / 1_000;
 
 /** `from` and `to` null: it is not in line. `age`: of the look, in seconds. */
 function positionToWire(prospect: Prospect | undefined, at: Instant): Wire | null {
@@ -76,7 +169,7 @@ function positionToWire(prospect: Prospect | undefined, at: Instant): Wire | nul
     to: place?.to ?? null,
     of: inLine,
     member: memberId,
-    date: seconds(prospect.at),
+    date: secondsOf(prospect.at),
     age: Math.max(0, at - prospect.at) / 1_000,
   };
 }
@@ -84,14 +177,14 @@ function positionToWire(prospect: Prospect | undefined, at: Instant): Wire | nul
 function estimateToWire(estimate: Estimate): Wire {
   if (estimate.kind === 'unknown') {
     const { kind, because, from } = estimate;
-    return { kind, because, from: from === null ? null : seconds(from) };
+    return { kind, because, from: from === null ? null : secondsOf(from) };
   }
   const { kind, at, from, to, basis } = estimate;
   return {
     kind,
-    date: seconds(at),
-    from: seconds(from),
-    to: to === null ? null : seconds(to),
+    date: secondsOf(at),
+    from: secondsOf(from),
+    to: to === null ? null : secondsOf(to),
     basis: basis.bases,
     agents: basis.agents,
   };

@@ -6,6 +6,7 @@ import type { Client } from '../client.js';
 import { type CommonOptions, type Context, connect, printJson, readId, tell } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure, Unreachable } from '../failure.js';
+import { readPast } from '../past.js';
 import { type Column, facts, table } from '../table.js';
 import { isEnd, isRecord, type JobView, readJob, readJobs, readStatus } from '../wire.js';
 import {
@@ -22,6 +23,10 @@ export interface ListOptions extends CommonOptions {
   readonly all?: boolean;
   readonly over?: boolean;
   readonly state?: string;
+  readonly tag?: string;
+  readonly project?: string;
+  readonly since?: string;
+  readonly until?: string;
   readonly limit: number;
 }
 
@@ -29,13 +34,16 @@ const WAIT_LOOK_MS_MIN = 100;
 const WAIT_LOOK_MS_MAX = 2_000;
 
 export async function list(context: Context, options: ListOptions): Promise<number> {
+  const filter = filterOf(options, context.now());
   const client = connect(context);
   const docs: unknown[] = [];
   if (options.over !== true) docs.push(...asList(await client.json('GET', 'task/active')));
   if (options.over === true || options.all === true)
-    docs.push(...(await overJobs(client, options.limit)));
+    docs.push(...(await overJobs(client, options.limit, filter)));
   const jobs = readJobs(docs);
-  const isChosen = jobs.map((job) => options.state === undefined || isIn(job, options.state));
+  const isChosen = jobs.map(
+    (job) => (options.state === undefined || isIn(job, options.state)) && fits(job, filter),
+  );
   if (options.json === true) {
     await printJson(
       context,
@@ -145,15 +153,53 @@ async function waitForOne(
   }
 }
 
-async function overJobs(client: Client, limit: number): Promise<unknown[]> {
+/** Which jobs are listed, whether they are over or not. */
+interface Filter {
+  readonly tag?: string;
+  readonly project?: string;
+  /** Submitted then or later, in milliseconds since 1970. */
+  readonly since?: number;
+  /** Submitted before. */
+  readonly until?: number;
+}
+
+function filterOf({ tag, project, since, until }: ListOptions, now: number): Filter {
+  return {
+    ...(tag === undefined ? {} : { tag }),
+    ...(project === undefined ? {} : { project }),
+    ...(since === undefined ? {} : { since: readPast(since, '--since', now) }),
+    ...(until === undefined ? {} : { until: readPast(until, '--until', now) }),
+  };
+}
+
+function fits(job: JobView, { tag, project, since, until }: Filter): boolean {
+  const at = job.submittedAt ?? Number.NaN;
+  return (
+    (tag === undefined || job.tags.includes(tag)) &&
+    (project === undefined || job.project === project) &&
+    (since === undefined || at >= since) &&
+    (until === undefined || at < until)
+  );
+}
+
+/** The newest ones, page by page: the server looks them up by an index. */
+async function overJobs(client: Client, limit: number, filter: Filter): Promise<unknown[]> {
+  const { tag, project, since, until } = filter;
+  const asked = new URLSearchParams({
+    ...(tag === undefined ? {} : { tag }),
+    ...(project === undefined ? {} : { project }),
+    ...(since === undefined ? {} : { from: String(since / 1_000) }),
+    ...(until === undefined ? {} : { to: String(until / 1_000) }),
+  });
   const docs: unknown[] = [];
   while (docs.length < limit) {
-    const size = Math.min(PAGE_ITEMS_MAX, limit - docs.length);
-    const page = asList(
-      await client.json('POST', `task/over/${docs.length}/${size}`, { isRepeatable: true }),
-    );
-    docs.push(...page);
-    if (page.length < size) break;
+    asked.set('limit', String(Math.min(PAGE_ITEMS_MAX, limit - docs.length)));
+    const page = await client.json('GET', `tasks?${asked}`);
+    const isPage = isRecord(page) && Array.isArray(page.tasks);
+    docs.push(...asList(isPage ? page.tasks : page));
+    const next = isPage ? page.next : null;
+    if (typeof next !== 'string') break;
+    asked.set('after', next);
   }
   return docs;
 }

@@ -17,9 +17,9 @@ export class Tally {
     if (this.#isFresh(record)) this.#counts[record.kind]++;
   }
 
-  /** Launches are as many as jobs, and none comes twice. */
+  /** Launches are as many as jobs, and none comes twice; nor do entries of the audit log. */
   #isFresh(record: BackupRecord): boolean {
-    if (record.kind === 'launch') return true;
+    if (record.kind === 'launch' || record.kind === 'audit') return true;
     return record.kind === 'job' ? this.#jobs.add(record.id) : this.#isNew(record);
   }
 
@@ -44,6 +44,8 @@ function nameOf(record: BackupRecord): string {
     case 'project':
     case 'job':
       return JSON.stringify([record.kind, record.id]);
+    case 'audit':
+      return JSON.stringify([record.kind, record.seq]);
     case 'launch':
       return JSON.stringify([record.kind, record.job, record.launch]);
     default:
@@ -91,4 +93,5 @@ const WORDS = {
   use: ['day of use', 'days of use'],
   job: ['job', 'jobs'],
   launch: ['accounting record', 'accounting records'],
+  audit: ['audit entry', 'audit entries'],
 } as const;

@@ -62,6 +62,7 @@ class EmbeddedSource implements BackupSource {
       yield* this.#days();
       yield* this.#jobs();
       yield* this.#launches();
+      yield* this.#audit();
     } finally {
       this.#database.exec('ROLLBACK');
     }
@@ -119,6 +120,20 @@ class EmbeddedSource implements BackupSource {
       if (last === undefined) return;
       yield rows.map((row) => recordOf('launch', row));
       after = [Number(last[0]), Number(last[1])];
+    }
+  }
+
+  *#audit(): Generator<readonly BackupRecord[]> {
+    const next = this.#database.prepare(
+      `SELECT ${columnsOf('audit').join(', ')} FROM audit WHERE seq > ? ORDER BY seq LIMIT ${DAYS_PORTION}`,
+    );
+    for (let after = 0; ; ) {
+      const from = after;
+      const rows: readonly Row[] = guarded(() => next.all(from));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map((row) => recordOf('audit', row));
+      after = Number(last[0]);
     }
   }
 

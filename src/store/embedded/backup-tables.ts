@@ -68,6 +68,20 @@ export const KEPT = {
     of: 'launch',
     columns: { job: 'job', launch: 'launch', day: 'day', record: 'record' },
   },
+  audit: {
+    of: 'audit',
+    columns: {
+      seq: 'seq',
+      at: 'at',
+      act: 'act',
+      actor: 'actor',
+      subject_kind: 'subjectKind',
+      subject_id: 'subjectId',
+      hash: 'hash',
+      entry: 'entry',
+      personal: 'personal',
+    },
+  },
 } as const satisfies Readonly<Record<string, Kept>>;
 
 /** Tables that no export has, and why. */

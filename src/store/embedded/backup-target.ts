@@ -24,6 +24,7 @@ const MAIN = {
   use: 'used_days',
   job: 'jobs',
   launch: 'accounting',
+  audit: 'audit',
 } as const satisfies Record<RecordKind, KeptTable>;
 
 /** Of a job: tables that have a row only where this field has a value. */

@@ -6,6 +6,7 @@ import { PRIO_USUAL } from '../../core/policy.js';
 import { jobId } from '../../core/units.js';
 import { dayOf } from '../../core/usage.js';
 import { QUOTA_RESETS } from './account-rows.js';
+import { AuditReader } from './audit-rows.js';
 import { DISK_DUE, DISK_USE } from './disk-rows.js';
 import { PastReader } from './past-jobs.js';
 import { pendingGroups } from './pending-rows.js';
@@ -128,12 +129,14 @@ export class Reader {
   readonly #lists = new Map<string, Statement>();
   readonly #past: PastReader;
   readonly #watching: WatchReader;
+  readonly #audit: AuditReader;
 
   constructor(database: Database) {
     this.#database = database;
     this.#statements = prepareAll(database);
     this.#past = new PastReader(database);
     this.#watching = new WatchReader(database);
+    this.#audit = new AuditReader(database);
   }
 
   perform(calls: readonly ReadCall[]): readonly Result[] {
@@ -211,6 +214,10 @@ export class Reader {
         return statements.diskUse.all();
       case 'quotaResets':
         return statements.quotaResets.all();
+      case 'auditPage':
+        return this.#audit.page(call.ask);
+      case 'auditHead':
+        return this.#audit.head();
       case 'running':
       case 'aftermathDue':
       case 'leases':

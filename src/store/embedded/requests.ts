@@ -1,4 +1,5 @@
 // What passes between the main thread and the store's threads: plain values, documents already serialised.
+import type { AuditQuery } from '../../contracts/audit.js';
 import type {
   DirectorySize,
   EndedQuery,
@@ -11,8 +12,10 @@ import type {
   UseQuery,
 } from '../../contracts/store.js';
 import type { NamedLease } from '../../contracts/watching.js';
+import type { SealedNote } from '../../core/audit-chain.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
+import type { AuditColumns } from '../audit-columns.js';
 import type { Row, Trouble } from './sqlite.js';
 
 /** A submission as columns and documents. */
@@ -215,6 +218,7 @@ export interface Writes extends WatchWrites {
     answer: 'archived' | 'already' | 'not-over' | 'unknown';
   };
   resetQuota: { ask: QuotaResetColumns; answer: undefined };
+  appendAudit: { ask: readonly SealedNote[]; answer: readonly AuditColumns[] };
 }
 
 /** What the reading thread does. Each question is small work, so that none waits long behind another. */
@@ -263,6 +267,8 @@ export interface Reads extends WatchReads {
   diskUse: { ask: null; answer: readonly Row[] };
   /** Kind, id, day and what was used on it by then. */
   quotaResets: { ask: null; answer: readonly Row[] };
+  auditPage: { ask: AuditQuery; answer: readonly Row[] };
+  auditHead: { ask: null; answer: Row | undefined };
 }
 
 /** A set of questions and answers that a thread serves. */

@@ -1,4 +1,7 @@
 // The tables, and how an older file becomes a newer one. Forward only.
+import { systemNote } from '../../contracts/audit.js';
+import { instant } from '../../core/units.js';
+import { AUDIT_TABLE, appendInside } from './audit-rows.js';
 import { type Database, DatabaseTrouble } from './sqlite.js';
 
 /** "GODK": tells our files from those of other programs. */
@@ -205,6 +208,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX past_tags_all ON past_tags (tag, submitted_at, id);
   ${TAG_ALL}
   `,
+  AUDIT_TABLE,
 ];
 
 /**
@@ -222,8 +226,18 @@ export function migrate(database: Database): void {
     if (from === 0) database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     for (const step of MIGRATIONS.slice(from)) database.exec(step);
     database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    // Of a file that is new there is nothing to tell.
+    if (from > 0) appendInside(database, [migrated(from)]);
   });
 }
+
+const migrated = (from: number) =>
+  systemNote({
+    at: instant(Date.now()),
+    act: 'schema.migrated',
+    subject: { kind: 'store', id: 'embedded' },
+    facts: { from, to: MIGRATIONS.length },
+  });
 
 /** The version of the schema; 0: the file is new. @throws DatabaseTrouble `newer-schema`, `not-a-store` */
 export function checkedVersion(database: Database): number {

@@ -20,8 +20,8 @@ import type {
 } from '../../contracts/watching.js';
 import type { KillWanted } from '../../core/job.js';
 import { type JobId, jobId } from '../../core/units.js';
-import { EmbeddedAccounts } from './accounts.js';
 import { aftermathIn } from './aftermath.js';
+import { EmbeddedAudit } from './audit-store.js';
 import { launchColumns } from './launch-columns.js';
 import { UnreadableRecord } from './rows.js';
 import type { Row } from './sqlite.js';
@@ -29,10 +29,7 @@ import { namedLeaseOf } from './watch-writer.js';
 
 const askOf = ({ slots, after, limit }: SlotQuery) => ({ slots, after: after ?? 0, limit });
 
-export class Watching
-  extends EmbeddedAccounts
-  implements AccountingStore, LeaseStore, WatchedStore
-{
+export class Watching extends EmbeddedAudit implements AccountingStore, LeaseStore, WatchedStore {
   async account(records: readonly AccountingRecord[]): Promise<readonly AccountingRecord[]> {
     if (records.length === 0) return [];
     const areNew = await this.writer.call('account', records.map(launchColumns));

@@ -3,6 +3,7 @@ import type { Lease, SubmitAnswer } from '../../contracts/store.js';
 import { assert, unreachable } from '../../core/assert.js';
 import { jobId } from '../../core/units.js';
 import { quotaReset } from './account-rows.js';
+import { AuditWriter } from './audit-rows.js';
 import { DiskWriter } from './disk-rows.js';
 import { HoldWriter } from './hold-writer.js';
 import { PastTags } from './past-jobs.js';
@@ -118,6 +119,7 @@ export class Writer {
   readonly #pastTags: PastTags;
   readonly #holds: HoldWriter;
   readonly #watching: WatchWriter;
+  readonly #audit: AuditWriter;
 
   constructor(database: Database) {
     this.#database = database;
@@ -126,6 +128,7 @@ export class Writer {
     this.#disk = new DiskWriter(database);
     this.#pastTags = new PastTags(database);
     this.#watching = new WatchWriter(database);
+    this.#audit = new AuditWriter(database);
     this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
 
@@ -215,6 +218,8 @@ export class Writer {
         statements.resetQuota[kind].run(id, day);
         return undefined;
       }
+      case 'appendAudit':
+        return this.#audit.append(call.ask);
       case 'account':
       case 'aftermathDone':
       case 'wantKillOf':

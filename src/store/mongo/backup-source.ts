@@ -12,9 +12,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MongoClient } from 'mongodb';
 import type { BackupRecord, BackupSource, RecordOf } from '../../contracts/backup.js';
 import type { Log } from '../../contracts/log.js';
+import { NO_HEAD } from '../../core/audit-chain.js';
 import { isWhole } from '../backup/lines.js';
 import { SeenIds } from '../backup/tally.js';
 import { Admissions } from './admissions.js';
+import { auditHead } from './audit-book.js';
+import { auditColumnsOf } from './audit-documents.js';
 import { jobRecord, resetRecord, useRecord } from './backup-records.js';
 import { connect } from './connection.js';
 import {
@@ -86,6 +89,7 @@ class MongoSource implements BackupSource {
       for await (const { _id, value } of settings.find().sort({ _id: 1 }))
         yield [{ kind: 'setting', name: _id, value }];
       yield* this.#launches(last);
+      yield* this.#audit();
     } catch (error) {
       throw troubleOf(error);
     }
@@ -101,6 +105,14 @@ class MongoSource implements BackupSource {
       .sort({ job: 1, launch: 1 });
     for await (const { job, launch, day, record } of found)
       yield [{ kind: 'launch', job, launch, day, record }];
+  }
+
+  /** Last of all: an entry is older than its act, so whatever act is in the export has its entry. */
+  async *#audit(): AsyncGenerator<readonly RecordOf<'audit'>[]> {
+    const { seq: last } = (await auditHead(this.#collections)) ?? NO_HEAD;
+    const found = this.#collections.audit.find({ _id: { $lte: last } }, OF_MAJORITY);
+    for await (const document of found.sort({ _id: 1 }))
+      yield [{ kind: 'audit', ...auditColumnsOf(document) }];
   }
 
   async #lastId(): Promise<number> {

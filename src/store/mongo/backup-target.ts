@@ -14,6 +14,7 @@ import {
 } from '../../contracts/backup.js';
 import { LEASE_STALE_MS } from '../../contracts/limits.js';
 import { refuseFilled, refuseMiscounted } from '../backup/refusals.js';
+import { auditDocument } from './audit-documents.js';
 import {
   accountDocument,
   accountingDocument,
@@ -43,6 +44,7 @@ const CONTENTS = {
   settings: 'setting',
   counters: 'counter',
   accounting: 'launch',
+  audit: 'audit',
   leases: 'which watcher has which jobs is a matter of processes that run',
   disk: 'added up again from the sizes of the jobs',
   lease: 'who leads is a matter of processes that run',
@@ -56,7 +58,7 @@ const MAIN = Object.fromEntries(
   Object.entries(CONTENTS).map(([collection, kind]) => [kind, collection]),
 ) as Record<
   RecordKind,
-  'accounting' | 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'
+  'accounting' | 'audit' | 'jobs' | 'uses' | 'resets' | 'users' | 'projects' | 'settings'
 >;
 
 /** @throws ServiceError store-unavailable */
@@ -115,8 +117,8 @@ class MongoTarget implements BackupTarget {
 
   async #empty(): Promise<void> {
     const { jobs, uses, resets, disk, users, projects, settings } = this.#collections;
-    const { accounting, leases } = this.#collections;
-    const watched = [accounting, leases];
+    const { accounting, leases, audit } = this.#collections;
+    const watched = [accounting, leases, audit];
     for (const collection of [jobs, uses, resets, disk, users, projects, settings, ...watched])
       await (collection as unknown as Collection<Document>).deleteMany({});
     const { counters, admissions } = this.#collections;
@@ -229,6 +231,8 @@ function documentOf(record: BackupRecord): Document {
       return jobDocument(record);
     case 'launch':
       return accountingDocument(record);
+    case 'audit':
+      return auditDocument(record);
     case 'use':
       return useDocument(record);
     case 'quotaReset':

@@ -2,12 +2,14 @@
  * What the collections hold. What is asked for by queries stands in fields of its own; the rest is the JSON that the embedded store
  * keeps as well (`embedded/rows.ts`), so that both read the records of every version alike.
  */
+
 import type { Collection, Db } from 'mongodb';
 import type { Job, JobState } from '../../core/job.js';
 import type { Sums } from '../../core/usage.js';
 import type { StepColumns, SubmissionColumns } from '../embedded/requests.js';
 import { FIRST_LIFE, JOB_STATES, jobOf, UnreadableRecord } from '../embedded/rows.js';
 import type { Row } from '../embedded/sqlite.js';
+import type { AuditDocument } from './audit-documents.js';
 import type {
   AdmissionsDocument,
   CounterDocument,
@@ -180,6 +182,7 @@ export interface Collections {
   readonly disk: Collection<DiskSumsDocument>;
   readonly accounting: Collection<AccountingDocument>;
   readonly leases: Collection<NamedLeaseDocument>;
+  readonly audit: Collection<AuditDocument>;
   readonly users: Collection<AccountDocument>;
   readonly projects: Collection<AccountDocument>;
   readonly settings: Collection<SettingDocument>;
@@ -204,6 +207,7 @@ export function collectionsOf(database: Db): Collections {
     disk: database.collection('disk_sums'),
     accounting: database.collection('accounting'),
     leases: database.collection('leases'),
+    audit: database.collection('audit'),
     users: database.collection('users'),
     projects: database.collection('projects'),
     settings: database.collection('settings'),

@@ -41,6 +41,13 @@ export const INDEXES = {
     accounting_job: { keys: { job: 1, launch: 1 } },
   },
   leases: { leases_holder: { keys: { holder: 1 } } },
+  audit: {
+    audit_at: { keys: { at: 1, _id: 1 } },
+    audit_act: { keys: { act: 1, _id: 1 } },
+    audit_actor: { keys: { actor: 1, _id: 1 } },
+    audit_subject: { keys: { subjectKind: 1, subjectId: 1, _id: 1 } },
+    audit_subject_kind: { keys: { subjectKind: 1, _id: 1 } },
+  },
   users: {
     users_unusual: { keys: { isUnusual: 1 } },
     users_quotas: { keys: { hasQuotas: 1 } },

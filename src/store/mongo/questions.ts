@@ -4,10 +4,12 @@
  */
 import type { Filter, Sort } from 'mongodb';
 import type { AccountingQuery } from '../../contracts/accounting.js';
+import type { AuditQuery } from '../../contracts/audit.js';
 import type { EndedQuery, HistoryQuery, JobQuery, UseQuery } from '../../contracts/store.js';
 import type { JobState } from '../../core/job.js';
 import { dayOf } from '../../core/usage.js';
 import { JOB_STATES } from '../embedded/rows.js';
+import type { AuditDocument } from './audit-documents.js';
 import type { AccountDocument, JobDocument, UseDocument } from './documents.js';
 import type { INDEXES } from './indexes.js';
 import type { AccountingDocument, NamedLeaseDocument } from './watch-documents.js';
@@ -209,6 +211,32 @@ export const accountedIn = ({
   filter: { day: { $gte: from, $lt: until }, ...(project === undefined ? {} : { project }) },
   index: 'accounting_day',
 });
+
+/** In order of number. By time alone they are sorted in memory: what happened in that time, cut at the page. */
+export function audited(query: AuditQuery): Question<AuditDocument> {
+  const { after, actor, acts, subject, from, to } = query;
+  const filter = {
+    ...(actor === undefined ? {} : { actor }),
+    ...(acts === undefined ? {} : { act: { $in: [...acts] } }),
+    ...(subject === undefined ? {} : { subjectKind: subject.kind }),
+    ...(subject?.id === undefined ? {} : { subjectId: subject.id }),
+    ...(from === undefined && to === undefined
+      ? {}
+      : { at: { $gte: from ?? 0, $lt: to ?? LAST_DATE } }),
+    _id: { $gt: after },
+  };
+  return { filter, sort: { _id: 1 }, index: auditIndex(query) };
+}
+
+function auditIndex({ actor, acts, subject, from, to }: AuditQuery): AuditIndex {
+  if (actor !== undefined) return 'audit_actor';
+  if (subject !== undefined)
+    return subject.id === undefined ? 'audit_subject_kind' : 'audit_subject';
+  if (acts !== undefined) return 'audit_act';
+  return from === undefined && to === undefined ? '_id_' : 'audit_at';
+}
+
+type AuditIndex = keyof (typeof INDEXES)['audit'] | '_id_';
 
 export const leasesOf = (holder: string): Of<NamedLeaseDocument, 'leases'> => ({
   filter: { holder },

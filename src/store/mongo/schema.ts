@@ -1,5 +1,8 @@
 // The version of what the database holds, and how an older one becomes a newer one. Forward only.
 
+import { systemNote } from '../../contracts/audit.js';
+import { instant } from '../../core/units.js';
+import { appendAudit } from './audit-book.js';
 import type { Collections, JobDocument } from './documents.js';
 import { ensureIndexes } from './indexes.js';
 import { isRepeat, troubleOf, unavailable } from './trouble.js';
@@ -109,16 +112,27 @@ export async function migrate(
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<void> {
   try {
-    let version = await versionOf(collections, migrations.length);
-    for (; version < migrations.length; version++) {
+    const from = await versionOf(collections, migrations.length);
+    let isOurs = false;
+    for (let version = from; version < migrations.length; version++) {
       await migrations[version]?.(collections);
-      await reached(collections, version + 1);
+      isOurs = await reached(collections, version + 1);
     }
     await ensureIndexes(collections);
+    // Whoever made the last step tells. Of a database that is new there is nothing to tell.
+    if (from > 0 && isOurs) await appendAudit(collections, [migrated(from, migrations.length)]);
   } catch (error) {
     throw troubleOf(error);
   }
 }
+
+const migrated = (from: number, to: number) =>
+  systemNote({
+    at: instant(Date.now()),
+    act: 'schema.migrated',
+    subject: { kind: 'store', id: 'mongo' },
+    facts: { from, to },
+  });
 
 /** What an import has begun must be whole before anybody serves it. @throws ServiceError store-unavailable `unfinished-import` */
 export async function requireFinished({ database, imports }: Collections): Promise<void> {
@@ -176,8 +190,10 @@ async function foreignIn({ database }: Collections): Promise<string | undefined>
   return undefined;
 }
 
-/** Others may be as far, or further. */
-async function reached({ schema }: Collections, version: number): Promise<void> {
+/** Others may be as far, or further: whether it was us who got there. */
+async function reached({ schema }: Collections, version: number): Promise<boolean> {
   await unlessThere(() => schema.insertOne({ _id: 'schema', product: 'godocker', version: 0 }));
-  await schema.updateOne({ _id: 'schema', version: { $lt: version } }, { $set: { version } });
+  const filter = { _id: 'schema', version: { $lt: version } } as const;
+  const { modifiedCount } = await schema.updateOne(filter, { $set: { version } });
+  return modifiedCount > 0;
 }

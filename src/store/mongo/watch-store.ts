@@ -19,13 +19,14 @@ import type {
 } from '../../contracts/watching.js';
 import type { KillWanted } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
-import { MongoAccountStore, type MongoParts } from './account-store.js';
+import type { MongoParts } from './account-store.js';
 import { AccountingBook } from './accounting.js';
+import { MongoAuditStore } from './audit-store.js';
 import { NamedLeases } from './named-leases.js';
 import { Watched } from './watched.js';
 
 export class MongoWatchStore
-  extends MongoAccountStore
+  extends MongoAuditStore
   implements AccountingStore, LeaseStore, WatchedStore
 {
   readonly #accounting: AccountingBook;

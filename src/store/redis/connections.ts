@@ -25,12 +25,17 @@ export interface Connections {
 /** Made, not yet connected. @throws Error when a file of certificates cannot be read */
 export function connectionsOf(config: RedisConfig, random: Random): Connections {
   if (config.kind === 'cluster') {
-    const cluster = clusterOf(config, random);
+    const cluster = connectionOf(config, random);
     return { commands: cluster, listener: cluster };
   }
-  const make = () => new Redis({ ...commonOf(config, random), ...placeOf(config, random) });
-  return { commands: make(), listener: make() };
+  return { commands: connectionOf(config, random), listener: connectionOf(config, random) };
 }
+
+/** One of them, for commands. */
+export const connectionOf = (config: RedisConfig, random: Random): Connection =>
+  config.kind === 'cluster'
+    ? clusterOf(config, random)
+    : new Redis({ ...commonOf(config, random), ...placeOf(config, random) });
 
 /** Nothing waits: a command without a connection fails at once, one without an answer soon, and none is sent twice. */
 const commonOf = (config: RedisConfig, random: Random): Options => {

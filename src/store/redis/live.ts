@@ -6,6 +6,7 @@ import type { Ears, Live, Tidings } from '../../contracts/live.js';
 import type { Presence } from '../../contracts/presence.js';
 import type { LocalLive } from '../live/local-live.js';
 import { connectionsOf } from './connections.js';
+import { keysOf, PROCESSES } from './keys.js';
 import { Letter, readLetter, readOut } from './letter.js';
 import { type LinkPorts, RedisLink } from './link.js';
 import { RedisNews } from './news.js';
@@ -34,7 +35,7 @@ export class RedisLive implements Live {
 
   /** Connects; nothing waits for that. @throws Error when a file of certificates cannot be read */
   constructor({ config, random, installation, local, ...ports }: RedisLiveParts) {
-    const key = (name: string) => `{${config.prefix}:${installation}}:${name}`;
+    const key = keysOf(config, installation);
     const newsChannel = key('news-told');
     this.#local = local;
     this.#log = ports.log;
@@ -61,7 +62,7 @@ export class RedisLive implements Live {
       channel: newsChannel,
       newEpoch: () => randomUUID().slice(0, 8),
     });
-    this.presence = new RedisPresence(this.#link, key('processes'));
+    this.presence = new RedisPresence(this.#link, key(PROCESSES));
     this.tell = {
       submitted: (ids) => this.#tell((tell) => tell.submitted(ids)),
       killWanted: (id) => this.#tell((tell) => tell.killWanted(id)),

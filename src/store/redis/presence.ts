@@ -1,4 +1,6 @@
 /** Which processes say that they live, in Redis: forgotten by themselves, by one clock. */
+import type { Random } from '../../contracts/clock.js';
+import type { RedisConfig } from '../../contracts/config.js';
 import {
   PRESENCE_LASTS_MS,
   type Presence,
@@ -6,14 +8,19 @@ import {
   type ProcessSeen,
 } from '../../contracts/presence.js';
 import { instant } from '../../core/units.js';
+import { type Connection, connectionOf } from './connections.js';
+import { keysOf, PROCESSES } from './keys.js';
 import type { RedisLink } from './link.js';
 import { BEAT, LEAVE, PRESENT } from './scripts.js';
 
+/** What of a connection is needed. */
+type Scripts = Pick<RedisLink, 'run'>;
+
 export class RedisPresence implements Presence {
-  readonly #link: RedisLink;
+  readonly #link: Scripts;
   readonly #key: string;
 
-  constructor(link: RedisLink, key: string) {
+  constructor(link: Scripts, key: string) {
     this.#link = link;
     this.#key = key;
   }
@@ -32,6 +39,45 @@ export class RedisPresence implements Presence {
     await this.#link.run(LEAVE, [this.#key], [name]);
   }
 }
+
+export interface RedisLookParts {
+  readonly config: RedisConfig;
+  readonly installation: string;
+  readonly random: Random;
+}
+
+/** For a command that asks and ends: a connection for one question. */
+export class RedisLook implements Pick<Presence, 'present'> {
+  readonly #parts: RedisLookParts;
+
+  constructor(parts: RedisLookParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws Error in the words of the server or the system, when Redis is away or refuses */
+  async present(): Promise<readonly ProcessSeen[]> {
+    const { config, installation, random } = this.#parts;
+    const connection = connectionOf(config, random);
+    try {
+      await untilReady(connection);
+      const link: Scripts = {
+        run: (script, keys, args) => connection.eval(script, keys.length, ...keys, ...args),
+      };
+      return await new RedisPresence(link, keysOf(config, installation)(PROCESSES)).present();
+    } finally {
+      connection.disconnect();
+    }
+  }
+}
+
+/** The first trouble is the answer: nobody waits for a second try. */
+const untilReady = (connection: Connection): Promise<void> =>
+  new Promise((resolve, reject) => {
+    connection.on('error', reject);
+    connection.on('ready', resolve);
+    // What goes wrong is told by `error`.
+    connection.connect().catch(() => undefined);
+  });
 
 /** A line that another version wrote, or nobody of ours, is passed over. */
 function seenIn(line: string): ProcessSeen | undefined {

@@ -18,6 +18,7 @@ const WRITES = new Set<StoreMethod>([
   ] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
   ...(['putDisk', 'recountDisk', 'archive'] as const),
+  'appendAudit',
   ...(['account', 'aftermathDone', 'wantKillOf'] as const),
   ...(['takeLeases', 'beatLeases', 'freeLeases', 'dropLeases'] as const),
 ]);

@@ -13,6 +13,7 @@ import { unmadeMember } from '../../../src/core/array-life.js';
 import type { Job, JobState, KillWanted } from '../../../src/core/job.js';
 import type { QuotaReset } from '../../../src/core/limit-book.js';
 import type { JobId, ProjectId, UserId } from '../../../src/core/units.js';
+import type { AuditColumns } from '../../../src/store/audit-columns.js';
 
 /** What several handles, as those of several processes, share. */
 export class MemoryRecord {
@@ -33,6 +34,7 @@ export class MemoryRecord {
   readonly leases = new Map<string, NamedLease>();
   /** By job and launch. */
   readonly accounting = new Map<string, AccountingRecord>();
+  readonly audit: AuditColumns[] = [];
   readonly resets = {
     users: new Map<UserId, QuotaReset>(),
     projects: new Map<ProjectId, QuotaReset>(),

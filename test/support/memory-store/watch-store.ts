@@ -17,12 +17,12 @@ import type {
 import { isLive, type KillWanted } from '../../../src/core/job.js';
 import { slotOf } from '../../../src/core/slots.js';
 import type { JobId } from '../../../src/core/units.js';
-import { MemoryDiskStore } from './disk-store.js';
+import { MemoryAuditStore } from './audit-store.js';
 import { all } from './record.js';
 import { compare, sumsByDay } from './sums.js';
 
 export class MemoryWatchStore
-  extends MemoryDiskStore
+  extends MemoryAuditStore
   implements AccountingStore, LeaseStore, WatchedStore
 {
   account(records: readonly AccountingRecord[]): Promise<readonly AccountingRecord[]> {
