@@ -7,6 +7,7 @@ import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { adminCommand } from './service/admin.js';
+import { userCommand } from './service/admin-user.js';
 import { billCommand } from './service/bill.js';
 import { simulateCommand } from './service/simulate.js';
 import { statusCommand } from './service/status-command.js';
@@ -72,7 +73,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       code = answer;
     },
   };
-  program.addCommand(adminCommand(ports).addCommand(billCommand(ports)));
+  program.addCommand(adminCommand(ports).addCommand(billCommand(ports)).addCommand(userCommand(ports)));
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

@@ -247,7 +247,6 @@ t.test('older spellings, keys that wait for their turn', async (t) => {
   t.same(answer.kind === 'read' && [...answer.warnings].sort(), [
     'clean_old: not in use yet',
     'executor: now called executors',
-    'ldap: not in use yet',
     'mesos_master: now called mesos.master',
     'mongo_db: not in use yet',
   ]);
