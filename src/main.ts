@@ -73,7 +73,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       code = answer;
     },
   };
-  program.addCommand(adminCommand(ports).addCommand(billCommand(ports)).addCommand(userCommand(ports)));
+  program.addCommand(
+    adminCommand(ports).addCommand(billCommand(ports)).addCommand(userCommand(ports)),
+  );
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

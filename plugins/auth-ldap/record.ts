@@ -35,7 +35,7 @@ export function accountOf(
   const isSame = isSameIdentity(before.identity, identity);
   if (isSame && before.from === from && (before.confirmedAt ?? 0) >= confirmedAt) return before;
   const isAnother = before.identity.uid !== identity.uid;
-  const anew = isAnother ? { keys: [], sshPublicKey: '', isAdmin: false } : {};
+  const anew = isAnother ? { keys: [], sshPublicKey: '', isAdmin: false, createdAt: now } : {};
   return { ...before, ...anew, identity, from, confirmedAt };
 }
 

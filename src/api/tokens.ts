@@ -8,6 +8,7 @@ import type { Authenticator, Person } from '../contracts/auth.js';
 import type { Clock } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
 import { type HeldKey, isExpired } from '../contracts/keys.js';
+import { CLOCKS_DIFFER_MS_MAX } from '../contracts/limits.js';
 import { type Instant, instant } from '../core/units.js';
 import type { KeyUse } from './key-use.js';
 import { Recent } from './recent.js';
@@ -90,7 +91,8 @@ export function createTokens(deps: TokensDeps): Tokens {
     // A token without an end must be bound to a key, or nothing could ever revoke it.
     if (endsAt === null) throw badToken('it has no end');
     const session = { login, id: claims.sessionId, openedAt: claims.openedAt, endsAt };
-    if (await revocations.isRevoked(session))
+    const isAnothers = session.openedAt + CLOCKS_DIFFER_MS_MAX < (person.since ?? 0);
+    if (isAnothers || (await revocations.isRevoked(session)))
       throw new ServiceError('bad-token', 'the session was ended: sign in again');
     return { person, key: null, session };
   }

@@ -1,7 +1,7 @@
 /** What an authentication plugin is to the API: it says who somebody is and which directories they may mount. */
 import type { Identity, Volume } from '../core/job.js';
 import type { Quotas } from '../core/quota.js';
-import type { UserId } from '../core/units.js';
+import type { Instant, UserId } from '../core/units.js';
 import type { HeldKey } from './keys.js';
 
 /** An account as the API sees it. Holds no secret. */
@@ -16,6 +16,8 @@ export interface Person {
   readonly quotas: Quotas;
   /** The API keys in force. A token obtained with a key is valid as long as the key stands here. */
   readonly keys: readonly HeldKey[];
+  /** When the account was made: sessions of an earlier one of that login are void. Absent: not known. */
+  readonly since?: Instant;
   /** Of those whom a trusted proxy vouches for: they run as an account of the site. Absent: no. */
   readonly isGuest?: boolean;
 }

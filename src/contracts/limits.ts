@@ -35,6 +35,8 @@ export const PASSWORD_BYTES_MAX = 1_024;
 export const LOGINS_REMEMBERED_MAX = 20_000;
 /** The use of an API key is noted to this much: an hour. */
 export const KEY_USE_EACH_MS = 3_600_000;
+/** Clocks of the machines of a site differ by less. */
+export const CLOCKS_DIFFER_MS_MAX = 10_000;
 /** Sessions ended elsewhere are heard of within this time. */
 export const REVOKED_EACH_MS = 2_000;
 /** Sessions of one user ended one by one; with more, all of them end. */

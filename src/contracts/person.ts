@@ -16,6 +16,7 @@ export const personOf = (user: UserRecord, at: Instant): Person | undefined =>
         prio: user.prio,
         quotas: user.quotas,
         keys: heldKeys(user.keys, at),
+        since: user.createdAt,
         isGuest: user.from === 'guest',
       };
 

@@ -54,7 +54,10 @@ export function userCommand(ports: BillPorts): Command {
   const user = new Command('user').description('accounts that are kept here');
   const withStore =
     <Args extends readonly unknown[]>(
-      work: (parts: { readonly store: Store; readonly config: Config }, ...args: Args) => Promise<number>,
+      work: (
+        parts: { readonly store: Store; readonly config: Config },
+        ...args: Args
+      ) => Promise<number>,
     ) =>
     async (options: { readonly config?: string }, ...args: Args): Promise<void> => {
       const config = ports.configured(options.config);

@@ -261,6 +261,18 @@ t.test('signing out ends one session', async (t) => {
   t.equal(key.json().code, 'not-supported', 'a token of a key ends with the key');
 });
 
+t.test('an account made anew under a login knows no session of the former one', async (t) => {
+  const { service, works } = await ended(t);
+  const { store } = service;
+  const record = await store.user(ALICE);
+  if (record === undefined) throw new Error('alice is gone');
+  await store.deleteUser(ALICE);
+  service.later(3_600_000);
+  await store.putUser({ ...record, createdAt: service.deps.clock.now() });
+  t.same(await works(), [false, false]);
+  t.equal((await service.ask(KEYS, { token: await session(service) })).statusCode, 200);
+});
+
 t.test('all sessions of a user are ended by an administrator, keys stay', async (t) => {
   const { service, works } = await ended(t);
   const path = '/api/1.0/user/alice/session';
@@ -298,7 +310,7 @@ t.test('another web process hears of it within seconds, and forgets it in time',
 const same = ({ deps: { auth, secret, clock } }: AService) => ({ auth, secret, clock });
 
 t.test('who signs out more often than anybody does ends all sessions', async (t) => {
-  const { service, tokens, works } = await ended(t);
+  const { service, works } = await ended(t);
   const { auth, clock, randomBytes, secret, store } = service.deps;
   const person = await auth.user('alice');
   if (person === undefined) throw new Error('alice is gone');

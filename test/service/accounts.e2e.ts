@@ -11,7 +11,12 @@ const PASSWORD = 'a password of some length';
 
 t.test('accounts and keys from the command line', async (t) => {
   const home = temporaryHome(t);
-  const program = (name: string, args: readonly string[], input = '', env: NodeJS.ProcessEnv = {}) =>
+  const program = (
+    name: string,
+    args: readonly string[],
+    input = '',
+    env: NodeJS.ProcessEnv = {},
+  ) =>
     run(process.execPath, [projectFile(`dist/bin/${name}.js`), ...args], {
       cwd: join(home, '..'),
       env: { ...process.env, GODOCKER_HOME: home, ...env },
@@ -54,7 +59,10 @@ t.test('accounts and keys from the command line', async (t) => {
   t.equal((await user(['password', 'ada'], 'another password\n')).code, 0);
   t.equal((await bind('ada', PASSWORD)).status, 401);
   t.equal((await bind('ada', 'another password')).status, 200);
-  await t.resolves(until(async () => (await works()) === 401), 'the session is over within seconds');
+  await t.resolves(
+    until(async () => (await works()) === 401),
+    'the session is over within seconds',
+  );
 
   const key = await god('key', 'create', 'robot', '--scope', 'read', '--expires-in', '7d');
   t.equal(key.code, 0, key.stderr);

@@ -31,8 +31,7 @@ export async function listKeys(context: Context, options: KeyOptions): Promise<n
   const client = connect(context);
   const found = await client.json('GET', keysOf(options.user ?? client.user));
   if (options.json === true) await printJson(context, found);
-  else
-    await context.terminal.out(table(readDocs(found, 'key'), COLUMNS, context.terminal.columns));
+  else await context.terminal.out(table(readDocs(found, 'key'), COLUMNS, context.terminal.columns));
   return EXIT.ok;
 }
 

@@ -90,13 +90,15 @@ async function withPassword(
   if (!isRecord(said) || typeof said.token !== 'string')
     throw new Failure(EXIT.protocol, 'the server answered a login without a token');
   const session = { kind: 'token' as const, token: said.token };
-  const client = new Client({ server, user, secret: session, from: 'this login' }, (sentence) =>
-    tell(context, sentence),
+  // Who signs in with a mail address is called otherwise.
+  const name = isRecord(said.user) && typeof said.user.id === 'string' ? said.user.id : user;
+  const client = new Client(
+    { server, user: name, secret: session, from: 'this login' },
+    (sentence) => tell(context, sentence),
   );
-  const key = await keyOfThisMachine(client, user);
-  if (key === null)
-    tell(context, 'this login ends with its session; one with an API key lasts');
-  return { server, user, secret: key ?? session };
+  const key = await keyOfThisMachine(client, name);
+  if (key === null) tell(context, 'this login ends with its session; one with an API key lasts');
+  return { server, user: name, secret: key ?? session };
 }
 
 /** The key that the saved login made for itself is of no more use. */
