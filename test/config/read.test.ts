@@ -375,3 +375,28 @@ t.test('the framework and TLS to its masters', async (t) => {
   t.same(problemsOf(refused), ['mesos.master']);
   t.notMatch(JSON.stringify(refused), /hush/);
 });
+
+t.test("the original's keys of its directory, and what they become", async (t) => {
+  const lines = [
+    'auth_policy: goauth',
+    'ldap_host: ldap.site.org',
+    'ldap_port: 1389',
+    "ldap_dn: 'dc=site,dc=org'",
+    'ldap_base_dn_filter: ou=Users',
+    'ldap_admin_dn: null',
+    'ldap: { ssl: true, fields: { homeDirectory: unixHome }, refresh: 1m }',
+  ];
+  const answer = read(lines.join('\n'), t);
+  const config = configOf(answer);
+  t.equal(config.plugins.auth, 'ldap');
+  t.same(config.pluginOptions['auth-ldap'], {
+    host: ['ldap.site.org'],
+    port: 1389,
+    ssl: true,
+    dn: 'dc=site,dc=org',
+    base_dn_filter: 'ou=Users',
+    refresh: '60s',
+    fields: { homeDirectory: 'unixHome' },
+  });
+  t.match(answer, { kind: 'read', warnings: [/^ldap_host: now called ldap.host$/] });
+});
