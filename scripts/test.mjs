@@ -15,7 +15,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './stamp.mjs';
-import { needOf, runBeside } from './testing/plan.mjs';
+import { needOf, runAll } from './testing/plan.mjs';
 import { Report } from './testing/report.mjs';
 import { compiledSuite, SUITES_VARIABLE, sourceOf } from './testing/sources.mjs';
 import { killAll, runSuites } from './testing/suite-process.mjs';
@@ -27,12 +27,13 @@ process.chdir(root);
 let current;
 
 /**
- * How long one suite may take before it counts as hung, and of which group the processes are many suites each.
+ * How long one suite may take before it counts as hung, and among how many processes a group's suites are dealt out; one
+ * each when none are named.
  * `isYielding`: it computes all the time and is no one's judge of time, so it takes what the others leave.
  */
 const GROUPS = {
-  fast: { ending: '.test.js', processes: 2, limitMs: 60_000 },
-  contracts: { ending: '.contract.js', limitMs: 180_000 },
+  fast: { ending: '.test.js', processes: 2, limitMs: 120_000 },
+  contracts: { ending: '.contract.js', limitMs: 300_000 },
   e2e: { ending: '.e2e.js', limitMs: 600_000 },
   simulate: { ending: '.simulation.js', limitMs: 3_600_000, isYielding: true },
 };
@@ -40,7 +41,7 @@ const GROUPS = {
 /** Groups of one stage run beside each other. What is fast comes first: it tells soonest what is wrong. */
 const STAGES = [['fast'], ['contracts', 'simulate', 'e2e']];
 
-/** Suites at a time, histories apart. More than one for each core: most suites mostly wait. */
+/** Suites at a time, histories apart. Most suites mostly wait, so even one core takes two. */
 const PLACES = Math.max(2, Math.min(4, availableParallelism()));
 
 /**
@@ -70,22 +71,14 @@ function deal(suites, processes) {
 }
 
 /** The processes that a group's suites are run in, each with what it needs. */
-function worksOf(group, suites, report, environment = {}) {
-  const { limitMs, processes, isYielding } = GROUPS[group];
+function worksOf(group, suites, report, environment) {
+  const { limitMs, processes, isYielding = false } = GROUPS[group];
   return deal(suites, processes).map((hand) => ({
     need: needOf(hand.length === 1 ? sourceOf(hand[0]) : ''),
+    isYielding,
     run: () =>
       runSuites(root, hand, { limitMs, environment, isYielding, listener: report.listener() }),
   }));
-}
-
-/** Runs groups beside each other. What yields takes no place from the rest, and follows in turn. */
-async function runStage(groups, suitesIn, report, { places, environment }) {
-  const works = (isYielding) =>
-    groups
-      .filter((group) => (GROUPS[group].isYielding ?? false) === isYielding)
-      .flatMap((group) => worksOf(group, suitesIn(group), report, environment));
-  await Promise.all([runBeside(works(false), places), runBeside(works(true), 1)]);
 }
 
 /** Sources that are ill-formatted or fail the linter. Types were checked by the build. */
@@ -112,7 +105,7 @@ async function runNamed(files, patterns) {
         false,
         'there is no such suite; name its source, as in test/core/x.test.ts',
       );
-    else await runBeside(worksOf(group, [suite], report, environment), 1);
+    else await runAll(worksOf(group, [suite], report, environment), 1);
   }
   return report.close();
 }
@@ -159,22 +152,21 @@ function takeNumber(words, name) {
 }
 
 /** Groups of suites, of those suites whose path has one of `names`. */
-async function runAll(groups, names, { places, environment }) {
+async function runGroups(groups, names, { places, environment }) {
   const suites = Object.fromEntries(groups.map((group) => [group, suitesOf(group, names)]));
-  const isOne = Object.values(suites).flat().length === 1;
+  // Histories follow in turn, whatever else runs.
+  const isInTurn = groups.join() === 'simulate' || Object.values(suites).flat().length === 1;
   // Figures are for those who asked for one group by name.
   const isVerbose = groups.join() === 'simulate' || (groups.join() === 'e2e' && names.length > 0);
-  const report = reportOf({ isVerbose, isLive: isOne || places === 1 });
+  const report = reportOf({ isVerbose, isLive: isInTurn });
   if (groups.includes('fast') && names.length === 0) checkFormat(report);
   if (groups.length === 1 && suites[groups[0]].length === 0)
     report.check(`suites of ${groups[0]}`, false, `none matches ${names.join(', ') || 'at all'}`);
-  for (const stage of STAGES)
-    await runStage(
-      stage.filter((one) => groups.includes(one)),
-      (group) => suites[group],
-      report,
-      { places, environment },
-    );
+  for (const stage of STAGES) {
+    const asked = stage.filter((group) => groups.includes(group));
+    const works = asked.flatMap((group) => worksOf(group, suites[group], report, environment));
+    await runAll(works, places);
+  }
   return report.close();
 }
 
@@ -195,7 +187,7 @@ async function main([group = 'all', ...words]) {
     );
     return false;
   }
-  return runAll(groups, names, { places, environment });
+  return runGroups(groups, names, { places, environment });
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {

@@ -17,13 +17,19 @@ const CLAIMS = {
 };
 
 /** What judges how fast something is: nothing else runs meanwhile. */
-const ALONE = [];
+const ALONE = ['test/service/latency.e2e.ts'];
 
 /** The longest ones begin, so that none is left over at the end. Those that nobody names follow in order of name. */
 const FIRST = [
   'test/simulation/days.simulation.ts',
-  'test/faults/containers.e2e.ts',
+  'test/faults/processes.e2e.ts',
   'test/service/random-kill.e2e.ts',
+  'test/service/standby.e2e.ts',
+  'test/faults/cluster.e2e.ts',
+  'test/faults/containers.e2e.ts',
+  'test/service/backup.e2e.ts',
+  'test/service/status.e2e.ts',
+  'test/service/images.e2e.ts',
 ];
 
 /**
@@ -40,11 +46,12 @@ const FIRST = [
  */
 export function needOf(source) {
   const claims = Object.keys(CLAIMS).filter((name) => CLAIMS[name].includes(source));
-  const isAlone = ALONE.includes(source);
   const place = FIRST.indexOf(source);
-  // Those that want the machine for themselves come when the others are through: nobody waits for an end then.
-  const turn = isAlone ? FIRST.length + 1 : place === -1 ? FIRST.length : place;
-  return { claims, isAlone, turn };
+  return {
+    claims,
+    isAlone: ALONE.includes(source),
+    turn: place === -1 ? FIRST.length : place,
+  };
 }
 
 /** Every suite that is named here; each must exist. */
@@ -53,32 +60,56 @@ export const namedSuites = () => [
 ];
 
 /**
- * Runs `works` at most `places` at a time. A work begins as soon as a place is free and nothing it needs is taken; of
- * those that could begin the lowest turn does, then the one that was named first.
- * @param {readonly { need: Need, run: () => Promise<void> }[]} works
+ * @typedef {object} Work
+ * @property {Need} need
+ * @property {boolean} isYielding     it computes at low priority: it takes no place from the rest, but none runs beside another
+ * @property {() => Promise<void>} run
+ */
+
+/**
+ * Runs `works` at most `places` at a time; at last those that must be alone, which then wait for nobody's end but their own.
+ * @param {readonly Work[]} works
  * @param {number} places
  */
-export async function runBeside(works, places) {
+export async function runAll(works, places) {
+  const others = works.filter(({ need }) => !need.isAlone);
+  await Promise.all([
+    runBeside(
+      others.filter(({ isYielding }) => !isYielding),
+      places,
+    ),
+    runBeside(
+      others.filter(({ isYielding }) => isYielding),
+      1,
+    ),
+  ]);
+  await runBeside(
+    works.filter(({ need }) => need.isAlone),
+    1,
+  );
+}
+
+/**
+ * A work begins as soon as a place is free and nothing it claims is taken; of those that could begin the lowest turn
+ * does, then the one that was named first.
+ */
+async function runBeside(works, places) {
   const waiting = works
     .map((work, index) => ({ ...work, index }))
     .sort((a, b) => a.need.turn - b.need.turn || a.index - b.index);
   const running = new Map();
-  const mayBegin = ({ need }) => {
-    const others = [...running.keys()];
-    if (others.some((other) => other.need.isAlone)) return false;
-    if (need.isAlone) return others.length === 0;
-    return !others.some((other) => need.claims.some((claim) => other.need.claims.includes(claim)));
-  };
+  const isTaken = (claim) => [...running.keys()].some(({ need }) => need.claims.includes(claim));
   while (waiting.length > 0 || running.size > 0) {
     for (let at = 0; at < waiting.length && running.size < places; ) {
       const work = waiting[at];
-      if (mayBegin(work)) {
+      if (work.need.claims.some(isTaken)) at += 1;
+      else {
         waiting.splice(at, 1);
         running.set(
           work,
           work.run().finally(() => running.delete(work)),
         );
-      } else at += 1;
+      }
     }
     await Promise.race(running.values());
   }

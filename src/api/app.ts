@@ -3,7 +3,8 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { ServiceError } from '../contracts/errors.js';
 import type { AnswerDeps } from './answering.js';
-import { type Caller, callerOf } from './caller.js';
+import { refusalsTold } from './audit.js';
+import { callerOf } from './caller.js';
 import type { Context, State } from './context.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
@@ -43,6 +44,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(measure(deps));
   app.use(securityHeaders(config));
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
+  app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(router.routes());
@@ -51,14 +53,13 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
 }
 
 /** Who asks: each request is signed in at most once. */
-function asker({ auth, events }: ApiDeps, tokens: Tokens): AnswerDeps['signedIn'] {
-  const known = new WeakMap<object, Caller>();
-  return async (context) => {
-    const caller = known.get(context.req) ?? (await callerOf({ auth, events, tokens }, context));
-    known.set(context.req, caller);
-    return caller;
+const asker =
+  ({ auth, events }: ApiDeps, tokens: Tokens): AnswerDeps['signedIn'] =>
+  async (context) => {
+    const { state } = context;
+    state.caller ??= await callerOf({ auth, events, tokens }, context);
+    return state.caller.person;
   };
-}
 
 function refuseUnknown(context: Context, router: Router<State>): never {
   const matched = router.match(context.path, context.method).path;

@@ -3,7 +3,7 @@ import type { Authenticator, Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Events } from '../contracts/events.js';
 import type { UserId } from '../core/units.js';
-import type { Context } from './context.js';
+import type { Asker, Context } from './context.js';
 import { mustReach, needOf } from './scopes.js';
 import type { Credential, Tokens } from './tokens.js';
 
@@ -27,19 +27,20 @@ export interface CallerDeps {
 }
 
 /** @throws ServiceError `no-token`, `bad-token`, `forbidden`, `user-not-found` */
-export async function callerOf(deps: CallerDeps, context: Context): Promise<Caller> {
+export async function callerOf(deps: CallerDeps, context: Context): Promise<Asker> {
   const { method, path } = context;
   const credential = await deps.tokens.check(context.get('Authorization'));
   mustReach(credential.key, method, path);
   const own = ownCaller(credential);
+  const keyId = credential.key?.id ?? null;
   const login = context.get(ACT_FOR_HEADER);
-  if (login === '' || login === own.id) return own;
+  if (login === '' || login === own.id) return { person: own, keyId };
   if (needOf(method, path) === 'account')
     throw new ServiceError(
       'forbidden',
       'nobody changes the keys and sessions of others in their name',
     );
-  return actingFor(deps, own, login, ACT_FOR_HEADER);
+  return { person: await actingFor(deps, own, login, ACT_FOR_HEADER), keyId };
 }
 
 /** A key without the scope `admin` makes a plain user of an administrator. */
@@ -83,7 +84,7 @@ export async function actingFor(
     throw new ServiceError('forbidden', `${field}: only administrators act for administrators`, {
       field,
     });
-  // The one place from which the audit log hears of it.
+  // The audit log has both names in the entries of what is done.
   events.emit('user:acted-for', { user: user.id, by: caller.id });
   return { ...user, isAdmin: false, actor: caller.id, actsFor: 'nobody' };
 }

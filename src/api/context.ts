@@ -3,12 +3,22 @@ import type { RouterContext } from '@koa/router';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { ServiceError } from '../contracts/errors.js';
 import { type JobId, jobId } from '../core/units.js';
+import type { Caller } from './caller.js';
+
+/** Who is signed in, or acted for. */
+export interface Asker {
+  readonly person: Caller;
+  /** Of the API key that the session came from; null: of a password. */
+  readonly keyId: string | null;
+}
 
 export interface State {
   /** Pattern of the route that answered, for metrics. */
   route?: string;
   /** In the answer's `X-Request-Id`, and in the log. */
   requestId?: string;
+  /** Absent: nobody has signed in, or it was not asked for. */
+  caller?: Asker;
 }
 
 export type Context = ParameterizedContext<State>;

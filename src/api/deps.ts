@@ -1,5 +1,6 @@
 /** All the API is made of; built by the composition root, or by a test. */
 import type { Registry } from 'prom-client';
+import type { AuditTrail } from '../contracts/audit.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Clock } from '../contracts/clock.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
@@ -29,6 +30,7 @@ export interface ApiDeps {
   readonly secret: Uint8Array;
   readonly log: Log;
   readonly events: Events;
+  readonly audit: AuditTrail;
   readonly notices: Notices;
   readonly files: JobFiles;
   /** Removes a job's directory; null: the storage cannot. @throws Error with the system's message */

@@ -14,8 +14,11 @@ interface Refusal {
   readonly isSentence?: boolean;
 }
 
+/** Key of a schema's facts under which `wire` stands. */
+export const WIRE = 'x-wire';
+
 /** How a value reads on the wire, where that is not what the schema checks in the end: a number that may come as a text. */
-export const wire = (schema: Readonly<Record<string, unknown>>) => ({ wire: schema });
+export const wire = (schema: Readonly<Record<string, unknown>>) => ({ [WIRE]: schema });
 
 /** A text that must match; `says` reads after the name of the field. */
 export const text = (

@@ -56,8 +56,9 @@ export const content = (type: string, description: string): Answer => ({
 });
 
 /**
- * A request as a client would send it. Tests play each one in the world of `test/api/a-world.ts`: jobs 1 (waits), 2 (runs) and 3
- * (is over) of alice, her array 4, the project `lambda` with alice and bob, the node `node-1`.
+ * A request as a client would send it. Tests play each one in the world of `test/api/a-world.ts`, where alice has the jobs
+ * 1 (waits), 2 (runs), 3 (is over) and 4 (is held) and the arrays 5 (waits) and 9 (is over), and is with bob in the project
+ * `lambda`. In bodies `$APIKEY` and `$PASSWORD` stand for hers.
  */
 export interface Example {
   readonly name: string;
@@ -122,7 +123,7 @@ export interface Declaration<
   readonly answers: Readonly<Record<number, Answer | readonly Answer[]>>;
   /** What the handler refuses with, besides what access and reading refuse with. */
   readonly errors?: readonly ErrorCode[];
-  /** The first one succeeds. */
+  /** The first one succeeds, unless this version refuses in every case. */
   readonly examples: readonly [Example, ...Example[]];
   /** Gives the body of the answer; undefined: it was set on the context. */
   readonly handle: (call: Call<A, P, Q, H, z.output<B>>) => unknown;

@@ -1,4 +1,6 @@
 /** Priority and quotas of a user or project, as old command lines send them: numbers, or numbers in texts. */
+import type { AuditFacts } from '../contracts/audit.js';
+import { auditChanges } from '../core/audit.js';
 import type { Quotas } from '../core/quota.js';
 import type { SHARE_FIELDS } from './schemas/people.js';
 
@@ -24,6 +26,16 @@ export const readShare = (asked: ShareAsked, { prio, quotas }: ShareFields): Sha
     disk: asked.quota_disk ?? quotas.disk ?? 0,
   },
 });
+
+/** As the audit log names them. */
+export const shareFacts = ({ prio, quotas }: ShareFields): AuditFacts => ({
+  prio,
+  ...quotasToWire(quotas),
+});
+
+/** What a change makes of them. */
+export const shareChanges = (before: ShareFields, after: ShareFields): AuditFacts =>
+  auditChanges(shareFacts(before), shareFacts(after));
 
 /** The same names, on the way back. */
 export const quotasToWire = (quotas: Quotas) => ({

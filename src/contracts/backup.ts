@@ -6,6 +6,8 @@
  * versions are read for ever.
  */
 
+import type { AuditHead } from './audit.js';
+
 /** Raised when an older GoDocker would lose something by reading what a newer one wrote. */
 export const EXPORT_VERSION = 1;
 
@@ -125,6 +127,8 @@ export interface BackupTarget {
    * @throws ImportRefused `not-empty`, `in-use`
    */
   begin(options: { readonly isReplacing: boolean }): Promise<void>;
+  /** The newest entry of the audit log that the store holds; undefined: there is none. */
+  auditHead(): Promise<AuditHead | undefined>;
   /** Stores records, or replaces those of the same name. */
   put(records: readonly BackupRecord[]): Promise<void>;
   /**

@@ -53,6 +53,8 @@ export interface ServiceEvents {
     readonly failures: number;
   };
   'agent:let-back': { readonly executor: string; readonly host: string };
+  /** A scheduler of this process leads from now on. */
+  'leader:taken': { readonly epoch: number; readonly holder: string };
   'cluster:connected': { readonly frameworkId: string };
   'cluster:disconnected': { readonly because: string };
 }

@@ -41,6 +41,10 @@ export const CLOCKS_DIFFER_MS_MAX = 10_000;
 export const REVOKED_EACH_MS = 2_000;
 /** Sessions of one user ended one by one; with more, all of them end. */
 export const REVOKED_OF_USER_MAX = 100;
+/** Jobs that one request archives or purges: each takes a walk through a directory. */
+export const JOBS_PER_ACT_MAX = 10_000;
+/** Members of an array that one step takes from the record. */
+export const PURGED_AT_ONCE_MAX = 5_000;
 
 /** So long a plugin that is asked during a request may take. */
 export const PLUGIN_CALL_MS_MAX = 2_000;
@@ -250,3 +254,12 @@ export const ENDS_READ_MAX = 1_000;
 
 /** A line of an export beyond this is no record: the largest has a script of 1 MiB, each letter of it escaped. */
 export const EXPORT_LINE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Audit log: what comes again and again is told with its count this often. */
+export const AUDIT_WINDOW_MS = 60_000;
+/** Of unknown callers so many kinds of refusals are told one by one in that time: with a million addresses at work, some 20 MB a day. */
+export const AUDIT_KINDS_MAX = 20;
+/** How often a process looks for entries that wait. */
+export const AUDIT_AGAIN_MS = 2_000;
+/** A clean stop waits this long for the last entries. */
+export const AUDIT_STOP_MS_MAX = 1_000;

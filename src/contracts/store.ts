@@ -323,6 +323,8 @@ export interface DiskUse {
 /** A directory that is to be measured; null: the record names none, or cannot be read. */
 export type DueDirectory = { readonly id: JobId; readonly directory: string | null };
 
+export type PurgeAnswer = 'purged' | 'more' | 'busy' | 'not-archived' | 'unknown';
+
 export interface DiskStore {
   /**
    * Jobs whose directories are to be measured, in order of id above `after`: each that ends with a directory, from the
@@ -342,6 +344,12 @@ export interface DiskStore {
   recountDisk(): Promise<number>;
   /** The directory of a job that is over is gone: it takes nothing any more. */
   archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'>;
+  /**
+   * Takes a job that is over and archived off the record, an array with all its members; what it used, by day and by launch, stays.
+   * Its id is never used again, its idempotency key may be. `busy`: work that its end left is not done. `more`: some members are gone,
+   * ask again. Members go with their array: by themselves they are `unknown`.
+   */
+  purge(id: JobId): Promise<PurgeAnswer>;
 }
 
 /** For processes that must soon hear what others wrote. */

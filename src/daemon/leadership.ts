@@ -41,6 +41,7 @@ export class Leadership {
   #timer: Timer | undefined;
   #watchdog: Timer | undefined;
   #isStopped = true;
+  #isAway = false;
   /** The turn under way; a stop waits for it, since it may be taking the lease. */
   #turning: Promise<void> = Promise.resolve();
 
@@ -97,8 +98,11 @@ export class Leadership {
     try {
       if (this.#mine === undefined) await this.#stand();
       else await this.#beat(this.#mine);
+      this.#isAway = false;
     } catch (error) {
-      this.#ports.log.warn('lease not reached', { error });
+      // Each half second: said once, until it is reached again.
+      if (!this.#isAway) this.#ports.log.warn('lease not reached; tried again', { error });
+      this.#isAway = true;
     }
     if (this.#isStopped) return;
     const pauseMs = this.#mine === undefined ? LEASE_BEAT_MS / 2 : LEASE_BEAT_MS;

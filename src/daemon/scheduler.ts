@@ -48,6 +48,7 @@ export class SchedulerDaemon {
     this.#makeClusters = makeClusters;
     this.#leadership = new Leadership(ports, options, {
       taken: (lease) => {
+        ports.events.emit('leader:taken', { epoch: lease.epoch, holder: lease.holder });
         this.#leading = this.#lead(lease);
       },
       lost: () => void this.#resign({ isAtOnce: true }).catch(ports.failed),

@@ -57,6 +57,8 @@ export interface Containerizer {
   recover(launches: readonly Launch[]): Promise<void>;
   /** The end was acknowledged: what is left of the task may go. */
   forget(containerId: string): void;
+  /** All tasks end now, each as it would have ended later. Only where nothing runs really. */
+  endAll?(): void;
   /** Lets go of running tasks without ending them. */
   stop(): Promise<void>;
 }

@@ -1,12 +1,13 @@
 /**
  * What operators and networks do to a cluster, at the word of a test: agents that become unreachable, come back or are
- * given up for good, machines that are switched off and on, offers that are rescinded. The updates are those that a real master sends then.
+ * given up for good, machines that are switched off and on, offers that are rescinded, simulated tasks that come to their end. The updates are those that a real master sends then.
  */
 import type { TaskState, TaskStatusReason } from '../mesos/messages.js';
 import type { Agent } from './agent.js';
 import type { AgentLives } from './agent-lives.js';
 import type { Allocator } from './allocator.js';
 import type { Books } from './books.js';
+import type { Containerizer } from './containerizer.js';
 import { isLosing } from './losses.js';
 import type { Task } from './task.js';
 import type { Tasks } from './tasks.js';
@@ -19,6 +20,7 @@ export const FAULTS = [
   'agent-reboot',
   'agent-replaced',
   'rescind',
+  'tasks-end',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -30,15 +32,22 @@ export class FaultControl {
   readonly #allocator: Allocator;
   readonly #tasks: Tasks;
   readonly #lives: AgentLives;
+  readonly #containerizer: Containerizer;
 
   constructor(
     books: Books,
-    parts: { readonly allocator: Allocator; readonly tasks: Tasks; readonly lives: AgentLives },
+    parts: {
+      readonly allocator: Allocator;
+      readonly tasks: Tasks;
+      readonly lives: AgentLives;
+      readonly containerizer: Containerizer;
+    },
   ) {
     this.#books = books;
     this.#allocator = parts.allocator;
     this.#tasks = parts.tasks;
     this.#lives = parts.lives;
+    this.#containerizer = parts.containerizer;
   }
 
   /** @throws NoSuchFault naming the field that is wrong. */
@@ -50,6 +59,10 @@ export class FaultControl {
       for (const agent of this.#books.agents.values()) this.#lives.rescindAll(agent);
       return;
     }
+    if (fault === 'tasks-end') {
+      this.#endTasks();
+      return;
+    }
     const agent = typeof id === 'string' ? this.#books.agents.get(id) : undefined;
     if (agent === undefined) throw new NoSuchFault('agent must be the id of an agent');
     if (fault === 'agent-away') this.#leave(agent);
@@ -57,6 +70,12 @@ export class FaultControl {
     else if (fault === 'agent-gone') this.#lives.end(agent, 'gone');
     else if (fault === 'agent-reboot') this.#lives.end(agent, 'rebooting');
     else this.#replace(agent);
+  }
+
+  #endTasks(): void {
+    const { endAll, name } = this.#containerizer;
+    if (endAll === undefined) throw new NoSuchFault(`fault: tasks of ${name} end by themselves`);
+    endAll.call(this.#containerizer);
   }
 
   /** The master has not heard of the agent for long; its tasks go on. */

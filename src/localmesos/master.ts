@@ -55,8 +55,9 @@ export class Master {
       heartbeatMs: options.heartbeatMs,
       master: options.masterInfo,
     });
-    const parts = { allocator: this.#allocator, tasks: this.#tasks };
-    const lives = new AgentLives(books, { ...parts, containerizer: ports.containerizer });
+    const { containerizer } = ports;
+    const parts = { allocator: this.#allocator, tasks: this.#tasks, containerizer };
+    const lives = new AgentLives(books, parts);
     this.maintenance = new Maintenance(books, ports, { allocator: this.#allocator, lives });
     this.faults = new FaultControl(books, { ...parts, lives });
   }

@@ -8,7 +8,7 @@ export class SimulatingContainerizer implements Containerizer {
   readonly noun = 'Command';
   readonly #timers: Timers;
   readonly #lastsMs: number;
-  readonly #running = new Map<string, Timer | null>();
+  readonly #running = new Map<string, { readonly end: End; readonly timer: Timer | null }>();
   #listener: ContainerListener = () => {};
 
   /** @param lastsMs how long tasks last that do not say. */
@@ -26,15 +26,14 @@ export class SimulatingContainerizer implements Containerizer {
     this.#listener({ kind: 'started', containerId, pid: null, ip: null, data: null });
     const lastsMs = numberLabel(info, 'simulate.ms', this.#lastsMs);
     const end: End = { kind: 'exited', code: numberLabel(info, 'simulate.exit') };
-    this.#running.set(containerId, null);
-    if (lastsMs > 0) {
-      const timer = this.#timers.after(lastsMs, () => this.#end(containerId, end));
-      this.#running.set(containerId, timer);
-    } else this.#timers.soon(() => this.#end(containerId, end));
+    const timer =
+      lastsMs > 0 ? this.#timers.after(lastsMs, () => this.#end(containerId, end)) : null;
+    this.#running.set(containerId, { end, timer });
+    if (timer === null) this.#timers.soon(() => this.#end(containerId, end));
   }
 
   kill(containerId: string): void {
-    this.#running.get(containerId)?.cancel();
+    this.#running.get(containerId)?.timer?.cancel();
     this.#end(containerId, { kind: 'signaled', signal: 15 });
   }
 
@@ -46,10 +45,17 @@ export class SimulatingContainerizer implements Containerizer {
     }
   }
 
+  endAll(): void {
+    for (const [containerId, { end, timer }] of [...this.#running]) {
+      timer?.cancel();
+      this.#end(containerId, end);
+    }
+  }
+
   forget(): void {}
 
   async stop(): Promise<void> {
-    for (const timer of this.#running.values()) timer?.cancel();
+    for (const { timer } of this.#running.values()) timer?.cancel();
     this.#running.clear();
   }
 

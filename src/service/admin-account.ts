@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeUser, newKey } from '../api/accounts.js';
 import type { Home } from '../config/home.js';
+import { systemNote } from '../contracts/audit.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Store } from '../contracts/store.js';
 import type { Identity } from '../core/job.js';
@@ -65,6 +66,14 @@ async function firstKey(store: Store, identity: Identity): Promise<AdminKey> {
     { login: ADMIN, password, identity, isAdmin: true },
     { randomBytes, now: systemClock.now() },
   );
+  await store.appendAudit(
+    (['user.create', 'key.create'] as const).map((act) =>
+      systemNote({
+        ...{ at: systemClock.now(), act, subject: { kind: 'user', id: ADMIN } },
+        facts: { host: hostname(), because: 'the first account' },
+      }),
+    ),
+  );
   await store.putUser(made.record);
   return { password, apikey: made.key };
 }
@@ -72,6 +81,12 @@ async function firstKey(store: Store, identity: Identity): Promise<AdminKey> {
 /** Beside those that other homes have. */
 async function anotherKey(store: Store): Promise<AdminKey> {
   const { key, stored } = newKey(hostname(), { randomBytes, now: systemClock.now() });
+  await store.appendAudit([
+    systemNote({
+      ...{ at: systemClock.now(), act: 'key.create', subject: { kind: 'user', id: ADMIN } },
+      facts: { host: hostname(), because: 'a further home', key: stored.name },
+    }),
+  ]);
   const after = await store.changeUser(
     ADMIN,
     (record) => record && { ...record, keys: [...record.keys, stored] },

@@ -1,4 +1,5 @@
 /** `godocker admin`: what administrators do to the record as a whole, beside the service. */
+import { basename } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Home } from '../config/home.js';
 import {
@@ -9,6 +10,7 @@ import {
 } from '../contracts/backup.js';
 import type { Config } from '../contracts/config.js';
 import type { Log } from '../contracts/log.js';
+import type { BrokenChain } from '../core/audit-chain.js';
 import { systemClock } from '../host/system.js';
 import { checkExport, fill, importExport } from '../store/backup/read.js';
 import { inWords, Tally } from '../store/backup/tally.js';
@@ -17,6 +19,7 @@ import { openEmbeddedSource } from '../store/embedded/backup-source.js';
 import { openEmbeddedTarget } from '../store/embedded/backup-target.js';
 import { ImportReport } from '../store/original/report.js';
 import { type OriginalRules, translated } from '../store/original/translate.js';
+import { auditExport, brokenWords, importNote } from './admin-audit.js';
 import { STORE_FILE, storeFileIn } from './open-store.js';
 
 /** After sysexits: what was given cannot be imported; a file cannot be read, or written. */
@@ -112,10 +115,13 @@ async function exportTo(file: string, config: Config): Promise<number> {
   const source = await openSource(config);
   try {
     const at = new Date(systemClock.now()).toISOString();
-    const { records, sha256 } = await writeExport(file, source, { at, from: config.store.kind });
+    await auditExport(config, file);
+    const about = { at, from: config.store.kind };
+    const { records, sha256, brokenAudit } = await writeExport(file, source, about);
     // Standard output may be the export.
     tell(`exported: ${inWords(records)}`);
     tell(`sha256 of the lines: ${sha256}`);
+    tellBroken(brokenAudit);
     return 0;
   } finally {
     await source.close();
@@ -125,17 +131,24 @@ async function exportTo(file: string, config: Config): Promise<number> {
 async function importFrom(file: string, options: ImportOptions, config: Config): Promise<number> {
   // Before anything is opened, or made.
   const checked = await checkExport(file);
-  const { header, records } = checked;
+  const { header, records, brokenAudit } = checked;
+  tellBroken(brokenAudit);
   if (options.dryRun === true) {
     tell(`sound, of ${header.at}, from a store of kind ${header.from}: ${inWords(records)}`);
     return 0;
   }
   return withTarget(config, async (target) => {
     const isReplacing = options.replace === true;
-    await importExport(file, target, { isReplacing, checked });
+    const note = importNote(config, { file: basename(file), of: header.at, from: header.from });
+    await importExport(file, target, { isReplacing, checked, note });
     tell(`imported: ${inWords(records)}`);
     return 0;
   });
+}
+
+function tellBroken(broken: BrokenChain | undefined): void {
+  const words = brokenWords(broken);
+  if (words !== undefined) tell(words);
 }
 
 /** Reads only, as often as one likes; with `--dry-run` nothing is written anywhere. */
@@ -163,6 +176,7 @@ async function importOriginal(
         fill(target, portions, {
           isReplacing: options.replace === true,
           expected: () => tally.counts(),
+          note: importNote(config, { from: 'an original GoDocker' }),
         }),
       );
   } finally {

@@ -10,7 +10,7 @@ import type { AgentShape } from '../core/obstacle.js';
 import type { TaskId } from '../core/units.js';
 import type { TaskMode } from '../daemon/task-order.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
-import { type LocalNode, startLocalNode } from '../localmesos/index.js';
+import type { LocalNode } from '../localmesos/index.js';
 import { type AgentsQuestion, askAgents } from '../mesos/agents.js';
 import { JSON_TYPE, PROTOBUF_TYPE } from '../mesos/codec.js';
 import type { UnifiedForm } from '../mesos/containers.js';
@@ -29,6 +29,7 @@ export async function localNode(foundation: Foundation): Promise<LocalNode | nul
   const { config, home, shared, localCredential, log, stack } = foundation;
   if (config.mesos.master !== null) return null;
   const { local } = config;
+  const { startLocalNode } = await import('../localmesos/index.js');
   const node = await startLocalNode({
     port: local.mesosPort,
     containerizer: local.containerizer,

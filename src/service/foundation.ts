@@ -5,16 +5,19 @@ import { fileURLToPath } from 'node:url';
 import type { Registry } from 'prom-client';
 import { Home, type Tenancy } from '../config/home.js';
 import { jobIdentity, type SharedDirectory, sharedDirectory } from '../config/job-account.js';
+import type { AuditTrail } from '../contracts/audit.js';
 import type { ClusterMemory } from '../contracts/cluster.js';
 import type { Config } from '../contracts/config.js';
 import type { Log } from '../contracts/log.js';
 import type { Contracts, Host, PluginKind } from '../contracts/plugin.js';
 import type { Store } from '../contracts/store.js';
+import { StoredTrail } from '../daemon/audit-trail.js';
 import { loadPlugin } from '../host/load.js';
 import type { Stack } from '../host/stack.js';
 import { systemClock, systemRandom, systemTimers } from '../host/system.js';
 import { usersIn } from '../host/users.js';
 import { type AdminKey, adminAccount } from './admin-account.js';
+import { auditMetrics } from './metrics/audit.js';
 import { diskMetrics, processMetrics } from './metrics/process.js';
 import { storeMetrics } from './metrics/store.js';
 import { openStore } from './open-store.js';
@@ -40,6 +43,8 @@ export interface Foundation {
   readonly metrics: Registry;
   readonly home: Home;
   readonly store: Store;
+  /** Where this process writes the audit log. */
+  readonly audit: AuditTrail;
   readonly shared: SharedDirectory;
   /** This installation's id: tells our tasks from those of a twin. */
   readonly installation: string;
@@ -63,13 +68,16 @@ export async function layFoundation(
   diskMetrics(metrics, { home: home.path, shared: shared.path });
   const store = storeMetrics(metrics).measured(await openStore(config, home, log));
   stack.push('store', () => store.close());
+  auditMetrics(metrics, () => store.auditHead());
+  const audit = new StoredTrail({ store, clock: systemClock, timers: systemTimers, log });
+  stack.push('audit log', () => audit.stop());
   const firsts = await home.firstSteps(async () => ({
     installation: await store.firstSetting(INSTALLATION, randomUUID()),
     adminKey: await adminAccount(home, store, identity),
     tokenSecret: Buffer.from(config.web.secret ?? (await tokenSecret(config, home, store))),
     localCredential: credentialIn(home),
   }));
-  return { config, log, stack, metrics, home, store, shared, ...firsts };
+  return { config, log, stack, metrics, home, store, audit, shared, ...firsts };
 }
 
 /** Web processes with homes of their own must take each other's tokens. */

@@ -8,6 +8,7 @@ import { ServiceError } from '../contracts/errors.js';
 import { STORE_AGAIN_MS_MAX, STORE_AGAIN_MS_MIN } from '../contracts/limits.js';
 import type { Log } from '../contracts/log.js';
 import type { Store } from '../contracts/store.js';
+import { requireCurrentFile } from '../store/embedded/backup-source.js';
 import { openEmbeddedStore } from '../store/embedded/store.js';
 
 /** The embedded store, in the home. */
@@ -47,15 +48,19 @@ export async function openStore(
 type Place = Pick<Config, 'store' | 'home'>;
 
 /**
- * For a command that asks something and ends, while the service may run. It waits for no database that is away, and makes no
- * record where none is.
+ * For a command that asks something and ends, while the service may run, perhaps one of another version. It waits for no database
+ * that is away, makes no record where none is, and brings none over.
  * @throws ServiceError store-unavailable
  */
 export async function openToLook({ store, home }: Place, log: Log): Promise<Store> {
-  if (store.kind === 'embedded') return openEmbeddedStore({ path: storeFileIn(home), log });
+  if (store.kind === 'embedded') {
+    const path = storeFileIn(home);
+    requireCurrentFile(path);
+    return openEmbeddedStore({ path, log });
+  }
   const { openMongoStore } = await import('../store/mongo/store.js');
   const { url, database } = store;
-  return openMongoStore({ url, database, log });
+  return openMongoStore({ url, database, log, isLook: true });
 }
 
 /** The file of an embedded store that is there: opening one that is not would make it. @throws ServiceError store-unavailable */

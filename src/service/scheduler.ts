@@ -4,6 +4,7 @@ import type { Events } from '../contracts/events.js';
 import type { Live } from '../contracts/live.js';
 import type { PolicyWatch } from '../contracts/policy-watch.js';
 import { fifo, type Policy } from '../core/policy.js';
+import { auditEvents } from '../daemon/audit-events.js';
 import { SchedulerDaemon } from '../daemon/scheduler.js';
 import { givenUp, readStuck, watchPolicy } from '../host/policy-watchdog.js';
 import { systemClock, systemTimers } from '../host/system.js';
@@ -105,6 +106,7 @@ export async function startDaemon(
       return [measured(framework)];
     },
   );
+  auditEvents(events, foundation.audit, systemClock);
   tracing?.follow(events);
   influx?.watch(daemon, events);
   eventMetrics(metrics, events);

@@ -47,7 +47,7 @@ export interface WebServer {
 
 /** Listens, and tells the administrator's file where. */
 export async function serveWeb(foundation: Foundation, parts: WebParts): Promise<WebServer> {
-  const { config, store, log, metrics, stack, home, tokenSecret: secret } = foundation;
+  const { config, store, audit, log, metrics, stack, home, tokenSecret: secret } = foundation;
   const [auth, policy, storage] = await Promise.all([
     loaded(foundation, 'auth', config.plugins.auth),
     loaded(foundation, 'scheduler', config.plugins.scheduler),
@@ -60,6 +60,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     metrics,
     config,
     store,
+    audit,
     auth: timedAuth(withAdmins(auth, config.accounts.admins), systemTimers),
     guestIdentity: guestIdentity(config.accounts.guests),
     policy,

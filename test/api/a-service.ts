@@ -21,6 +21,7 @@ import type { Store } from '../../src/contracts/store.js';
 import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
+import { StoredTrail } from '../../src/daemon/audit-trail.js';
 import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
@@ -61,6 +62,8 @@ export interface ServiceOptions {
   /** alice's password is `PASSWORD`; else nobody has one. */
   readonly hasPassword?: boolean;
   readonly deps?: Partial<ApiDeps>;
+  /** A real embedded one unless told. */
+  readonly store?: Store;
 }
 
 const CATALOGUE = [
@@ -92,7 +95,8 @@ export function hostOf(
 
 export async function aService(t: Test, options: ServiceOptions = {}): Promise<AService> {
   const directory = t.testdir({});
-  const store = await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT });
+  const store =
+    options.store ?? (await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT }));
   t.teardown(() => store.close());
   const keys = await peopleIn(store, directory, options.hasPassword === true);
   let now: Instant = NOW;
@@ -161,6 +165,7 @@ function dullDeps(
     secret: randomBytes(32),
     log: SILENT,
     events: new Events(),
+    audit: trailOf(store),
     files: localJobFiles,
     removeDirectory: async (path) => removeDirectory(path),
     images: async () => CATALOGUE,
@@ -182,6 +187,15 @@ function dullDeps(
     },
   };
 }
+
+/** Written at once: there is no time here that would pass by itself. */
+const trailOf = (store: Store): StoredTrail =>
+  new StoredTrail({
+    store,
+    clock: { now: () => NOW, monotonicMs: () => 0 },
+    timers: { after: () => ({ cancel() {} }), soon: queueMicrotask },
+    log: SILENT,
+  });
 
 function askers(
   deps: ApiDeps,

@@ -165,7 +165,8 @@ t.test('a limited key does what its scopes say and no more', async (t) => {
 t.test('a key of an administrator without the scope is that of a plain user', async (t) => {
   const service = await aService(t);
   const root = await service.tokenOf('root');
-  const at = '/api/1.0/user/root/keys';
+  const login = 'root';
+  const at = `/api/1.0/user/${login}/keys`;
   const make = async (scopes: readonly string[]) => {
     const body = { name: scopes.join('-'), scopes };
     const { apikey } = (await service.ask(at, { token: root, body })).json<Made>();

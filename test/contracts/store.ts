@@ -8,6 +8,7 @@ import { diskContract } from './store-disk.js';
 import { historyContract } from './store-history.js';
 import { leaderContract } from './store-leader.js';
 import { limitContract } from './store-limits.js';
+import { purgeContract } from './store-purge.js';
 import { queryContract } from './store-queries.js';
 import { retriesContract } from './store-retries.js';
 import { submissionContract } from './store-submissions.js';
@@ -32,6 +33,7 @@ export function storeContract(name: string, make: MakeStore): void {
     await t.test('submissions', (t) => submissionContract(t, make));
     await t.test('limits', (t) => limitContract(t, make));
     await t.test('disk', (t) => diskContract(t, make));
+    await t.test('purges', (t) => purgeContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));
     await t.test('arrays', (t) => arrayContract(t, make));

@@ -1,9 +1,9 @@
 // A backup of the record is restored while tasks run: jobs that it believes to wait take their tasks back.
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { judge } from './judge.js';
-import { type Ended, lasting, Site } from './site.js';
+import { type Ended, Site } from './site.js';
 
 const FILES = ['store.db', 'store.db-wal', 'store.db-shm'];
 const ROUNDS = 3;
@@ -18,6 +18,10 @@ function copyRecord(from: string, to: string): void {
   }
 }
 
+/** A script that runs until the file is there, and ends with that code. */
+const until = (file: string, code: number): string =>
+  `#!/bin/sh\nwhile [ ! -e ${file} ]; do sleep 0.1; done\nexit ${code}\n`;
+
 /** Not of the list: `orphans: adopt`. */
 export async function restoredBackup(t: Test): Promise<void> {
   const site = await Site.start(t, 'backup', { environment: { GODOCKER_ORPHANS: 'adopt' } });
@@ -25,7 +29,9 @@ export async function restoredBackup(t: Test): Promise<void> {
   const ended: Ended[number][] = [];
   for (let n = 0; n < ROUNDS; n++) {
     await site.killScheduler();
-    const ids = await site.submit(JOBS_EACH, lasting(15, n));
+    // They end when they are told, however long the restarts take.
+    const end = join(site.home, '..', `end-${n}`);
+    const ids = await site.submit(JOBS_EACH, until(end, n));
     await site.web.process.stop();
     copyRecord(site.home, backup);
     await site.startWeb();
@@ -38,6 +44,8 @@ export async function restoredBackup(t: Test): Promise<void> {
     const [first = 0] = ids;
     t.equal((await site.client.job(first)).status.primary, 'pending', 'the backup knows no launch');
     await site.addScheduler();
+    await site.all(ids, ['running']);
+    writeFileSync(end, '');
     ended.push(...(await site.over(ids, n)));
   }
   judge(t, {

@@ -1,6 +1,9 @@
 /** What operators and networks do to a cluster, at a test's word: the master tells it as a real one does. */
 import { test } from 'tap';
+import type { ContainerEvent, Launch } from '../../src/localmesos/containerizer.js';
 import { NoSuchFault } from '../../src/localmesos/fault-control.js';
+import { SimulatingContainerizer } from '../../src/localmesos/simulate.js';
+import { FakeTime } from '../support/fake-time.js';
 import { aTask } from './support/driver.js';
 import { Member, World } from './support/world.js';
 
@@ -136,4 +139,28 @@ test('a fault that is none is refused by the name of its field', async (t) => {
   t.throws(() => faults.carryOut({ fault: 'earthquake' }), new NoSuchFault(), 'fault');
   t.throws(() => faults.carryOut({ fault: 'agent-away', agent: 'a9' }), { message: /^agent must/ });
   t.throws(() => faults.carryOut(null), { message: /^fault must be one of agent-away/ });
+});
+
+test('simulated tasks end when they are told, each with its own code; real ones are not for that', async (t) => {
+  const { world } = await running();
+  const [launch] = world.launches as [Launch];
+  t.throws(() => world.master.faults.carryOut({ fault: 'tasks-end' }), {
+    message: 'fault: tasks of simulate end by themselves',
+  });
+  const time = new FakeTime();
+  const simulating = new SimulatingContainerizer(time, 3_600_000);
+  const seen: ContainerEvent[] = [];
+  await simulating.start((event) => seen.push(event));
+  simulating.launch(launch);
+  const labels = { labels: [{ key: 'simulate.exit', value: '3' }] };
+  simulating.launch({ ...launch, containerId: 'c2', info: { ...launch.info, labels } });
+  const ends = () => seen.flatMap((event) => (event.kind === 'ended' ? [event.end] : []));
+  t.same(ends(), []);
+  simulating.endAll();
+  t.same(ends(), [
+    { kind: 'exited', code: 0 },
+    { kind: 'exited', code: 3 },
+  ]);
+  simulating.endAll();
+  t.equal(ends().length, 2, 'once');
 });

@@ -1,65 +1,26 @@
 // Several schedulers and web servers on one home: leaders are killed, paused and stopped under load. Judges are what the
 // jobs themselves left behind, and what the local node launched.
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { freePort, temporaryFolder } from '../support/places.js';
-import { Installation, leaderAmong, type Scheduler, type Web } from '../support/processes.js';
+import { leaderAmong, type Scheduler } from '../support/processes.js';
 import { sleep, waitFor } from '../support/waiting.js';
+import {
+  figures,
+  firstRun,
+  PROCESS_NODE,
+  runsOf,
+  type Stage,
+  script,
+  stageOf,
+} from './standby-stage.js';
 
 const KILL_ROUNDS = 5;
 const TAKEOVER_MS_MAX = 10_000;
 const NOTICED_MS_MAX = 10_000;
 const SUBMIT_EACH_MS = 50;
 const OVER_MS_MAX = 120_000;
-const PROCESS_NODE = ['--tasks', 'process', '--agents', '1', '--cpus', '16', '--mem', '16000'];
 
 t.setTimeout(540_000);
-
-interface Stage {
-  readonly installation: Installation;
-  readonly webs: readonly [Web, Web];
-  readonly schedulers: Scheduler[];
-  readonly marks: string;
-}
-
-/** Two schedulers, two web servers, one node. */
-async function stageOf(t: Test, node: readonly string[]): Promise<Stage> {
-  const folder = temporaryFolder(t, 'standby');
-  chmodSync(folder, 0o711);
-  const home = join(folder, 'home');
-  const marks = join(folder, 'marks');
-  mkdirSync(home, { mode: 0o711 });
-  mkdirSync(marks);
-  chmodSync(marks, 0o777);
-  const installation = new Installation(t, { home, mesosPort: await freePort() });
-  // All at once on a fresh home: their first steps must not meet.
-  const [one, two, ...schedulers] = await Promise.all([
-    installation.web(),
-    installation.web(),
-    installation.scheduler(),
-    installation.scheduler(),
-  ]);
-  await installation.node(node);
-  for (const { url } of [one, two])
-    await waitFor('the web server is ready', 30_000, async () => (await fetch(`${url}/readyz`)).ok);
-  return { installation, webs: [one, two], schedulers, marks };
-}
-
-/** Leaves one line for each time it really runs. */
-const script = (marks: string, n: number): string =>
-  `#!/bin/sh\necho "$(date +%s%N)" >> ${marks}/ran.$GODOCKER_JID\nsleep 0.1\nexit ${n % 5}\n`;
-
-/** When (Unix milliseconds) each run of a job began. */
-function runsOf(marks: string, id: number): readonly number[] {
-  const file = join(marks, `ran.${id}`);
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return lines.filter(Boolean).map((nanoseconds) => Number(nanoseconds) / 1e6);
-}
-
-const firstRun = (marks: string, id: number): Promise<number> =>
-  waitFor(`job ${id} runs`, 60_000, () => runsOf(marks, id)[0], 20);
 
 /** Submits through both web servers in turn until it is ended; every submission must be taken. */
 class Load {
@@ -98,39 +59,6 @@ class Load {
 }
 
 const logOf = ({ process }: Scheduler): string => readFileSync(process.logFile, 'utf8');
-
-t.test('a submission through one process soon runs through another; a kill likewise', async (t) => {
-  const stage = await stageOf(t, PROCESS_NODE);
-  const { webs, marks } = stage;
-  const latencies: number[] = [];
-  for (let n = 0; n < 10; n++) {
-    const { client } = webs[n % 2 === 0 ? 0 : 1];
-    const id = await client.submit(script(marks, n));
-    const answeredAt = Date.now();
-    latencies.push((await firstRun(marks, id)) - answeredAt);
-    await webs[0].client.over(id);
-    await sleep(200);
-  }
-  t.comment(`submission to start, ms: ${figures(latencies)}`);
-  t.ok(median(latencies) < 250, 'much sooner than any sweep');
-  const long = await webs[0].client.submit('#!/bin/sh\nsleep 60\n');
-  await webs[0].client.until(long, ['running']);
-  const killedAt = performance.now();
-  await webs[1].client.kill(long);
-  const job = await webs[0].client.over(long, 10_000);
-  t.equal(job.status.exitcode, 137);
-  t.comment(`kill to end: ${Math.round(performance.now() - killedAt)} ms`);
-  t.match(await webs[0].client.get('/readyz'), { ready: true });
-  const large = await webs[1].client.submit('#!/bin/sh\ntrue\n', { cpu: 16 });
-  await webs[0].client.over(large);
-  const refusal = await waitFor('the agents are known', 20_000, () =>
-    webs[1].client.submit('#!/bin/sh\ntrue\n', { cpu: 17 }).then(
-      () => undefined,
-      (error: Error) => error.message,
-    ),
-  );
-  t.match(refusal, /17 cpus|impossible|agent/, 'what no agent could ever run is refused');
-});
 
 t.test(`kill -9 of the leader, ${KILL_ROUNDS} rounds under load`, async (t) => {
   const stage = await stageOf(t, PROCESS_NODE);
@@ -231,9 +159,3 @@ t.test('without a leader jobs are accepted, and readiness says so', async (t) =>
   t.equal((await webs[1].client.over(wanted)).status.exitcode, 137);
   t.same(runsOf(marks, wanted), [], 'killed before anybody led: it never ran');
 });
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
-const figures = (values: readonly number[]): string =>
-  `median ${Math.round(median(values))}, worst ${Math.round(Math.max(...values))} of ${values.length}`;

@@ -82,8 +82,11 @@ t.test('processes come and go, on a store and in etcd', async (t) => {
   });
   t.same(rolesOf(report), ['scheduler', 'web']);
   t.same(report.silent, []);
-  const kept = await keysOf(etcd.url);
-  t.equal(kept.length, 2, 'both have their key in etcd');
+  const kept = await waitFor('both have their key in etcd', 30_000, async () => {
+    const keys = await keysOf(etcd.url);
+    return keys.length >= 2 && keys;
+  });
+  t.equal(kept.length, 2, 'and nobody else');
   t.ok(kept.every((key) => key.startsWith('/godocker/process/')));
 
   await scheduler.process.kill9();

@@ -194,6 +194,7 @@ t.test('what the store does not take is taken back', async (t) => {
   const target = openEmbeddedTarget(fresh);
   let puts = 0;
   const losing = {
+    auditHead: () => target.auditHead(),
     begin: (options: { readonly isReplacing: boolean }) => target.begin(options),
     put: async (records: Parameters<typeof target.put>[0]) =>
       target.put(puts++ === 0 ? records.slice(0, -1) : records),

@@ -40,8 +40,8 @@ export function importsOf(text: string): readonly string[] {
   const found: string[] = [];
   for (const pattern of [
     /\bfrom\s*(['"])([^'"]+)\1/g,
-    // Not the last word of a text, as in 'store.import'.
-    /(?<![.\w])import\s*(['"])([^'"]+)\1/g,
+    // Begins a statement: it may be the last word of a text, as in 'store.import'.
+    /(?:^|;)\s*import\s*(['"])([^'"]+)\1/gm,
     /\bimport\s*\(\s*(['"`])([^'"`]+)\1/g,
     /\brequire(?:\.resolve)?\s*\(\s*(['"`])([^'"`]+)\1/g,
   ])

@@ -12,13 +12,14 @@ interface Need {
 
 interface Work {
   readonly need: Need;
+  readonly isYielding: boolean;
   run(): Promise<void>;
 }
 
 interface Plan {
   needOf(source: string): Need;
   namedSuites(): readonly string[];
-  runBeside(works: readonly Work[], places: number): Promise<void>;
+  runAll(works: readonly Work[], places: number): Promise<void>;
 }
 
 const plan = (await importScript('testing/plan.mjs')) as Plan;
@@ -59,12 +60,12 @@ class Stage {
   readonly log: string[] = [];
   readonly #ends = new Map<string, () => void>();
 
-  work(name: string, need: Partial<Need> = {}): Work {
+  work(name: string, need: Partial<Need> = {}, isYielding = false): Work {
     const run = (): Promise<void> => {
       this.log.push(`${name}+`);
       return new Promise((resolve) => this.#ends.set(name, resolve));
     };
-    return { need: { ...NOTHING, ...need }, run };
+    return { need: { ...NOTHING, ...need }, isYielding, run };
   }
 
   async end(...names: readonly string[]): Promise<void> {
@@ -81,7 +82,7 @@ t.test('as many as there are places, in their turn', async (t) => {
   const works = ['a', 'b', 'c', 'd'].map((name) =>
     stage.work(name, { turn: name === 'd' ? 0 : 1 }),
   );
-  const done = plan.runBeside(works, 2);
+  const done = plan.runAll(works, 2);
   await stage.end('a', 'd', 'b', 'c');
   await done;
   t.same(stage.log, ['d+', 'a+', 'a-', 'b+', 'd-', 'c+', 'b-', 'c-']);
@@ -90,26 +91,42 @@ t.test('as many as there are places, in their turn', async (t) => {
 t.test('two with one claim never meet; others pass by', async (t) => {
   const stage = new Stage();
   const docker = { claims: ['docker'] };
-  const done = plan.runBeside(
-    [stage.work('a', docker), stage.work('b', docker), stage.work('c')],
-    3,
-  );
+  const done = plan.runAll([stage.work('a', docker), stage.work('b', docker), stage.work('c')], 3);
   await stage.end('c', 'a', 'b');
   await done;
   t.same(stage.log, ['a+', 'c+', 'c-', 'a-', 'b+', 'b-']);
 });
 
-t.test('what wants to be alone is alone', async (t) => {
+t.test('what wants to be alone comes last, one after the other', async (t) => {
   const stage = new Stage();
   const alone = { isAlone: true };
-  const done = plan.runBeside([stage.work('a'), stage.work('b', alone), stage.work('c', alone)], 3);
+  const works = [
+    stage.work('a', alone),
+    stage.work('b', alone),
+    stage.work('c'),
+    stage.work('d', {}, true),
+  ];
+  const done = plan.runAll(works, 3);
+  await stage.end('c', 'd', 'a', 'b');
+  await done;
+  t.same(stage.log, ['c+', 'd+', 'c-', 'd-', 'a+', 'a-', 'b+', 'b-']);
+});
+
+t.test('what yields takes no place, and has one of its own', async (t) => {
+  const stage = new Stage();
+  const works = [stage.work('a', {}, true), stage.work('b', {}, true), stage.work('c')];
+  const done = plan.runAll(works, 1);
   await stage.end('a', 'b', 'c');
   await done;
-  t.same(stage.log, ['a+', 'a-', 'b+', 'b-', 'c+', 'c-']);
+  t.same(stage.log, ['c+', 'a+', 'a-', 'b+', 'b-', 'c-']);
 });
 
 t.test('a work that fails fails the run', async (t) => {
-  const bad: Work = { need: NOTHING, run: () => Promise.reject(new Error('broken')) };
-  await t.rejects(plan.runBeside([bad], 2), /broken/);
-  await plan.runBeside([], 2);
+  const bad: Work = {
+    need: NOTHING,
+    isYielding: false,
+    run: () => Promise.reject(new Error('broken')),
+  };
+  await t.rejects(plan.runAll([bad], 2), /broken/);
+  await plan.runAll([], 2);
 });

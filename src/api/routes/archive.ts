@@ -1,5 +1,6 @@
 /** Job directories that nobody needs any more. Old command lines archive with GET. */
 import { z } from 'zod';
+import { audited, auditedUnlessOwn } from '../audit.js';
 import { archive } from '../disk.js';
 import { JOB_ID } from '../fields.js';
 import { json, type Route, route } from '../route.js';
@@ -30,8 +31,12 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
       { name: 'a job that is over', params: { id: 3 }, answer: { msg: 'Task archived', id: 3 } },
       { name: 'one that runs', params: { id: 2 }, status: 409, answer: { code: 'wrong-state' } },
     ],
-    async handle({ deps, person, job }) {
-      const archived = await archive(deps, job);
+    async handle({ context, deps, person, job }) {
+      const subject = { kind: 'job', id: String(job.id) } as const;
+      const act = { act: 'job.archive', subject, facts: { owner: job.owner } } as const;
+      const archived = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
+        archive(deps, job),
+      );
       deps.log.info('job archived', { jobId: job.id, by: person.id, archived });
       return { msg: 'Task archived', id: job.id, archived };
     },
@@ -53,8 +58,11 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
       ),
     },
     examples: [{ name: 'all directories', answer: { msg: 'Directories will be measured' } }],
-    async handle({ deps }) {
-      const due = await deps.store.recountDisk();
+    async handle({ context, deps }) {
+      const subject = { kind: 'site', id: 'disks' } as const;
+      const due = await audited({ context, deps }, { act: 'disk.recount', subject }, () =>
+        deps.store.recountDisk(),
+      );
       return { msg: 'Directories will be measured', due };
     },
   }),

@@ -65,9 +65,9 @@ export const ARRAY_ROUTES: readonly Route[] = [
     examples: [
       {
         name: 'the first two that wait',
-        params: { id: 4 },
+        params: { id: 5 },
         query: { limit: 2, state: 'pending' },
-        answer: { id: 4, start: 0 },
+        answer: { id: 5, start: 0, members: [{ id: 6 }, { id: 7 }] },
       },
     ],
     handle: members,
@@ -94,10 +94,10 @@ export const ARRAY_ROUTES: readonly Route[] = [
     },
     errors: ['wrong-state', 'bad-field', ...SUBMISSION_ERRORS],
     examples: [
-      { name: 'an array that is over', params: { id: 5 }, answer: { msg: 'Task added' } },
+      { name: 'an array that is over', params: { id: 9 }, answer: { msg: 'Task added' } },
       {
         name: 'one that is not over',
-        params: { id: 4 },
+        params: { id: 5 },
         status: 409,
         answer: { code: 'wrong-state' },
       },

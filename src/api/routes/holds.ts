@@ -2,6 +2,7 @@
 import { ServiceError } from '../../contracts/errors.js';
 import { unreachable } from '../../core/assert.js';
 import type { Job } from '../../core/job.js';
+import { auditedUnlessOwn } from '../audit.js';
 import { actorOf } from '../caller.js';
 import type { ApiDeps } from '../deps.js';
 import { JOB_ID } from '../fields.js';
@@ -39,17 +40,21 @@ export const HOLD_ROUTES: readonly Route[] = [
     answers: { 200: json(acted('Task is released')) },
     errors: ['wrong-state', 'forbidden'],
     examples: [
-      { name: 'a job that is held', params: { id: 6 }, answer: { msg: 'Task is released', id: 6 } },
+      { name: 'a job that is held', params: { id: 4 }, answer: { msg: 'Task is released', id: 4 } },
       { name: 'one that is not', params: { id: 1 }, status: 409, answer: { code: 'wrong-state' } },
     ],
     handle: release,
   }),
 ];
 
-async function hold({ deps, person, job }: OfJob) {
+async function hold({ context, deps, person, job }: OfJob) {
   const { store, clock, events } = deps;
   const isAdmin = person.isAdmin && job.owner !== person.id;
-  const answer = await store.holdBack(job.id, { by: actorOf(person), isAdmin, at: clock.now() });
+  const subject = { kind: 'job', id: String(job.id) } as const;
+  const act = { act: 'job.hold', subject, facts: { owner: job.owner } } as const;
+  const answer = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
+    store.holdBack(job.id, { by: actorOf(person), isAdmin, at: clock.now() }),
+  );
   switch (answer) {
     case 'unknown':
       throw unknown(job);
@@ -68,9 +73,13 @@ async function hold({ deps, person, job }: OfJob) {
   }
 }
 
-async function release({ deps, person, job }: OfJob) {
+async function release({ context, deps, person, job }: OfJob) {
   const { store, events } = deps;
-  const answer = await store.release(job.id, { isAdmin: person.isAdmin });
+  const subject = { kind: 'job', id: String(job.id) } as const;
+  const act = { act: 'job.release', subject, facts: { owner: job.owner } } as const;
+  const answer = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
+    store.release(job.id, { isAdmin: person.isAdmin }),
+  );
   switch (answer) {
     case 'unknown':
       throw unknown(job);

@@ -7,6 +7,7 @@ import type { UserRecord } from '../../contracts/store.js';
 import { KEY_SCOPES } from '../../contracts/user.js';
 import type { UserId } from '../../core/units.js';
 import { HISTORIC_KEYS, newKey } from '../accounts.js';
+import { audited } from '../audit.js';
 import { actorOf, type Caller } from '../caller.js';
 import type { ApiDeps } from '../deps.js';
 import { LOGIN } from '../fields.js';
@@ -154,29 +155,37 @@ async function change(
     throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
 }
 
-async function create({ deps, person, user, body }: OfUser<z.output<typeof NEW_KEY>>) {
+async function create({ context, deps, person, user, body }: OfUser<z.output<typeof NEW_KEY>>) {
   const { clock, events, randomBytes } = deps;
   const now = clock.now();
   const asked: NewKey = readNewKey(body, now);
   const { name, scopes, expiresAt } = asked;
   mustGrant(scopes, person, user.isAdmin);
   const { key, stored } = newKey(name, { randomBytes, now }, { scopes, expiresAt });
-  await change(deps, user.id, (before) => {
-    const inForce = new Set(heldKeys(before.keys, now).map(({ id }) => id));
-    const kept = before.keys.filter(({ sha256 }) => inForce.has(keyIdOf(sha256)));
-    if (kept.some((one) => one.name === name))
-      throw new ServiceError('name-taken', `name: there is a key "${name}"`, { field: 'name' });
-    if (kept.length >= KEYS_OF_USER_MAX)
-      throw new ServiceError('wrong-state', `a user has ${KEYS_OF_USER_MAX} keys at most`);
-    return { ...before, keys: [...kept, stored] };
-  });
   const id = keyIdOf(stored.sha256);
+  const act = {
+    act: 'key.create',
+    subject: subjectOf(user.id),
+    facts: { key: id, name, scopes },
+  } as const;
+  await audited({ context, deps }, act, () =>
+    change(deps, user.id, (before) => {
+      const inForce = new Set(heldKeys(before.keys, now).map(({ id }) => id));
+      const kept = before.keys.filter(({ sha256 }) => inForce.has(keyIdOf(sha256)));
+      if (kept.some((one) => one.name === name))
+        throw new ServiceError('name-taken', `name: there is a key "${name}"`, { field: 'name' });
+      if (kept.length >= KEYS_OF_USER_MAX)
+        throw new ServiceError('wrong-state', `a user has ${KEYS_OF_USER_MAX} keys at most`);
+      return { ...before, keys: [...kept, stored] };
+    }),
+  );
   events.emit('key:created', { user: user.id, keyId: id, name, by: actorOf(person) });
   const held = { id, name, scopes, createdAt: now, expiresAt, usedAt: null };
   return { msg: 'Key created', ...keyToWire(held), apikey: key };
 }
 
 async function revoke({
+  context,
   deps,
   person,
   user,
@@ -184,37 +193,63 @@ async function revoke({
 }: Call<'own-or-admin', typeof LOGIN & { readonly key: z.ZodString }>) {
   const word = params.key;
   let id = '';
-  await change(deps, user.id, (before) => {
-    const key = before.keys.find(({ sha256, name }) => keyIdOf(sha256) === word || name === word);
-    if (key === undefined)
-      throw new ServiceError('key-not-found', `no key "${word.slice(0, 80)}"`, { field: 'key' });
-    id = keyIdOf(key.sha256);
-    return { ...before, keys: before.keys.filter((one) => one !== key) };
-  });
+  const act = {
+    act: 'key.revoke',
+    subject: subjectOf(user.id),
+    facts: { key: word.slice(0, 80) },
+  } as const;
+  await audited({ context, deps }, act, () =>
+    change(deps, user.id, (before) => {
+      const key = before.keys.find(({ sha256, name }) => keyIdOf(sha256) === word || name === word);
+      if (key === undefined)
+        throw new ServiceError('key-not-found', `no key "${word.slice(0, 80)}"`, { field: 'key' });
+      id = keyIdOf(key.sha256);
+      return { ...before, keys: before.keys.filter((one) => one !== key) };
+    }),
+  );
   deps.events.emit('key:revoked', { user: user.id, keyId: id, by: actorOf(person) });
   return { msg: 'Key revoked', id };
 }
 
 /** Clients of the original know one key only: a new one takes its place. */
-async function renew({ deps, person, user }: OfUser<unknown>) {
+async function renew({ context, deps, person, user }: OfUser<unknown>) {
   const [name] = HISTORIC_KEYS;
   const ports = { randomBytes: deps.randomBytes, now: deps.clock.now() };
   const { key, stored } = newKey(name, ports);
-  await change(deps, user.id, (before) => ({
-    ...before,
-    keys: [stored, ...before.keys.filter((one) => !HISTORIC_KEYS.some((old) => old === one.name))],
-  }));
   const keyId = keyIdOf(stored.sha256);
+  const act = {
+    act: 'key.create',
+    subject: subjectOf(user.id),
+    facts: { key: keyId, name },
+  } as const;
+  await audited({ context, deps }, act, () =>
+    change(deps, user.id, (before) => ({
+      ...before,
+      keys: [
+        stored,
+        ...before.keys.filter((one) => !HISTORIC_KEYS.some((old) => old === one.name)),
+      ],
+    })),
+  );
   deps.events.emit('key:created', { user: user.id, keyId, name, by: actorOf(person) });
   return { msg: 'API key renewed', id: user.id, apikey: key };
 }
 
-async function setSshKey({ deps, person, user, body }: OfUser<z.output<typeof SSH_KEY>>) {
+async function setSshKey({ context, deps, person, user, body }: OfUser<z.output<typeof SSH_KEY>>) {
   const sshPublicKey = readSshKey(body);
-  await change(deps, user.id, (before) => ({ ...before, sshPublicKey }));
+  const act = {
+    act: 'user.change',
+    subject: subjectOf(user.id),
+    facts: { what: 'sshkey' },
+  } as const;
+  await audited({ context, deps }, act, () =>
+    change(deps, user.id, (before) => ({ ...before, sshPublicKey })),
+  );
   deps.events.emit('user:changed', { user: user.id, what: 'sshkey', by: actorOf(person) });
   return { msg: 'SSH key changed', id: user.id, public: sshPublicKey };
 }
+
+const subjectOf = (id: UserId) => ({ kind: 'user', id }) as const;
 
 /** A key opens nothing that its maker may not open, nor its user. @throws ServiceError forbidden */
 function mustGrant(scopes: HeldKey['scopes'], caller: Caller, isUserAdmin: boolean): void {

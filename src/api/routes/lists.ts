@@ -36,7 +36,7 @@ export const LIST_ROUTES: readonly Route[] = [
     query: QUERY,
     answers: { 200: json(JOBS, 'Newest first, without scripts.') },
     examples: [
-      { name: 'all', answer: [{ id: 4 }, { id: 2 }, { id: 1 }] },
+      { name: 'all', answer: [{ id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] },
       { name: 'of a project', query: { project: 'lambda' } },
     ],
     handle: ({ context, deps, person, query }) =>
@@ -50,7 +50,7 @@ export const LIST_ROUTES: readonly Route[] = [
     summary: "List everybody's jobs that wait or run",
     query: QUERY,
     answers: { 200: json(JOBS, 'Newest first, without scripts.') },
-    examples: [{ name: 'all', answer: [{ id: 4 }, { id: 2 }, { id: 1 }] }],
+    examples: [{ name: 'all', answer: [{ id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] }],
     handle: ({ context, deps, query }) =>
       list(context, deps, { ...ofProject(query), states: ACTIVE }, ALL),
   }),
@@ -64,7 +64,9 @@ export const LIST_ROUTES: readonly Route[] = [
     params: PAGE,
     query: QUERY,
     answers: { 200: json(JOBS, 'Newest first, without scripts.') },
-    examples: [{ name: 'the last ten', params: { skip: 0, limit: 10 }, answer: [{ id: 5 }, {}] }],
+    examples: [
+      { name: 'the last ten', params: { skip: 0, limit: 10 }, answer: [{ id: 9 }, { id: 3 }] },
+    ],
     handle: ({ context, deps, params: { skip, limit }, query }) =>
       list(context, deps, { ...ofProject(query), states: OVER, skip }, limit),
   }),
@@ -79,7 +81,7 @@ export const LIST_ROUTES: readonly Route[] = [
     query: QUERY,
     answers: { 200: json(JOBS, 'Newest first, without scripts.') },
     examples: [
-      { name: 'the last one', params: { skip: 0, limit: 1 }, answer: [{ id: 5 }] },
+      { name: 'the last one', params: { skip: 0, limit: 1 }, answer: [{ id: 9 }] },
       {
         name: 'no number',
         params: { skip: 'a', limit: 1 },

@@ -5,6 +5,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import type { AgentName, Drain } from '../../core/closure.js';
 import { agentToWire } from '../agent-document.js';
 import { type Agents, agentsOf } from '../agents.js';
+import { audited } from '../audit.js';
 import type { ApiDeps } from '../deps.js';
 import { section } from '../fields.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
@@ -51,7 +52,7 @@ export const NODE_ROUTES: readonly Route[] = [
         name: 'until told',
         params: { name: 'node-1' },
         body: { reason: 'new disks' },
-        answer: { node: { state: 'drained' } },
+        answer: { node: { drain: { reason: 'new disks' } } },
       },
       {
         name: 'without a reason',
@@ -88,24 +89,32 @@ type NodeCall<Name extends keyof typeof BODIES> = Call<
   z.output<(typeof BODIES)[Name]>
 >;
 
-async function drain({ deps, person, params, body }: NodeCall<'drain'>) {
+async function drain({ context, deps, person, params, body }: NodeCall<'drain'>) {
   const { store, clock, log, notices } = deps;
   const at = clock.now();
   const { executor, ...asked } = drainAsked(body, at);
   const name = agentNamed(params.name, executor, await agentsOf(store, at));
   const order: Drain = { kind: 'drained', ...name, ...asked, by: person.id, at };
-  await store.putSetting(closureSetting('drained', name), JSON.stringify(order));
+  const subject = { kind: 'node', id: name.host } as const;
+  const facts = { executor: name.executor, ...asked };
+  await audited({ context, deps }, { act: 'node.drain', subject, facts }, () =>
+    store.putSetting(closureSetting('drained', name), JSON.stringify(order)),
+  );
   notices.agentsChanged();
   log.info('audit: node drained', { ...name, ...asked, by: person.id });
   return answer(deps, name, 'Node takes no new jobs');
 }
 
-async function resume({ deps, person, params, body }: NodeCall<'resume'>) {
+async function resume({ context, deps, person, params, body }: NodeCall<'resume'>) {
   const { store, clock, log, notices } = deps;
   const executor = body?.executor ?? null;
   const name = agentNamed(params.name, executor, await agentsOf(store, clock.now()));
-  await store.dropSetting(closureSetting('drained', name));
-  await store.dropSetting(closureSetting('set-aside', name));
+  const subject = { kind: 'node', id: name.host } as const;
+  const act = { act: 'node.resume', subject, facts: { executor: name.executor } } as const;
+  await audited({ context, deps }, act, async () => {
+    await store.dropSetting(closureSetting('drained', name));
+    await store.dropSetting(closureSetting('set-aside', name));
+  });
   notices.agentsChanged();
   log.info('audit: node resumed', { ...name, by: person.id });
   return answer(deps, name, 'Node takes new jobs');

@@ -1,11 +1,14 @@
 /** Projects: made and changed by administrators, seen by their members, in the historic shapes. */
 import { z } from 'zod';
+import type { AuditFacts } from '../../contracts/audit.js';
 import { ServiceError } from '../../contracts/errors.js';
 import type { ProjectRecord, ProjectStore } from '../../contracts/store.js';
+import { auditChanges } from '../../core/audit.js';
 import type { JobState } from '../../core/job.js';
 import { PRIO_USUAL } from '../../core/policy.js';
 import { projectId, type UserId, userId } from '../../core/units.js';
 import { noProject } from '../access.js';
+import { audited } from '../audit.js';
 import type { ApiDeps } from '../deps.js';
 import { diskToWire, takenBy } from '../disk.js';
 import { PROJECT, section } from '../fields.js';
@@ -20,7 +23,7 @@ import {
   PROJECT_NAME,
   QUOTA_REPORT,
 } from '../schemas/people.js';
-import { readShare } from '../share-fields.js';
+import { readShare, shareFacts } from '../share-fields.js';
 import { DEFAULT_PROJECT, projectToWire } from '../wire.js';
 
 const ACTIVE: readonly JobState[] = ['pending', 'launching', 'running', 'killing', 'unreachable'];
@@ -37,7 +40,7 @@ export const PROJECT_ROUTES: readonly Route[] = [
     access: 'admin',
     summary: 'List all projects',
     answers: { 200: json(z.array(PROJECT_DOCUMENT), 'In order of names, `default` first.') },
-    examples: [{ name: 'all', answer: [{ id: 'default' }, { id: 'lambda' }] }],
+    examples: [{ name: 'all', answer: [{ id: 'default' }, {}, {}, {}] }],
     async handle({ deps }) {
       const toWire = await withDisk(deps);
       return [DEFAULT_PROJECT, ...(await deps.store.projects()).map(toWire)];
@@ -102,9 +105,14 @@ export const PROJECT_ROUTES: readonly Route[] = [
         answer: { msg: 'Project updated', id: 'lambda' },
       },
     ],
-    async handle({ deps, params: { id }, body }) {
+    async handle({ context, deps, params: { id }, body }) {
       const before = await projectAt(deps, id);
-      await deps.store.putProject(await readProject(deps, body, before));
+      const after = await readProject(deps, body, before);
+      const facts = auditChanges(factsOf(before), factsOf(after));
+      const subject = { kind: 'project', id: before.id } as const;
+      await audited({ context, deps }, { act: 'project.change', subject, facts }, () =>
+        deps.store.putProject(after),
+      );
       return { msg: 'Project updated', id: before.id };
     },
   }),
@@ -125,12 +133,16 @@ export const PROJECT_ROUTES: readonly Route[] = [
         answer: { msg: 'Project deleted', id: 'idle' },
       },
     ],
-    async handle({ deps: { store }, params }) {
-      const { id } = await projectAt({ store }, params.id);
+    async handle({ context, deps, params }) {
+      const { store } = deps;
+      const { id } = await projectAt(deps, params.id);
       const active = await store.list({ project: id, states: ACTIVE, limit: 1 });
       if (active.length > 0)
         throw new ServiceError('wrong-state', `project "${id}" has jobs that wait or run`, { id });
-      await store.deleteProject(id);
+      const subject = { kind: 'project', id } as const;
+      await audited({ context, deps }, { act: 'project.delete', subject }, () =>
+        store.deleteProject(id),
+      );
       return { msg: 'Project deleted', id };
     },
   }),
@@ -160,15 +172,19 @@ export const PROJECT_ROUTES: readonly Route[] = [
     answers: { 200: json(changed('Quota reset')) },
     errors: ['project-not-found'],
     examples: [{ name: 'a project', params: { id: 'lambda' }, answer: { msg: 'Quota reset' } }],
-    async handle({ deps, person, params }) {
+    async handle({ context, deps, person, params }) {
       const { id } = await projectAt(deps, params.id);
-      await resetQuota(deps, { project: id }, person);
+      await resetQuota({ context, deps }, { project: id }, person);
       return { msg: 'Quota reset', id };
     },
   }),
 ];
 
-async function make({ deps, body }: Call<'admin', None, None, None, z.output<typeof NEW_PROJECT>>) {
+async function make({
+  context,
+  deps,
+  body,
+}: Call<'admin', None, None, None, z.output<typeof NEW_PROJECT>>) {
   const { store, clock } = deps;
   const id = projectId(body.id);
   if (isDefaultProject(id) || (await store.project(id)) !== undefined)
@@ -181,7 +197,11 @@ async function make({ deps, body }: Call<'admin', None, None, None, z.output<typ
     quotas: { time: 0, cpu: 0, ram: 0 },
     createdAt: clock.now(),
   });
-  await store.putProject(project);
+  const facts = auditChanges({}, factsOf(project));
+  const subject = { kind: 'project', id } as const;
+  await audited({ context, deps }, { act: 'project.create', subject, facts }, () =>
+    store.putProject(project),
+  );
   return { msg: 'Project added', id };
 }
 
@@ -206,6 +226,13 @@ export async function withDisk({ store }: Pick<ApiDeps, 'store'>) {
   return (project: ProjectRecord) =>
     projectToWire(project, diskToWire(taken.project(project.id), project.quotas, null));
 }
+
+/** As the audit log names them. */
+const factsOf = ({ description, members, ...share }: ProjectRecord): AuditFacts => ({
+  description,
+  members,
+  ...shareFacts(share),
+});
 
 async function readProject(
   deps: ApiDeps,

@@ -32,7 +32,7 @@ export const QUEUE_ROUTES: readonly Route[] = [
     access: 'signed-in',
     summary: 'List the queues of the site',
     answers: { 200: json(z.array(QUEUE), 'In the order of the configuration.') },
-    examples: [{ name: 'all queues', answer: [{ name: 'long' }] }],
+    examples: [{ name: 'all queues', answer: [{ name: 'night' }] }],
     handle: queues,
   }),
 ];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { isLocal } from '../../contracts/person.js';
 import { hashPassword } from '../accounts.js';
+import { audited } from '../audit.js';
 import { actorOf } from '../caller.js';
 import { LOGIN } from '../fields.js';
 import { readPassword } from '../key-fields.js';
@@ -48,8 +49,9 @@ export const SESSION_END_ROUTES: readonly Route[] = [
     params: LOGIN,
     answers: { 200: json(changed('All sessions are over')) },
     examples: [{ name: 'oneself', params: { id: 'alice' }, answer: { id: 'alice' } }],
-    async handle({ deps, tokens, person, user: { id } }) {
-      await tokens.endAll(id);
+    async handle({ context, deps, tokens, person, user: { id } }) {
+      const subject = { kind: 'user', id } as const;
+      await audited({ context, deps }, { act: 'session.end', subject }, () => tokens.endAll(id));
       deps.events.emit('session:ended', { user: id, id: null, by: actorOf(person) });
       return { msg: 'All sessions are over', id };
     },
@@ -80,13 +82,14 @@ export const SESSION_END_ROUTES: readonly Route[] = [
 
 async function changePassword({
   context,
-  deps: { auth, events, store },
+  deps,
   tokens,
   logins,
   person,
   user: { id },
   body,
 }: Call<'own-or-admin', typeof LOGIN, None, None, z.output<typeof PASSWORD>>) {
+  const { auth, events, store } = deps;
   const { current, password } = readPassword(body);
   const record = await store.user(id);
   // Who is vouched for by a directory must not outlast it.
@@ -101,8 +104,15 @@ async function changePassword({
       });
   }
   const passwordHash = await hashPassword(password);
-  await store.changeUser(id, (user) => user && { ...user, passwordHash });
-  await tokens.endAll(id);
+  const act = {
+    act: 'user.change',
+    subject: { kind: 'user', id },
+    facts: { what: 'password' },
+  } as const;
+  await audited({ context, deps }, act, async () => {
+    await store.changeUser(id, (user) => user && { ...user, passwordHash });
+    await tokens.endAll(id);
+  });
   events.emit('user:changed', { user: id, what: 'password', by: actorOf(person) });
   return { msg: 'Password changed', id };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
+import { auditSignIn, tellKeySignIn, tellRefusedSignIn } from '../audit.js';
 import { section, text, wire } from '../fields.js';
 import { loginFromProxy, personOfProxy } from '../proxy.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
@@ -91,34 +92,40 @@ export const SESSION_ROUTES: readonly Route[] = [
 
 async function byKey({
   context,
-  deps: { auth, events },
+  deps,
   tokens,
   logins,
   body: { user: login, apikey },
 }: Call<'nobody-needed', None, None, None, z.output<typeof BY_KEY>>) {
+  const { auth, events } = deps;
   const attempt = { way: 'apikey', login, address: context.ip } as const;
   const found = await logins.within(attempt, () => auth.bindApi(login, apikey));
   if (found === undefined) {
     events.emit('session:refused', { login, by: 'apikey' });
+    tellRefusedSignIn({ context, deps }, login, 'apikey');
     throw new ServiceError('bad-credentials', 'no such user, or not their API key');
   }
+  tellKeySignIn({ context, deps }, found.person.id, found.keyId);
   events.emit('session:opened', { user: found.person.id, by: 'apikey' });
   return { token: await tokens.forKey(found.person, found.keyId) };
 }
 
 async function byPassword({
   context,
-  deps: { auth, events },
+  deps,
   tokens,
   logins,
   body: { login, password },
 }: Call<'nobody-needed', None, None, None, z.output<typeof BY_PASSWORD>>) {
+  const { auth, events } = deps;
   const attempt = { way: 'password', login, address: context.ip } as const;
   const person = await logins.within(attempt, () => auth.bindCredentials(login, password));
   if (person === undefined) {
     events.emit('session:refused', { login, by: 'password' });
+    tellRefusedSignIn({ context, deps }, login, 'password');
     throw new ServiceError('bad-credentials', 'no such user, or not their password');
   }
+  await auditSignIn({ context, deps }, person.id);
   events.emit('session:opened', { user: person.id, by: 'password' });
   return { token: await tokens.forPassword(person), user: personToWire(person) };
 }
@@ -133,10 +140,12 @@ async function byProxy({
     throw new ServiceError('bad-credentials', 'no proxy of this site has signed you in');
   try {
     const person = await personOfProxy(deps, login);
+    await auditSignIn({ context, deps }, person.id);
     deps.events.emit('session:opened', { user: person.id, by: 'proxy' });
     return { token: await tokens.forPassword(person), user: personToWire(person) };
   } catch (error) {
     deps.events.emit('session:refused', { login, by: 'proxy' });
+    tellRefusedSignIn({ context, deps }, login, 'proxy');
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import type { Limited, NewJob, SubmitAnswer } from '../../contracts/store.js';
 import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
+import { audited, auditedUnlessOwn } from '../audit.js';
 import { actorOf } from '../caller.js';
 import { flag, JOB_ID } from '../fields.js';
 import { censusOfJob, limitOf } from '../members.js';
@@ -158,7 +159,12 @@ async function submit({
   const trace = deps.tracing?.submission(headers.traceparent ?? '', startedAt);
   let answer: SubmitAnswer | Limited | undefined;
   try {
-    [answer] = await store.submit([traced(job, trace)], deps.config.limits.rate);
+    const hand = () => store.submit([traced(job, trace)], deps.config.limits.rate);
+    // Of users' own submissions their jobs tell.
+    const subject = { kind: 'user', id: job.owner } as const;
+    [answer] = await (job.spec.submittedBy === undefined
+      ? hand()
+      : audited({ context, deps }, { act: 'job.submit-for', subject }, hand));
   } finally {
     trace?.ended(answer?.kind === 'stored' ? answer.id : null);
   }
@@ -187,10 +193,17 @@ async function submit({
 const traced = (job: NewJob, trace: SubmissionTrace | undefined): NewJob =>
   trace === undefined ? job : { ...job, spec: { ...job.spec, trace: trace.context } };
 
-async function kill({ deps, person, job: { id } }: Call<'own-job', typeof JOB_ID>) {
+async function kill({ context, deps, person, job }: Call<'own-job', typeof JOB_ID>) {
   const { store, notices, events, clock } = deps;
+  const { id, owner } = job;
+  const subject = { kind: 'job', id: String(id) } as const;
+  const act = { act: 'job.kill', subject, facts: { owner } } as const;
   const by = actorOf(person);
-  const answer = await store.wantKill(id, by, clock.now());
+  const wantKill = () => store.wantKill(id, by, clock.now());
+  // Of a job that is over nothing comes.
+  const answer = await (job.state === 'over'
+    ? wantKill()
+    : auditedUnlessOwn({ context, deps }, owner, act, wantKill));
   if (answer === 'unknown')
     throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
   if (answer !== 'over') notices.killWanted(id);

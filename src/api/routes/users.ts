@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Person } from '../../contracts/auth.js';
 import { ServiceError } from '../../contracts/errors.js';
+import { audited } from '../audit.js';
 import type { ApiDeps } from '../deps.js';
 import { diskToWire, takenBy } from '../disk.js';
 import { LOGIN, section } from '../fields.js';
@@ -11,7 +12,7 @@ import { quotaReport } from '../quota-report.js';
 import { resetQuota } from '../quota-reset.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { changed, PROJECT_DOCUMENT, QUOTA_REPORT, SHARE_FIELDS, USER } from '../schemas/people.js';
-import { readShare } from '../share-fields.js';
+import { readShare, shareChanges } from '../share-fields.js';
 import { DEFAULT_PROJECT, personToWire } from '../wire.js';
 import { withDisk as projectsWithDisk } from './projects.js';
 
@@ -56,7 +57,11 @@ export const USER_ROUTES: readonly Route[] = [
     params: LOGIN,
     answers: { 200: json(z.array(PROJECT_DOCUMENT), 'In order of names, `default` first.') },
     examples: [
-      { name: 'oneself', params: { id: 'alice' }, answer: [{ id: 'default' }, { id: 'lambda' }] },
+      {
+        name: 'oneself',
+        params: { id: 'alice' },
+        answer: [{ id: 'default' }, { id: 'idle' }, { id: 'lambda' }],
+      },
     ],
     async handle({ deps, user }) {
       const projects = await projectsOf(deps, user.id);
@@ -107,9 +112,9 @@ export const USER_ROUTES: readonly Route[] = [
     answers: { 200: json(changed('Quota reset')) },
     errors: ['user-not-found'],
     examples: [{ name: 'a user', params: { id: 'alice' }, answer: { msg: 'Quota reset' } }],
-    async handle({ deps, person, params }) {
+    async handle({ context, deps, person, params }) {
       const { id } = await personFor(deps, person, params.id);
-      await resetQuota(deps, { user: id }, person);
+      await resetQuota({ context, deps }, { user: id }, person);
       return { msg: 'Quota reset', id };
     },
   }),
@@ -125,18 +130,21 @@ async function users({ deps }: Call<'admin'>) {
 }
 
 async function change({
+  context,
   deps,
   person,
   params,
   body: { usage },
 }: Call<'admin', typeof LOGIN, None, None, z.output<typeof CHANGES>>) {
   const { id } = await personFor(deps, person, params.id);
-  const after = await deps.store.changeUser(
-    id,
-    (record) => record && { ...record, ...readShare(usage, record) },
-  );
-  if (after === undefined)
+  const before = await deps.store.user(id);
+  if (before === undefined)
     throw new ServiceError('not-supported', `the account of "${id}" is not kept here`, { id });
+  const facts = shareChanges(before, readShare(usage, before));
+  const subject = { kind: 'user', id } as const;
+  await audited({ context, deps }, { act: 'user.change', subject, facts }, () =>
+    deps.store.changeUser(id, (record) => record && { ...record, ...readShare(usage, record) }),
+  );
   return { msg: 'User updated', id };
 }
 

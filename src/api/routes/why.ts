@@ -109,8 +109,8 @@ export const WHY_ROUTES: readonly Route[] = [
       {
         name: 'beside another one',
         params: { id: 1 },
-        query: { other: 6 },
-        answer: { compared: { id: 6 } },
+        query: { other: 4 },
+        answer: { compared: { id: 4 } },
       },
       { name: 'one that runs', params: { id: 2 }, answer: { obstacles: [], position: null } },
     ],

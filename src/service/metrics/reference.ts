@@ -5,6 +5,7 @@ import { Events } from '../../contracts/events.js';
 import { EMPTY_TALLY } from '../../daemon/tally.js';
 import { countsOf } from '../../daemon/warnings.js';
 import { systemClock } from '../../host/system.js';
+import { auditMetrics } from './audit.js';
 import { clusterMetrics } from './cluster.js';
 import { influxMetrics } from './influx.js';
 import { policyStuck } from './policy.js';
@@ -50,6 +51,7 @@ const PARTS: readonly (readonly [title: string, register: (metrics: Registry) =>
     'Store and disks: all',
     (metrics) => {
       storeMetrics(metrics);
+      auditMetrics(metrics, async () => undefined);
       diskMetrics(metrics, {});
     },
   ],

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
+import type { AuditHead } from '../../contracts/audit.js';
 import {
   type BackupRecord,
   type BackupTarget,
@@ -11,6 +12,9 @@ import {
   type RecordCounts,
 } from '../../contracts/backup.js';
 import { EXPORT_LINE_BYTES_MAX } from '../../contracts/limits.js';
+import type { AuditNote } from '../../core/audit.js';
+import type { BrokenChain } from '../../core/audit-chain.js';
+import { AuditPassing } from './audit.js';
 import { type Header, headerIn, recordOrTrailer, type Trailer } from './lines.js';
 import { Tally } from './tally.js';
 
@@ -21,6 +25,8 @@ const PORTION_BYTES = 4 * 1024 * 1024;
 export interface Checked {
   readonly header: Header;
   readonly records: RecordCounts;
+  /** Where the chain of the audit log is broken; undefined: it is whole. */
+  readonly brokenAudit: BrokenChain | undefined;
 }
 
 /**
@@ -30,7 +36,12 @@ export interface Checked {
 export async function checkExport(path: string): Promise<Checked> {
   const reading = new ExportReading(path);
   const tally = new Tally();
-  for await (const records of reading.records()) for (const record of records) tally.add(record);
+  const audit = new AuditPassing();
+  for await (const records of reading.records())
+    for (const record of records) {
+      tally.add(record);
+      audit.add(record);
+    }
   const { header, trailer } = reading.ends();
   const counts = tally.counts();
   for (const kind of RECORD_KINDS)
@@ -39,7 +50,7 @@ export async function checkExport(path: string): Promise<Checked> {
         'damaged',
         `the export says it has ${trailer.records[kind]} records of kind ${kind}, and has ${counts[kind]}`,
       );
-  return { header, records: counts };
+  return { header, records: counts, brokenAudit: audit.broken() };
 }
 
 /**
@@ -49,23 +60,39 @@ export async function checkExport(path: string): Promise<Checked> {
 export async function importExport(
   path: string,
   target: BackupTarget,
-  options: { readonly isReplacing: boolean; readonly checked: Checked },
+  options: Pick<Filling, 'isReplacing' | 'note'> & { readonly checked: Checked },
 ): Promise<void> {
   const reading = new ExportReading(path);
-  const { isReplacing, checked } = options;
-  await fill(target, reading.records(), { isReplacing, expected: () => checked.records });
+  const { checked, ...rest } = options;
+  await fill(target, reading.records(), { ...rest, expected: () => checked.records });
 }
 
-/** `expected` is asked when all records were put. */
+export interface Filling {
+  readonly isReplacing: boolean;
+  /** Asked when all records were put. */
+  readonly expected: () => RecordCounts;
+  /** What the audit log tells of it, told the head of the log that is dropped, if there is one; absent: nothing. */
+  readonly note?: (dropped: AuditHead | undefined, broken: BrokenChain | undefined) => AuditNote;
+}
+
+/** The whole of it, with an entry in its audit log, or nothing. */
 export async function fill(
   target: BackupTarget,
   portions: AsyncIterable<readonly BackupRecord[]>,
-  options: { readonly isReplacing: boolean; readonly expected: () => RecordCounts },
+  { isReplacing, expected, note }: Filling,
 ): Promise<void> {
-  await target.begin(options);
+  const dropped = await target.auditHead();
+  await target.begin({ isReplacing });
   try {
-    for await (const records of portions) await target.put(records);
-    await target.finish(options.expected());
+    const audit = new AuditPassing();
+    for await (const records of portions) {
+      for (const record of records) audit.add(record);
+      await target.put(records);
+    }
+    const own = note === undefined ? [] : audit.next(note(dropped, audit.broken()));
+    await target.put(own);
+    const counts = expected();
+    await target.finish({ ...counts, audit: counts.audit + own.length });
   } catch (error) {
     await target.abandon();
     throw error;

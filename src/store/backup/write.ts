@@ -6,12 +6,16 @@ import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { type BackupSource, EXPORT_VERSION, type RecordCounts } from '../../contracts/backup.js';
+import type { BrokenChain } from '../../core/audit-chain.js';
+import { AuditPassing } from './audit.js';
 import { type Header, lineOf, type Trailer } from './lines.js';
 import { Tally } from './tally.js';
 
 export interface Written {
   readonly records: RecordCounts;
   readonly sha256: string;
+  /** Where the chain of the audit log is broken; undefined: it is whole. */
+  readonly brokenAudit: BrokenChain | undefined;
 }
 
 /**
@@ -57,6 +61,7 @@ export class ExportLines {
   readonly #header: Header;
   readonly #hash = createHash('sha256');
   readonly #tally = new Tally();
+  readonly #audit = new AuditPassing();
   #written: Written | undefined;
 
   constructor(source: BackupSource, about: Pick<Header, 'at' | 'from'>) {
@@ -70,13 +75,16 @@ export class ExportLines {
     let lines = 0;
     for await (const records of this.#source.records()) {
       if (records.length === 0) continue;
-      for (const record of records) this.#tally.add(record);
+      for (const record of records) {
+        this.#tally.add(record);
+        this.#audit.add(record);
+      }
       lines += records.length;
       yield this.#counted(records.map(lineOf).join(''));
     }
     const sha256 = this.#hash.digest('hex');
     const records = this.#tally.counts();
-    this.#written = { records, sha256 };
+    this.#written = { records, sha256, brokenAudit: this.#audit.broken() };
     const trailer: Trailer = { kind: 'end', records, lines, sha256 };
     yield `${JSON.stringify(trailer)}\n`;
   }

@@ -9,6 +9,7 @@ import type {
   Priorities,
   ProjectRecord,
   ProjectStore,
+  PurgeAnswer,
   QuotaOwner,
   UserRecord,
   UserStore,
@@ -140,6 +141,10 @@ export class EmbeddedAccounts implements UserStore, ProjectStore, DiskStore {
 
   archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'> {
     return this.writer.call('archive', { id, at });
+  }
+
+  purge(id: JobId): Promise<PurgeAnswer> {
+    return this.writer.call('purge', id);
   }
 
   protected read<Answer>(question: (point: PointReader) => Answer): Answer {

@@ -33,7 +33,7 @@ export const AUDIT_TABLE = `
 const COLUMNS = 'seq, at, act, actor, subject_kind, subject_id, hash, entry, personal';
 const HEAD = 'SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1';
 
-export const auditHeadOf = (row: Row | undefined): AuditHead | undefined =>
+const auditHeadOf = (row: Row | undefined): AuditHead | undefined =>
   row === undefined ? undefined : { seq: Number(row[0]), hash: String(row[1]) };
 
 /** Inside a transaction that has the write lock. */
@@ -72,8 +72,8 @@ export class AuditReader {
     this.#head = database.prepare(HEAD);
   }
 
-  head(): Row | undefined {
-    return this.#head.get();
+  head(): AuditHead | undefined {
+    return auditHeadOf(this.#head.get());
   }
 
   page({ after, limit, actor, acts, subject, from, to }: AuditQuery): readonly Row[] {

@@ -6,7 +6,7 @@ import type { AuditEntry, AuditNote } from '../../core/audit.js';
 import { type AuditHead, type AuditRecord, isDamaged } from '../../core/audit-chain.js';
 import { auditRecordOf, sealedNotes } from '../audit-columns.js';
 import { EmbeddedAccounts } from './accounts.js';
-import { auditHeadOf, auditRecordIn } from './audit-rows.js';
+import { auditRecordIn } from './audit-rows.js';
 
 export class EmbeddedAudit extends EmbeddedAccounts implements AuditStore {
   async appendAudit(notes: readonly AuditNote[]): Promise<readonly AuditEntry[]> {
@@ -25,6 +25,6 @@ export class EmbeddedAudit extends EmbeddedAccounts implements AuditStore {
   }
 
   async auditHead(): Promise<AuditHead | undefined> {
-    return auditHeadOf(await this.reader.call('auditHead', null));
+    return this.reader.call('auditHead', null);
   }
 }

@@ -30,21 +30,28 @@ export function openEmbeddedSource(path: string): BackupSource {
     throw new ServiceError('store-unavailable', `there is no store at ${path}`, {
       because: 'cannot-open',
     });
-  return guarded(() => {
-    const database = Database.open(path, { create: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
-    try {
-      const version = checkedVersion(database);
-      if (version < MIGRATIONS.length)
-        throw new DatabaseTrouble(
-          'not-a-store',
-          `the store at ${path} has schema ${version} and this GoDocker writes ${MIGRATIONS.length}; start the service once, it brings it over`,
-        );
-      return new EmbeddedSource(database);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-  });
+  return guarded(() => new EmbeddedSource(openCurrent(path)));
+}
+
+/** @throws ServiceError store-unavailable: the file is of another version, or none of ours */
+export function requireCurrentFile(path: string): void {
+  guarded(() => openCurrent(path).close());
+}
+
+function openCurrent(path: string): Database {
+  const database = Database.open(path, { create: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  try {
+    const version = checkedVersion(database);
+    if (version < MIGRATIONS.length)
+      throw new DatabaseTrouble(
+        'not-a-store',
+        `the store at ${path} has schema ${version} and this GoDocker writes ${MIGRATIONS.length}; start the service once, it brings it over`,
+      );
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 class EmbeddedSource implements BackupSource {

@@ -1,4 +1,5 @@
 // Fills an embedded store in one transaction: killed at any moment, the file is as it was before.
+import type { AuditHead } from '../../contracts/audit.js';
 import {
   type BackupRecord,
   type BackupTarget,
@@ -7,6 +8,7 @@ import {
   type RecordKind,
 } from '../../contracts/backup.js';
 import { refuseFilled, refuseMiscounted } from '../backup/refusals.js';
+import { AuditReader } from './audit-rows.js';
 import { guarded } from './backup-source.js';
 import { columnsOf, fieldsIn, KEPT, type KeptTable, LEFT_OUT } from './backup-tables.js';
 import { sumSizesAgain } from './disk-rows.js';
@@ -49,6 +51,10 @@ class EmbeddedTarget implements BackupTarget {
 
   constructor(database: Database) {
     this.#database = database;
+  }
+
+  async auditHead(): Promise<AuditHead | undefined> {
+    return guarded(() => new AuditReader(this.#database).head());
   }
 
   async begin({ isReplacing }: { readonly isReplacing: boolean }): Promise<void> {

@@ -7,12 +7,13 @@ import type {
   JobQuery,
   Lease,
   Limited,
+  PurgeAnswer,
   RateLimits,
   SubmitAnswer,
   UseQuery,
 } from '../../contracts/store.js';
 import type { NamedLease } from '../../contracts/watching.js';
-import type { SealedNote } from '../../core/audit-chain.js';
+import type { AuditHead, SealedNote } from '../../core/audit-chain.js';
 import type { JobState } from '../../core/job.js';
 import type { JobId } from '../../core/units.js';
 import type { AuditColumns } from '../audit-columns.js';
@@ -217,6 +218,7 @@ export interface Writes extends WatchWrites {
     ask: { readonly id: number; readonly at: number };
     answer: 'archived' | 'already' | 'not-over' | 'unknown';
   };
+  purge: { ask: number; answer: PurgeAnswer };
   resetQuota: { ask: QuotaResetColumns; answer: undefined };
   appendAudit: { ask: readonly SealedNote[]; answer: readonly AuditColumns[] };
 }
@@ -268,7 +270,7 @@ export interface Reads extends WatchReads {
   /** Kind, id, day and what was used on it by then. */
   quotaResets: { ask: null; answer: readonly Row[] };
   auditPage: { ask: AuditQuery; answer: readonly Row[] };
-  auditHead: { ask: null; answer: Row | undefined };
+  auditHead: { ask: null; answer: AuditHead | undefined };
 }
 
 /** A set of questions and answers that a thread serves. */

@@ -7,6 +7,7 @@ import { AuditWriter } from './audit-rows.js';
 import { DiskWriter } from './disk-rows.js';
 import { HoldWriter } from './hold-writer.js';
 import { PastTags } from './past-jobs.js';
+import { PurgeWriter } from './purge-writer.js';
 import { RateGate } from './rate-gate.js';
 import type {
   Failure,
@@ -118,6 +119,7 @@ export class Writer {
   readonly #disk: DiskWriter;
   readonly #pastTags: PastTags;
   readonly #holds: HoldWriter;
+  readonly #purges: PurgeWriter;
   readonly #watching: WatchWriter;
   readonly #audit: AuditWriter;
 
@@ -128,6 +130,7 @@ export class Writer {
     this.#disk = new DiskWriter(database);
     this.#pastTags = new PastTags(database);
     this.#watching = new WatchWriter(database);
+    this.#purges = new PurgeWriter(database);
     this.#audit = new AuditWriter(database);
     this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
@@ -213,6 +216,8 @@ export class Writer {
         return this.#disk.recount();
       case 'archive':
         return this.#disk.archive(call.ask.id, call.ask.at);
+      case 'purge':
+        return this.#purges.purge(call.ask);
       case 'resetQuota': {
         const { kind, id, day } = call.ask;
         statements.resetQuota[kind].run(id, day);

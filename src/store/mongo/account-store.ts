@@ -11,6 +11,7 @@ import type {
   Priorities,
   ProjectRecord,
   ProjectStore,
+  PurgeAnswer,
   QuotaOwner,
   UseQuery,
   UserRecord,
@@ -23,6 +24,7 @@ import { Accounts } from './accounts.js';
 import { Disks } from './disk.js';
 import type { Collections } from './documents.js';
 import type { Pulse } from './pulse.js';
+import { Purges } from './purges.js';
 import { troubleOf, unavailable } from './trouble.js';
 import { Uses } from './uses.js';
 
@@ -44,6 +46,7 @@ export class MongoAccountStore implements UserStore, ProjectStore, DiskStore, Ch
   readonly #accounts: Accounts;
   readonly #uses: Uses;
   readonly #disks: Disks;
+  readonly #purges: Purges;
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -53,6 +56,10 @@ export class MongoAccountStore implements UserStore, ProjectStore, DiskStore, Ch
     this.#accounts = new Accounts(collections, log);
     this.#uses = new Uses(collections);
     this.#disks = new Disks(collections);
+    this.#purges = new Purges(collections, async () => {
+      await this.#uses.foldAll();
+      await this.#disks.foldAll();
+    });
   }
 
   setting(name: string): Promise<string | undefined> {
@@ -158,6 +165,10 @@ export class MongoAccountStore implements UserStore, ProjectStore, DiskStore, Ch
 
   archive(id: JobId, at: Instant): Promise<'archived' | 'already' | 'not-over' | 'unknown'> {
     return this.write(() => this.#disks.archive(id, at));
+  }
+
+  purge(id: JobId): Promise<PurgeAnswer> {
+    return this.write(() => this.#purges.purge(id));
   }
 
   watch(changed: () => void): () => void {

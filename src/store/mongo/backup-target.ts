@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyBulkWriteOperation, Collection, Document, MongoClient } from 'mongodb';
+import type { AuditHead } from '../../contracts/audit.js';
 import {
   type BackupRecord,
   type BackupTarget,
@@ -14,6 +15,7 @@ import {
 } from '../../contracts/backup.js';
 import { LEASE_STALE_MS } from '../../contracts/limits.js';
 import { refuseFilled, refuseMiscounted } from '../backup/refusals.js';
+import { auditHead } from './audit-book.js';
 import { auditDocument } from './audit-documents.js';
 import {
   accountDocument,
@@ -84,6 +86,10 @@ class MongoTarget implements BackupTarget {
   constructor(client: MongoClient, collections: Collections) {
     this.#client = client;
     this.#collections = collections;
+  }
+
+  async auditHead(): Promise<AuditHead | undefined> {
+    return auditHead(this.#collections);
   }
 
   async begin({ isReplacing }: { readonly isReplacing: boolean }): Promise<void> {

@@ -89,6 +89,11 @@ export class Disks {
     return matchedCount > 0;
   }
 
+  /** All that is due goes into the sums. */
+  foldAll(): Promise<void> {
+    return fold(this.#ledger);
+  }
+
   async use(): Promise<readonly DiskUse[]> {
     await fold(this.#ledger);
     const found = await this.#collections.disk.find({ jobs: { $gt: 0 } }, OF_MAJORITY).toArray();

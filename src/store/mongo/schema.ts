@@ -143,6 +143,19 @@ export async function requireFinished({ database, imports }: Collections): Promi
   );
 }
 
+/** Null: this version knows the schema. */
+export async function newerSchema({
+  schema,
+}: Collections): Promise<{ readonly schema: number; readonly known: number } | null> {
+  const version = (await schema.findOne({ _id: 'schema' }))?.version ?? 0;
+  return version > MIGRATIONS.length ? { schema: version, known: MIGRATIONS.length } : null;
+}
+
+/** For a process that runs, while others may have brought the database over. @throws ServiceError store-unavailable `newer-schema` */
+export async function requireKnown(collections: Collections): Promise<void> {
+  if ((await newerSchema(collections)) !== null) await versionOf(collections, MIGRATIONS.length);
+}
+
 /** For reading without changing anything. @throws ServiceError store-unavailable */
 export async function requireCurrent(collections: Collections): Promise<void> {
   const version = await versionOf(collections, MIGRATIONS.length);

@@ -28,7 +28,7 @@ import type { MongoParts } from './account-store.js';
 import { Admissions } from './admissions.js';
 import { Batches } from './batches.js';
 import { connect } from './connection.js';
-import { collectionsOf } from './documents.js';
+import { type Collections, collectionsOf } from './documents.js';
 import { Holds } from './holds.js';
 import { Ids } from './ids.js';
 import { Kills } from './kills.js';
@@ -37,7 +37,7 @@ import { Leases } from './lease.js';
 import { Pulse } from './pulse.js';
 import { QueueRows } from './queue-rows.js';
 import { Records } from './records.js';
-import { migrate, requireFinished } from './schema.js';
+import { migrate, newerSchema, requireCurrent, requireFinished, requireKnown } from './schema.js';
 import { Standings } from './standings.js';
 import { Steps } from './steps.js';
 import { Submissions } from './submissions.js';
@@ -45,6 +45,10 @@ import { troubleOf } from './trouble.js';
 import { MongoWatchStore } from './watch-store.js';
 
 export interface MongoStoreOptions {
+  /** Nothing is made or upgraded: a database of another schema is refused. */
+  readonly isLook?: boolean;
+  /** How often what others left behind is looked through; absent: `MONGO_SWEEP_EACH_MS`. */
+  readonly sweepEachMs?: number;
   /** `mongodb://…`, as the driver takes it. */
   readonly url: string;
   readonly database: string;
@@ -55,14 +59,21 @@ export interface MongoStoreOptions {
  * Connects, and makes or upgrades what the database holds. Any number of processes on any number of machines may have it open.
  * @throws ServiceError store-unavailable; `facts.because` says why: `away`, `login-refused`, `newer-schema` …
  */
-export async function openMongoStore({ url, database, log }: MongoStoreOptions): Promise<Store> {
+export async function openMongoStore({
+  url,
+  database,
+  log,
+  isLook = false,
+  sweepEachMs = MONGO_SWEEP_EACH_MS,
+}: MongoStoreOptions): Promise<Store> {
   const client = await connect(url);
   try {
     const collections = collectionsOf(client.db(database));
-    await migrate(collections);
+    if (isLook) await requireCurrent(collections);
+    else await migrate(collections);
     await requireFinished(collections);
     const pulse = await Pulse.begin(collections, log);
-    return new MongoStore({ client, collections, pulse, log });
+    return new MongoStore({ client, collections, pulse, log }, sweepEachMs);
   } catch (error) {
     await client.close();
     throw troubleOf(error);
@@ -81,11 +92,14 @@ class MongoStore extends MongoWatchStore implements Store {
   readonly #standings: Standings;
   readonly #leases: Leases;
   readonly #sweeping: NodeJS.Timeout;
+  readonly #collections: Collections;
+  #isOutdated = false;
 
-  constructor(parts: MongoParts) {
+  constructor(parts: MongoParts, sweepEachMs: number) {
     super(parts);
     const { collections, pulse, log } = parts;
     this.#log = log;
+    this.#collections = collections;
     this.#records = new Records(collections, log);
     this.#queueRows = new QueueRows(collections, this.#records);
     const ids = new Ids(collections);
@@ -100,7 +114,7 @@ class MongoStore extends MongoWatchStore implements Store {
     this.#holds = new Holds(collections);
     this.#standings = new Standings(collections, this.#records);
     this.#leases = new Leases(collections);
-    this.#sweeping = setInterval(() => this.#sweep(), MONGO_SWEEP_EACH_MS).unref();
+    this.#sweeping = setInterval(() => this.#sweep(), sweepEachMs).unref();
   }
 
   async submit(jobs: readonly NewJob[]): Promise<readonly SubmitAnswer[]>;
@@ -223,8 +237,12 @@ class MongoStore extends MongoWatchStore implements Store {
     return this.do(() => this.#leases.read());
   }
 
+  /** A leader knows the schema: one of before would leave out what it does not know of. */
   takeLease(holder: string, seen: Lease | undefined): Promise<Lease | undefined> {
-    return this.do(() => this.#leases.take(holder, seen));
+    return this.do(async () => {
+      await requireKnown(this.#collections);
+      return this.#leases.take(holder, seen);
+    });
   }
 
   beatLease(lease: Lease): Promise<Lease | undefined> {
@@ -243,5 +261,21 @@ class MongoStore extends MongoWatchStore implements Store {
     this.do(() => this.#admissions.sweep(Date.now())).catch((error: unknown) =>
       this.#log.warn('undecided submissions not looked through', { error }),
     );
+    if (!this.#isOutdated) void this.#lookAtSchema();
+  }
+
+  /** Said once: whoever replaces the processes of an installation one by one has forgotten this one, or comes to it. */
+  async #lookAtSchema(): Promise<void> {
+    try {
+      const newer = await this.do(() => newerSchema(this.#collections));
+      if (newer === null || this.#isOutdated) return;
+      this.#isOutdated = true;
+      this.#log.error(
+        'a newer GoDocker has brought the database over: replace this process',
+        newer,
+      );
+    } catch (error) {
+      this.#log.debug('schema not looked at', { error });
+    }
   }
 }

@@ -17,7 +17,7 @@ const WRITES = new Set<StoreMethod>([
     'deleteUser',
   ] as const),
   ...(['putProject', 'deleteProject', 'resetQuota'] as const),
-  ...(['putDisk', 'recountDisk', 'archive'] as const),
+  ...(['putDisk', 'recountDisk', 'archive', 'purge'] as const),
   'appendAudit',
   ...(['account', 'aftermathDone', 'wantKillOf'] as const),
   ...(['takeLeases', 'beatLeases', 'freeLeases', 'dropLeases'] as const),

@@ -1,9 +1,12 @@
 // The part of the store in memory about the disks: sizes of directories, and archived jobs.
+
+import { PURGED_AT_ONCE_MAX } from '../../../src/contracts/limits.js';
 import type {
   DirectorySize,
   DiskStore,
   DiskUse,
   DueDirectory,
+  PurgeAnswer,
 } from '../../../src/contracts/store.js';
 import type { Instant, JobId } from '../../../src/core/units.js';
 import { MemoryAccountStore } from './account-store.js';
@@ -61,6 +64,33 @@ export class MemoryDiskStore extends MemoryAccountStore implements DiskStore {
       return 'archived';
     });
   }
+
+  purge(id: JobId): Promise<PurgeAnswer> {
+    return this.do('purge', (record) => purgeFrom(record, id));
+  }
+}
+
+function purgeFrom(record: MemoryRecord, id: JobId): PurgeAnswer {
+  const job = record.jobs.get(id);
+  if (job === undefined || job.parent !== undefined) return 'unknown';
+  const members = [...record.jobs.values()].filter(({ parent }) => parent === id);
+  const some = members.slice(0, PURGED_AT_ONCE_MAX);
+  const gone = [...some, job];
+  if (gone.some((one) => one.state !== 'over' || one.archivedAt === undefined))
+    return 'not-archived';
+  if (gone.some((one) => (record.aftermath.get(one.id) ?? []).length > 0)) return 'busy';
+  const isCut = members.length > some.length;
+  for (const one of isCut ? some : gone) {
+    record.purged.push(one);
+    record.jobs.delete(one.id);
+    record.scripts.delete(one.id);
+    record.diskDue.delete(one.id);
+  }
+  if (isCut) return 'more';
+  const at = record.arrays.findIndex((array) => array.id === id);
+  if (at >= 0) record.arrays.splice(at, 1);
+  for (const [key, known] of record.keys) if (known.id === id) record.keys.delete(key);
+  return 'purged';
 }
 
 function putSize(record: MemoryRecord, size: DirectorySize): void {

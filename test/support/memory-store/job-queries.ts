@@ -169,7 +169,7 @@ export class MemoryJobQueries extends MemoryWatchStore {
   }
 
   used(query: UseQuery): Promise<readonly DayUse[]> {
-    return this.do('used', (record) => usedBy(all(record), query));
+    return this.do('used', (record) => usedBy([...all(record), ...record.purged], query));
   }
 
   ended({ since, until, after, limit }: EndedQuery): Promise<readonly OverJob[]> {

@@ -28,6 +28,8 @@ export class MemoryRecord {
   readonly users = new Map<UserId, UserRecord>();
   readonly projects = new Map<ProjectId, ProjectRecord>();
   readonly settings = new Map<string, string>();
+  /** Off the record; what they used counts on. */
+  readonly purged: Job[] = [];
   readonly disk = new Map<JobId, DirectorySize>();
   readonly diskDue = new Set<JobId>();
   readonly aftermath = new Map<JobId, readonly Aftermath[]>();
