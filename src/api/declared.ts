@@ -5,6 +5,8 @@ import { ALL_JOBS_ROUTES } from './routes/all-jobs.js';
 import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
 import { AUDIT_ROUTES } from './routes/audit.js';
+import { BULK_ROUTES } from './routes/bulk.js';
+import { CHANGE_ROUTES } from './routes/changes.js';
 import { descriptionRoutes } from './routes/description.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
@@ -17,6 +19,7 @@ import { PROJECT_ROUTES } from './routes/projects.js';
 import { PURGE_ROUTES } from './routes/purge.js';
 import { QUEUE_ROUTES } from './routes/queues.js';
 import { REPLAY_ROUTES } from './routes/replay.js';
+import { SERVICE_ROUTES } from './routes/service.js';
 import { SESSION_END_ROUTES } from './routes/session-ends.js';
 import { SESSION_ROUTES } from './routes/sessions.js';
 import { SHARE_ROUTES } from './routes/shares.js';
@@ -24,6 +27,7 @@ import { SITE_ROUTES } from './routes/site.js';
 import { SUSPENSION_ROUTES } from './routes/suspension.js';
 import { TASK_ROUTES } from './routes/tasks.js';
 import { TRACE_ROUTES } from './routes/trace.js';
+import { USER_REMOVAL_ROUTES } from './routes/user-removal.js';
 import { USER_ROUTES } from './routes/users.js';
 import { WHY_ROUTES } from './routes/why.js';
 
@@ -35,13 +39,16 @@ export const ROUTES: readonly Route[] = [
   ...NODE_ROUTES,
   ...USER_ROUTES,
   ...KEY_ROUTES,
+  ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,
   ...SHARE_ROUTES,
   ...QUEUE_ROUTES,
   ...LIST_ROUTES,
   ...ALL_JOBS_ROUTES,
   ...HISTORY_ROUTES,
+  ...BULK_ROUTES,
   ...TASK_ROUTES,
+  ...CHANGE_ROUTES,
   ...SUSPENSION_ROUTES,
   ...REPLAY_ROUTES,
   ...PURGE_ROUTES,
@@ -52,6 +59,7 @@ export const ROUTES: readonly Route[] = [
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
   ...FILE_ROUTES,
+  ...SERVICE_ROUTES,
   ...AUDIT_ROUTES,
   ...HEALTH_ROUTES,
 ];

@@ -121,6 +121,7 @@ export const IDEMPOTENCY_KEY = text(
 /** Refusals of a submission. */
 export const SUBMISSION_ERRORS: readonly ErrorCode[] = [
   ...(['unknown-field', 'not-supported', 'impossible-job', 'unknown-image'] as const),
+  'maintenance',
   ...(['unknown-volume', 'forbidden', 'key-reused', 'too-large', 'rate-limited'] as const),
 ];
 

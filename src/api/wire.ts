@@ -218,13 +218,13 @@ export function statusToWire(
       };
     case 'launching':
       return {
-        ...waiting(job.killWanted === null ? null : 'kill requested'),
+        ...waiting(job.killWanted === null ? rescheduleWord(job) : 'kill requested'),
         reason: describeLaunching(job, { at, isImageUsed }),
         ...rest,
       };
     case 'running':
       return {
-        ...live(job, job.killWanted === null ? null : 'kill requested'),
+        ...live(job, job.killWanted === null ? rescheduleWord(job) : 'kill requested'),
         reason: describeKill(job.killWanted),
         ...rest,
       };
@@ -281,6 +281,10 @@ const live = (job: { readonly startedAt: Instant | null }, secondary: string | n
 
 const heldWord = ({ heldBack }: Pick<PendingJob, 'heldBack'>): string | null =>
   heldBack === undefined ? null : 'held';
+
+/** The launch is being stopped so that the job may have another. */
+const rescheduleWord = ({ placement }: { readonly placement: Placement }): string | null =>
+  placement.rescheduled === undefined ? null : 'reschedule requested';
 
 /** The word for a job that ran and waits for its next launch. */
 const rescheduled = (job: Job): string | null => (launchesRun(job) > 1 ? 'rescheduled' : null);

@@ -1,8 +1,7 @@
-/** The words and options of `god project`, `god user`, `god archive` and `god trace`. */
+/** The words and options of `god project`, `god user` and `god trace`. */
 import type { Command } from 'commander';
 import { KEY_SCOPES } from '../contracts/user.js';
 import { withShare } from './account-options.js';
-import { archive } from './commands/archive.js';
 import { createKey, listKeys, revokeKey } from './commands/key.js';
 import {
   createProject,
@@ -27,10 +26,6 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     context,
     done,
   });
-  json(god.command('archive'))
-    .description('remove the directories of jobs that are over, for ever; their records stay')
-    .argument('<id...>', 'jobs; an array with all its members')
-    .action(async (ids, options) => done(await archive(context, ids, options)));
   const time = 'a date, or 7d for seven days ago';
   god
     .command('trace')

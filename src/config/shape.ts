@@ -65,6 +65,7 @@ export function shape(
       ownRetriesMax: values['retry.max'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       arraySizeMax: values.max_array_size,
+      dynamicFields: values.dynamic_fields,
       setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,

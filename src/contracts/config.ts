@@ -168,7 +168,16 @@ export interface WebConfig {
   readonly fileBytesMax: number | null;
 }
 
+/** What may be changed of a job after its submission. */
+export const DYNAMIC_FIELDS = [
+  ...(['name', 'description', 'tags', 'cpu', 'ram', 'gpus'] as const),
+  ...(['label', 'executor', 'maxlifespan'] as const),
+] as const;
+export type DynamicField = (typeof DYNAMIC_FIELDS)[number];
+
 export interface JobsConfig {
+  /** What may be changed after the submission; empty: all of `DYNAMIC_FIELDS`, by the owner. */
+  readonly dynamicFields: readonly { readonly name: DynamicField; readonly isAdminOnly: boolean }[];
   readonly cpuMilliDefault: number;
   readonly memMbDefault: number;
   /** `share`: guaranteed, and idle ones besides; `cap`: never more. */
@@ -301,6 +310,8 @@ export interface MesosTls {
 
 /** What watches the service from outside. */
 export interface MonitoringConfig {
+  /** With which daemons of the original push figures; null: nobody may. */
+  readonly prometheusKey: string | null;
   /** Name of the `status` plugin; null: processes are known through the store alone. */
   readonly status: string | null;
   readonly etcd: { readonly host: string; readonly port: number; readonly prefix: string };

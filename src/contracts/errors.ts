@@ -31,6 +31,7 @@ const STATUS = {
   'rate-limited': 429,
   internal: 500,
   'store-unavailable': 503,
+  maintenance: 503,
   'auth-unavailable': 503,
   'cluster-unavailable': 503,
 } as const;

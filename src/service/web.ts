@@ -16,6 +16,8 @@ import { featuresAt } from './cluster.js';
 import { type Foundation, json, loaded } from './foundation.js';
 import { guestIdentity } from './guests.js';
 import { submissionMetrics } from './metrics/scheduler.js';
+import { registriesToAsk } from './presence.js';
+import { heardOf } from './status-command.js';
 import { PROJECT, version } from './version.js';
 
 const SIGN_IN_MS = 3_600_000;
@@ -71,6 +73,7 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     files: localJobFiles,
     removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
+    presence: async () => heardOf(await registriesToAsk(foundation)),
     pages: pagesFolder(),
     version: version(),
     onBug: failed,

@@ -25,6 +25,7 @@ import { StoredTrail } from '../../src/daemon/audit-trail.js';
 import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
+import { carryOutWishes } from './a-leader.js';
 
 export const NOW = instant(1_465_933_782_500);
 export const PASSWORD = 'correct horse battery staple';
@@ -115,6 +116,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
       holdChanged: (id) => void holdsNoticed.push(id),
+      wished: () => void carryOutWishes(store),
       agentsChanged: () => {
         agentsNoticed.count += 1;
       },
@@ -179,6 +181,7 @@ function dullDeps(
     policy: fairshare(),
     shares: async () => undefined,
     outlook: async () => undefined,
+    presence: async () => ({ processes: [], silent: [] }),
     notReady: () => [],
     warnings: () => [],
     metrics: new Registry(),

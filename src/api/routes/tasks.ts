@@ -7,6 +7,7 @@ import { unreachable } from '../../core/assert.js';
 import { audited, auditedUnlessOwn } from '../audit.js';
 import { actorOf } from '../caller.js';
 import { flag, JOB_ID } from '../fields.js';
+import { mustTakeJobs } from '../maintenance.js';
 import { censusOfJob, limitOf } from '../members.js';
 import { rateLimited } from '../rate-limited.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
@@ -150,6 +151,7 @@ async function submit({
 }: Call<'signed-in', None, typeof SUBMIT_QUERY, typeof SUBMIT_HEADERS, TaskDocument>) {
   const { store, notices, events } = deps;
   const startedAt = deps.clock.now();
+  await mustTakeJobs(deps);
   const { job, warnings } = await readSubmission(deps, {
     task: body,
     person,
