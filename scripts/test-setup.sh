@@ -16,10 +16,11 @@ zookeeper_packages=(zookeeper default-jre-headless)    # masters behind zk://
 clock_packages=(faketime)                              # wall clocks that jump
 monitor_packages=(prometheus influxdb etcd-server)     # metrics, accounting, presence
 mongo_packages=(default-jdk-headless maven)            # the stand-in for MongoDB, where there is no mongod
+directory_packages=(slapd openssl)                     # people of a directory
 redis_packages=(redis-server redis-sentinel)          # what processes tell each other
 # A machine may have both from elsewhere.
 if command -v mongod > /dev/null || { command -v javac > /dev/null && command -v mvn > /dev/null; }; then mongo_packages=(); fi
-packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${monitor_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}")
+packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${monitor_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}" "${directory_packages[@]}")
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

@@ -58,7 +58,10 @@ export async function amended(deps: ApiDeps, job: Job, { name, value }: Change):
   const section = isWord ? 'meta' : 'requirements';
   const changed = { ...document, [section]: { ...document[section], [name]: asSent(name, value) } };
   const { job: next } = await readSubmission(deps, {
-    ...{ task: parseTask(changed), person: owner, isStrict: false, idempotencyKey: null },
+    task: parseTask(changed),
+    person: { ...owner, actor: null, actsFor: 'nobody' },
+    isStrict: false,
+    idempotencyKey: null,
   });
   const spec = merged(job.spec, next.spec, name);
   if (job.state === 'running') mustBeShorter(job.spec.lifespanMs, spec.lifespanMs);

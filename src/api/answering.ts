@@ -9,12 +9,14 @@ import { readJson } from './body.js';
 import { queryValue, type RouteContext } from './context.js';
 import type { ApiDeps } from './deps.js';
 import { fieldRefusal } from './fields.js';
+import type { LoginLimits } from './login-limits.js';
 import type { Answer, Call, Declaration, Fields } from './route.js';
 import type { Tokens } from './tokens.js';
 
 export interface AnswerDeps extends AccessDeps {
   readonly deps: ApiDeps;
   readonly tokens: Tokens;
+  readonly logins: LoginLimits;
 }
 
 type Answering = (context: RouteContext, ports: AnswerDeps) => Promise<void>;
@@ -33,11 +35,11 @@ export function answerTo<
   const bodyOf = declaration.readBody ?? ((raw: unknown) => parseBody(declaration.body, raw));
   const readBody = async ({ req }: RouteContext) => bodyOf(await readJson(req));
   const answer: Answering = async (context, ports) => {
-    const { deps, tokens } = ports;
+    const { deps, tokens, logins } = ports;
     const granted = await GRANTS[access](context, context.params.id, ports, what);
     const { params, query, headers } = read(context);
     const body = declaration.body === undefined ? undefined : await readBody(context);
-    const asked = { context, deps, tokens, params, query, headers, body };
+    const asked = { context, deps, tokens, logins, params, query, headers, body };
     // What was read has the types of the schemas that read it; what was granted, that of its word.
     const call = Object.assign(asked, granted) as unknown as Call<A, P, Q, H, z.output<B>>;
     const said = await handle(call);

@@ -1,10 +1,10 @@
 /** Many submissions at once: each is read, granted and answered by itself; all are stored, or those that may be. */
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { Limited, NewJob, SubmitAnswer } from '../contracts/store.js';
 import { entriesOf } from './bulk-body.js';
+import type { Caller } from './caller.js';
 import type { ApiDeps } from './deps.js';
 import { mustTakeJobs } from './maintenance.js';
 import { rateLimited } from './rate-limited.js';
@@ -17,7 +17,7 @@ const PORTION = 500;
 const BREATHE_EACH = 50;
 
 export interface BulkOptions {
-  readonly person: Person;
+  readonly person: Caller;
   /** All or none. */
   readonly isAtomic: boolean;
   readonly isStrict: boolean;

@@ -12,6 +12,7 @@ import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
 import { HOLD_ROUTES } from './routes/holds.js';
+import { KEY_ROUTES } from './routes/keys.js';
 import { LIST_ROUTES } from './routes/lists.js';
 import { NODE_ROUTES } from './routes/nodes.js';
 import { PROJECT_ROUTES } from './routes/projects.js';
@@ -19,6 +20,7 @@ import { PURGE_ROUTES } from './routes/purge.js';
 import { QUEUE_ROUTES } from './routes/queues.js';
 import { REPLAY_ROUTES } from './routes/replay.js';
 import { SERVICE_ROUTES } from './routes/service.js';
+import { SESSION_END_ROUTES } from './routes/session-ends.js';
 import { SESSION_ROUTES } from './routes/sessions.js';
 import { SHARE_ROUTES } from './routes/shares.js';
 import { SITE_ROUTES } from './routes/site.js';
@@ -32,9 +34,11 @@ import { WHY_ROUTES } from './routes/why.js';
 export const ROUTES: readonly Route[] = [
   ...descriptionRoutes(() => ROUTES),
   ...SESSION_ROUTES,
+  ...SESSION_END_ROUTES,
   ...SITE_ROUTES,
   ...NODE_ROUTES,
   ...USER_ROUTES,
+  ...KEY_ROUTES,
   ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,
   ...SHARE_ROUTES,

@@ -17,11 +17,14 @@ import type { Bug } from '../core/assert.js';
 import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { GuestIdentity } from './proxy.js';
 
 export interface ApiDeps {
   readonly config: Config;
   readonly store: Store;
   readonly auth: Authenticator;
+  /** Who guests are to the system; null: there are no guests. */
+  readonly guestIdentity: GuestIdentity | null;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Signs session tokens: at least 32 bytes. */

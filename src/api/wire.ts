@@ -84,6 +84,7 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       sgids: job.identity.sgids,
       email: job.identity.email,
       project: job.project,
+      ...(job.spec.submittedBy === undefined ? {} : { submitted_by: job.spec.submittedBy }),
     },
     date: seconds(job.submittedAt),
     notify: { email: job.spec.asked.notifyEmail === true },

@@ -1,6 +1,8 @@
 /** The words and options of `god project`, `god user` and `god trace`. */
 import type { Command } from 'commander';
+import { KEY_SCOPES } from '../contracts/user.js';
 import { withShare } from './account-options.js';
+import { createKey, listKeys, revokeKey } from './commands/key.js';
 import {
   createProject,
   deleteProject,
@@ -32,10 +34,33 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     .option('--until <time>', `ended before: ${time}; default: now`)
     .option('--anonymous', 'other names for users and projects')
     .action(async (options) => done(await trace(context, options)));
+  addKeyCommands(god.command('key').description('API keys'), { context, done });
   addUserCommands(god.command('user').description('users, and what they are due'), {
     context,
     done,
   });
+}
+
+function addKeyCommands(key: Command, { context, done }: Parts): void {
+  const whose = (command: Command): Command =>
+    json(command).option('--user <login>', 'whose (administrators)');
+  whose(key.command('list'))
+    .description('names, ends and last uses; the keys themselves are nowhere')
+    .action(async (options) => done(await listKeys(context, options)));
+  whose(key.command('create'))
+    .description('make one, and show it this once')
+    .argument('<name>', 'what it is for')
+    .option(
+      '--scope <word>',
+      `good for this alone: ${KEY_SCOPES.join(', ')}; may be repeated (default: everything)`,
+      gather,
+    )
+    .option('--expires-in <time>', 'as 90d or 12h (default: until it is revoked)')
+    .action(async (name, options) => done(await createKey(context, name, options)));
+  whose(key.command('revoke'))
+    .description('end one, with everything that was obtained with it')
+    .argument('<key>', 'its name or id')
+    .action(async (word, options) => done(await revokeKey(context, word, options)));
 }
 
 interface Parts {

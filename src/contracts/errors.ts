@@ -19,6 +19,7 @@ const STATUS = {
   'file-not-found': 404,
   'user-not-found': 404,
   'project-not-found': 404,
+  'key-not-found': 404,
   'node-not-found': 404,
   'route-not-found': 404,
   'method-not-allowed': 405,

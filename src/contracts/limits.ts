@@ -30,6 +30,22 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** API keys of one user, those that have expired and were not cleared away yet included. */
+export const KEYS_OF_USER_MAX = 50;
+export const KEY_NAME_CHARS_MAX = 64;
+export const PASSWORD_CHARS_MIN = 10;
+/** Beyond it hashing is work for nothing. */
+export const PASSWORD_BYTES_MAX = 1_024;
+/** Logins and addresses of which failed sign-ins are remembered, each; the oldest are forgotten. */
+export const LOGINS_REMEMBERED_MAX = 20_000;
+/** The use of an API key is noted to this much: an hour. */
+export const KEY_USE_EACH_MS = 3_600_000;
+/** Clocks of the machines of a site differ by less. */
+export const CLOCKS_DIFFER_MS_MAX = 10_000;
+/** Sessions ended elsewhere are heard of within this time. */
+export const REVOKED_EACH_MS = 2_000;
+/** Sessions of one user ended one by one; with more, all of them end. */
+export const REVOKED_OF_USER_MAX = 100;
 /** Web processes look this often whether the service is in maintenance. */
 export const MAINTENANCE_FRESH_MS = 1_000;
 /** A change of a waiting job is waited for so long; then it is told that it will be made. */

@@ -48,6 +48,8 @@ export interface JobSpec {
   readonly constraints: readonly Constraint[];
   /** Container ports to open, as asked; `Placement.ports` has the host's side. */
   readonly ports: readonly number[];
+  /** Who handed it in, when that was not the owner. */
+  readonly submittedBy?: UserId;
   /** Executor asked for, or null for the first that is configured. */
   readonly executor: string | null;
   /** A queue of the site; absent: none. Its constraints and lifespan are in the spec. */

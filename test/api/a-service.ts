@@ -12,6 +12,7 @@ import { type ApiDeps, createApi } from '../../src/api/app.js';
 import { localJobFiles } from '../../src/api/job-files.js';
 import { readConfig } from '../../src/config/read.js';
 import type { SiteVolume } from '../../src/contracts/auth.js';
+import type { Clock } from '../../src/contracts/clock.js';
 import { Events } from '../../src/contracts/events.js';
 import { SILENT } from '../../src/contracts/log.js';
 import type { Host } from '../../src/contracts/plugin.js';
@@ -80,10 +81,11 @@ export function configOf(settings: Raw = {}, directory = '/nowhere') {
 export function hostOf(
   store: Pick<Store, 'user' | 'changeUser'>,
   volumes: readonly SiteVolume[],
+  clock: Clock = { now: () => NOW, monotonicMs: () => 0 },
 ): Host {
   return {
     log: SILENT,
-    clock: { now: () => NOW, monotonicMs: () => 0 },
+    clock,
     timers: { after: () => ({ cancel() {} }), soon: queueMicrotask },
     random: () => 0.5,
     users: usersIn(store),
@@ -102,13 +104,14 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   t.teardown(() => store.close());
   const keys = await peopleIn(store, directory, options.hasPassword === true);
   let now: Instant = NOW;
+  const clock: Clock = { now: () => now, monotonicMs: () => now };
   const noticed: JobId[] = [];
   const killsNoticed: JobId[] = [];
   const holdsNoticed: JobId[] = [];
   const agentsNoticed = { count: 0 };
   const deps: ApiDeps = {
-    ...dullDeps(store, directory, options),
-    clock: { now: () => now, monotonicMs: () => now },
+    ...dullDeps({ store, directory, clock }, options),
+    clock,
     notices: {
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
@@ -151,14 +154,18 @@ async function peopleIn(
 }
 
 function dullDeps(
-  store: Store,
-  directory: string,
+  {
+    store,
+    directory,
+    clock,
+  }: { readonly store: Store; readonly directory: string; readonly clock: Clock },
   { settings, volumes = [] }: ServiceOptions,
 ): Omit<ApiDeps, 'clock' | 'notices'> {
   return {
     config: configOf(settings, directory),
     store,
-    auth: authLocal.create({}, hostOf(store, volumes)),
+    guestIdentity: null,
+    auth: authLocal.create({}, hostOf(store, volumes, clock)),
     randomBytes,
     secret: randomBytes(32),
     log: SILENT,

@@ -22,6 +22,9 @@ const CASES: Readonly<
     of: ({ redis }) => redis?.sentinelPassword,
   },
   'mesos.secret': { more: { mesos: { principal: 'god' } }, of: ({ mesos }) => mesos.secret },
+  'ldap.admin_password': {
+    of: ({ pluginOptions }) => pluginOptions['auth-ldap']?.admin_password,
+  },
   influxdb_password: {
     more: { influxdb_host: 'i1' },
     of: ({ monitoring }) => monitoring.influx?.password,
