@@ -6,6 +6,7 @@ import { ARCHIVE_ROUTES } from './routes/archive.js';
 import { ARRAY_ROUTES } from './routes/arrays.js';
 import { AUDIT_ROUTES } from './routes/audit.js';
 import { descriptionRoutes } from './routes/description.js';
+import { EVENT_ROUTES } from './routes/events.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
@@ -47,6 +48,7 @@ export const ROUTES: readonly Route[] = [
   ...ARRAY_ROUTES,
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
+  ...EVENT_ROUTES,
   ...FILE_ROUTES,
   ...AUDIT_ROUTES,
   ...HEALTH_ROUTES,

@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client';
 import type { AuditTrail } from '../contracts/audit.js';
 import type { Authenticator } from '../contracts/auth.js';
-import type { Clock } from '../contracts/clock.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
 import type { Events } from '../contracts/events.js';
 import type { JobFiles } from '../contracts/files.js';
@@ -16,12 +16,16 @@ import type { Bug } from '../core/assert.js';
 import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { LiveStreams } from './live-streams.js';
 
 export interface ApiDeps {
   readonly config: Config;
   readonly store: Store;
   readonly auth: Authenticator;
   readonly clock: Clock;
+  readonly timers: Timers;
+  /** What feeds answers that go on. */
+  readonly streams: LiveStreams;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Signs session tokens: at least 32 bytes. */
   readonly secret: Uint8Array;
