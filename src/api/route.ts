@@ -121,7 +121,7 @@ export interface Declaration<
   readonly answers: Readonly<Record<number, Answer | readonly Answer[]>>;
   /** What the handler refuses with, besides what access and reading refuse with. */
   readonly errors?: readonly ErrorCode[];
-  /** The first one succeeds. */
+  /** The first one succeeds, unless this version refuses in every case. */
   readonly examples: readonly [Example, ...Example[]];
   /** Gives the body of the answer; undefined: it was set on the context. */
   readonly handle: (call: Call<A, P, Q, H, z.output<B>>) => unknown;

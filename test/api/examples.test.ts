@@ -16,5 +16,9 @@ for (const route of ROUTES)
         t.equal(answer.statusCode, example.status ?? 200, said);
         if (example.answer !== undefined) t.match(answer.json(), example.answer, said);
       }
-    t.equal(route.examples[0].status ?? 200, 200, 'the first example succeeds');
+    const statuses = route.examples.map(({ status = 200 }) => status);
+    t.ok(
+      statuses[0] === 200 || !statuses.includes(200),
+      'the first example succeeds, or this version refuses in every case',
+    );
   });
