@@ -12,6 +12,7 @@ import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
 import { HOLD_ROUTES } from './routes/holds.js';
 import { LIST_ROUTES } from './routes/lists.js';
+import { LOG_ROUTES } from './routes/logs.js';
 import { NODE_ROUTES } from './routes/nodes.js';
 import { PROJECT_ROUTES } from './routes/projects.js';
 import { PURGE_ROUTES } from './routes/purge.js';
@@ -49,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
   ...EVENT_ROUTES,
+  ...LOG_ROUTES,
   ...FILE_ROUTES,
   ...AUDIT_ROUTES,
   ...HEALTH_ROUTES,

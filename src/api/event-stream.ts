@@ -18,6 +18,10 @@ export type EndWord =
   | 'time'
   /** The token is not valid any more, or may not this any more. */
   | 'signed-out'
+  /** There is no such file, and there will be none. */
+  | 'missing'
+  /** The server could not go on with it: come back. */
+  | 'trouble'
   /** The server stops: come back to another one, or later. */
   | 'stopping';
 

@@ -1,4 +1,5 @@
 /** All answers of a web server that go on: what feeds them, how many there may be, and their end with the server. */
+import type { Clock } from '../contracts/clock.js';
 import {
   EVENT_STREAMS_MAX,
   EVENT_STREAMS_PER_USER_MAX,
@@ -10,6 +11,8 @@ import { StreamRoom } from './stream-room.js';
 
 export class LiveStreams {
   readonly feed: JobFeed;
+  /** For what goes on in their time. */
+  readonly clock: Clock;
   readonly events = new StreamRoom({
     perUser: EVENT_STREAMS_PER_USER_MAX,
     inAll: EVENT_STREAMS_MAX,
@@ -23,6 +26,7 @@ export class LiveStreams {
 
   constructor(ports: FeedPorts) {
     this.feed = new JobFeed(ports);
+    this.clock = ports.clock;
   }
 
   start(): void {

@@ -274,3 +274,7 @@ export const LOG_PIECE_BYTES = 64 * 1024;
 export const LOG_FOLLOWERS_PER_USER_MAX = 20;
 /** In one web process: each looks at its file twice a second. */
 export const LOG_FOLLOWERS_MAX = 500;
+/** The job of a followed log is read again at least this often; at once when news tell of it. */
+export const LOG_JOB_EACH_MS = 10_000;
+/** A file server may show a new file this late after the job's end. */
+export const LOG_LATE_MS_MAX = 65_000;

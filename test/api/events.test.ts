@@ -1,22 +1,15 @@
 // Event streams over a real connection: who gets one, what is in it, how it ends.
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Registry } from 'prom-client';
-import t, { type Test } from 'tap';
-import { createApi } from '../../src/api/app.js';
+import t from 'tap';
 import {
   EVENT_STREAMS_PER_USER_MAX,
   EVENTS_BEAT_MS,
   EVENTS_HELD_MAX,
 } from '../../src/contracts/limits.js';
 import type { JobNote } from '../../src/contracts/live.js';
-import { type SseEvent, SseReader } from '../../src/core/sse.js';
+import type { SseEvent } from '../../src/core/sse.js';
 import { jobId, userId } from '../../src/core/units.js';
-import { FakeTime } from '../support/fake-time.js';
-import { MemoryStore } from '../support/memory-store.js';
 import { waitFor } from '../support/waiting.js';
-import { type AService, aService } from './a-service.js';
+import { aStreamServer, type Heard } from './a-stream-server.js';
 
 const ALICE = userId('alice');
 const BOB = userId('bob');
@@ -26,68 +19,11 @@ const note = (id: number, version: number, owner = ALICE): JobNote => ({
   owner,
 });
 
-interface Heard {
-  readonly answer: IncomingMessage;
-  readonly events: SseEvent[];
-  readonly text: () => string;
-  readonly isOver: () => boolean;
-  readonly leave: () => void;
-}
-
-/** A service behind a real port whose streams' time is moved by hand; `open` opens a stream as a browser would. */
-async function aServer(t: Test) {
-  const time = new FakeTime();
-  const service = await aService(t, { time, store: new MemoryStore() });
-  const server = createServer(createApi({ ...service.deps, metrics: new Registry() }).callback());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  async function open(
-    path: string,
-    { token, headers = {} }: { token?: string; headers?: Record<string, string> } = {},
-  ): Promise<Heard> {
-    const bearer = token ?? (await service.tokenOf('alice'));
-    const asked = request({
-      ...{ host: '127.0.0.1', port, path: `/api/1.0/${path}` },
-      headers: { authorization: `Bearer ${bearer}`, ...headers },
-    });
-    asked.end();
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-    const reader = new SseReader(1_000_000);
-    const heard = { text: '', isOver: false };
-    const events: SseEvent[] = [];
-    answer.setEncoding('utf8');
-    answer.on('data', (chunk: string) => {
-      heard.text += chunk;
-      if (answer.statusCode === 200) events.push(...reader.push(chunk));
-    });
-    answer.on('close', () => {
-      heard.isOver = true;
-    });
-    // Our own leaving is no failure.
-    answer.on('error', () => {});
-    return {
-      ...{ answer, events, text: () => heard.text, isOver: () => heard.isOver },
-      leave: () => asked.destroy(),
-    };
-  }
-  /** Lets what was told pass through the feed. */
-  const tell = async (...notes: readonly JobNote[]): Promise<void> => {
-    service.news.publish(notes);
-    await time.pass(500);
-  };
-  return { ...service, time, open, tell };
-}
-
 const names = (heard: Heard): readonly string[] => heard.events.map(({ event = '' }) => event);
 const jobsOf = ({ data }: SseEvent): unknown => JSON.parse(data).jobs;
 
 t.test('a stream tells its owner, in a form that proxies let pass', async (t) => {
-  const { open, tell, time } = await aServer(t);
+  const { open, tell, time } = await aStreamServer(t);
   const heard = await open('events');
   await time.pass(10);
   t.match(heard.answer.headers, {
@@ -105,7 +41,7 @@ t.test('a stream tells its owner, in a form that proxies let pass', async (t) =>
 });
 
 t.test('everybody’s changes are for administrators', async (t) => {
-  const { open, tell, time, tokenOf } = await aServer(t);
+  const { open, tell, time, tokenOf } = await aStreamServer(t);
   const refused = await open('events?all=1');
   t.equal(refused.answer.statusCode, 403);
   const heard = await open('events?all=1', { token: await tokenOf('root') });
@@ -123,7 +59,7 @@ t.test('everybody’s changes are for administrators', async (t) => {
 });
 
 t.test('who comes back with an id goes on there, by header or query', async (t) => {
-  const { open, tell, time } = await aServer(t);
+  const { open, tell, time } = await aStreamServer(t);
   const first = await open('events');
   await time.pass(10);
   await tell(note(1, 1));
@@ -148,7 +84,7 @@ t.test('who comes back with an id goes on there, by header or query', async (t) 
 });
 
 t.test('a heartbeat keeps the place of who has nothing to hear', async (t) => {
-  const { open, tell, time } = await aServer(t);
+  const { open, tell, time } = await aStreamServer(t);
   const heard = await open('events');
   await time.pass(10);
   await tell(note(2, 7, BOB));
@@ -164,7 +100,7 @@ t.test('a heartbeat keeps the place of who has nothing to hear', async (t) => {
 });
 
 t.test('a key that is revoked ends its streams', async (t) => {
-  const { open, time, store } = await aServer(t);
+  const { open, time, store } = await aStreamServer(t);
   const heard = await open('events');
   await time.pass(EVENTS_BEAT_MS);
   t.notOk(heard.isOver());
@@ -175,7 +111,7 @@ t.test('a key that is revoked ends its streams', async (t) => {
 });
 
 t.test('who is no administrator any more hears no more of others', async (t) => {
-  const { open, time, store, tokenOf } = await aServer(t);
+  const { open, time, store, tokenOf } = await aStreamServer(t);
   const token = await tokenOf('root');
   const all = await open('events?all=1', { token });
   const own = await open('events', { token });
@@ -188,7 +124,7 @@ t.test('who is no administrator any more hears no more of others', async (t) => 
 });
 
 t.test('a directory that is away for a moment ends nothing', async (t) => {
-  const { open, time, store } = await aServer(t);
+  const { open, time, store } = await aStreamServer(t);
   const heard = await open('events');
   const { user } = store;
   store.user = async () => {
@@ -201,7 +137,7 @@ t.test('a directory that is away for a moment ends nothing', async (t) => {
 });
 
 t.test('one user has so many streams; who leaves makes room', async (t) => {
-  const { open, deps, tokenOf } = await aServer(t);
+  const { open, deps, tokenOf } = await aStreamServer(t);
   const streams: Heard[] = [];
   for (let n = 0; n < EVENT_STREAMS_PER_USER_MAX; n++) streams.push(await open('events'));
   const refused = await open('events');
@@ -214,7 +150,7 @@ t.test('one user has so many streams; who leaves makes room', async (t) => {
 });
 
 t.test('the server stops: streams end whole, and the next one at once', async (t) => {
-  const { open, deps, time } = await aServer(t);
+  const { open, deps, time } = await aStreamServer(t);
   const heard = await open('events');
   await time.pass(10);
   await deps.streams.stop();
@@ -227,7 +163,7 @@ t.test('the server stops: streams end whole, and the next one at once', async (t
 });
 
 t.test('who does not read is not waited for, and costs little', async (t) => {
-  const { open, tell, deps, time } = await aServer(t);
+  const { open, tell, deps, time } = await aStreamServer(t);
   const slow = await open('events');
   await time.pass(10);
   slow.answer.pause();
@@ -244,7 +180,7 @@ t.test('who does not read is not waited for, and costs little', async (t) => {
 });
 
 t.test('a stream for a while, and none for a look at its head', async (t) => {
-  const { open, time, ask, deps } = await aServer(t);
+  const { open, time, ask, deps } = await aStreamServer(t);
   const heard = await open('events?seconds=3');
   await time.pass(2_900);
   t.notOk(heard.isOver());
