@@ -65,5 +65,5 @@ export async function aStreamServer(t: Test) {
     service.news.publish(notes);
     await time.pass(500);
   };
-  return { ...service, time, open, tell };
+  return { ...service, time, open, tell, url: `http://127.0.0.1:${port}` };
 }
