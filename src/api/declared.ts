@@ -8,12 +8,14 @@ import { AUDIT_ROUTES } from './routes/audit.js';
 import { BULK_ROUTES } from './routes/bulk.js';
 import { CHANGE_ROUTES } from './routes/changes.js';
 import { descriptionRoutes } from './routes/description.js';
+import { EVENT_ROUTES } from './routes/events.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
 import { HOLD_ROUTES } from './routes/holds.js';
 import { KEY_ROUTES } from './routes/keys.js';
 import { LIST_ROUTES } from './routes/lists.js';
+import { LOG_ROUTES } from './routes/logs.js';
 import { NODE_ROUTES } from './routes/nodes.js';
 import { PROJECT_ROUTES } from './routes/projects.js';
 import { PURGE_ROUTES } from './routes/purge.js';
@@ -58,6 +60,8 @@ export const ROUTES: readonly Route[] = [
   ...ARRAY_ROUTES,
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
+  ...EVENT_ROUTES,
+  ...LOG_ROUTES,
   ...FILE_ROUTES,
   ...SERVICE_ROUTES,
   ...AUDIT_ROUTES,

@@ -2,7 +2,7 @@
  * Reads job directories as this process. Users own what is in them and may swap names for links at any moment, so
  * everything is opened first and checked after: by the descriptor, which no rename can change.
  */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../contracts/errors.js';
@@ -26,7 +26,7 @@ export const localJobFiles: JobFiles = {
         return { kind: 'dir', entries };
       }
       if (!stat.isFile()) throw notFound(path, 'it is neither a file nor a directory');
-      return { kind: 'file', file: openFile(handle, stat.size, Math.floor(stat.mtimeMs)) };
+      return { kind: 'file', file: openFile(handle, stat) };
     } catch (error) {
       await handle.close();
       throw error;
@@ -101,10 +101,11 @@ async function entryOf(directory: string, name: string): Promise<FileEntry | und
   }
 }
 
-function openFile(handle: FileHandle, size: number, mtimeMs: number): OpenFile {
+function openFile(handle: FileHandle, { size, mtimeMs, dev, ino }: Stats): OpenFile {
   return {
     size,
-    mtimeMs,
+    mtimeMs: Math.floor(mtimeMs),
+    identity: `${dev.toString(36)}-${ino.toString(36)}`,
     stream: ({ start, end }) => handle.createReadStream({ start, end, autoClose: true }),
     close: () => handle.close(),
   };

@@ -14,6 +14,8 @@ export interface FileEntry {
 export interface OpenFile {
   readonly size: number;
   readonly mtimeMs: number;
+  /** Tells it from another file that took its name, as long as it exists; no spaces, no dots. */
+  readonly identity: string;
   /** Bytes from `start` up to and including `end`; closes the file at its end. */
   stream(range: { readonly start: number; readonly end: number }): Readable;
   close(): Promise<void>;

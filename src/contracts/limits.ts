@@ -272,3 +272,34 @@ export const AUDIT_KINDS_MAX = 20;
 export const AUDIT_AGAIN_MS = 2_000;
 /** A clean stop waits this long for the last entries. */
 export const AUDIT_STOP_MS_MAX = 1_000;
+
+/** Event streams are told of changes at most this often: four times a second. */
+export const EVENTS_EACH_MS = 250;
+/** Without a change a stream says this often that it lives; proxies cut what is silent for a minute. Its right is checked again then. */
+export const EVENTS_BEAT_MS = 15_000;
+/** Changed jobs that are held for one listener that reads slowly; of more it is told to read all again. */
+export const EVENTS_HELD_MAX = 1_000;
+/** Changes that wait to be told while the store is asked whose they are; of more all are told to read again. */
+export const EVENTS_WAITING_MAX = 10_000;
+/** Owners of jobs that are remembered, for changes that are told without them. */
+export const EVENT_OWNERS_KEPT_MAX = 20_000;
+/** Event streams of one user: a browser with many tabs, and scripts. */
+export const EVENT_STREAMS_PER_USER_MAX = 20;
+/** Of one web process; each takes a connection and some ten kilobytes. */
+export const EVENT_STREAMS_MAX = 2_000;
+/** A client that lost its stream comes back after this. */
+export const EVENTS_AGAIN_MS = 2_000;
+/** A cursor is far shorter; what is longer is none. */
+export const CURSOR_CHARS_MAX = 200;
+/** A log that is followed is looked at this often, by its size: its directory may be on a file server that tells of nothing. */
+export const LOG_LOOK_EACH_MS = 500;
+/** Of a log so much is read and sent at once. */
+export const LOG_PIECE_BYTES = 64 * 1024;
+/** Logs that one user follows at once: two files of some jobs. */
+export const LOG_FOLLOWERS_PER_USER_MAX = 20;
+/** In one web process: each looks at its file twice a second. */
+export const LOG_FOLLOWERS_MAX = 500;
+/** The job of a followed log is read again at least this often; at once when news tell of it. */
+export const LOG_JOB_EACH_MS = 10_000;
+/** A file server may show a new file this late after the job's end. */
+export const LOG_LATE_MS_MAX = 65_000;

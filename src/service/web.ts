@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/job-files.js';
 import { close, listen } from '../api/listen.js';
+import { LiveStreams } from '../api/live-streams.js';
 import { withAdmins } from '../api/site-auth.js';
 import { timedAuth } from '../api/timed-auth.js';
 import { tokensFor } from '../api/tokens-for.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
+import type { Live } from '../contracts/live.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
@@ -37,6 +39,7 @@ export type WebParts = Pick<
   | 'tracing'
 > & {
   readonly events: Events;
+  readonly live: Pick<Live, 'news'>;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 };
@@ -55,10 +58,15 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const { failed, ...told } = parts;
+  const { failed, live, ...told } = parts;
   submissionMetrics(metrics, parts.events);
+  const webLog = log.with({ part: 'web' });
+  const streams = new LiveStreams({
+    ...{ news: live.news, store, clock: systemClock, timers: systemTimers, log: webLog },
+  });
   const api = createApi({
     ...told,
+    streams,
     metrics,
     config,
     store,
@@ -67,9 +75,10 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     guestIdentity: guestIdentity(config.accounts.guests),
     policy,
     clock: systemClock,
+    timers: systemTimers,
     randomBytes,
     secret,
-    log: log.with({ part: 'web' }),
+    log: webLog,
     files: localJobFiles,
     removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
@@ -80,6 +89,9 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
   });
   const web = await listen(config.web, api.callback());
   stack.push('web server', () => close(web.server));
+  streams.start();
+  // Before the server: it waits for answers that go on.
+  stack.push('event streams', () => streams.stop());
   const { password, apikey } = foundation.adminKey;
   home.writeSecret(ADMIN_FILE, json({ server: web.url, user: ADMIN, password, apikey }));
   const signInLink = `${web.url}${config.web.prefix}/app/#token=${await signInToken(foundation, auth)}`;
