@@ -9,6 +9,7 @@ import { ACCESS_ERRORS, type Access, type Granted } from './access.js';
 import { type AnswerDeps, answerTo } from './answering.js';
 import type { RouteContext } from './context.js';
 import type { ApiDeps } from './deps.js';
+import type { LoginLimits } from './login-limits.js';
 import type { Tokens } from './tokens.js';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -85,6 +86,7 @@ export type Call<
   readonly context: RouteContext;
   readonly deps: ApiDeps;
   readonly tokens: Tokens;
+  readonly logins: LoginLimits;
   readonly params: Values<P>;
   readonly query: Values<Q>;
   readonly headers: Values<H>;

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import { addAccountCommands } from './account-commands.js';
+import { addChangeCommands } from './change-commands.js';
 import { MEMBER_STATES, members, retryFailed } from './commands/arrays.js';
 import { files, get, logs } from './commands/files.js';
 import { hold, release } from './commands/holds.js';
@@ -69,6 +70,7 @@ function program(
   addQueryCommands(god, context, done);
   addShareCommands(god, context, done);
   addAccountCommands(god, context, done);
+  addChangeCommands(god, context, done);
   addFileCommands(god, context, done);
   addNodeCommands(god, context, done);
   addLoginCommands(god, context, done);

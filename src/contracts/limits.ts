@@ -7,6 +7,9 @@ export const JOB_DOCUMENT_BYTES_MAX = 256 * 1024;
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 /** Of a body that is too large this much is read and dropped, so that the sender gets to see the answer. */
 export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
+/** Of one request with many jobs. */
+export const BULK_BYTES_MAX = 64 * 1024 * 1024;
+export const BULK_JOBS_MAX = 10_000;
 export const NAME_CHARS_MAX = 256;
 export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */
@@ -25,6 +28,26 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** API keys of one user, those that have expired and were not cleared away yet included. */
+export const KEYS_OF_USER_MAX = 50;
+export const KEY_NAME_CHARS_MAX = 64;
+export const PASSWORD_CHARS_MIN = 10;
+/** Beyond it hashing is work for nothing. */
+export const PASSWORD_BYTES_MAX = 1_024;
+/** Logins and addresses of which failed sign-ins are remembered, each; the oldest are forgotten. */
+export const LOGINS_REMEMBERED_MAX = 20_000;
+/** The use of an API key is noted to this much: an hour. */
+export const KEY_USE_EACH_MS = 3_600_000;
+/** Clocks of the machines of a site differ by less. */
+export const CLOCKS_DIFFER_MS_MAX = 10_000;
+/** Sessions ended elsewhere are heard of within this time. */
+export const REVOKED_EACH_MS = 2_000;
+/** Sessions of one user ended one by one; with more, all of them end. */
+export const REVOKED_OF_USER_MAX = 100;
+/** Web processes look this often whether the service is in maintenance. */
+export const MAINTENANCE_FRESH_MS = 1_000;
+/** A change of a waiting job is waited for so long; then it is told that it will be made. */
+export const WISH_WAIT_MS_MAX = 3_000;
 /** Jobs that one request archives or purges: each takes a walk through a directory. */
 export const JOBS_PER_ACT_MAX = 10_000;
 /** Members of an array that one step takes from the record. */

@@ -29,6 +29,7 @@ import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
 import { OwnNews } from '../../src/store/live/own-news.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
+import { carryOutWishes } from './a-leader.js';
 
 export const NOW = instant(1_465_933_782_500);
 export const PASSWORD = 'correct horse battery staple';
@@ -88,10 +89,11 @@ export function configOf(settings: Raw = {}, directory = '/nowhere') {
 export function hostOf(
   store: Pick<Store, 'user' | 'changeUser'>,
   volumes: readonly SiteVolume[],
+  clock: Clock = { now: () => NOW, monotonicMs: () => 0 },
 ): Host {
   return {
     log: SILENT,
-    clock: { now: () => NOW, monotonicMs: () => 0 },
+    clock,
     timers: { after: () => ({ cancel() {} }), soon: queueMicrotask },
     random: () => 0.5,
     users: usersIn(store),
@@ -101,12 +103,16 @@ export function hostOf(
 }
 
 export async function aService(t: Test, options: ServiceOptions = {}): Promise<AService> {
+  // A teardown of the root makes tap end it as soon as it is idle, between two suites of one process for example.
+  if (t.parent === undefined)
+    throw new Error('a service belongs to a test, not to the whole suite');
   const directory = t.testdir({});
   const store =
     options.store ?? (await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT }));
   t.teardown(() => store.close());
   const keys = await peopleIn(store, directory, options.hasPassword === true);
   let now: Instant = NOW;
+  const clock: Clock = { now: () => now, monotonicMs: () => now };
   const noticed: JobId[] = [];
   const killsNoticed: JobId[] = [];
   const holdsNoticed: JobId[] = [];
@@ -119,14 +125,15 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   streams.start();
   t.teardown(() => streams.stop());
   const deps: ApiDeps = {
-    ...dullDeps(store, directory, options),
+    ...dullDeps({ store, directory, clock }, options),
     streams,
     timers,
-    clock: { now: () => now, monotonicMs: () => now },
+    clock,
     notices: {
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
       holdChanged: (id) => void holdsNoticed.push(id),
+      wished: () => void carryOutWishes(store),
       agentsChanged: () => {
         agentsNoticed.count += 1;
       },
@@ -164,14 +171,18 @@ async function peopleIn(
 }
 
 function dullDeps(
-  store: Store,
-  directory: string,
+  {
+    store,
+    directory,
+    clock,
+  }: { readonly store: Store; readonly directory: string; readonly clock: Clock },
   { settings, volumes = [] }: ServiceOptions,
 ): Omit<ApiDeps, 'clock' | 'notices' | 'streams' | 'timers'> {
   return {
     config: configOf(settings, directory),
     store,
-    auth: authLocal.create({}, hostOf(store, volumes)),
+    guestIdentity: null,
+    auth: authLocal.create({}, hostOf(store, volumes, clock)),
     randomBytes,
     secret: randomBytes(32),
     log: SILENT,
@@ -187,6 +198,7 @@ function dullDeps(
     policy: fairshare(),
     shares: async () => undefined,
     outlook: async () => undefined,
+    presence: async () => ({ processes: [], silent: [] }),
     notReady: () => [],
     warnings: () => [],
     metrics: new Registry(),

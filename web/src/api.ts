@@ -77,7 +77,19 @@ export async function signIn(user: string, secret: Secret): Promise<Session> {
   const said: unknown = await answer.json();
   if (!isRecord(said) || typeof said.token !== 'string')
     throw new ApiError(answer.status, 'The server answered a sign-in without a token.');
-  return { user, token: said.token };
+  // Who signs in with a mail address is called otherwise.
+  const login = isRecord(said.user) && typeof said.user.id === 'string' ? said.user.id : user;
+  return { user: login, token: said.token };
+}
+
+/** Ends the session at the server. A token of an API key ends with its key alone, and is only forgotten here. */
+export async function signOut(session: Session): Promise<void> {
+  try {
+    await send(session.token, 'DELETE', 'session', {});
+  } catch (error) {
+    // The session ends by itself; whoever signs out must not be kept by a server that is away.
+    if (!(error instanceof ApiError)) throw error;
+  }
 }
 
 export async function followSignInLink(link: SignInLink): Promise<Session> {

@@ -1,5 +1,4 @@
 /** `/events`: which jobs changed, as it happens. Contents are asked for by the routes that have them. */
-import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { CURSOR_CHARS_MAX, EVENTS_HELD_MAX } from '../../contracts/limits.js';
 import { HeldNotes } from '../../core/held-notes.js';
