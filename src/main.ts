@@ -73,7 +73,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       code = answer;
     },
   };
-  program.addCommand(adminCommand(ports).addCommand(billCommand(ports)).addCommand(auditCommand(ports)));
+  program.addCommand(
+    adminCommand(ports).addCommand(billCommand(ports)).addCommand(auditCommand(ports)),
+  );
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

@@ -247,3 +247,12 @@ export const AUDIT_KINDS_MAX = 20;
 export const AUDIT_AGAIN_MS = 2_000;
 /** A clean stop waits this long for the last entries. */
 export const AUDIT_STOP_MS_MAX = 1_000;
+
+/** A directory is listed whole up to so many entries, as old clients expect; of more, pages tell. */
+export const FILES_LISTED_MAX = 100_000;
+/** Entries of one page of a directory. */
+export const FILES_PAGE_MAX = 10_000;
+/** Directories below one another that an archive goes into: each is reached from the top. */
+export const DIRECTORY_DEPTH_MAX = 500;
+/** Archives that one user may fetch at a time from one web process: each takes a share of a core while it is packed. */
+export const ARCHIVES_OF_USER_MAX = 4;

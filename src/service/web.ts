@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
-import { localJobFiles } from '../api/job-files.js';
+import { localJobFiles } from '../api/files/job-files.js';
 import { close, listen } from '../api/listen.js';
 import { timedAuth } from '../api/timed-auth.js';
 import { createTokens } from '../api/tokens.js';

@@ -9,7 +9,7 @@ import authLocal from '../../plugins/auth-local.js';
 import { removeDirectory } from '../../plugins/storage-pairtree/walk.js';
 import { makeUser } from '../../src/api/accounts.js';
 import { type ApiDeps, createApi } from '../../src/api/app.js';
-import { localJobFiles } from '../../src/api/job-files.js';
+import { localJobFiles } from '../../src/api/files/job-files.js';
 import { readConfig } from '../../src/config/read.js';
 import type { SiteVolume } from '../../src/contracts/auth.js';
 import { Events } from '../../src/contracts/events.js';

@@ -180,7 +180,11 @@ export const PROJECT_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function make({ context, deps, body }: Call<'admin', None, None, None, z.output<typeof NEW_PROJECT>>) {
+async function make({
+  context,
+  deps,
+  body,
+}: Call<'admin', None, None, None, z.output<typeof NEW_PROJECT>>) {
   const { store, clock } = deps;
   const id = projectId(body.id);
   if (isDefaultProject(id) || (await store.project(id)) !== undefined)

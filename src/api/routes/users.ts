@@ -57,7 +57,11 @@ export const USER_ROUTES: readonly Route[] = [
     params: LOGIN,
     answers: { 200: json(z.array(PROJECT_DOCUMENT), 'In order of names, `default` first.') },
     examples: [
-      { name: 'oneself', params: { id: 'alice' }, answer: [{ id: 'default' }, { id: 'idle' }, { id: 'lambda' }] },
+      {
+        name: 'oneself',
+        params: { id: 'alice' },
+        answer: [{ id: 'default' }, { id: 'idle' }, { id: 'lambda' }],
+      },
     ],
     async handle({ deps, user }) {
       const projects = await projectsOf(deps, user.id);
