@@ -1,21 +1,14 @@
 // Accounts kept by GoDocker itself: Argon2id passwords, API keys, volumes of the configuration.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
 import { compare } from 'bcryptjs';
-import {
-  type Authenticator,
-  keyIdOf,
-  type Person,
-  type SiteVolume,
-  type VolumeAnswer,
-  type VolumeRefusal,
-  type VolumeWish,
-} from '../src/contracts/auth.js';
+import type { Authenticator, Person, VolumeAnswer, VolumeWish } from '../src/contracts/auth.js';
 import { ServiceError } from '../src/contracts/errors.js';
+import { keyIdIn } from '../src/contracts/keys.js';
+import { personOf } from '../src/contracts/person.js';
 import { definePlugin, type Host } from '../src/contracts/plugin.js';
 import type { UserRecord } from '../src/contracts/store.js';
-import type { Volume } from '../src/core/job.js';
+import { grantVolumes } from '../src/contracts/volume-grants.js';
 
 export default definePlugin({
   kind: 'auth',
@@ -23,9 +16,6 @@ export default definePlugin({
   options: () => ({}),
   create: (_options, host) => new LocalAccounts(host),
 });
-
-/** Compared when there is nothing to compare with, so that unknown users cost the same time. */
-const NO_HASH = Buffer.alloc(32);
 
 /** How hashes of an original GoDocker begin. */
 const BCRYPT = '$2';
@@ -83,7 +73,7 @@ class LocalAccounts implements Authenticator {
     );
     if (user === undefined || user.passwordHash === null || !isRight) return undefined;
     if (isOld) await this.#keepAnew(login, stored, password);
-    return personOf(user);
+    return this.#personOf(user);
   }
 
   /** A password of an original GoDocker was right: from now on it is kept as all others are. */
@@ -101,72 +91,21 @@ class LocalAccounts implements Authenticator {
     key: string,
   ): Promise<{ readonly person: Person; readonly keyId: string } | undefined> {
     const user = await this.#host.users.user(login);
-    const given = createHash('sha256').update(key).digest();
-    let keyId: string | undefined;
-    timingSafeEqual(given, NO_HASH);
-    for (const { sha256 } of user?.keys ?? [])
-      if (timingSafeEqual(given, Buffer.from(sha256, 'hex'))) keyId = keyIdOf(sha256);
-    return user === undefined || keyId === undefined
-      ? undefined
-      : { person: personOf(user), keyId };
+    const keyId = keyIdIn(user?.keys ?? [], key, this.#host.clock.now());
+    const person = user === undefined ? undefined : this.#personOf(user);
+    return person === undefined || keyId === undefined ? undefined : { person, keyId };
   }
 
   async user(login: string): Promise<Person | undefined> {
     const user = await this.#host.users.user(login);
-    return user === undefined ? undefined : personOf(user);
+    return user === undefined ? undefined : this.#personOf(user);
   }
 
-  async volumes(
-    person: Person,
-    wishes: readonly VolumeWish[],
-    isRoot: boolean,
-  ): Promise<VolumeAnswer> {
-    const granted: Volume[] = [];
-    const refused: VolumeRefusal[] = [];
-    for (const wish of wishes) {
-      const volume = this.#host.volumes.find(({ name }) => name === wish.name);
-      const answer = volume === undefined ? 'unknown' : await grant(volume, wish, person, isRoot);
-      if (typeof answer === 'string') refused.push({ name: wish.name, because: answer });
-      else granted.push(answer);
-    }
-    return { granted, refused };
+  #personOf(user: UserRecord): Person | undefined {
+    return personOf(user, this.#host.clock.now());
   }
-}
 
-function personOf(user: UserRecord): Person {
-  return {
-    id: user.id,
-    identity: user.identity,
-    isAdmin: user.isAdmin,
-    sshPublicKey: user.sshPublicKey,
-    prio: user.prio,
-    quotas: user.quotas,
-    keyIds: user.keys.map(({ sha256 }) => keyIdOf(sha256)),
-  };
-}
-
-async function grant(
-  volume: SiteVolume,
-  wish: VolumeWish,
-  person: Person,
-  isRoot: boolean,
-): Promise<Volume | VolumeRefusal['because']> {
-  const own = (text: string): string => text.replaceAll('$USERID', person.id);
-  const path = volume.path === null ? person.identity.home : own(volume.path);
-  const mount = own(volume.mount ?? (volume.name === 'home' ? '/mnt/home' : path));
-  if (volume.isChecked && !(await isDirectory(path))) return 'missing';
-  const isWritable = volume.acl === 'rw' && wish.acl !== 'ro' && !isRoot;
-  // A wish without a word reads only, as it always did; one's own home is one's own.
-  const acl = isWritable && (wish.acl === 'rw' || volume.name === 'home') ? 'rw' : 'ro';
-  return { name: volume.name, path, mount, acl };
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return false;
-    throw error;
+  volumes(person: Person, wishes: readonly VolumeWish[], isRoot: boolean): Promise<VolumeAnswer> {
+    return grantVolumes(this.#host.volumes, person, { wishes, isRoot });
   }
 }

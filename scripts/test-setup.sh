@@ -16,10 +16,11 @@ zookeeper_packages=(zookeeper default-jre-headless)    # masters behind zk://
 clock_packages=(faketime)                              # wall clocks that jump
 monitor_packages=(prometheus influxdb etcd-server)     # metrics, accounting, presence
 mongo_packages=(default-jdk-headless maven)            # the stand-in for MongoDB, where there is no mongod
+directory_packages=(slapd openssl)                     # people of a directory
 redis_packages=(redis-server redis-sentinel)          # what processes tell each other
 # A machine may have both from elsewhere.
 if command -v mongod > /dev/null || { command -v javac > /dev/null && command -v mvn > /dev/null; }; then mongo_packages=(); fi
-packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${monitor_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}")
+packages=("${docker_packages[@]}" "${alignment_packages[@]}" "${page_packages[@]}" "${zookeeper_packages[@]}" "${clock_packages[@]}" "${monitor_packages[@]}" "${mongo_packages[@]}" "${redis_packages[@]}" "${directory_packages[@]}")
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -128,6 +129,12 @@ install_clients() {
       make_venv "$python" test/clients/mesoshttp/requirements.txt
   else
     missing+=("mesoshttp (no Python 3.10 to 3.13)")
+  fi
+  if python=$(first_python 3.11 3.12 3.13 3.10); then
+    make_once "schemathesis" "$cache/schemathesis-$(fingerprint test/clients/schemathesis/requirements.txt)" \
+      make_venv "$python" test/clients/schemathesis/requirements.txt
+  else
+    missing+=("schemathesis (no Python 3.10 to 3.13)")
   fi
   make_once "mesos-framework" "$cache/mesos-framework-$(fingerprint test/clients/mesos-framework/package.json)" \
     make_mesos_framework

@@ -7,6 +7,7 @@ import { ServiceError } from './contracts/errors.js';
 import { describeProblem } from './contracts/reader.js';
 import { BadPlugins, describePluginProblem } from './host/load.js';
 import { adminCommand } from './service/admin.js';
+import { userCommand } from './service/admin-user.js';
 import { auditCommand } from './service/audit.js';
 import { billCommand } from './service/bill.js';
 import { simulateCommand } from './service/simulate.js';
@@ -74,7 +75,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   };
   program.addCommand(
-    adminCommand(ports).addCommand(billCommand(ports)).addCommand(auditCommand(ports)),
+    adminCommand(ports)
+      .addCommand(billCommand(ports))
+      .addCommand(auditCommand(ports))
+      .addCommand(userCommand(ports)),
   );
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -108,6 +108,7 @@ export class TapReader {
     const frame = this.#frames[point.depth];
     this.#frames.length = Math.min(this.#frames.length, point.depth);
     if (name.startsWith(SUITE_ENDED)) {
+      if (!point.isOk) this.#tell(false, 'at its end', frame?.failures ?? point.lines);
       this.#listener.suiteEnded(name.slice(SUITE_ENDED.length));
       this.suite = null;
       return;

@@ -4,14 +4,15 @@ import { type ErrorCode, ServiceError } from '../contracts/errors.js';
 import type { ProjectRecord } from '../contracts/store.js';
 import type { Job } from '../core/job.js';
 import { type ProjectId, projectId } from '../core/units.js';
+import type { Caller } from './caller.js';
 import { type Context, readJobId } from './context.js';
 import type { ApiDeps } from './deps.js';
 import { isDefaultProject } from './membership.js';
 import { personFor } from './people.js';
 
 interface SignedIn {
-  /** Who asks. */
-  readonly person: Person;
+  /** Who asks, or is acted for. */
+  readonly person: Caller;
 }
 
 /** What a handler gets of what was checked, by the word that its route declares. */
@@ -35,14 +36,17 @@ export interface Granted {
 
 export type Access = keyof Granted;
 
+/** What signing in may meet: a limited key, somebody who may not act for others or is unknown. */
+const SIGNING_IN = ['no-token', 'bad-token', 'forbidden', 'user-not-found'] as const;
+
 /** What somebody meets who may not, besides what the handler itself refuses. */
 export const ACCESS_ERRORS: Readonly<Record<Access, readonly ErrorCode[]>> = {
   'nobody-needed': [],
-  'signed-in': ['no-token', 'bad-token'],
-  'own-job': ['no-token', 'bad-token', 'bad-id', 'job-not-found'],
-  'own-or-admin': ['no-token', 'bad-token', 'user-not-found'],
-  'member-or-admin': ['no-token', 'bad-token', 'project-not-found'],
-  admin: ['no-token', 'bad-token', 'forbidden'],
+  'signed-in': SIGNING_IN,
+  'own-job': [...SIGNING_IN, 'bad-id', 'job-not-found'],
+  'own-or-admin': SIGNING_IN,
+  'member-or-admin': [...SIGNING_IN, 'project-not-found'],
+  admin: SIGNING_IN,
 };
 
 /** For readers of the description. */
@@ -57,8 +61,8 @@ export const ACCESS_WORDS: Readonly<Record<Access, string>> = {
 
 export interface AccessDeps {
   readonly deps: Pick<ApiDeps, 'store' | 'auth'>;
-  /** @throws ServiceError `no-token`, `bad-token` */
-  readonly signedIn: (context: Context) => Promise<Person>;
+  /** @throws ServiceError as `SIGNING_IN` */
+  readonly signedIn: (context: Context) => Promise<Caller>;
 }
 
 type Grant = (

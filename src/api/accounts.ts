@@ -1,13 +1,15 @@
 /** Makes accounts and API keys. Passwords are kept as Argon2id, keys as SHA-256: a key is shown once and never again. */
-import { createHash } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
+import { sha256Of } from '../contracts/keys.js';
 import type { StoredKey, UserRecord } from '../contracts/store.js';
 import type { Identity } from '../core/job.js';
 import { type Instant, userId } from '../core/units.js';
 
+/** Names of the key that clients of the original know as the only one: made here, and imported. */
+export const HISTORIC_KEYS = ['first', 'original'] as const;
+
 /** Long enough that a fast hash is safe. */
 const KEY_BYTES = 32;
-const LOGIN = /^[a-z_][a-z0-9_.-]{0,63}$/i;
 
 export interface AccountPorts {
   readonly randomBytes: (count: number) => Uint8Array;
@@ -22,17 +24,14 @@ export interface NewUser {
   readonly isAdmin: boolean;
 }
 
-/** Whether a text can be a login: it ends up in paths and in environments. */
-export const isLogin = (text: string): boolean => LOGIN.test(text) && !text.includes('..');
-
 /** A new key for a user: the text to show once, and what is stored of it. */
 export function newKey(
   name: string,
   { randomBytes, now }: AccountPorts,
+  limits: Pick<StoredKey, 'scopes' | 'expiresAt'> = {},
 ): { readonly key: string; readonly stored: StoredKey } {
   const key = Buffer.from(randomBytes(KEY_BYTES)).toString('base64url');
-  const sha256 = createHash('sha256').update(key).digest('hex');
-  return { key, stored: { name, sha256, createdAt: now } };
+  return { key, stored: { name, sha256: sha256Of(key), createdAt: now, ...limits } };
 }
 
 export const hashPassword = (password: string): Promise<string> => hash(password);
@@ -42,7 +41,7 @@ export async function makeUser(
   { login, password, identity, isAdmin }: NewUser,
   ports: AccountPorts,
 ): Promise<{ readonly record: UserRecord; readonly key: string }> {
-  const { key, stored } = newKey('first', ports);
+  const { key, stored } = newKey(HISTORIC_KEYS[0], ports);
   const record: UserRecord = {
     id: userId(login),
     identity,

@@ -9,12 +9,14 @@ import { readJson } from './body.js';
 import { queryValue, type RouteContext } from './context.js';
 import type { ApiDeps } from './deps.js';
 import { fieldRefusal } from './fields.js';
+import type { LoginLimits } from './login-limits.js';
 import type { Answer, Call, Declaration, Fields } from './route.js';
 import type { Tokens } from './tokens.js';
 
 export interface AnswerDeps extends AccessDeps {
   readonly deps: ApiDeps;
   readonly tokens: Tokens;
+  readonly logins: LoginLimits;
 }
 
 type Answering = (context: RouteContext, ports: AnswerDeps) => Promise<void>;
@@ -30,15 +32,18 @@ export function answerTo<
   const { access, answers, summary, handle } = declaration;
   const what = summary.charAt(0).toLowerCase() + summary.slice(1);
   const read = readerOf(declaration);
+  const bodyOf = declaration.readBody ?? ((raw: unknown) => parseBody(declaration.body, raw));
+  const readBody = async ({ req }: RouteContext) => bodyOf(await readJson(req));
   const answer: Answering = async (context, ports) => {
-    const { deps, tokens } = ports;
+    const { deps, tokens, logins } = ports;
     const granted = await GRANTS[access](context, context.params.id, ports, what);
-    const asked = { ...(await read(context)), context, deps, tokens };
+    const { params, query, headers } = read(context);
+    const body = declaration.body === undefined ? undefined : await readBody(context);
+    const asked = { context, deps, tokens, logins, params, query, headers, body };
     // What was read has the types of the schemas that read it; what was granted, that of its word.
-    const body = await handle(
-      Object.assign(asked, granted) as unknown as Call<A, P, Q, H, z.output<B>>,
-    );
-    if (body !== undefined) context.body = body;
+    const call = Object.assign(asked, granted) as unknown as Call<A, P, Q, H, z.output<B>>;
+    const said = await handle(call);
+    if (said !== undefined) context.body = said;
   };
   return async (context, ports) => {
     if (ports.deps.checksAnswers !== true) return answer(context, ports);
@@ -52,37 +57,39 @@ export function answerTo<
 }
 
 /** Text by text, as the schemas have it. A repeated value of the query counts as its last. */
-function readerOf<P extends Fields, Q extends Fields, H extends Fields, B extends z.ZodType>({
+function readerOf({
   params,
   query,
   headers,
-  body,
-  readBody,
-}: Pick<Declaration<Access, P, Q, H, B>, 'params' | 'query' | 'headers' | 'body' | 'readBody'>) {
+}: {
+  readonly params?: Fields;
+  readonly query?: Fields;
+  readonly headers?: Fields;
+}) {
   const schemas = {
     params: params === undefined ? null : z.object(params),
     query: query === undefined ? null : z.object(query),
     headers: headers === undefined ? null : z.object(headers),
   };
-  const bodyOf = readBody ?? ((raw: unknown) => parseBody(body, raw));
   const header = (context: RouteContext, name: string): string | undefined => {
     const text = context.get(name);
     return text === '' ? undefined : text;
   };
-  return async (context: RouteContext) => ({
+  return (context: RouteContext) => ({
     params: parse(schemas.params, (name) => context.params[name]),
     query: parse(schemas.query, (name) => queryValue(context, name)),
     headers: parse(schemas.headers, (name) => header(context, name)),
-    body: body === undefined ? undefined : bodyOf(await readJson(context.req)),
   });
 }
+
+const NOTHING = Object.freeze({});
 
 /** @throws ServiceError `bad-field` or the code that the field names */
 function parse(
   schema: z.ZodObject | null,
   textOf: (name: string) => string | undefined,
 ): Readonly<Record<string, unknown>> {
-  if (schema === null) return {};
+  if (schema === null) return NOTHING;
   const found: Record<string, unknown> = {};
   for (const name of Object.keys(schema.shape)) {
     const text = textOf(name);

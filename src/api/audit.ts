@@ -1,7 +1,9 @@
 /** Acts of callers in the audit log: their entries stand before the acts happen, and no entry means no act. */
 import type { AuditNote } from '../contracts/audit.js';
 import { ServiceError } from '../contracts/errors.js';
-import type { Caller, Context, Handler } from './context.js';
+import type { SignInWay } from '../contracts/events.js';
+import { actorOf } from './caller.js';
+import type { Asker, Context, Handler } from './context.js';
 import type { ApiDeps } from './deps.js';
 
 type Act = Pick<AuditNote, 'act' | 'subject'> & Partial<Pick<AuditNote, 'facts'>>;
@@ -39,8 +41,11 @@ export const auditedUnlessOwn = <T>(
   owner: string,
   act: Act,
   work: () => Promise<T>,
-): Promise<T> =>
-  callerOf(asked.context)?.person.id === owner ? work() : audited(asked, act, work);
+): Promise<T> => (isOwn(callerOf(asked.context), owner) ? work() : audited(asked, act, work));
+
+/** Not whoever acts for the owner: both names belong into the log. */
+const isOwn = (asker: Asker | undefined, owner: string): boolean =>
+  asker?.person.id === owner && asker.person.actor === null;
 
 /** Somebody signed in with a password: the entry comes first, but a log that cannot be written keeps nobody out. */
 export async function auditSignIn(asked: Asked, user: string): Promise<void> {
@@ -66,7 +71,7 @@ const SIGN_IN = (user: string): Act => ({
 });
 
 /** A login that is none may be a password in the wrong place: it is not kept. */
-export function tellRefusedSignIn(asked: Asked, login: string, by: 'password' | 'apikey'): void {
+export function tellRefusedSignIn(asked: Asked, login: string, by: SignInWay): void {
   const isLogin = /^[\w.@-]{1,64}$/.test(login);
   const note = noteOf(asked, {
     act: 'session.refused',
@@ -102,8 +107,8 @@ function noteOf({ context, deps }: Asked, { act, subject, facts = {} }: Act): Au
   const caller = callerOf(context);
   return {
     ...{ at: deps.clock.now(), act, subject, facts, outcome: 'done', count: 1 },
-    actor: caller?.person.id ?? null,
-    actingFor: null,
+    actor: caller === undefined ? null : actorOf(caller.person),
+    actingFor: caller === undefined || caller.person.actor === null ? null : caller.person.id,
     via: caller === undefined ? 'none' : 'token',
     keyId: caller?.keyId ?? null,
     requestId: context.state.requestId ?? null,
@@ -111,4 +116,4 @@ function noteOf({ context, deps }: Asked, { act, subject, facts = {} }: Act): Au
   };
 }
 
-const callerOf = (context: Context): Caller | undefined => context.state.caller;
+const callerOf = (context: Context): Asker | undefined => context.state.caller;

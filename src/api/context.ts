@@ -1,13 +1,13 @@
 /** What a route sees of a request. */
 import type { RouterContext } from '@koa/router';
 import type { Middleware, ParameterizedContext } from 'koa';
-import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import { type JobId, jobId } from '../core/units.js';
+import type { Caller } from './caller.js';
 
-/** Who is signed in. */
-export interface Caller {
-  readonly person: Person;
+/** Who is signed in, or acted for. */
+export interface Asker {
+  readonly person: Caller;
   /** Of the API key that the session came from; null: of a password. */
   readonly keyId: string | null;
 }
@@ -18,7 +18,7 @@ export interface State {
   /** In the answer's `X-Request-Id`, and in the log. */
   requestId?: string;
   /** Absent: nobody has signed in, or it was not asked for. */
-  caller?: Caller;
+  caller?: Asker;
 }
 
 export type Context = ParameterizedContext<State>;

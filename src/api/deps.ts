@@ -2,13 +2,14 @@
 import type { Registry } from 'prom-client';
 import type { AuditTrail } from '../contracts/audit.js';
 import type { Authenticator } from '../contracts/auth.js';
-import type { Clock } from '../contracts/clock.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
 import type { Events } from '../contracts/events.js';
 import type { JobFiles } from '../contracts/files.js';
 import type { Log } from '../contracts/log.js';
 import type { Notices } from '../contracts/notices.js';
 import type { OutlookFacts } from '../contracts/outlook.js';
+import type { ProcessSeen } from '../contracts/presence.js';
 import type { ShareFacts } from '../contracts/shares.js';
 import type { Store } from '../contracts/store.js';
 import type { Tracing } from '../contracts/tracing.js';
@@ -16,12 +17,19 @@ import type { Bug } from '../core/assert.js';
 import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { LiveStreams } from './live-streams.js';
+import type { GuestIdentity } from './proxy.js';
 
 export interface ApiDeps {
   readonly config: Config;
   readonly store: Store;
   readonly auth: Authenticator;
+  /** Who guests are to the system; null: there are no guests. */
+  readonly guestIdentity: GuestIdentity | null;
   readonly clock: Clock;
+  readonly timers: Timers;
+  /** What feeds answers that go on. */
+  readonly streams: LiveStreams;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Signs session tokens: at least 32 bytes. */
   readonly secret: Uint8Array;
@@ -50,6 +58,11 @@ export interface ApiDeps {
   readonly shares: () => Promise<ShareFacts | undefined>;
   /** Where waiting jobs stand and when they may start; takes a few seconds when it must be made. */
   readonly outlook: () => Promise<OutlookFacts | undefined>;
+  /** Processes of the service that were heard of, and what did not tell. */
+  readonly presence: () => Promise<{
+    readonly processes: readonly ProcessSeen[];
+    readonly silent: readonly string[];
+  }>;
   /** Why work cannot go on; empty when it can. */
   readonly notReady: () => readonly string[];
   /** What an administrator should know though work goes on. */

@@ -52,7 +52,7 @@ function asServiceError(
 function answer(context: Context, error: ServiceError): void {
   context.status = error.status;
   if (error.status === 503 || error.status === 429)
-    context.set('Retry-After', String(RETRY_SECONDS));
+    context.set('Retry-After', String(error.facts.retry_after ?? RETRY_SECONDS));
   if (error.status === 401) context.set('WWW-Authenticate', 'Bearer');
   // The rest of an oversized body is not read: the connection cannot be used again.
   if (error.code === 'too-large' && !context.req.complete) context.set('Connection', 'close');

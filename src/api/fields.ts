@@ -80,7 +80,7 @@ export const flag = z
   .string()
   .optional()
   .transform((value) => value !== undefined && value !== '0' && value !== 'false')
-  .meta(wire({ type: 'string', enum: ['1', '0', 'true', 'false'] }));
+  .meta(wire({ type: 'string', examples: ['1', '0'] }));
 
 /** The refusal that tells of all problems: `field` is the first, the sentence has them all. */
 export function fieldRefusal(error: z.ZodError): ServiceError {

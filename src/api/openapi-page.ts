@@ -1,5 +1,5 @@
 /** The description of the API as a page that reads without scripts, and loads nothing but its own style sheet. */
-import type { Json, OpenApiDocument, Operation } from './openapi.js';
+import { idOf, type Json, type OpenApiDocument, type Operation } from './openapi.js';
 import type { Example, Route } from './route.js';
 
 export const PAGE_STYLE = `
@@ -19,7 +19,11 @@ nav a { margin-right: 0.75rem; }
 /** @param routes for their examples: the document has some of them only */
 export function openApiPage(document: OpenApiDocument, routes: readonly Route[]): string {
   const { info, tags, components } = document;
-  const examples = new Map(routes.map(({ summary, examples: all }) => [summary, all]));
+  const examples = new Map(
+    routes.flatMap((route) =>
+      route.methods.map((method) => [idOf(route, method), route.examples] as const),
+    ),
+  );
   const paragraphs = String(info.description).split('\n\n');
   const named = Object.entries(components.schemas as Readonly<Record<string, Json>>);
   return `<!doctype html>
@@ -52,7 +56,7 @@ function chapter(
     Object.entries(methods)
       .filter(([, { tags }]) => tags.includes(name))
       .map(([method, found]) =>
-        operation(method.toUpperCase(), path, found, examples.get(found.summary) ?? []),
+        operation(method.toUpperCase(), path, found, examples.get(found.operationId) ?? []),
       ),
   );
   return `<h2 id="${name}">${name}</h2>\n<p>${prose(description)}</p>\n${own.join('\n')}`;
@@ -71,11 +75,11 @@ function operation(
   const parts = [
     ...description.split('\n\n').map((text) => `<p>${prose(text)}</p>`),
     rows.length === 0 ? '' : `<table>${rows.join('')}</table>`,
+    '<h4>Examples</h4>',
+    ...examples.map((one) => `<p>${prose(one.name)}</p>${curl(method, path, one)}`),
     requestBody === undefined ? '' : `<h4>Body</h4>${block(schemasOf(requestBody))}`,
     '<h4>Answers</h4>',
     ...Object.entries(responses).map(([status, answer]) => response(status, answer)),
-    '<h4>Examples</h4>',
-    ...examples.map((one) => `<p>${prose(one.name)}</p>${curl(method, path, one)}`),
   ];
   return `<details id="${operationId}"><summary><b>${method}</b> <code>${escaped(path)}</code> ${prose(summary)}</summary>
 ${parts.filter((part) => part !== '').join('\n')}

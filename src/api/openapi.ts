@@ -91,7 +91,7 @@ export function openApi(
 export const pathOf = ({ path }: Pick<Route, 'path'>): string => path.replace(/[:*](\w+)/g, '{$1}');
 
 /** `GET /api/1.0/task/{id}/why` as `get-task-id-why`. */
-const idOf = (route: Route, method: Method): string =>
+export const idOf = (route: Pick<Route, 'path'>, method: Method): string =>
   [method.toLowerCase(), ...(pathOf(route).replace('/api/1.0', '').match(/\w+/g) ?? [])].join('-');
 
 function operation(route: Route, method: Method, schemas: Schemas): Operation {

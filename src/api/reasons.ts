@@ -54,6 +54,8 @@ function sentenceOf({ code, facts }: Reason): string {
       return `Jobs of several users failed on agent ${facts.host} within seconds (this one: ${facts.how})`;
     case 'preempted':
       return `Stopped on ${facts.host} for a job of a user who is far below their share`;
+    case 'rescheduled':
+      return `${facts.by} wanted the job launched anew`;
     case 'job-directory':
       return `The job directory could not be made${detail}`;
     case 'impossible':

@@ -10,6 +10,7 @@ import { Bits } from '../core/bits.js';
 import type { Job } from '../core/job.js';
 import type { Instant, JobId } from '../core/units.js';
 import type { JOB_ID } from './fields.js';
+import { mustTakeJobs } from './maintenance.js';
 import { mustBeArray } from './members.js';
 import { rateLimited } from './rate-limited.js';
 import type { Call, None } from './route.js';
@@ -26,6 +27,7 @@ export async function retryFailed({
   job,
   headers,
 }: Call<'own-job', typeof JOB_ID, None, typeof RETRY_HEADERS>) {
+  await mustTakeJobs(deps);
   const array = mustBeArray(job);
   if (array.owner !== person.id)
     throw new ServiceError('forbidden', `only ${array.owner} may submit this array again`);

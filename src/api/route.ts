@@ -9,6 +9,7 @@ import { ACCESS_ERRORS, type Access, type Granted } from './access.js';
 import { type AnswerDeps, answerTo } from './answering.js';
 import type { RouteContext } from './context.js';
 import type { ApiDeps } from './deps.js';
+import type { LoginLimits } from './login-limits.js';
 import type { Tokens } from './tokens.js';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -85,6 +86,7 @@ export type Call<
   readonly context: RouteContext;
   readonly deps: ApiDeps;
   readonly tokens: Tokens;
+  readonly logins: LoginLimits;
   readonly params: Values<P>;
   readonly query: Values<Q>;
   readonly headers: Values<H>;
@@ -121,7 +123,7 @@ export interface Declaration<
   readonly answers: Readonly<Record<number, Answer | readonly Answer[]>>;
   /** What the handler refuses with, besides what access and reading refuse with. */
   readonly errors?: readonly ErrorCode[];
-  /** The first one succeeds. */
+  /** The first one succeeds, unless this version refuses in every case. */
   readonly examples: readonly [Example, ...Example[]];
   /** Gives the body of the answer; undefined: it was set on the context. */
   readonly handle: (call: Call<A, P, Q, H, z.output<B>>) => unknown;

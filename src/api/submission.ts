@@ -10,6 +10,7 @@ import type { Needs } from '../core/resources.js';
 import { impossible } from '../core/tally.js';
 import type { ProjectId } from '../core/units.js';
 import { readArray } from './array-request.js';
+import { actingFor, type Caller } from './caller.js';
 import { readBegin, readDependencies } from './dependency-request.js';
 import type { ApiDeps } from './deps.js';
 import { text, wire } from './fields.js';
@@ -35,7 +36,7 @@ export interface Submission {
 
 export interface SubmissionInput {
   readonly task: TaskDocument;
-  readonly person: Person;
+  readonly person: Caller;
   /** Unknown keys are refused instead of named. */
   readonly isStrict: boolean;
   readonly idempotencyKey: string | null;
@@ -47,7 +48,8 @@ const OWN_VOLUMES = new Set(['go-docker', 'god-ftp']);
 const MB_PER_GB = 1000;
 
 export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Promise<Submission> {
-  const { person, task } = input;
+  const { task } = input;
+  const person = await submitter(task, deps, input.person);
   const warnings: Warning[] = [];
   noteUnknown(task, input.isStrict, warnings);
   refuseUnsupported(task, deps, person);
@@ -99,7 +101,8 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     owner: person.id,
     project,
     identity: person.identity,
-    spec,
+    // The digest stays that of what was asked for: it is the same job whoever hands it in.
+    spec: person.actor === null ? spec : { ...spec, submittedBy: person.actor },
     script: task.command.cmd,
     submittedAt: now,
     ...(isHeld ? { heldBack: { by: person.id, isAdmin: false, at: now } } : {}),
@@ -118,6 +121,7 @@ export const IDEMPOTENCY_KEY = text(
 /** Refusals of a submission. */
 export const SUBMISSION_ERRORS: readonly ErrorCode[] = [
   ...(['unknown-field', 'not-supported', 'impossible-job', 'unknown-image'] as const),
+  'maintenance',
   ...(['unknown-volume', 'forbidden', 'key-reused', 'too-large', 'rate-limited'] as const),
 ];
 
@@ -133,8 +137,8 @@ function noteUnknown(task: TaskDocument, isStrict: boolean, warnings: Warning[])
 }
 
 /** What would run differently from what was asked is refused, never quietly dropped. */
-function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): void {
-  const { requirements, container, command, user } = task;
+function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Caller): void {
+  const { requirements, container, command } = task;
   const isAsked = (value: unknown): boolean =>
     value !== undefined && value !== null && value !== '' && value !== false;
   const refuse = (field: string, what: string): never => {
@@ -152,12 +156,16 @@ function refuseUnsupported(task: TaskDocument, deps: ApiDeps, person: Person): v
   if (command.interactive === true) refuse('command.interactive', `interactive jobs are ${none}`);
   if (container?.root === true && !deps.config.jobs.isRootAllowed)
     refuse('container.root', 'this site does not let jobs run as root');
-  if (isAsked(user?.id) && user?.id !== person.id) {
-    if (person.isAdmin) refuse('user.id', `submitting for somebody else is ${none}`);
-    throw new ServiceError('forbidden', 'user.id: only administrators may submit for others', {
-      field: 'user.id',
-    });
-  }
+  if (container?.root === true && person.isGuest === true)
+    if (deps.config.accounts.guests?.isRootAllowed !== true)
+      refuse('container.root', 'this site does not let jobs of guests run as root');
+}
+
+/** Whose job it becomes: the document's user, if the caller may act for them. */
+async function submitter(task: TaskDocument, deps: ApiDeps, caller: Caller): Promise<Caller> {
+  const login = task.user?.id;
+  if (login === undefined || login === null || login === '') return caller;
+  return actingFor(deps, caller, login, 'user.id');
 }
 
 function asksForStorage(wish: unknown): boolean {

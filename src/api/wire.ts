@@ -84,6 +84,7 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       sgids: job.identity.sgids,
       email: job.identity.email,
       project: job.project,
+      ...(job.spec.submittedBy === undefined ? {} : { submitted_by: job.spec.submittedBy }),
     },
     date: seconds(job.submittedAt),
     notify: { email: job.spec.asked.notifyEmail === true },
@@ -217,13 +218,13 @@ export function statusToWire(
       };
     case 'launching':
       return {
-        ...waiting(job.killWanted === null ? null : 'kill requested'),
+        ...waiting(job.killWanted === null ? rescheduleWord(job) : 'kill requested'),
         reason: describeLaunching(job, { at, isImageUsed }),
         ...rest,
       };
     case 'running':
       return {
-        ...live(job, job.killWanted === null ? null : 'kill requested'),
+        ...live(job, job.killWanted === null ? rescheduleWord(job) : 'kill requested'),
         reason: describeKill(job.killWanted),
         ...rest,
       };
@@ -280,6 +281,10 @@ const live = (job: { readonly startedAt: Instant | null }, secondary: string | n
 
 const heldWord = ({ heldBack }: Pick<PendingJob, 'heldBack'>): string | null =>
   heldBack === undefined ? null : 'held';
+
+/** The launch is being stopped so that the job may have another. */
+const rescheduleWord = ({ placement }: { readonly placement: Placement }): string | null =>
+  placement.rescheduled === undefined ? null : 'reschedule requested';
 
 /** The word for a job that ran and waits for its next launch. */
 const rescheduled = (job: Job): string | null => (launchesRun(job) > 1 ? 'rescheduled' : null);

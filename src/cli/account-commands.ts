@@ -1,7 +1,8 @@
-/** The words and options of `god project`, `god user`, `god archive` and `god trace`. */
+/** The words and options of `god project`, `god user` and `god trace`. */
 import type { Command } from 'commander';
+import { KEY_SCOPES } from '../contracts/user.js';
 import { withShare } from './account-options.js';
-import { archive } from './commands/archive.js';
+import { createKey, listKeys, revokeKey } from './commands/key.js';
 import {
   createProject,
   deleteProject,
@@ -25,10 +26,6 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     context,
     done,
   });
-  json(god.command('archive'))
-    .description('remove the directories of jobs that are over, for ever; their records stay')
-    .argument('<id...>', 'jobs; an array with all its members')
-    .action(async (ids, options) => done(await archive(context, ids, options)));
   const time = 'a date, or 7d for seven days ago';
   god
     .command('trace')
@@ -37,10 +34,33 @@ export function addAccountCommands(god: Command, context: Context, done: Done): 
     .option('--until <time>', `ended before: ${time}; default: now`)
     .option('--anonymous', 'other names for users and projects')
     .action(async (options) => done(await trace(context, options)));
+  addKeyCommands(god.command('key').description('API keys'), { context, done });
   addUserCommands(god.command('user').description('users, and what they are due'), {
     context,
     done,
   });
+}
+
+function addKeyCommands(key: Command, { context, done }: Parts): void {
+  const whose = (command: Command): Command =>
+    json(command).option('--user <login>', 'whose (administrators)');
+  whose(key.command('list'))
+    .description('names, ends and last uses; the keys themselves are nowhere')
+    .action(async (options) => done(await listKeys(context, options)));
+  whose(key.command('create'))
+    .description('make one, and show it this once')
+    .argument('<name>', 'what it is for')
+    .option(
+      '--scope <word>',
+      `good for this alone: ${KEY_SCOPES.join(', ')}; may be repeated (default: everything)`,
+      gather,
+    )
+    .option('--expires-in <time>', 'as 90d or 12h (default: until it is revoked)')
+    .action(async (name, options) => done(await createKey(context, name, options)));
+  whose(key.command('revoke'))
+    .description('end one, with everything that was obtained with it')
+    .argument('<key>', 'its name or id')
+    .action(async (word, options) => done(await revokeKey(context, word, options)));
 }
 
 interface Parts {

@@ -22,7 +22,7 @@ export interface CallOptions {
   readonly triesUntil?: AbortSignal;
   /** May be sent again without doing harm. Default: true for GET. */
   readonly isRepeatable?: boolean;
-  /** Statuses besides 200 that the caller wants to see itself. */
+  /** Statuses besides 200 that the caller wants to see itself; 401: the token is not renewed for it. */
   readonly accept?: readonly number[];
 }
 
@@ -67,7 +67,8 @@ export class Client {
   async open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     if (this.#token === null) this.#token = await this.#authenticate(options.signal);
     let answer = await this.#send(method, path, options, this.#token);
-    if (answer.status === 401 && this.#login.secret.kind === 'apikey') {
+    const isRenewed = this.#login.secret.kind === 'apikey' && !options.accept?.includes(401);
+    if (answer.status === 401 && isRenewed) {
       await answer.body?.cancel();
       this.#token = await this.#authenticate(options.signal);
       answer = await this.#send(method, path, options, this.#token);

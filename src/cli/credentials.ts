@@ -6,7 +6,8 @@ import { Failure } from './failure.js';
 import type { Terminal } from './terminal.js';
 
 export type Secret =
-  | { readonly kind: 'apikey'; readonly apikey: string }
+  /** `keyId`: of a key that a login of this machine made for itself. */
+  | { readonly kind: 'apikey'; readonly apikey: string; readonly keyId?: string }
   /** From a password login at a server that hands out no key; it ends with the session. */
   | { readonly kind: 'token'; readonly token: string };
 
@@ -46,7 +47,10 @@ export function saveLogin(place: Place, login: Omit<Login, 'from'>): string {
   const { server, user, secret } = login;
   const record =
     secret.kind === 'apikey'
-      ? { server, user, apikey: secret.apikey }
+      ? {
+          ...{ server, user, apikey: secret.apikey },
+          ...(secret.keyId === undefined ? {} : { key_id: secret.keyId }),
+        }
       : { server, user, token: secret.token };
   const fresh = `${file}.${process.pid}`;
   try {
@@ -61,6 +65,9 @@ export function saveLogin(place: Place, login: Omit<Login, 'from'>): string {
   }
   return file;
 }
+
+/** The saved login, whatever else is in force; undefined when there is none. */
+export const savedLogin = (place: Place): Login | undefined => fromFile(place);
 
 /** Forgets the saved login; false when there was none. */
 export function forgetLogin(place: Place): boolean {
@@ -103,9 +110,9 @@ function fromFile(place: Place): Login | undefined {
   const file = credentialsFile(place);
   const saved = readJson(file, place.uid);
   if (saved === undefined) return undefined;
-  const { server, user, apikey, token } = saved;
+  const { server, user, apikey, token, key_id: keyId } = saved;
   const secret: Secret | undefined = apikey
-    ? { kind: 'apikey', apikey }
+    ? { kind: 'apikey', apikey, ...(keyId === undefined ? {} : { keyId }) }
     : token
       ? { kind: 'token', token }
       : undefined;

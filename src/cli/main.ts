@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import { addAccountCommands } from './account-commands.js';
+import { addChangeCommands } from './change-commands.js';
 import { MEMBER_STATES, members, retryFailed } from './commands/arrays.js';
 import { files, logs } from './commands/files.js';
 import { get } from './commands/get.js';
@@ -70,6 +71,7 @@ function program(
   addQueryCommands(god, context, done);
   addShareCommands(god, context, done);
   addAccountCommands(god, context, done);
+  addChangeCommands(god, context, done);
   addFileCommands(god, context, done);
   addNodeCommands(god, context, done);
   addLoginCommands(god, context, done);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Reader } from '../contracts/reader.js';
 import { durationText } from '../core/duration.js';
 import { DAY_MS } from '../core/usage.js';
+import { checkAccounts } from './account-keys.js';
 import { checkWatching } from './accounting-keys.js';
 import { checkLimits } from './limit-shape.js';
 import { checkMonitoring } from './monitoring-keys.js';
@@ -24,10 +25,13 @@ export function check(values: Values, reader: Reader): void {
     reader.problem('secret_passphrase', '(too short)', 'at least 16 characters');
   if (values.session_timeout < 60_000)
     reader.problem('session_timeout', values.session_timeout / 1000, 'at least a minute');
+  if (values.key_token_timeout !== null && values.key_token_timeout < 60_000)
+    reader.problem('key_token_timeout', values.key_token_timeout / 1000, 'at least a minute');
   if (values['fairshare.half_life'] < DAY_MS)
     reader.problem('fairshare.half_life', reader.raw('fairshare.half_life'), 'at least a day (1d)');
   if (values['preemption.every'] < 10_000)
     reader.problem('preemption.every', reader.raw('preemption.every'), 'at least 10 seconds (10s)');
+  checkAccounts(values, reader);
   checkLifespan(values, reader);
   checkContainers(values, reader);
   checkMesos(values, reader);

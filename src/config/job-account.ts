@@ -19,19 +19,20 @@ export function jobIdentity(configured: string | null): Identity {
   if (configured !== null && configured !== self.username) {
     if (self.uid !== 0)
       throw new Error(`only root can run jobs as ${configured}: this service is ${self.username}`);
-    return systemAccount(configured);
+    const found = systemAccount(configured);
+    if (found !== undefined) return found;
+    throw new Error(`up.job_user: no system account is named ${configured}`);
   }
   if (self.uid === 0 && configured === null)
     return { uid: NOBODY, gid: NOBODY, sgids: [], home: '', email: null };
   return { uid: self.uid, gid: self.gid, sgids: [], home: self.homedir, email: null };
 }
 
-/** Asks the name service, so that directory accounts are found too. */
-function systemAccount(name: string): Identity {
+/** Asks the name service, so that directory accounts are found too; undefined: there is none of that name. */
+export function systemAccount(name: string): Identity | undefined {
   const asked = spawnSync('getent', ['passwd', '--', name], { encoding: 'utf8' });
   const [, , uid, gid, , home] = asked.status === 0 ? asked.stdout.trim().split(':') : [];
-  if (uid === undefined || gid === undefined || home === undefined)
-    throw new Error(`up.job_user: no system account is named ${name}`);
+  if (uid === undefined || gid === undefined || home === undefined) return undefined;
   const groups = spawnSync('id', ['-G', name], { encoding: 'utf8' });
   const all = groups.status === 0 ? groups.stdout.trim().split(' ').map(Number) : [];
   const sgids = all.filter((group) => group !== Number(gid));

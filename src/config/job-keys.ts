@@ -1,7 +1,9 @@
 /** Keys of jobs: what they get, may ask for, and how often they are launched. */
+
+import { DYNAMIC_FIELDS } from '../contracts/config.js';
 import { ORPHAN_KILLS_MAX, OWN_RETRIES_MAX, SYSTEM_RETRIES_MAX } from '../contracts/limits.js';
 import { choice, flag, integer, items, number, optionalDuration } from './keys.js';
-import { readConstraint, readImage, readVolume } from './lists.js';
+import { readConstraint, readDynamicField, readImage, readVolume } from './lists.js';
 
 export const JOBS = {
   defaults_cpu: number(1, { min: 0.001 }, 'Cpus of a job that names none.'),
@@ -65,6 +67,11 @@ export const JOBS = {
     'Directories that jobs may mount; `$USERID` stands for the login. `home` needs no path.',
   ),
   volumes_check: flag(true, 'Refuse volumes whose directory is not there.'),
+  dynamic_fields: items(
+    readDynamicField,
+    'list of {name, admin_only}',
+    `What of a job may be changed after its submission: ${DYNAMIC_FIELDS.map((name) => `\`${name}\``).join(', ')}; with \`admin_only\` by administrators alone. None named: all of them, by the job's owner.`,
+  ),
   constraints: items(
     readConstraint,
     'list of {name, value}',

@@ -1,6 +1,6 @@
 /** The list-shaped parts of the configuration: images, volumes, constraints. Undefined: the problem is in the reader. */
 import { isAbsolute } from 'node:path';
-import type { CatalogueImage, SiteConstraint } from '../contracts/config.js';
+import { type CatalogueImage, DYNAMIC_FIELDS, type SiteConstraint } from '../contracts/config.js';
 import type { Reader } from '../contracts/reader.js';
 
 export function readImage(item: Reader): CatalogueImage | undefined {
@@ -46,6 +46,15 @@ export function readConstraint(item: Reader): SiteConstraint | undefined {
   const values = item.words('value', []);
   if (values.length === 0) item.problem('value', item.raw('value'), 'values, as in "ssd,disk"');
   return name === undefined ? undefined : { name, values };
+}
+
+export function readDynamicField(item: Reader) {
+  const isAdminOnly = item.flag('admin_only', false);
+  const asked = required(item, 'name');
+  if (asked === undefined) return undefined;
+  const name = DYNAMIC_FIELDS.find((one) => one === asked);
+  if (name === undefined) item.problem('name', asked, `one of ${DYNAMIC_FIELDS.join(', ')}`);
+  return name === undefined ? undefined : { name, isAdminOnly };
 }
 
 function required(item: Reader, key: string): string | undefined {

@@ -21,6 +21,11 @@ export const MONITORING = {
   influxdb_user: text('root', 'Login there.'),
   ...secret('influxdb_password', USUAL_PASSWORD, 'Its password.'),
   influxdb_db: text('god', 'Database there; it is made if it is missing and the login may.'),
+  ...secret(
+    'prometheus_key',
+    'none: off',
+    'Key with which daemons of an original push figures to `POST /api/1.0/prometheus`.',
+  ),
   'tracing.endpoint': optional(
     'none: off',
     'Where an OpenTelemetry collector takes traces (OTLP over HTTP), as in `http://127.0.0.1:4318/v1/traces`.',
@@ -38,6 +43,7 @@ export function monitoringOf(values: Values): MonitoringConfig {
     status: values.status_policy,
     etcd: { host: values.etcd_host, port: values.etcd_port, prefix: values.etcd_prefix },
     influx: host === null ? null : { host, port, username, password, database },
+    prometheusKey: values.prometheus_key,
     tracing: endpoint === null ? null : { endpoint, sample: values['tracing.sample'] },
   };
 }

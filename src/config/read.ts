@@ -43,6 +43,7 @@ const PATHS: readonly string[] = [
   'mesos.tls.cert',
   'mesos.tls.key',
   'mesos.image_credentials',
+  'ldap.ca',
 ];
 /** An address with a login in it. */
 const PASSWORD_IN_URL = /\/\/[^/@]*:[^/@]*@/;

@@ -1,5 +1,6 @@
 /** Every key of the configuration: how it is read, its default, its meaning. The reference page is printed from here. */
 import { LOG_LEVELS } from '../contracts/config.js';
+import { ACCOUNTS } from './account-keys.js';
 import { ACCOUNTING, WATCHING } from './accounting-keys.js';
 import { CONTAINERS } from './container-keys.js';
 import { FAIRSHARE } from './fair-share-keys.js';
@@ -11,11 +12,13 @@ import {
   integer,
   type Key,
   optional,
+  optionalDuration,
   port,
   secret,
   text,
   words,
 } from './keys.js';
+import { LDAP } from './ldap-keys.js';
 import { LIMITS } from './limit-keys.js';
 import { LOCAL, MESOS } from './mesos-keys.js';
 import { MONITORING } from './monitoring-keys.js';
@@ -52,12 +55,18 @@ const WEB = {
   web_prefix: text('', 'Path before `/api` and `/app`, as in `/godocker`.'),
   web_endpoint: optional('made from `listen` and `port`', 'The address users type.', 'URL'),
   session_timeout: duration(172_800_000, 'Life of a session opened with a password.'),
+  key_token_timeout: optionalDuration(
+    'Life of a token obtained with an API key, at most. Left out: as long as the key; clients such as Galaxy keep theirs for good.',
+  ),
   ...secret('secret_passphrase', 'random, made at the first start', 'Signs session tokens.'),
   max_file_download: integer(0, { min: 0 }, 'Largest file that is sent, in bytes; 0: no limit.'),
 };
 
 const PLUGINS = {
-  auth_policy: text('local', 'Authentication plugin: `local`.'),
+  auth_policy: text(
+    'local',
+    'Authentication plugin: `local`, `ldap` (also `goauth`), or a plugin of yours.',
+  ),
   scheduler_policy: text(
     'fairshare',
     'Order of the queue: `fifo`, `fairshare` (also `FiFo`, `FairShare`), `fairtree`, `drf`, or a plugin of yours.',
@@ -71,6 +80,8 @@ export const SECTIONS = {
   Redis: REDIS,
   Web: WEB,
   Plugins: PLUGINS,
+  Accounts: ACCOUNTS,
+  'Directory of users': LDAP,
   'Fair share': FAIRSHARE,
   Jobs: JOBS,
   'Limits and queues': LIMITS,
@@ -87,6 +98,8 @@ export const SCHEMA = {
   ...REDIS,
   ...WEB,
   ...PLUGINS,
+  ...ACCOUNTS,
+  ...LDAP,
   ...FAIRSHARE,
   ...JOBS,
   ...LIMITS,
@@ -111,6 +124,12 @@ export const SECRETS: readonly (keyof Schema)[] = (Object.keys(SCHEMA) as (keyof
 export const RENAMED: Readonly<Record<string, keyof Schema>> = {
   executor: 'executors',
   mesos_master: 'mesos.master',
+  ldap_host: 'ldap.host',
+  ldap_port: 'ldap.port',
+  ldap_dn: 'ldap.dn',
+  ldap_base_dn_filter: 'ldap.base_dn_filter',
+  ldap_admin_dn: 'ldap.admin_dn',
+  ldap_admin_password: 'ldap.admin_password',
   mongo_url: 'mongo.url',
   redis_host: 'redis.host',
   redis_port: 'redis.port',
@@ -134,22 +153,12 @@ export const NOT_IN_USE: readonly string[] = [
   'mongo_db',
   'max_job_pop',
   'placement',
-  'prometheus_key',
   'prometheus_exporter',
   'master_timeout',
   'mesos.reconcile',
   'kube_server',
   'kube_token',
   'kube_namespace',
-  'allow_proxy_remote_user',
-  'ldap_host',
-  'ldap_port',
-  'ldap_dn',
-  'ldap_base_dn_filter',
-  'ldap_admin_dn',
-  'ldap_admin_password',
-  'ldap',
-  'dynamic_fields',
   'docker',
   'docker_url',
   'docker_api_version',
@@ -163,10 +172,6 @@ export const NOT_IN_USE: readonly string[] = [
   'email_smtp_host',
   'email_smtp_port',
   'clean_old',
-  'guest_allow',
-  'guest_bind',
-  'guest_allow_root',
-  'guest_home_root',
   'ftp',
   'flow',
   'link_image_to_registry',

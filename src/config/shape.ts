@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { Config, FairshareWeights } from '../contracts/config.js';
 import type { Raw } from '../contracts/reader.js';
 import type { UsageRule } from '../core/usage.js';
+import { accountsOf } from './account-keys.js';
 import { pricesOf } from './accounting-keys.js';
 import { WINDOW_DAYS } from './fair-share-keys.js';
+import { ldapOptions } from './ldap-keys.js';
 import { limitsOf } from './limit-shape.js';
 import { monitoringOf } from './monitoring-keys.js';
 import { preemptionOf } from './preemption-keys.js';
@@ -36,6 +38,7 @@ export function shape(
     pluginsDir: values.plugins_dir,
     logLevel: values.log_level,
     web: webOf(values),
+    accounts: accountsOf(values),
     scheduler: { statusPort: values['scheduler.status_port'] },
     watcher: { statusPort: values['watcher.status_port'] },
     plugins: {
@@ -46,7 +49,7 @@ export function shape(
     },
     watchEachMs: values.watch_every,
     prices: pricesOf(values),
-    pluginOptions,
+    pluginOptions: withLdap(pluginOptions, ldapOptions(values)),
     fairshare: weightsOf(values),
     usage: usageOf(values),
     usageAdvanceMs: values['fairshare.advance'],
@@ -62,6 +65,7 @@ export function shape(
       ownRetriesMax: values['retry.max'],
       skipsFailedNodes: values['failure_policy.skip_failed_nodes'],
       arraySizeMax: values.max_array_size,
+      dynamicFields: values.dynamic_fields,
       setsAgentsAside: values['failure_policy.set_nodes_aside'],
       refusesImpossible: values.refuse_impossible,
       lifespanMsDefault: values.maxlifespan ?? values.maxlifespan_max,
@@ -88,6 +92,15 @@ export function shape(
     mesos: mesosOf(values),
     monitoring: monitoringOf(values),
   };
+}
+
+/** What stands under `plugins` wins: it is nearer to the plugin. */
+function withLdap(
+  options: Readonly<Record<string, Raw>>,
+  ldap: Raw,
+): Readonly<Record<string, Raw>> {
+  if (Object.keys(ldap).length === 0) return options;
+  return { ...options, 'auth-ldap': { ...ldap, ...options['auth-ldap'] } };
 }
 
 function containersOf(values: Values): Config['containers'] {
@@ -157,6 +170,7 @@ function webOf(values: Values): Config['web'] {
     prefix: values.web_prefix.replace(/\/$/, ''),
     endpoint: values.web_endpoint?.replace(/\/+$/, '') ?? null,
     sessionMs: values.session_timeout,
+    keyTokenMs: values.key_token_timeout,
     secret: values.secret_passphrase,
     fileBytesMax: values.max_file_download === 0 ? null : values.max_file_download,
   };

@@ -1,7 +1,8 @@
 /** What an authentication plugin is to the API: it says who somebody is and which directories they may mount. */
 import type { Identity, Volume } from '../core/job.js';
 import type { Quotas } from '../core/quota.js';
-import type { UserId } from '../core/units.js';
+import type { Instant, UserId } from '../core/units.js';
+import type { HeldKey } from './keys.js';
 
 /** An account as the API sees it. Holds no secret. */
 export interface Person {
@@ -13,12 +14,13 @@ export interface Person {
   /** 0–100, 50 for most. */
   readonly prio: number;
   readonly quotas: Quotas;
-  /** Ids of the API keys in force. A token obtained with a key is valid as long as its id stands here. */
-  readonly keyIds: readonly string[];
+  /** The API keys in force. A token obtained with a key is valid as long as the key stands here. */
+  readonly keys: readonly HeldKey[];
+  /** When the account was made: sessions of an earlier one of that login are void. Absent: not known. */
+  readonly since?: Instant;
+  /** Of those whom a trusted proxy vouches for: they run as an account of the site. Absent: no. */
+  readonly isGuest?: boolean;
 }
-
-/** A key's public name: the first half of its hash, which tells nothing about the key. */
-export const keyIdOf = (sha256: string): string => sha256.slice(0, 32);
 
 /** A directory the site offers to jobs. `$USERID` in path and mount stands for the login. */
 export interface SiteVolume {

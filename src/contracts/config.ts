@@ -54,6 +54,7 @@ export interface Config {
   readonly pluginsDir: string | null;
   readonly logLevel: LogLevel;
   readonly web: WebConfig;
+  readonly accounts: AccountsConfig;
   /** Of a scheduler process; null: no port. */
   readonly scheduler: { readonly statusPort: number | null };
   /** Of a watcher process; null: no port. */
@@ -123,6 +124,30 @@ export interface SiteQueue extends QueueRule {
   readonly lifespanMsMax: number | null;
 }
 
+export interface AccountsConfig {
+  /** Logins of administrators, besides those whose account says so. */
+  readonly admins: readonly string[];
+  /** Sign-ins that may fail within a window. */
+  readonly loginRules: {
+    readonly perLogin: number;
+    readonly perAddress: number;
+    readonly windowMs: number;
+  };
+  /** Who may say in which header whom they have signed in; null: nobody. */
+  readonly proxy: { readonly header: string; readonly addresses: readonly string[] } | null;
+  /** Null: there are no guests. */
+  readonly guests: GuestsConfig | null;
+}
+
+/** People whom the proxy knows and the authentication plugin does not. */
+export interface GuestsConfig {
+  /** System account that their jobs run as. */
+  readonly account: string;
+  readonly isRootAllowed: boolean;
+  /** A directory with a home for each, `default` for that of the account, null for none. */
+  readonly homeRoot: string | null;
+}
+
 export interface WebConfig {
   readonly listen: string;
   /** 0: a free one. */
@@ -135,13 +160,24 @@ export interface WebConfig {
   readonly endpoint: string | null;
   /** Life of a session opened with a password. */
   readonly sessionMs: number;
+  /** Life of a token obtained with an API key; null: as long as the key. */
+  readonly keyTokenMs: number | null;
   /** Signs tokens; null: random, made at the first start. */
   readonly secret: string | null;
   /** Largest file that is sent; null: no limit. */
   readonly fileBytesMax: number | null;
 }
 
+/** What may be changed of a job after its submission. */
+export const DYNAMIC_FIELDS = [
+  ...(['name', 'description', 'tags', 'cpu', 'ram', 'gpus'] as const),
+  ...(['label', 'executor', 'maxlifespan'] as const),
+] as const;
+export type DynamicField = (typeof DYNAMIC_FIELDS)[number];
+
 export interface JobsConfig {
+  /** What may be changed after the submission; empty: all of `DYNAMIC_FIELDS`, by the owner. */
+  readonly dynamicFields: readonly { readonly name: DynamicField; readonly isAdminOnly: boolean }[];
   readonly cpuMilliDefault: number;
   readonly memMbDefault: number;
   /** `share`: guaranteed, and idle ones besides; `cap`: never more. */
@@ -274,6 +310,8 @@ export interface MesosTls {
 
 /** What watches the service from outside. */
 export interface MonitoringConfig {
+  /** With which daemons of the original push figures; null: nobody may. */
+  readonly prometheusKey: string | null;
   /** Name of the `status` plugin; null: processes are known through the store alone. */
   readonly status: string | null;
   readonly etcd: { readonly host: string; readonly port: number; readonly prefix: string };

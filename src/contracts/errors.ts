@@ -19,6 +19,7 @@ const STATUS = {
   'file-not-found': 404,
   'user-not-found': 404,
   'project-not-found': 404,
+  'key-not-found': 404,
   'node-not-found': 404,
   'route-not-found': 404,
   'method-not-allowed': 405,
@@ -30,6 +31,7 @@ const STATUS = {
   'rate-limited': 429,
   internal: 500,
   'store-unavailable': 503,
+  maintenance: 503,
   'auth-unavailable': 503,
   'cluster-unavailable': 503,
 } as const;

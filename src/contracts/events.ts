@@ -3,6 +3,8 @@ import { EventEmitter } from 'node:events';
 import type { LaunchingJob, OverJob } from '../core/job.js';
 import type { Instant, JobId, TaskId, UserId } from '../core/units.js';
 
+export type SignInWay = 'password' | 'apikey' | 'proxy';
+
 export interface ServiceEvents {
   'job:submitted': { readonly jobId: JobId; readonly owner: UserId };
   'job:launched': {
@@ -23,8 +25,21 @@ export interface ServiceEvents {
   'job:kill-wanted': { readonly jobId: JobId; readonly by: UserId };
   'job:held': { readonly jobId: JobId; readonly by: UserId };
   'job:released': { readonly jobId: JobId; readonly by: UserId };
-  'session:opened': { readonly user: UserId; readonly by: 'password' | 'apikey' };
-  'session:refused': { readonly login: string; readonly by: 'password' | 'apikey' };
+  'session:opened': { readonly user: UserId; readonly by: SignInWay };
+  'session:refused': { readonly login: string; readonly by: SignInWay };
+  /** Signed out, or by an administrator; `id` null: all of the user. */
+  'session:ended': { readonly user: UserId; readonly id: string | null; readonly by: UserId };
+  'key:created': {
+    readonly user: UserId;
+    readonly keyId: string;
+    readonly name: string;
+    readonly by: UserId;
+  };
+  'key:revoked': { readonly user: UserId; readonly keyId: string; readonly by: UserId };
+  /** What is about the account itself: a password, an SSH key. */
+  'user:changed': { readonly user: UserId; readonly what: string; readonly by: UserId };
+  /** Somebody asked for something in the name of another user. */
+  'user:acted-for': { readonly user: UserId; readonly by: UserId };
   'cycle:finished': {
     readonly pending: number;
     readonly launched: number;

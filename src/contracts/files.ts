@@ -16,14 +16,21 @@ export interface FileEntry {
 export interface OpenFile {
   readonly size: number;
   readonly mtimeMs: number;
+  /** Tells it from another file that took its name, as long as it exists; no spaces, no dots. */
+  readonly identity: string;
   /** Another one after each change that the file system can tell: for entity tags. */
   readonly revision: string;
   /**
-   * Bytes from `start` up to and including `end`; closes the file at its end. It fails where the file became shorter
-   * meanwhile: less is never sent as if it were all.
+   * Bytes from `start` up to and including `end`; closes the file at its end. It fails with
+   * `BecameShorter` where the file did so meanwhile: less is never sent as if it were all.
    */
   stream(range: { readonly start: number; readonly end: number }): Readable;
   close(): Promise<void>;
+}
+
+/** A file lost its end between being opened and being read. */
+export class BecameShorter extends Error {
+  override readonly name = 'BecameShorter';
 }
 
 export interface FilePage {

@@ -7,6 +7,11 @@ export const JOB_DOCUMENT_BYTES_MAX = 256 * 1024;
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 /** Of a body that is too large this much is read and dropped, so that the sender gets to see the answer. */
 export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
+/** Longer answers are sent as they come, without a tag for conditional requests. */
+export const TAGGED_BYTES_MAX = 256 * 1024;
+/** Of one request with many jobs. */
+export const BULK_BYTES_MAX = 64 * 1024 * 1024;
+export const BULK_JOBS_MAX = 10_000;
 export const NAME_CHARS_MAX = 256;
 export const DESCRIPTION_CHARS_MAX = 4_096;
 /** Labels, tags, volumes, ports: each list. */
@@ -25,6 +30,26 @@ export const RATE_LIMIT_MAX = 100_000_000;
 /** Of one project: read and written whole. */
 export const PROJECT_MEMBERS_MAX = 1_000;
 
+/** API keys of one user, those that have expired and were not cleared away yet included. */
+export const KEYS_OF_USER_MAX = 50;
+export const KEY_NAME_CHARS_MAX = 64;
+export const PASSWORD_CHARS_MIN = 10;
+/** Beyond it hashing is work for nothing. */
+export const PASSWORD_BYTES_MAX = 1_024;
+/** Logins and addresses of which failed sign-ins are remembered, each; the oldest are forgotten. */
+export const LOGINS_REMEMBERED_MAX = 20_000;
+/** The use of an API key is noted to this much: an hour. */
+export const KEY_USE_EACH_MS = 3_600_000;
+/** Clocks of the machines of a site differ by less. */
+export const CLOCKS_DIFFER_MS_MAX = 10_000;
+/** Sessions ended elsewhere are heard of within this time. */
+export const REVOKED_EACH_MS = 2_000;
+/** Sessions of one user ended one by one; with more, all of them end. */
+export const REVOKED_OF_USER_MAX = 100;
+/** Web processes look this often whether the service is in maintenance. */
+export const MAINTENANCE_FRESH_MS = 1_000;
+/** A change of a waiting job is waited for so long; then it is told that it will be made. */
+export const WISH_WAIT_MS_MAX = 3_000;
 /** Jobs that one request archives or purges: each takes a walk through a directory. */
 export const JOBS_PER_ACT_MAX = 10_000;
 /** Members of an array that one step takes from the record. */
@@ -256,3 +281,33 @@ export const FILES_PAGE_MAX = 10_000;
 export const DIRECTORY_DEPTH_MAX = 500;
 /** Archives that one user may fetch at a time from one web process: each takes a share of a core while it is packed. */
 export const ARCHIVES_OF_USER_MAX = 4;
+/** Event streams are told of changes at most this often: four times a second. */
+export const EVENTS_EACH_MS = 250;
+/** Without a change a stream says this often that it lives; proxies cut what is silent for a minute. Its right is checked again then. */
+export const EVENTS_BEAT_MS = 15_000;
+/** Changed jobs that are held for one listener that reads slowly; of more it is told to read all again. */
+export const EVENTS_HELD_MAX = 1_000;
+/** Changes that wait to be told while the store is asked whose they are; of more all are told to read again. */
+export const EVENTS_WAITING_MAX = 10_000;
+/** Owners of jobs that are remembered, for changes that are told without them. */
+export const EVENT_OWNERS_KEPT_MAX = 20_000;
+/** Event streams of one user: a browser with many tabs, and scripts. */
+export const EVENT_STREAMS_PER_USER_MAX = 20;
+/** Of one web process; each takes a connection and some ten kilobytes. */
+export const EVENT_STREAMS_MAX = 2_000;
+/** A client that lost its stream comes back after this. */
+export const EVENTS_AGAIN_MS = 2_000;
+/** A cursor is far shorter; what is longer is none. */
+export const CURSOR_CHARS_MAX = 200;
+/** A log that is followed is looked at this often, by its size: its directory may be on a file server that tells of nothing. */
+export const LOG_LOOK_EACH_MS = 500;
+/** Of a log so much is read and sent at once. */
+export const LOG_PIECE_BYTES = 64 * 1024;
+/** Logs that one user follows at once: two files of some jobs. */
+export const LOG_FOLLOWERS_PER_USER_MAX = 20;
+/** In one web process: each looks at its file twice a second. */
+export const LOG_FOLLOWERS_MAX = 500;
+/** The job of a followed log is read again at least this often; at once when news tell of it. */
+export const LOG_JOB_EACH_MS = 10_000;
+/** A file server may show a new file this late after the job's end. */
+export const LOG_LATE_MS_MAX = 65_000;

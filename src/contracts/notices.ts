@@ -8,6 +8,8 @@ export interface Notices {
   killWanted(id: JobId): void;
   /** A hold or a release was stored; returns at once and never throws. */
   holdChanged(id: JobId): void;
+  /** A wish of `contracts/wishes.ts` was stored; returns at once and never throws. */
+  wished(): void;
   /** An agent was drained or resumed; returns at once and never throws. */
   agentsChanged(): void;
 }
@@ -16,5 +18,6 @@ export const NO_NOTICES: Notices = {
   submitted() {},
   killWanted() {},
   holdChanged() {},
+  wished() {},
   agentsChanged() {},
 };

@@ -68,6 +68,8 @@ export interface OptionReader {
   duration(key: string, fallbackMs: number): number;
   /** A list, or words separated by commas. */
   words(key: string, fallback: readonly string[]): readonly string[];
+  /** Something that no method above can find out. */
+  problem(key: string, found: unknown, wanted: string): void;
 }
 
 /** All a plugin may touch. */
@@ -88,6 +90,11 @@ export interface Host {
 /** The narrow view of the accounts that plugins get. */
 export interface Users {
   user(login: string): Promise<UserRecord | undefined>;
+  /** One step, as `UserStore.changeUser`: for who keeps accounts of a directory here. */
+  change(
+    login: string,
+    how: (user: UserRecord | undefined) => UserRecord | undefined,
+  ): Promise<UserRecord | undefined>;
   /** The same password in another form; nothing if the account has another one by now. */
   replaceHash(
     login: string,

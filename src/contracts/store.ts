@@ -129,9 +129,11 @@ export interface JobStep {
   readonly unlessKillWanted: boolean;
   /**
    * The whole new record; the store keeps its own `killWanted`, `heldBack` and `version`, and what was asked (`owner`, `project`,
-   * `identity`, `spec`, `submittedAt`), which no step may change.
+   * `identity`, `spec`, `submittedAt`), which no step may change, but for `amends`.
    */
   readonly to: Job;
+  /** `to.spec` takes the place of what was asked; the name that jobs take turns by stays. Not of arrays, nor of their members. */
+  readonly amends?: true;
   /** What the step leaves to be done by watchers, stored with it; absent: nothing. */
   readonly aftermath?: readonly Aftermath[];
 }

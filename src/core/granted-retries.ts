@@ -1,5 +1,11 @@
 /** How often a job is launched again after faults that are not its own. */
-import { isPreempted, isRegistryFault, isTakenBack, type SystemFault } from './job.js';
+import {
+  isPreempted,
+  isRegistryFault,
+  isRescheduled,
+  isTakenBack,
+  type SystemFault,
+} from './job.js';
 
 /** Relaunches after failures of the system, whatever the job asks for: beyond, it is the job's own fault. */
 export const SYSTEM_RETRIES_MAX = 5;
@@ -23,4 +29,5 @@ export function isBeyondGranted(faults: readonly SystemFault[], retriesMax: numb
   return counted.filter((fault) => isRegistryFault(fault) === isOfRegistry).length > granted;
 }
 
-const isUncounted = (fault: SystemFault): boolean => isTakenBack(fault) || isPreempted(fault);
+const isUncounted = (fault: SystemFault): boolean =>
+  isTakenBack(fault) || isPreempted(fault) || isRescheduled(fault);

@@ -1,7 +1,7 @@
 /** What happens to a job, and what is to be done about it: the words of its life. */
 import type { ArrayEvent } from './array-life.js';
-import type { ContainerFacts, KillWanted, Outcome, Placement, Reason } from './job.js';
-import type { AgentId, Instant, TaskId } from './units.js';
+import type { ContainerFacts, JobSpec, KillWanted, Outcome, Placement, Reason } from './job.js';
+import type { AgentId, Instant, TaskId, UserId } from './units.js';
 
 export type JobEvent =
   /** A cycle gave it a place; its directory exists. The record of this step is the intent. */
@@ -48,6 +48,10 @@ export type JobEvent =
   | ({ readonly kind: 'killWanted' } & KillWanted)
   /** The launch is stopped for the sake of another user's job. */
   | { readonly kind: 'preempted'; readonly taskId: TaskId }
+  /** The launch is stopped so that the job may have another one. */
+  | { readonly kind: 'rescheduled'; readonly taskId: TaskId; readonly by: UserId }
+  /** What was asked is another now: anything of a job that waits, the lifespan of one that runs. */
+  | { readonly kind: 'amended'; readonly spec: JobSpec }
   | ArrayEvent
   /** It is not launched at all: impossible, not authorized, no job directory. */
   | { readonly kind: 'gaveUp'; readonly because: Reason };

@@ -48,6 +48,8 @@ export interface JobSpec {
   readonly constraints: readonly Constraint[];
   /** Container ports to open, as asked; `Placement.ports` has the host's side. */
   readonly ports: readonly number[];
+  /** Who handed it in, when that was not the owner. */
+  readonly submittedBy?: UserId;
   /** Executor asked for, or null for the first that is configured. */
   readonly executor: string | null;
   /** A queue of the site; absent: none. Its constraints and lifespan are in the spec. */
@@ -107,6 +109,8 @@ export interface Placement {
   readonly ports: readonly number[];
   /** The launch is being stopped since then, for the sake of another user's job; absent: it is not. */
   readonly preemptedAt?: Instant;
+  /** The launch is being stopped since then because somebody wants another one; absent: nobody does. */
+  readonly rescheduled?: { readonly by: UserId; readonly at: Instant };
 }
 
 /** What the cluster told about the container; empty until it did. */
@@ -158,9 +162,19 @@ export const isTakenBack = ({ because }: Pick<SystemFault, 'because'>): boolean 
 export const isPreempted = ({ because }: Pick<SystemFault, 'because'>): boolean =>
   because.code === 'preempted';
 
+/** Whether an administrator had it launched anew: it is not charged, nor counted against the job. */
+export const isRescheduled = ({ because }: Pick<SystemFault, 'because'>): boolean =>
+  because.code === 'rescheduled';
+
+/** Since when the launch is being stopped by us, the job not being killed; undefined: it is not. */
+export const stoppedAt = ({ preemptedAt, rescheduled }: Placement): Instant | undefined =>
+  preemptedAt ?? rescheduled?.at;
+
 /** Hosts on which the job has failed. */
 export const failedHosts = (faults: readonly SystemFault[]): readonly string[] =>
-  faults.filter((fault) => !isRegistryFault(fault) && !isPreempted(fault)).map(({ host }) => host);
+  faults
+    .filter((fault) => !isRegistryFault(fault) && !isPreempted(fault) && !isRescheduled(fault))
+    .map(({ host }) => host);
 
 /** Why something ended or was refused: a code and facts. Sentences are made at the edge. */
 export interface Reason {
@@ -189,6 +203,8 @@ export type ReasonCode =
   | 'suspect-agent'
   /** Stopped for a job of a user who is further below their share. */
   | 'preempted'
+  /** Stopped because somebody wanted the job launched anew. Facts: by, host. */
+  | 'rescheduled'
   | 'job-directory'
   | 'impossible'
   | 'not-authorized'

@@ -12,6 +12,7 @@ import {
   isLive,
   type Job,
   type JobState,
+  KILLED_EXIT_CODE,
   type KillWanted,
   killedBy,
   type LiveJob,
@@ -22,6 +23,7 @@ import {
   type Reason,
   type Retried,
   type SystemFault,
+  stoppedAt,
 } from './job.js';
 import type { Effect, JobEvent } from './job-event.js';
 import {
@@ -51,6 +53,9 @@ export type { Effect, JobEvent } from './job-event.js';
 /** Before a launch under the next number: time to hear what has this one. */
 const NUMBER_TAKEN_PAUSE_MS = 5_000;
 
+/** Of launches that no rule of the job has followed by another. */
+const NO_RULE = -1;
+
 type EndedEvent = Extract<JobEvent, { kind: 'ended' }>;
 /** Launching, running or unreachable: nobody has acted on a kill yet. */
 type Unkilled = Exclude<LiveJob, { state: 'killing' }>;
@@ -64,7 +69,7 @@ export type Step =
  * `running` moves only if it tells something new.
  */
 export const LIFE = {
-  pending: ['placed', 'adopted', 'killWanted', 'gaveUp'],
+  pending: ['placed', 'adopted', 'killWanted', 'gaveUp', 'amended'],
   launching: [
     'numberTaken',
     'neverRan',
@@ -75,6 +80,7 @@ export const LIFE = {
     'launchFailed',
     'unreachable',
     'killWanted',
+    'rescheduled',
   ],
   running: [
     'started',
@@ -85,6 +91,8 @@ export const LIFE = {
     'unreachable',
     'killWanted',
     'preempted',
+    'rescheduled',
+    'amended',
   ],
   killing: ['numberTaken', 'neverRan', 'started', 'ended', 'killed', 'systemFault', 'launchFailed'],
   unreachable: ['started', 'ended', 'killed', 'systemFault', 'launchFailed', 'killWanted'],
@@ -121,6 +129,8 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
       );
     case 'gaveUp':
       return leave(job, { kind: 'gaveUp', because: event.because }, at);
+    case 'amended':
+      return moved({ ...job, spec: event.spec });
     case 'numberTaken':
     case 'neverRan':
     case 'started':
@@ -130,6 +140,7 @@ function fromPending(job: PendingJob, event: JobEvent, at: Instant): Step {
     case 'launchFailed':
     case 'unreachable':
     case 'preempted':
+    case 'rescheduled':
     case 'memberStarted':
     case 'membersOver':
       return ignore(job, event);
@@ -149,9 +160,13 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
     case 'ended':
       return ended(job, event, at);
     case 'killed':
-      return fault(job, stopOf(job) ?? event.because, 0, at);
+      return stopped(job, at) ?? fault(job, event.because, 0, at);
     case 'preempted':
-      return preempt(job, at);
+      return stop(job, { preemptedAt: at });
+    case 'rescheduled':
+      return stop(job, { rescheduled: { by: event.by, at } });
+    case 'amended':
+      return moved({ ...job, spec: event.spec });
     case 'systemFault':
       return fault(job, event.because, event.graceMs, at);
     case 'launchFailed':
@@ -208,6 +223,8 @@ function fromKilling(
     case 'unreachable':
     case 'killWanted':
     case 'preempted':
+    case 'rescheduled':
+    case 'amended':
     case 'gaveUp':
     case 'memberStarted':
     case 'membersOver':
@@ -269,25 +286,36 @@ function fault(job: Unkilled, because: Reason, graceMs: number, at: Instant): St
 }
 
 /** The mark is stored before the kill goes out: whoever leads when the task ends knows why it did. */
-function preempt(job: Unkilled, at: Instant): Step {
-  if (job.placement.preemptedAt !== undefined)
-    return { kind: 'ignored', because: 'preempted already', effects: [kill(job)] };
-  const known = live(job);
-  const placement = { ...known.placement, preemptedAt: at };
-  return moved({ ...job, placement }, [kill(job)]);
+function stop(job: Unkilled, mark: Pick<Placement, 'preemptedAt' | 'rescheduled'>): Step {
+  if (stoppedAt(job.placement) !== undefined)
+    return { kind: 'ignored', because: 'stopped already', effects: [kill(job)] };
+  return moved({ ...job, placement: { ...job.placement, ...mark } }, [kill(job)]);
 }
 
-/** Why the launch was stopped by us, if it was. */
-const stopOf = ({ placement }: LiveJob): Reason | undefined =>
-  placement.preemptedAt === undefined
-    ? undefined
-    : { code: 'preempted', facts: { host: placement.host } };
+/** What becomes of a launch that was stopped by us; undefined: it was not. */
+function stopped(job: Unkilled, at: Instant): Step | undefined {
+  const { taskId, host, preemptedAt, rescheduled } = job.placement;
+  if (preemptedAt !== undefined) return fault(job, { code: 'preempted', facts: { host } }, 0, at);
+  if (rescheduled === undefined) return undefined;
+  const { by } = rescheduled;
+  const because: Reason = { code: 'rescheduled', facts: { host, by } };
+  // What the owner wanted stopped is the owner's use; what an administrator wanted is nobody's.
+  if (by !== job.owner) return fault(job, because, 0, at);
+  if (job.killWanted !== null) return end(job, killedBy(job.killWanted), at);
+  const startedAt = startedAtOf(job) ?? at;
+  const memMb = needsOf(job).memMb;
+  const mine = { taskId, host, exitCode: KILLED_EXIT_CODE, because, rule: NO_RULE, memMb };
+  const { memMbGranted } = job.retried;
+  const retried = withFailure(job.retried, { ...mine, startedAt, at }, memMbGranted);
+  return again({ ...job, retried }, { pauseMs: 0, usedMs: Math.max(0, at - startedAt) }, at);
+}
 
 /** An end by itself is the job's own: over, or launched again and charged, if a rule of the job grants it. */
 function ended(job: Unkilled, { outcome, memMbMax = null }: EndedEvent, at: Instant): Step {
   // It was stopped, whatever code its handler of signals chose; only 0 may as well be its work done in time.
-  const stop = outcome.kind === 'exited' && outcome.exitCode === 0 ? undefined : stopOf(job);
-  if (stop !== undefined) return fault(job, stop, 0, at);
+  const isDone = outcome.kind === 'exited' && outcome.exitCode === 0;
+  const after = isDone ? undefined : stopped(job, at);
+  if (after !== undefined) return after;
   if (outcome.kind !== 'exited' || job.killWanted !== null) return end(job, outcome, at);
   const retry = retryOf(job, outcome, memMbMax);
   if (retry.kind === 'no-rule') return end(job, outcome, at);

@@ -191,6 +191,8 @@ export function signOf(
     case 'unreachable':
     case 'killWanted':
     case 'preempted':
+    case 'rescheduled':
+    case 'amended':
     case 'gaveUp':
     case 'memberStarted':
     case 'membersOver':

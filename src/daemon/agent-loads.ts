@@ -1,5 +1,5 @@
 /** What runs on each agent and what was last seen of it: where a large job could start, and when. */
-import { isLive, type Job, type LiveJob } from '../core/job.js';
+import { isLive, type Job, type LiveJob, stoppedAt } from '../core/job.js';
 import type { Offer } from '../core/matching.js';
 import type { Room, Site } from '../core/obstacle.js';
 import { type AgentLoad, type AgentTask, byEnd } from '../core/reservation.js';
@@ -123,7 +123,8 @@ const placeOf = ({ placement: { executor, agentId } }: LiveJob) => ({ executor, 
 function endOf(job: LiveJob): Instant | null {
   const { lifespanMs } = job.spec;
   // It was told to end: others must not count on the time until it does.
-  if (job.placement.preemptedAt !== undefined) return job.placement.preemptedAt;
+  const stopped = stoppedAt(job.placement);
+  if (stopped !== undefined) return stopped;
   if (lifespanMs === null || job.state === 'unreachable') return null;
   const startedAt = job.state === 'launching' ? null : job.startedAt;
   return ((startedAt ?? job.placement.placedAt) + lifespanMs) as Instant;

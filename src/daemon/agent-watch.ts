@@ -7,7 +7,7 @@ import type { TaskUpdate } from '../contracts/cluster.js';
 import type { Events } from '../contracts/events.js';
 import { type AgentName, agentKey, mayRunAt } from '../core/closure.js';
 import type { Launch } from '../core/cycle.js';
-import { isTakenBack, type LiveJob } from '../core/job.js';
+import { isTakenBack, type LiveJob, stoppedAt } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
 import type { Offer } from '../core/matching.js';
 import type { Demand, Obstacle } from '../core/obstacle.js';
@@ -179,7 +179,7 @@ export class AgentWatch {
   /** The event as it counts: an end that was its agent's fault is none of the job's. */
   judged(job: LiveJob, event: JobEvent, endedAt: Instant): JobEvent {
     const { placement } = job;
-    const isStopped = job.state === 'killing' || placement.preemptedAt !== undefined;
+    const isStopped = job.state === 'killing' || stoppedAt(placement) !== undefined;
     if (this.#options.setsAgentsAside !== true || isStopped) return event;
     const { sign, how } = signOf(event, this.#ranMs(job, endedAt));
     if (sign === 'good') this.#goodEnd(placement, placement.placedAt);

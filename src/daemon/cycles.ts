@@ -36,6 +36,8 @@ export interface CycleView {
 /** What becomes of a cycle's decisions. */
 export interface CyclesOwner {
   carryOut(plan: Plan): void;
+  /** Nothing may be launched now; whoever ends that says that there is new work. */
+  isHalted(): boolean;
   /** The launch is to be stopped for another user's job. */
   preempt(job: LiveJob): Promise<void>;
 }
@@ -130,7 +132,7 @@ export class Cycles {
     queue.due(steady.now());
     this.#watchDue();
     if (this.#isClosed) return;
-    if (queue.size === 0) {
+    if (queue.size === 0 || this.#owner.isHalted()) {
       reservations.end([]);
       return;
     }

@@ -137,7 +137,7 @@ export class JobBook {
       const at = this.#ports.clock.now();
       const taken = step(job, event, at);
       if (taken.kind === 'ignored') return taken;
-      const answer = await this.#write(job, taken.job, { at, isIntent: event.kind === 'placed' });
+      const answer = await this.#write(job, taken.job, { at, event });
       if (answer === 'doubt') {
         doubt = { before: job, taken };
         // A store that takes no writes may well answer questions: without a pause this would be a hot loop.
@@ -161,8 +161,8 @@ export class JobBook {
     }
   }
 
-  #announce({ id, version }: Job): void {
-    this.#ports.live?.news.publish([{ jobId: id, version }]);
+  #announce({ id, version, owner }: Job): void {
+    this.#ports.live?.news.publish([{ jobId: id, version, owner }]);
   }
 
   /** A job that the book did not hold is found to have a task. */
@@ -185,14 +185,17 @@ export class JobBook {
   #write(
     from: Job,
     to: Job,
-    { at, isIntent }: { readonly at: Instant; readonly isIntent: boolean },
+    { at, event: { kind } }: { readonly at: Instant; readonly event: JobEvent },
   ): Promise<StepAnswer | 'doubt'> {
     const { state, launches } = from;
     const aftermath = aftermathOf(from, to, at);
-    const left = aftermath.length === 0 ? {} : { aftermath };
+    const left = {
+      ...(aftermath.length === 0 ? {} : { aftermath }),
+      ...(kind === 'amended' ? { amends: true as const } : {}),
+    };
     return new Promise((settle, fail) => {
       this.#gathered.push({
-        step: { from: { state, launches }, unlessKillWanted: isIntent, to, ...left },
+        step: { from: { state, launches }, unlessKillWanted: kind === 'placed', to, ...left },
         settle,
         fail: (error) => (isAway(error) ? settle('doubt') : fail(error)),
       });

@@ -23,13 +23,9 @@ import { type Applied, JobBook } from './job-book.js';
 import { Kills } from './kills.js';
 import { ObstacleBook } from './obstacle-book.js';
 import { Outlook } from './outlook.js';
-import { binsOf, type Placed, Placing } from './placing.js';
-import {
-  announceLaunch,
-  type SchedulerOptions,
-  type SchedulerPorts,
-  type SchedulerStatus,
-} from './ports.js';
+import { follow, type PlacedParts } from './placed.js';
+import { binsOf, Placing } from './placing.js';
+import type { SchedulerOptions, SchedulerPorts, SchedulerStatus } from './ports.js';
 import { Refusals } from './refusals.js';
 import { Returns } from './returns.js';
 import { shareFacts } from './shares.js';
@@ -38,6 +34,7 @@ import { Strays } from './strays.js';
 import { Sweep } from './sweep.js';
 import { type JobTally, tallyOf } from './tally.js';
 import { Updates, type UpdatesOwner } from './updates.js';
+import { Wishes } from './wishes.js';
 import { Withheld } from './withheld.js';
 
 export class Leader implements LinkOwner {
@@ -56,6 +53,8 @@ export class Leader implements LinkOwner {
   readonly #refusals: Refusals;
   readonly #cycles: Cycles;
   readonly #agents: AgentWatch;
+  readonly #wishes: Wishes;
+  readonly #placedParts: PlacedParts;
   /** Where waiting jobs stand, and when they would start. */
   readonly outlook: Outlook;
   readonly #links = new Map<string, ClusterLink>();
@@ -134,6 +133,15 @@ export class Leader implements LinkOwner {
       killArray: (array, wanted) => this.#arrays.kill(array, wanted),
       applied: (applied, executor) => this.#afterwards(applied, executor),
     });
+    this.#wishes = new Wishes(ports, book, {
+      takeOut: (id) => this.#takeOut(id),
+      handBack: (id) => {
+        this.#inHand.delete(id);
+        void this.#intake.takeIn([id]);
+      },
+      applied: (applied, executor) => this.#afterwards(applied, executor),
+      newWork,
+    });
     this.#refusals = new Refusals(ports, book, this.#accounting.limits, {
       withdraw: (id) => {
         this.#queue.remove(id);
@@ -146,6 +154,11 @@ export class Leader implements LinkOwner {
         if (applied.kind === 'refused') void this.#kills.act(id);
       },
     });
+    this.#placedParts = {
+      ...{ ports, inHand: this.#inHand, agents: this.#agents, updates: this.#updates },
+      ...{ arrays: this.#arrays, accounting: this.#accounting, kills: this.#kills },
+      ...{ returns: this.#returns, holdChanged: this.holdChanged },
+    };
     const view = {
       queue: this.#queue,
       links: this.#links,
@@ -158,6 +171,7 @@ export class Leader implements LinkOwner {
     this.#cycles = new Cycles(ports, options, view, {
       carryOut: (plan) => this.#carryOut(plan),
       preempt: (job) => this.#updates.preempt(job),
+      isHalted: () => this.#wishes.maintenance !== null,
     });
     this.outlook = new Outlook(ports, options, { ...view, kept: () => this.#cycles.kept });
   }
@@ -177,6 +191,7 @@ export class Leader implements LinkOwner {
       leader.#links.set(cluster.name, new ClusterLink(cluster, leader, ports));
     try {
       await leader.#agents.closures.refresh();
+      await leader.#wishes.lookAtMaintenance();
       await leader.#accounting.read(book.live());
       await leader.#intake.readAll();
     } catch (error) {
@@ -190,6 +205,7 @@ export class Leader implements LinkOwner {
     this.#sweep.start();
     this.#intake.keepReading(() => this.#withheld.lookAtAll());
     this.#kills.begin();
+    this.#wishes.look();
     await Promise.all([...this.#links.values()].map((link) => link.start()));
     this.#isReady = true;
   }
@@ -206,6 +222,7 @@ export class Leader implements LinkOwner {
     this.outlook.close();
     this.#accounting.close();
     this.#kills.close();
+    this.#wishes.close();
     this.#agents.closures.close();
     this.#sweep.close();
     this.#updates.close();
@@ -261,16 +278,27 @@ export class Leader implements LinkOwner {
 
   readonly holdChanged = (id: JobId): void => void this.#withheld.holdChanged(id);
 
+  readonly wished = (): void => this.#wishes.look();
+
   readonly agentsChanged = (): void => this.#agents.look();
 
   /** Another process wrote: takes in new jobs and kills. @throws ServiceError when the store is away. */
   async lookAgain(): Promise<void> {
+    this.#wishes.look();
     await Promise.all([
       this.#intake.takeIn(),
       this.#kills.actOnAll(),
       this.#withheld.sweep(),
       this.#agents.closures.refresh(),
     ]);
+  }
+
+  /** Of a job that waits, or of which nothing is known: nobody places it until it is handed back. */
+  #takeOut(id: JobId): boolean {
+    if (this.#inHand.has(id)) return false;
+    this.#withheld.withdraw(id);
+    this.#inHand.add(id);
+    return true;
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */
@@ -281,6 +309,7 @@ export class Leader implements LinkOwner {
 
   /** What notices did not tell: jobs, kills, holds, tasks without a word, kills without an effect. */
   async #look(): Promise<void> {
+    this.#wishes.look();
     await this.#agents.closures.refresh();
     await this.#intake.sweep();
     await this.#kills.actOnAll();
@@ -324,47 +353,8 @@ export class Leader implements LinkOwner {
     const bins = binsOf(launches, this.#links);
     for (const { link, offerIds } of bins) link.book.remove(offerIds);
     void this.#placing
-      .carryOut(bins, (placed) => this.#placed(placed))
+      .carryOut(bins, (placed) => follow(placed, this.#placedParts))
       .catch((error: unknown) => this.#ports.failed(error));
-  }
-
-  #placed(placed: Placed): void {
-    this.#agents.arrived('jobId' in placed ? placed.jobId : placed.job.id);
-    switch (placed.kind) {
-      case 'intended':
-        // Updates may be faster than the answer to the launch: from here on the book alone says who holds the job.
-        this.#inHand.delete(placed.job.id);
-        return;
-      case 'launched':
-        announceLaunch(this.#ports, placed.job);
-        return;
-      case 'doubt':
-        this.#updates.inDoubt(placed.job);
-        return;
-      case 'refused':
-        this.#updates.neverRan(placed.job, placed.because);
-        return;
-      case 'moved-on':
-        this.#inHand.delete(placed.jobId);
-        this.#arrays.left(placed.jobId);
-        this.#accounting.limits.dropped(placed.jobId);
-        // The kill, or a hold, of its array may be the reason.
-        if (placed.job?.parent !== undefined) {
-          void this.#kills.act(placed.job.parent);
-          this.holdChanged(placed.job.parent);
-        }
-        // A kill came before the intent, or another process changed the record: take it as it is now.
-        if (placed.job?.state === 'pending' && placed.job.killWanted === null)
-          this.#returns.take(placed.job);
-        else void this.#kills.act(placed.jobId);
-        return;
-      case 'postponed':
-        this.#inHand.delete(placed.jobId);
-        this.#accounting.limits.dropped(placed.jobId);
-        this.#arrays.left(placed.jobId);
-        this.#returns.later(placed.jobId, placed.afterMs);
-        return;
-    }
   }
 
   // ---- updates

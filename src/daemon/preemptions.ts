@@ -4,7 +4,7 @@
  */
 import type { Timer } from '../contracts/clock.js';
 import type { InLine } from '../core/first-in-line.js';
-import { isPreempted, type LiveJob } from '../core/job.js';
+import { isPreempted, type LiveJob, stoppedAt } from '../core/job.js';
 import type { Bundle } from '../core/measure.js';
 import { PRIO_USUAL, type Standings } from '../core/policy.js';
 import {
@@ -157,7 +157,7 @@ export class Preemptions {
 /** A job without relaunches must not run twice, so it is left alone; so is one that has not begun, or is cut off. */
 function runnerOf(job: LiveJob): Runner {
   const { owner: user, placement, spec, faults } = job;
-  const isLeaving = job.state === 'killing' || placement.preemptedAt !== undefined;
+  const isLeaving = job.state === 'killing' || stoppedAt(placement) !== undefined;
   const mayBeStopped =
     job.state === 'running' &&
     job.killWanted === null &&

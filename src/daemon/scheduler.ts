@@ -76,6 +76,7 @@ export class SchedulerDaemon {
     submitted: (ids) => this.#leader?.submitted(ids),
     killWanted: (id) => this.#leader?.killWanted(id),
     holdChanged: (id) => this.#leader?.holdChanged(id),
+    wished: () => this.#leader?.wished(),
     agentsChanged: () => this.#leader?.agentsChanged(),
   };
 

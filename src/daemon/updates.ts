@@ -7,7 +7,7 @@ import type { Timer } from '../contracts/clock.js';
 import type { TaskUpdate } from '../contracts/cluster.js';
 import { KILL_GRACE_MS, LOST_GRACE_MS, UPDATE_OVERDUE_MS } from '../contracts/limits.js';
 import { unreachable } from '../core/assert.js';
-import type { LiveJob } from '../core/job.js';
+import { type LiveJob, stoppedAt } from '../core/job.js';
 import type { JobEvent } from '../core/lifecycle.js';
 import { type AgentId, type Instant, instant, parseTaskId, type TaskId } from '../core/units.js';
 import { type Doubt, endByFile, type Verdict, verdict } from '../core/verdict.js';
@@ -229,7 +229,7 @@ export class Updates {
   sweep(): void {
     for (const job of this.#book.live()) {
       const { taskId, agentId, executor } = job.placement;
-      if (job.state === 'killing' || job.placement.preemptedAt !== undefined) this.#killAgain(job);
+      if (job.state === 'killing' || stoppedAt(job.placement) !== undefined) this.#killAgain(job);
       const isSilent = job.state === 'launching' && this.#silenceMs(taskId) >= UPDATE_OVERDUE_MS;
       // A cluster that gives an agent up for good may say so only to those who ask.
       if (job.state === 'unreachable')

@@ -5,6 +5,7 @@ import { userId } from '../core/units.js';
 
 export const usersIn = (store: Pick<UserStore, 'user' | 'changeUser'>): Users => ({
   user: (login) => store.user(userId(login)),
+  change: (login, how) => store.changeUser(userId(login), how),
   replaceHash: async (login, { former, next }) => {
     await store.changeUser(userId(login), (record) =>
       record?.passwordHash === former ? { ...record, passwordHash: next } : undefined,
@@ -13,4 +14,8 @@ export const usersIn = (store: Pick<UserStore, 'user' | 'changeUser'>): Users =>
 });
 
 /** Nobody is known: of programs that have no store. */
-export const NO_USERS: Users = { user: async () => undefined, replaceHash: async () => {} };
+export const NO_USERS: Users = {
+  user: async () => undefined,
+  change: async () => undefined,
+  replaceHash: async () => {},
+};

@@ -59,7 +59,10 @@ export class FaultControl {
       for (const agent of this.#books.agents.values()) this.#lives.rescindAll(agent);
       return;
     }
-    if (fault === 'tasks-end') return this.#endTasks();
+    if (fault === 'tasks-end') {
+      this.#endTasks();
+      return;
+    }
     const agent = typeof id === 'string' ? this.#books.agents.get(id) : undefined;
     if (agent === undefined) throw new NoSuchFault('agent must be the id of an agent');
     if (fault === 'agent-away') this.#leave(agent);

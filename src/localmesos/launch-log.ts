@@ -38,6 +38,7 @@ export function logged(inner: Containerizer, file: string, clock: Clock): Contai
     kill: (containerId, graceMs) => inner.kill(containerId, graceMs),
     recover: (launches) => inner.recover(launches),
     forget: (containerId) => inner.forget(containerId),
+    ...(inner.endAll === undefined ? {} : { endAll: () => inner.endAll?.() }),
     stop: () => inner.stop(),
   };
 }

@@ -1,6 +1,6 @@
 /** `godocker admin audit`: reads and checks the audit log, out of the record; the service may run meanwhile. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { actsOf, auditToWire, subjectOf } from '../api/routes/audit.js';
+import { actsOf, auditToWire, subjectOf } from '../api/audit-wire.js';
 import type { AuditQuery, AuditRecord } from '../contracts/audit.js';
 import type { Config } from '../contracts/config.js';
 import { PAGE_ITEMS_MAX } from '../contracts/limits.js';

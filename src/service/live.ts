@@ -50,6 +50,7 @@ export function noticesTo({ tell, news }: Live): Notices {
       tell.holdChanged(id);
       note([id]);
     },
+    wished: () => tell.wished(),
     agentsChanged: () => tell.agentsChanged(),
   };
 }

@@ -5,15 +5,21 @@ import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
 import { localJobFiles } from '../api/files/job-files.js';
 import { close, listen } from '../api/listen.js';
+import { LiveStreams } from '../api/live-streams.js';
+import { withAdmins } from '../api/site-auth.js';
 import { timedAuth } from '../api/timed-auth.js';
-import { createTokens } from '../api/tokens.js';
+import { tokensFor } from '../api/tokens-for.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
+import type { Live } from '../contracts/live.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
 import { type Foundation, json, loaded } from './foundation.js';
+import { guestIdentity } from './guests.js';
 import { submissionMetrics } from './metrics/scheduler.js';
+import { registriesToAsk } from './presence.js';
+import { heardOf } from './status-command.js';
 import { PROJECT, version } from './version.js';
 
 const SIGN_IN_MS = 3_600_000;
@@ -33,6 +39,7 @@ export type WebParts = Pick<
   | 'tracing'
 > & {
   readonly events: Events;
+  readonly live: Pick<Live, 'news'>;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 };
@@ -51,38 +58,54 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const { failed, ...told } = parts;
+  const { failed, live, ...told } = parts;
   submissionMetrics(metrics, parts.events);
+  const webLog = log.with({ part: 'web' });
+  const streams = new LiveStreams({
+    ...{ news: live.news, store, clock: systemClock, timers: systemTimers, log: webLog },
+  });
   const api = createApi({
     ...told,
+    streams,
     metrics,
     config,
     store,
     audit,
-    auth: timedAuth(auth, systemTimers),
+    auth: timedAuth(withAdmins(auth, config.accounts.admins), systemTimers),
+    guestIdentity: guestIdentity(config.accounts.guests),
     policy,
     clock: systemClock,
+    timers: systemTimers,
     randomBytes,
     secret,
-    log: log.with({ part: 'web' }),
+    log: webLog,
     files: localJobFiles,
     removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
+    presence: async () => heardOf(await registriesToAsk(foundation)),
     pages: pagesFolder(),
     version: version(),
     onBug: failed,
   });
   const web = await listen(config.web, api.callback());
   stack.push('web server', () => close(web.server));
+  streams.start();
+  // Before the server: it waits for answers that go on.
+  stack.push('event streams', () => streams.stop());
   const { password, apikey } = foundation.adminKey;
   home.writeSecret(ADMIN_FILE, json({ server: web.url, user: ADMIN, password, apikey }));
-  const signInLink = `${web.url}${config.web.prefix}/app/#token=${await signInToken(secret, auth)}`;
+  const signInLink = `${web.url}${config.web.prefix}/app/#token=${await signInToken(foundation, auth)}`;
   return { url: web.url, signInLink };
 }
 
 /** Stands in a terminal and perhaps in a log: good for an hour, and for nothing but a session. */
-async function signInToken(secret: Uint8Array, auth: Authenticator): Promise<string> {
-  const tokens = createTokens({ secret, auth, clock: systemClock, sessionMs: SIGN_IN_MS });
+async function signInToken(
+  { config, store, log, tokenSecret: secret }: Foundation,
+  auth: Authenticator,
+): Promise<string> {
+  const web = { ...config.web, sessionMs: Math.min(SIGN_IN_MS, config.web.sessionMs) };
+  const parts = { store, log, secret, auth, randomBytes, clock: systemClock };
+  const tokens = tokensFor({ ...parts, config: { ...config, web } });
   const admin = await auth.user(ADMIN);
   return admin === undefined ? '' : tokens.forPassword(admin);
 }

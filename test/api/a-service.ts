@@ -10,9 +10,12 @@ import { removeDirectory } from '../../plugins/storage-pairtree/walk.js';
 import { makeUser } from '../../src/api/accounts.js';
 import { type ApiDeps, createApi } from '../../src/api/app.js';
 import { localJobFiles } from '../../src/api/files/job-files.js';
+import { LiveStreams } from '../../src/api/live-streams.js';
 import { readConfig } from '../../src/config/read.js';
 import type { SiteVolume } from '../../src/contracts/auth.js';
+import type { Clock, Timers } from '../../src/contracts/clock.js';
 import { Events } from '../../src/contracts/events.js';
+import type { JobNews } from '../../src/contracts/live.js';
 import { SILENT } from '../../src/contracts/log.js';
 import type { Host } from '../../src/contracts/plugin.js';
 import type { Raw } from '../../src/contracts/reader.js';
@@ -21,9 +24,12 @@ import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
 import { StoredTrail } from '../../src/daemon/audit-trail.js';
+import { systemClock, systemTimers } from '../../src/host/system.js';
 import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
+import { OwnNews } from '../../src/store/live/own-news.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
+import { carryOutWishes } from './a-leader.js';
 
 export const NOW = instant(1_465_933_782_500);
 export const PASSWORD = 'correct horse battery staple';
@@ -41,6 +47,8 @@ export interface AService {
   readonly store: Store;
   readonly keys: { readonly alice: string; readonly bob: string; readonly root: string };
   readonly directory: string;
+  /** What event streams hear of: nothing here tells it. */
+  readonly news: JobNews;
   readonly noticed: JobId[];
   readonly killsNoticed: JobId[];
   /** Jobs of which a hold or a release was told. */
@@ -61,6 +69,8 @@ export interface ServiceOptions {
   /** alice's password is `PASSWORD`; else nobody has one. */
   readonly hasPassword?: boolean;
   readonly deps?: Partial<ApiDeps>;
+  /** Of answers that go on; the real one unless told. */
+  readonly time?: Clock & Timers;
   /** A real embedded one unless told. */
   readonly store?: Store;
 }
@@ -79,10 +89,11 @@ export function configOf(settings: Raw = {}, directory = '/nowhere') {
 export function hostOf(
   store: Pick<Store, 'user' | 'changeUser'>,
   volumes: readonly SiteVolume[],
+  clock: Clock = { now: () => NOW, monotonicMs: () => 0 },
 ): Host {
   return {
     log: SILENT,
-    clock: { now: () => NOW, monotonicMs: () => 0 },
+    clock,
     timers: { after: () => ({ cancel() {} }), soon: queueMicrotask },
     random: () => 0.5,
     users: usersIn(store),
@@ -92,23 +103,37 @@ export function hostOf(
 }
 
 export async function aService(t: Test, options: ServiceOptions = {}): Promise<AService> {
+  // A teardown of the root makes tap end it as soon as it is idle, between two suites of one process for example.
+  if (t.parent === undefined)
+    throw new Error('a service belongs to a test, not to the whole suite');
   const directory = t.testdir({});
   const store =
     options.store ?? (await openEmbeddedStore({ path: join(directory, 'jobs.db'), log: SILENT }));
   t.teardown(() => store.close());
   const keys = await peopleIn(store, directory, options.hasPassword === true);
   let now: Instant = NOW;
+  const clock: Clock = { now: () => now, monotonicMs: () => now };
   const noticed: JobId[] = [];
   const killsNoticed: JobId[] = [];
   const holdsNoticed: JobId[] = [];
   const agentsNoticed = { count: 0 };
+  const news = new OwnNews('test');
+  const timers = options.time ?? systemTimers;
+  const streams = new LiveStreams({
+    ...{ news, store, timers, log: SILENT, clock: options.time ?? systemClock },
+  });
+  streams.start();
+  t.teardown(() => streams.stop());
   const deps: ApiDeps = {
-    ...dullDeps(store, directory, options),
-    clock: { now: () => now, monotonicMs: () => now },
+    ...dullDeps({ store, directory, clock }, options),
+    streams,
+    timers,
+    clock,
     notices: {
       submitted: (ids) => void noticed.push(...ids),
       killWanted: (id) => void killsNoticed.push(id),
       holdChanged: (id) => void holdsNoticed.push(id),
+      wished: () => void carryOutWishes(store),
       agentsChanged: () => {
         agentsNoticed.count += 1;
       },
@@ -119,7 +144,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
     now = instant(now + ms);
   };
   const heard = { noticed, holdsNoticed, killsNoticed, agentsNoticed };
-  return { deps, store, keys, directory, ...heard, later, ...askers(deps, keys) };
+  return { deps, store, keys, directory, news, ...heard, later, ...askers(deps, keys) };
 }
 
 /** Three accounts, all with a home that is there; root is the administrator. */
@@ -146,14 +171,18 @@ async function peopleIn(
 }
 
 function dullDeps(
-  store: Store,
-  directory: string,
+  {
+    store,
+    directory,
+    clock,
+  }: { readonly store: Store; readonly directory: string; readonly clock: Clock },
   { settings, volumes = [] }: ServiceOptions,
-): Omit<ApiDeps, 'clock' | 'notices'> {
+): Omit<ApiDeps, 'clock' | 'notices' | 'streams' | 'timers'> {
   return {
     config: configOf(settings, directory),
     store,
-    auth: authLocal.create({}, hostOf(store, volumes)),
+    guestIdentity: null,
+    auth: authLocal.create({}, hostOf(store, volumes, clock)),
     randomBytes,
     secret: randomBytes(32),
     log: SILENT,
@@ -169,6 +198,7 @@ function dullDeps(
     policy: fairshare(),
     shares: async () => undefined,
     outlook: async () => undefined,
+    presence: async () => ({ processes: [], silent: [] }),
     notReady: () => [],
     warnings: () => [],
     metrics: new Registry(),

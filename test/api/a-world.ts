@@ -50,6 +50,7 @@ export async function aWorld(t: Test, hasPassword = false): Promise<World> {
     settings: {
       queues: [{ name: 'night', description: 'long jobs', executor: 'mesos' }],
       volumes: [{ name: 'home' }],
+      prometheus_key: 'k',
     },
     volumes: [{ name: 'home', acl: 'rw', path: null, mount: null, isChecked: false }],
     deps: { shares: async () => SHARES },

@@ -409,7 +409,12 @@ t.test('ids, paths, methods, tokens', async (t) => {
     'no such route': ['/api/1.0/nothing', get, { status: 404, code: 'route-not-found' }],
     'no such method': [
       '/api/1.0/task/1',
-      { method: 'PUT' },
+      { method: 'POST' },
+      { status: 405, code: 'method-not-allowed' },
+    ],
+    'a fixed word is no id': [
+      '/api/1.0/task/active',
+      { method: 'DELETE' },
       { status: 405, code: 'method-not-allowed' },
     ],
     'no token': ['/api/1.0/task/1', { token: null }, { status: 401, code: 'no-token' }],
@@ -429,6 +434,6 @@ t.test('ids, paths, methods, tokens', async (t) => {
   };
   for (const [name, [path, asked, refusal]] of Object.entries(cases))
     await refused(t, service, name, { ...asked, path }, refusal);
-  const allow = await service.ask('/api/1.0/task/1', { method: 'PUT' });
-  t.equal(allow.headers.allow, 'DELETE, GET, HEAD');
+  const allow = await service.ask('/api/1.0/task/1', { method: 'POST' });
+  t.equal(allow.headers.allow, 'DELETE, GET, HEAD, PUT');
 });

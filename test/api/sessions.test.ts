@@ -154,7 +154,10 @@ t.test(
 );
 
 t.test('a flood of wrong passwords is turned away, not queued for ever', async (t) => {
-  const service = await aService(t, { hasPassword: true });
+  const service = await aService(t, {
+    hasPassword: true,
+    settings: { login_failures: { login: 1_000, address: 1_000 } },
+  });
   const body = { uid: 'alice', password: 'wrong' };
   const answers = await Promise.all(
     Array.from({ length: 80 }, () => service.ask(BIND, { token: null, body })),

@@ -1,5 +1,5 @@
 // Whole command lines of `god` against a server that speaks the documented shapes.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { EXIT } from '../../src/cli/exit-codes.js';
@@ -306,6 +306,52 @@ t.test('login keeps what later commands need, and no password', async (t) => {
   t.equal(await god('logout'), 0);
   t.equal(await god('list'), EXIT.notAllowed);
 });
+
+t.test(
+  'a login with a password makes a key of its own, which the next one and logout revoke',
+  async (t) => {
+    const { server, url, terminal, god } = await setUp(t);
+    for (const key of Object.keys(terminal.env)) terminal.env[key] = undefined;
+    const file = join(terminal.home, '.config/godocker/credentials.json');
+    const keys = / .*\/user\/ada\/keys/;
+    const logIn = async (id: string): Promise<void> => {
+      const taken = {
+        status: 409,
+        body: { code: 'name-taken', msg: 'there is a key of that name' },
+      };
+      const made = { status: 200, body: { id, name: 'god@here-2', apikey: FAKE_KEY } };
+      server.faults.push(
+        { when: /^POST .*\/keys/, answer: taken },
+        { when: /^POST .*\/keys/, answer: made },
+      );
+      terminal.canAsk = true;
+      terminal.answers.push('ada', '', 'secret');
+      t.equal(await god('login', '--server', url), 0);
+    };
+    const asked = () =>
+      server.requests.filter(({ line }) => keys.test(line)).map(({ line }) => line);
+    await logIn('k1');
+    const names = server.requests.flatMap(({ line, body }) =>
+      /^POST .*keys/.test(line) ? [JSON.parse(body)] : [],
+    );
+    t.match(names, [{ name: /^god@/, expires_in: '90d' }, { name: /^god@.*-2$/ }]);
+    t.same(JSON.parse(readFileSync(file, 'utf8')), {
+      ...{ server: url, user: 'ada', apikey: FAKE_KEY, key_id: 'k1' },
+    });
+    t.equal(statSync(file).mode & 0o777, 0o600);
+    t.notMatch(asked().join(), /DELETE/);
+    server.faults.push({
+      when: /^DELETE .*\/keys\/k1$/,
+      answer: { status: 200, body: { msg: '' } },
+    });
+    await logIn('k2');
+    t.match(asked().at(-1), /DELETE .*\/keys\/k1$/, 'the former key is of no more use');
+    server.faults.push({ when: /^DELETE .*\/keys\/k2$/, answer: 'drop' });
+    t.equal(await god('logout'), 0, 'also when it cannot be told');
+    t.match(terminal.errText, /the key of the former login may still be valid/);
+    t.notOk(existsSync(file));
+  },
+);
 
 t.test('help and the table of exit codes go to standard output', async (t) => {
   const { terminal, god } = await setUp(t);

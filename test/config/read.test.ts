@@ -247,7 +247,6 @@ t.test('older spellings, keys that wait for their turn', async (t) => {
   t.same(answer.kind === 'read' && [...answer.warnings].sort(), [
     'clean_old: not in use yet',
     'executor: now called executors',
-    'ldap: not in use yet',
     'mesos_master: now called mesos.master',
     'mongo_db: not in use yet',
   ]);
@@ -375,4 +374,29 @@ t.test('the framework and TLS to its masters', async (t) => {
   const refused = read('mesos: { master: "zk://u:hush@a b/m" }', t);
   t.same(problemsOf(refused), ['mesos.master']);
   t.notMatch(JSON.stringify(refused), /hush/);
+});
+
+t.test("the original's keys of its directory, and what they become", async (t) => {
+  const lines = [
+    'auth_policy: goauth',
+    'ldap_host: ldap.site.org',
+    'ldap_port: 1389',
+    "ldap_dn: 'dc=site,dc=org'",
+    'ldap_base_dn_filter: ou=Users',
+    'ldap_admin_dn: null',
+    'ldap: { ssl: true, fields: { homeDirectory: unixHome }, refresh: 1m }',
+  ];
+  const answer = read(lines.join('\n'), t);
+  const config = configOf(answer);
+  t.equal(config.plugins.auth, 'ldap');
+  t.same(config.pluginOptions['auth-ldap'], {
+    host: ['ldap.site.org'],
+    port: 1389,
+    ssl: true,
+    dn: 'dc=site,dc=org',
+    base_dn_filter: 'ou=Users',
+    refresh: '60s',
+    fields: { homeDirectory: 'unixHome' },
+  });
+  t.match(answer, { kind: 'read', warnings: [/^ldap_host: now called ldap.host$/] });
 });

@@ -22,6 +22,10 @@ const CASES: Readonly<
     of: ({ redis }) => redis?.sentinelPassword,
   },
   'mesos.secret': { more: { mesos: { principal: 'god' } }, of: ({ mesos }) => mesos.secret },
+  'ldap.admin_password': {
+    of: ({ pluginOptions }) => pluginOptions['auth-ldap']?.admin_password,
+  },
+  prometheus_key: { of: ({ monitoring }) => monitoring.prometheusKey },
   influxdb_password: {
     more: { influxdb_host: 'i1' },
     of: ({ monitoring }) => monitoring.influx?.password,

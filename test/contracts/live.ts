@@ -37,6 +37,7 @@ function listening(heard: string[]): Ears {
     killWanted: (id) => heard.push(`killWanted ${id}`),
     holdChanged: (id) => heard.push(`holdChanged ${id}`),
     agentsChanged: () => heard.push('agentsChanged'),
+    wished: () => heard.push('wished'),
     bulletinChanged: () => heard.push('bulletinChanged'),
     changed: () => heard.push('changed'),
   };
@@ -47,6 +48,7 @@ const TIDINGS: Readonly<Record<string, (live: Live) => void>> = {
   'killWanted 8': ({ tell }) => tell.killWanted(jobId(8)),
   'holdChanged 9': ({ tell }) => tell.holdChanged(jobId(9)),
   agentsChanged: ({ tell }) => tell.agentsChanged(),
+  wished: ({ tell }) => tell.wished(),
   bulletinChanged: ({ tell }) => tell.bulletinChanged(),
 };
 

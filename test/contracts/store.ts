@@ -1,6 +1,7 @@
 // What every store must do, whatever it is made of. An implementation calls `storeContract` in two lines.
 import t, { type Test } from 'tap';
 import type { Store } from '../../src/contracts/store.js';
+import { amendContract } from './store-amends.js';
 import { arrayContract } from './store-arrays.js';
 import { auditContract } from './store-audit.js';
 import { changesContract } from './store-changes.js';
@@ -25,7 +26,7 @@ export interface StoreUnderTest {
 export type MakeStore = (t: Test) => Promise<StoreUnderTest>;
 
 /** Some sixty stores are opened; a busy machine may take its time. */
-const SUITE_MS_MAX = 180_000;
+const SUITE_MS_MAX = 290_000;
 
 export function storeContract(name: string, make: MakeStore): void {
   t.setTimeout(SUITE_MS_MAX);
@@ -33,6 +34,7 @@ export function storeContract(name: string, make: MakeStore): void {
     await t.test('submissions', (t) => submissionContract(t, make));
     await t.test('limits', (t) => limitContract(t, make));
     await t.test('disk', (t) => diskContract(t, make));
+    await t.test('amended jobs', (t) => amendContract(t, make));
     await t.test('purges', (t) => purgeContract(t, make));
     await t.test('queries', (t) => queryContract(t, make));
     await t.test('the leader', (t) => leaderContract(t, make));

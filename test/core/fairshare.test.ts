@@ -149,6 +149,7 @@ t.test('the plugins give the policies of the core, with weights of the site', as
   const reader = (given: Record<string, number>): OptionReader => ({
     text: (_key, fallback) => fallback,
     optionalText: () => null,
+    problem: () => {},
     secret: () => null,
     choice: (_key, _words, fallback) => fallback,
     flag: (_key, fallback) => fallback,

@@ -33,7 +33,13 @@ const task1 = taskIdOf(jobId(7), 1);
 
 /** Where each legal event leads, written down a second time, by hand. */
 const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = {
-  pending: { placed: 'launching', adopted: 'launching', killWanted: 'over', gaveUp: 'over' },
+  pending: {
+    placed: 'launching',
+    adopted: 'launching',
+    killWanted: 'over',
+    gaveUp: 'over',
+    amended: 'pending',
+  },
   launching: {
     numberTaken: 'pending',
     neverRan: 'pending',
@@ -44,6 +50,7 @@ const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = 
     launchFailed: 'over',
     unreachable: 'unreachable',
     killWanted: 'killing',
+    rescheduled: 'launching',
   },
   running: {
     started: 'running',
@@ -54,6 +61,8 @@ const LEADS_TO: Record<JobState, Partial<Record<JobEvent['kind'], JobState>>> = 
     unreachable: 'unreachable',
     killWanted: 'killing',
     preempted: 'running',
+    rescheduled: 'running',
+    amended: 'running',
   },
   killing: {
     numberTaken: 'over',

@@ -164,6 +164,8 @@ export function eventsOf(launch: number): {
       outcome: { kind: 'exited', exitCode: 3, because: null },
     },
     preempted: { kind: 'preempted', taskId },
+    rescheduled: { kind: 'rescheduled', taskId, by: anna },
+    amended: { kind: 'amended', spec: aSpec({ name: 'another' }) },
     killed: { kind: 'killed', taskId, because: { code: 'killed-by-cluster', facts: {} } },
     systemFault: { kind: 'systemFault', taskId, because: LOST, graceMs: 30_000 },
     launchFailed: { kind: 'launchFailed', taskId, because: { code: 'task-error', facts: {} } },

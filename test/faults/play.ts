@@ -10,10 +10,13 @@ const SIDE_BY_SIDE = 4;
 
 const numberOf = ([name]: Trial): string => name.split(':')[0] ?? '';
 
-/** Plays the one that `FAULT` names, or all: the slow ones should come first, so that none is left alone at the end. */
-export async function play(trials: readonly Trial[]): Promise<void> {
+/**
+ * Plays the one that `FAULT` names, or all: the slow ones should come first, so that none is left alone at the end.
+ * @param sideBySide at most so many at once
+ */
+export async function play(trials: readonly Trial[], sideBySide = SIDE_BY_SIDE): Promise<void> {
   t.setTimeout(590_000);
-  t.jobs = SIDE_BY_SIDE;
+  t.jobs = sideBySide;
   const wanted = process.env.FAULT;
   const asked = trials.filter((one) => wanted === undefined || numberOf(one) === wanted);
   await Promise.all(

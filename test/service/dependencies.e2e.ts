@@ -1,5 +1,5 @@
 // Jobs that wait for others, with real processes, the real command line and kill -9 of the whole service in between.
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { temporaryFolder } from '../support/places.js';
@@ -68,7 +68,13 @@ t.test(
     const mark = (code = 0, seconds = 0.2) =>
       `#!/bin/sh\necho run >> ${marks}/$GODOCKER_JID\nsleep ${seconds}\nexit ${code}\n`;
     const first = await startService(t, { env: ENV });
-    const root = await submit(first.client, { script: mark(0, 2) });
+    // It runs for as long as the others take to be submitted.
+    const gate = temporaryFolder(t, 'gate');
+    chmodSync(gate, 0o711);
+    const go = join(gate, 'go');
+    const root = await submit(first.client, {
+      script: `#!/bin/sh\necho run >> ${marks}/$GODOCKER_JID\nwhile [ ! -e ${go} ]; do sleep 0.1; done\n`,
+    });
     const chain = [root];
     for (let n = 0; n < 6; n++)
       chain.push(
@@ -87,6 +93,7 @@ t.test(
     const waiting = await taskOf(first.client, chain[1] ?? root);
     t.match(waiting.status, { primary: 'pending', reason: `Waits for job ${root} (running)` });
     await first.kill9();
+    writeFileSync(go, '');
 
     const second = await startService(t, { home: first.home, env: ENV });
     const all = [...chain, ...fan, mourner, bad];

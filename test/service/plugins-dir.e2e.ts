@@ -20,7 +20,8 @@ export default {
     const person = async (login: string) => {
       const user = await host.users.user(login);
       if (user === undefined || shut.includes(login)) return undefined;
-      return { ...user, keyIds: ['site'] };
+      const key = { id: 'site', name: 'site', scopes: null, createdAt: 0, expiresAt: null, usedAt: null };
+      return { ...user, keys: [key] };
     };
     return {
       name: 'site',

@@ -215,7 +215,7 @@ const AS_OF_VERSION_7 = `
   DROP INDEX jobs_aftermath; ALTER TABLE jobs DROP COLUMN aftermath;
   ALTER TABLE jobs DROP COLUMN kill_because;
   DROP INDEX jobs_past; DROP INDEX jobs_past_owner; DROP INDEX jobs_past_project; DROP TABLE past_tags;
-  DROP TABLE leases; DROP TABLE accounting; DROP TABLE accounting_days; PRAGMA user_version = 7;`;
+  DROP TABLE audit; DROP TABLE leases; DROP TABLE accounting; DROP TABLE accounting_days; PRAGMA user_version = 7;`;
 
 t.test('jobs of an older file can be waited for, by number and by name', async (t) => {
   const path = join(t.testdir({}), 'store.db');

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { temporaryFolder } from './places.js';
+import { temporaryFolder, turnFor } from './places.js';
 import { hasProgram, type RunOptions, type RunResult, run, startBackground } from './programs.js';
 import { skipAloud } from './skip.js';
 import { waitFor } from './waiting.js';
@@ -15,6 +15,9 @@ export interface Docker {
   /** Runs the `docker` command against this daemon. */
   docker(args: readonly string[], options?: RunOptions): Promise<RunResult>;
 }
+
+/** Of which only one test of this machine has one at a time. */
+export const DAEMON = 'docker-daemon';
 
 /** First start of a daemon on a loaded machine, with its own containerd. */
 const DAEMON_START_MS_MAX = 40_000;
@@ -35,6 +38,8 @@ export async function dockerFor(t: Test): Promise<Docker | undefined> {
 }
 
 async function startDaemon(t: Test): Promise<Docker | undefined> {
+  // Two daemons would fight for one bridge and for the rules of one packet filter.
+  t.teardown(await turnFor(DAEMON));
   const folder = temporaryFolder(t, 'docker');
   const socket = join(folder, 'docker.sock');
   const daemon = startBackground(

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from './waiting.js';
 
 /** What ends with a test or a benchmark. A tap test is one. */
 export interface Scope {
@@ -34,18 +35,40 @@ export async function freePort(): Promise<number> {
   const first = Math.floor(Math.random() * count);
   for (let n = 0; n < count; n++) {
     const port = FIRST_PORT + ((first + n) % count);
-    if ((await claimed(port)) && (await isFree(port))) return port;
+    if ((await claim(`port-${port}`)) !== null && (await isFree(port))) return port;
   }
   throw new Error(`no port from ${FIRST_PORT} to ${end} is free`);
 }
 
+/** How long a test waits for what another one has, at most: as long as a whole suite may take. */
+const TURN_MS_MAX = 600_000;
+
 /**
- * Claims a port among all tests of this machine, by a socket without a file that only one process can have, and that
- * ends with it. Only Linux has such sockets; elsewhere all are claimed.
+ * Waits until no other test of this machine has `what`, in whatever process, run or working copy: for what there is once.
+ * Answers how it is given back; at the end of this process it is in any case.
  */
-const claimed = async (port: number): Promise<boolean> =>
-  process.platform !== 'linux' ||
-  (await listening({ path: `\0godocker-test-port-${port}` })) !== null;
+export function turnFor(what: string): Promise<() => Promise<void>> {
+  return waitFor(
+    `no other test has ${what}`,
+    TURN_MS_MAX,
+    async () => (await claim(what)) ?? undefined,
+    200,
+  );
+}
+
+/**
+ * Claims something among all tests of this machine, by a socket without a file that only one process can have, and that
+ * ends with it. Answers how it is given back; null: another one has it. Only Linux has such sockets; elsewhere nothing is
+ * claimed by others.
+ */
+async function claim(what: string): Promise<(() => Promise<void>) | null> {
+  if (process.platform !== 'linux') return async () => {};
+  const server = await listening({ path: `\0godocker-test-${what}` });
+  if (server === null) return null;
+  return async () => {
+    await new Promise((resolve) => server.close(resolve));
+  };
+}
 
 async function isFree(port: number): Promise<boolean> {
   const server = await listening({ port, host: '127.0.0.1' });

@@ -90,6 +90,16 @@ t.test('a suite that cannot be loaded fails', async (t) => {
   t.same(told.ended, ['does-not-load', 'passes']);
 });
 
+t.test('what a suite wants done at its end is done then, and ends nothing else', async (t) => {
+  const told = await run('tears-down', 'loads-slowly');
+  t.same(told.failed, []);
+  t.same(told.passed, ['tears-down: before its end', 'loads-slowly: after the end of another']);
+  const bad = await run('ends-badly', 'passes');
+  t.match(bad.failed, [{ suite: 'ends-badly', name: 'at its end' }]);
+  t.equal(bad.failed.length, 1);
+  t.same(bad.ended, ['ends-badly', 'passes']);
+});
+
 t.test('a suite that leaves something open fails', async (t) => {
   const told = await run('stays-open');
   t.match(told.failed[0]?.name, /keeps the process alive: .*Timeout/);

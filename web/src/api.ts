@@ -13,6 +13,7 @@ import {
   readWholeStatus,
   type StatusView,
 } from '../../src/cli/wire.js';
+import { Changes } from './changes.js';
 import type { Session, SignInLink } from './session.js';
 
 /** The server said no, or nothing. `status` 0: it could not be reached. */
@@ -76,7 +77,19 @@ export async function signIn(user: string, secret: Secret): Promise<Session> {
   const said: unknown = await answer.json();
   if (!isRecord(said) || typeof said.token !== 'string')
     throw new ApiError(answer.status, 'The server answered a sign-in without a token.');
-  return { user, token: said.token };
+  // Who signs in with a mail address is called otherwise.
+  const login = isRecord(said.user) && typeof said.user.id === 'string' ? said.user.id : user;
+  return { user: login, token: said.token };
+}
+
+/** Ends the session at the server. A token of an API key ends with its key alone, and is only forgotten here. */
+export async function signOut(session: Session): Promise<void> {
+  try {
+    await send(session.token, 'DELETE', 'session', {});
+  } catch (error) {
+    // The session ends by itself; whoever signs out must not be kept by a server that is away.
+    if (!(error instanceof ApiError)) throw error;
+  }
 }
 
 export async function followSignInLink(link: SignInLink): Promise<Session> {
@@ -113,9 +126,24 @@ export class Api {
   readonly #session: Session;
   readonly #onSignedOut: () => void;
 
+  /** Tells which jobs changed. */
+  readonly changes: Changes;
+
   constructor(session: Session, onSignedOut: () => void) {
     this.#session = session;
     this.#onSignedOut = onSignedOut;
+    this.changes = new Changes(this);
+  }
+
+  /** A stream of changes, from where a former one ended. */
+  async events(
+    lastId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const headers = lastId === undefined ? {} : { 'last-event-id': lastId };
+    const { body } = await this.#send('GET', 'events', { headers, signal, isEndless: true });
+    if (body === null) throw new ApiError(200, 'The server answered without a stream.');
+    return body;
   }
 
   async activeJobs(signal?: AbortSignal): Promise<readonly JobView[]> {
@@ -209,13 +237,15 @@ interface SendOptions {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** The answer goes on: nothing but `signal` ends it. */
+  readonly isEndless?: boolean;
 }
 
 async function send(
   token: string | null,
   method: string,
   route: string,
-  { body, headers, signal }: SendOptions,
+  { body, headers, signal, isEndless = false }: SendOptions,
 ): Promise<Response> {
   const late = AbortSignal.timeout(ANSWER_MS_MAX);
   let answer: Response;
@@ -224,7 +254,7 @@ async function send(
       method,
       credentials: 'omit',
       cache: 'no-store',
-      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+      signal: signal === undefined ? late : isEndless ? signal : AbortSignal.any([signal, late]),
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Api, followSignInLink, readSite, type Site } from './api.js';
+import { Api, followSignInLink, readSite, type Site, signOut } from './api.js';
 import { Notice } from './components/notice.js';
 import { TopBar } from './components/top-bar.js';
 import { JobPage } from './pages/job.js';
@@ -26,6 +26,7 @@ export function App() {
   /** `why` null: the user wanted it, so nothing of what they saw is left in the address. */
   const leave = (why: string | null) => {
     dropSession();
+    if (why === null && session !== null) void signOut(session);
     if (why === null) location.hash = '#/jobs';
     setMessage(why);
     setSession(null);
@@ -47,6 +48,8 @@ export function App() {
         : new Api(session, () => leave('Your session is over. Sign in again to go on.')),
     [session],
   );
+
+  useEffect(() => () => api?.changes.close(), [api]);
 
   if (isFollowingLink) return <main class="centre muted">Signing in…</main>;
   if (api === null || session === null) return <SignInPage message={message} onSignedIn={enter} />;

@@ -1,6 +1,7 @@
 /** A part of an open file as a stream that is exactly as long as was promised, or fails. */
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { BecameShorter } from '../../contracts/files.js';
 
 const READ_BYTES = 64 * 1024;
 
@@ -38,7 +39,7 @@ export class FileRange extends Readable {
     const { bytesRead, buffer } = await this.#handle.read(
       ...([Buffer.allocUnsafe(length), 0, length, this.#at] as const),
     );
-    if (bytesRead === 0) throw new Error('the file became shorter while it was sent');
+    if (bytesRead === 0) throw new BecameShorter('the file became shorter while it was sent');
     this.#at += bytesRead;
     return buffer.subarray(0, bytesRead);
   }

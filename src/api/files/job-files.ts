@@ -63,10 +63,11 @@ const openDirectory = (handle: FileHandle, isOurs: IsOurs): OpenDirectory => ({
 
 async function openFile(handle: FileHandle): Promise<OpenFile> {
   try {
-    const { size, mtimeMs, mtimeNs, ino } = await handle.stat({ bigint: true });
+    const { size, mtimeMs, mtimeNs, ino, dev } = await handle.stat({ bigint: true });
     return {
       size: Number(size),
       mtimeMs: Number(mtimeMs),
+      identity: `${dev.toString(36)}-${ino.toString(36)}`,
       revision: [size, mtimeNs, ino].map((part) => part.toString(36)).join('-'),
       stream: (range) => new FileRange(handle, range),
       close: () => handle.close(),

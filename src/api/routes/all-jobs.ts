@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import type { JobState } from '../../core/job.js';
 import { killAll } from '../all-jobs.js';
+import { auditedUnlessOwn } from '../audit.js';
 import { flag, LOGIN } from '../fields.js';
 import { json, type Route, route } from '../route.js';
 import { shape, whole } from '../schemas/answer.js';
@@ -40,8 +41,13 @@ export const ALL_JOBS_ROUTES: readonly Route[] = [
         answer: { msg: 'Tasks will be killed', killed: 0 },
       },
     ],
-    async handle({ deps, person, user, query }) {
-      const killed = await killAll(deps, { owner: user.id, tag: query.tag }, person);
+    async handle({ context, deps, person, user, query }) {
+      const subject = { kind: 'user', id: user.id } as const;
+      const facts = query.tag === undefined ? {} : { tag: query.tag };
+      const act = { act: 'job.kill-all', subject, facts } as const;
+      const killed = await auditedUnlessOwn({ context, deps }, user.id, act, () =>
+        killAll(deps, { owner: user.id, tag: query.tag }, person),
+      );
       deps.log.info('all jobs of a user are to be killed', {
         ...{ user: user.id, by: person.id, killed },
         ...(query.tag === undefined ? {} : { tag: query.tag }),

@@ -102,7 +102,7 @@ export const HISTORY_ROUTES: readonly Route[] = [
     },
     errors: ['forbidden', 'not-supported'],
     examples: [
-      { name: 'my jobs that are over', answer: { tasks: [{ id: 3 }], next: null } },
+      { name: 'my jobs that are over', answer: { tasks: [{ id: 9 }, { id: 3 }], next: null } },
       {
         name: 'those that wait or run, with little of each',
         query: { state: 'active', fields: 'id,status.primary' },

@@ -3,6 +3,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { unreachable } from '../../core/assert.js';
 import type { Job } from '../../core/job.js';
 import { auditedUnlessOwn } from '../audit.js';
+import { actorOf } from '../caller.js';
 import type { ApiDeps } from '../deps.js';
 import { JOB_ID } from '../fields.js';
 import { type Call, json, type Route, route } from '../route.js';
@@ -52,7 +53,7 @@ async function hold({ context, deps, person, job }: OfJob) {
   const subject = { kind: 'job', id: String(job.id) } as const;
   const act = { act: 'job.hold', subject, facts: { owner: job.owner } } as const;
   const answer = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
-    store.holdBack(job.id, { by: person.id, isAdmin, at: clock.now() }),
+    store.holdBack(job.id, { by: actorOf(person), isAdmin, at: clock.now() }),
   );
   switch (answer) {
     case 'unknown':
@@ -65,7 +66,7 @@ async function hold({ context, deps, person, job }: OfJob) {
       );
     case 'held':
     case 'already':
-      if (answer === 'held') events.emit('job:held', { jobId: job.id, by: person.id });
+      if (answer === 'held') events.emit('job:held', { jobId: job.id, by: actorOf(person) });
       return tell(job, deps, answer === 'held' ? 'Task is held' : 'Task is held already');
     default:
       return unreachable(answer);
@@ -93,7 +94,7 @@ async function release({ context, deps, person, job }: OfJob) {
       throw new ServiceError('wrong-state', `job ${job.id} is not held${ofArray}`, { field: 'id' });
     }
     case 'released':
-      events.emit('job:released', { jobId: job.id, by: person.id });
+      events.emit('job:released', { jobId: job.id, by: actorOf(person) });
       return tell(job, deps, 'Task is released');
     default:
       return unreachable(answer);

@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { JOBS_PER_ACT_MAX } from '../../contracts/limits.js';
 import type { Job } from '../../core/job.js';
 import { archivePast, daysAgo, doToPast } from '../all-jobs.js';
+import { auditedUnlessOwn } from '../audit.js';
 import type { ApiDeps } from '../deps.js';
 import { archive } from '../disk.js';
 import { JOB_ID, text, wire } from '../fields.js';
@@ -131,14 +132,16 @@ export const PURGE_ROUTES: readonly Route[] = [
       { name: 'a job that is over', params: { id: 3 }, answer: { msg: 'Task purged', id: 3 } },
       { name: 'one that runs', params: { id: 2 }, status: 409, answer: { code: 'wrong-state' } },
     ],
-    async handle({ deps, person, job }: Call<'own-job', typeof JOB_ID>) {
+    async handle({ context, deps, person, job }: Call<'own-job', typeof JOB_ID>) {
       if (job.parent !== undefined)
         throw new ServiceError(
           'wrong-state',
           `job ${job.id} is a member of array ${job.parent}: members are purged with their array`,
           { field: 'id' },
         );
-      await purge(deps, job);
+      const subject = { kind: 'job', id: String(job.id) } as const;
+      const act = { act: 'job.purge', subject, facts: { owner: job.owner } } as const;
+      await auditedUnlessOwn({ context, deps }, job.owner, act, () => purge(deps, job));
       deps.log.info('job purged', { jobId: job.id, by: person.id });
       return { msg: 'Task purged', id: job.id };
     },

@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import { NAME_CHARS_MAX } from '../../contracts/limits.js';
 import { auditSignIn, tellKeySignIn, tellRefusedSignIn } from '../audit.js';
 import { section, text, wire } from '../fields.js';
+import { loginFromProxy, personOfProxy } from '../proxy.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { shape } from '../schemas/answer.js';
 import { USER } from '../schemas/people.js';
@@ -71,16 +72,34 @@ export const SESSION_ROUTES: readonly Route[] = [
     ],
     handle: byPassword,
   }),
+  route({
+    method: 'POST',
+    path: '/session',
+    tag: 'sessions',
+    access: 'nobody-needed',
+    summary: "Sign in through the site's proxy",
+    description:
+      'For whom a proxy has signed in and names in its header. Only this route reads the header: all others take tokens.',
+    body: z.unknown(),
+    answers: { 200: json(shape({ token: TOKEN, user: USER })) },
+    errors: ['bad-credentials', 'forbidden', 'auth-unavailable'],
+    examples: [
+      { name: 'without a proxy', as: null, status: 401, answer: { code: 'bad-credentials' } },
+    ],
+    handle: byProxy,
+  }),
 ];
 
 async function byKey({
   context,
   deps,
   tokens,
+  logins,
   body: { user: login, apikey },
 }: Call<'nobody-needed', None, None, None, z.output<typeof BY_KEY>>) {
   const { auth, events } = deps;
-  const found = await auth.bindApi(login, apikey);
+  const attempt = { way: 'apikey', login, address: context.ip } as const;
+  const found = await logins.within(attempt, () => auth.bindApi(login, apikey));
   if (found === undefined) {
     events.emit('session:refused', { login, by: 'apikey' });
     tellRefusedSignIn({ context, deps }, login, 'apikey');
@@ -95,10 +114,12 @@ async function byPassword({
   context,
   deps,
   tokens,
+  logins,
   body: { login, password },
 }: Call<'nobody-needed', None, None, None, z.output<typeof BY_PASSWORD>>) {
   const { auth, events } = deps;
-  const person = await auth.bindCredentials(login, password);
+  const attempt = { way: 'password', login, address: context.ip } as const;
+  const person = await logins.within(attempt, () => auth.bindCredentials(login, password));
   if (person === undefined) {
     events.emit('session:refused', { login, by: 'password' });
     tellRefusedSignIn({ context, deps }, login, 'password');
@@ -107,4 +128,24 @@ async function byPassword({
   await auditSignIn({ context, deps }, person.id);
   events.emit('session:opened', { user: person.id, by: 'password' });
   return { token: await tokens.forPassword(person), user: personToWire(person) };
+}
+
+async function byProxy({
+  context,
+  deps,
+  tokens,
+}: Call<'nobody-needed', None, None, None, unknown>) {
+  const login = loginFromProxy(context, deps.config.accounts.proxy);
+  if (login === undefined)
+    throw new ServiceError('bad-credentials', 'no proxy of this site has signed you in');
+  try {
+    const person = await personOfProxy(deps, login);
+    await auditSignIn({ context, deps }, person.id);
+    deps.events.emit('session:opened', { user: person.id, by: 'proxy' });
+    return { token: await tokens.forPassword(person), user: personToWire(person) };
+  } catch (error) {
+    deps.events.emit('session:refused', { login, by: 'proxy' });
+    tellRefusedSignIn({ context, deps }, login, 'proxy');
+    throw error;
+  }
 }

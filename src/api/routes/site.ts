@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { BYTES_PER_GB } from '../../core/disk-book.js';
 import { bucketOf, endOf, periodStart, type QuotaPeriod } from '../../core/quota-period.js';
 import type { Instant } from '../../core/units.js';
+import { flag } from '../fields.js';
+import { imagesFor } from '../images.js';
 import { type Call, json, type Route, route } from '../route.js';
 import { epochSeconds, gigabytes, shape, whole } from '../schemas/answer.js';
 
@@ -49,9 +51,23 @@ export const SITE_ROUTES: readonly Route[] = [
     tag: 'site',
     access: 'signed-in',
     summary: 'List images',
-    answers: { 200: json(z.array(z.string()), 'As jobs name them.') },
-    examples: [{ name: 'all images', answer: ['debian:12', 'ubuntu:24.04'] }],
-    handle: async ({ deps }) => (await deps.images()).map(({ url }) => url),
+    description:
+      "Those of the site; where users may name any image, also those of one's own newest jobs, the most used first.",
+    query: { counts: flag.describe('With how many of your newest jobs name each.') },
+    answers: {
+      200: json(
+        z.union([z.array(z.string()), z.array(shape({ url: z.string(), used: whole }))]),
+        'As jobs name them.',
+      ),
+    },
+    examples: [
+      { name: 'all images', answer: ['debian:12', 'ubuntu:24.04'] },
+      { name: 'with their use', query: { counts: 1 }, answer: [{ url: 'debian:12' }, {}] },
+    ],
+    async handle({ deps, person, query }) {
+      const images = await imagesFor(deps, person);
+      return query.counts ? images : images.map(({ url }) => url);
+    },
   }),
 ];
 

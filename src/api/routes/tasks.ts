@@ -4,8 +4,10 @@ import { ServiceError } from '../../contracts/errors.js';
 import type { Limited, NewJob, SubmitAnswer } from '../../contracts/store.js';
 import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
-import { auditedUnlessOwn } from '../audit.js';
+import { audited, auditedUnlessOwn } from '../audit.js';
+import { actorOf } from '../caller.js';
 import { flag, JOB_ID } from '../fields.js';
+import { mustTakeJobs } from '../maintenance.js';
 import { censusOfJob, limitOf } from '../members.js';
 import { rateLimited } from '../rate-limited.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
@@ -149,6 +151,7 @@ async function submit({
 }: Call<'signed-in', None, typeof SUBMIT_QUERY, typeof SUBMIT_HEADERS, TaskDocument>) {
   const { store, notices, events } = deps;
   const startedAt = deps.clock.now();
+  await mustTakeJobs(deps);
   const { job, warnings } = await readSubmission(deps, {
     task: body,
     person,
@@ -158,7 +161,12 @@ async function submit({
   const trace = deps.tracing?.submission(headers.traceparent ?? '', startedAt);
   let answer: SubmitAnswer | Limited | undefined;
   try {
-    [answer] = await store.submit([traced(job, trace)], deps.config.limits.rate);
+    const hand = () => store.submit([traced(job, trace)], deps.config.limits.rate);
+    // Of users' own submissions their jobs tell.
+    const subject = { kind: 'user', id: job.owner } as const;
+    [answer] = await (job.spec.submittedBy === undefined
+      ? hand()
+      : audited({ context, deps }, { act: 'job.submit-for', subject }, hand));
   } finally {
     trace?.ended(answer?.kind === 'stored' ? answer.id : null);
   }
@@ -192,7 +200,8 @@ async function kill({ context, deps, person, job }: Call<'own-job', typeof JOB_I
   const { id, owner } = job;
   const subject = { kind: 'job', id: String(id) } as const;
   const act = { act: 'job.kill', subject, facts: { owner } } as const;
-  const wantKill = () => store.wantKill(id, person.id, clock.now());
+  const by = actorOf(person);
+  const wantKill = () => store.wantKill(id, by, clock.now());
   // Of a job that is over nothing comes.
   const answer = await (job.state === 'over'
     ? wantKill()
@@ -200,7 +209,7 @@ async function kill({ context, deps, person, job }: Call<'own-job', typeof JOB_I
   if (answer === 'unknown')
     throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
   if (answer !== 'over') notices.killWanted(id);
-  if (answer === 'wanted') events.emit('job:kill-wanted', { jobId: id, by: person.id });
+  if (answer === 'wanted') events.emit('job:kill-wanted', { jobId: id, by });
   const after = await store.job(id);
   return {
     msg: killMessage(answer),

@@ -124,6 +124,7 @@ export const JOB = shape({
     sgids: z.array(whole),
     email: z.string().nullable(),
     project: z.string(),
+    submitted_by: z.string().optional().meta({ description: 'Who handed it in for the user.' }),
   }),
   date: epochSeconds,
   notify: shape({ email: z.boolean() }),

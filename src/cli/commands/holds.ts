@@ -1,4 +1,4 @@
-/** `hold` and `release`. */
+/** `hold`, `release` and `reschedule`. */
 import { type CommonOptions, type Context, connect, printJson, readId, tell } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure, Unreachable } from '../failure.js';
@@ -16,10 +16,17 @@ export const release = (
   options: CommonOptions,
 ): Promise<number> => each(context, 'release', ids, options);
 
+/** Each is launched anew if it runs. */
+export const reschedule = (
+  context: Context,
+  ids: readonly string[],
+  options: CommonOptions,
+): Promise<number> => each(context, 'reschedule', ids, options);
+
 /** Goes on after a refusal and exits with the first one's code. */
 async function each(
   context: Context,
-  what: 'hold' | 'release',
+  what: 'hold' | 'release' | 'reschedule',
   ids: readonly string[],
   { json }: CommonOptions,
 ): Promise<number> {

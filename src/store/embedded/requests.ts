@@ -61,9 +61,14 @@ export interface StepColumns {
   readonly tags: TagColumns | null;
   /** The job is over, and has a directory that is to be measured. */
   readonly leavesDirectory: boolean;
+  /** What takes the place of what was asked; null: it stays. */
+  readonly amended: AmendedColumns | null;
   /** What is left to be done, as JSON objects with commas between; null: nothing. */
   readonly aftermath: string | null;
 }
+
+/** What of a submission may be amended. */
+export type AmendedColumns = Pick<SubmissionColumns, 'asked' | 'shape' | 'executor' | 'waits'>;
 
 export interface LaunchColumns {
   readonly job: number;

@@ -30,7 +30,13 @@ import { type Instant, instant, jobId, projectId, type UserId, userId } from '..
 import { DAY_MS, type DayUse, dayOf, SUM_FIELDS, sumsBy } from '../../core/usage.js';
 import { REGISTRY_PAUSE_MS_MAX } from '../../core/verdict.js';
 import { aftermathText } from './aftermath.js';
-import type { StepColumns, SubmissionColumns, TagColumns, UseColumns } from './requests.js';
+import type {
+  AmendedColumns,
+  StepColumns,
+  SubmissionColumns,
+  TagColumns,
+  UseColumns,
+} from './requests.js';
 import type { Row } from './sqlite.js';
 
 export const JOB_STATES: readonly JobState[] = [
@@ -108,27 +114,31 @@ export function submissionColumns(job: NewJob): SubmissionColumns {
     owner: job.owner,
     project: job.project,
     submittedAt: job.submittedAt,
-    executor: spec.executor,
+    ...askedColumns(job),
     idemKey: job.idempotencyKey === null ? null : idemKeyOf(job.owner, job.idempotencyKey),
     digest: job.digest,
-    shape: JSON.stringify({
-      needs: spec.needs,
-      constraints: spec.constraints,
-      ...(spec.queue === undefined ? {} : { queue: spec.queue }),
-      ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
-    } satisfies ShapeDocument),
     life: FIRST_LIFE,
-    asked: JSON.stringify({ identity: job.identity, spec } satisfies AskedDocument),
     script: job.script,
     arraySize: spec.array === undefined ? null : arraySize(spec.array),
     arrayLimit: spec.array?.concurrencyMax ?? null,
     name: spec.name,
-    waits: waitsOf(spec),
     heldBy: job.heldBack?.by ?? null,
     heldAt: job.heldBack?.at ?? null,
     heldByAdmin: job.heldBack === undefined ? null : Number(job.heldBack.isAdmin),
   };
 }
+
+const askedColumns = ({ identity, spec }: Pick<NewJob, 'identity' | 'spec'>): AmendedColumns => ({
+  executor: spec.executor,
+  shape: JSON.stringify({
+    needs: spec.needs,
+    constraints: spec.constraints,
+    ...(spec.queue === undefined ? {} : { queue: spec.queue }),
+    ...(spec.lifespanMs === null ? {} : { lifespanMs: spec.lifespanMs }),
+  } satisfies ShapeDocument),
+  asked: JSON.stringify({ identity, spec } satisfies AskedDocument),
+  waits: waitsOf(spec),
+});
 
 /** Null for most jobs: they wait for nothing but resources. */
 function waitsOf({ dependencies, beginAt, name }: JobSpec): string | null {
@@ -154,7 +164,8 @@ export function waitsIn(text: string | null, held: readonly unknown[]): Waits | 
   return Object.keys(whole).length === 0 ? undefined : whole;
 }
 
-export function stepColumns({ from, unlessKillWanted, to, aftermath }: JobStep): StepColumns {
+export function stepColumns(whole: JobStep): StepColumns {
+  const { from, unlessKillWanted, to, aftermath, amends } = whole;
   return {
     id: to.id,
     fromState: from.state,
@@ -171,6 +182,7 @@ export function stepColumns({ from, unlessKillWanted, to, aftermath }: JobStep):
     tags: tagsOf(to),
     leavesDirectory: to.state === 'over' && to.directory !== null,
     aftermath: aftermath === undefined ? null : aftermathText(aftermath),
+    amended: amends === true && to.parent === undefined ? askedColumns(to) : null,
   };
 }
 

@@ -7,8 +7,8 @@ import { AuditWriter } from './audit-rows.js';
 import { DiskWriter } from './disk-rows.js';
 import { HoldWriter } from './hold-writer.js';
 import { PastTags } from './past-jobs.js';
-import { PurgeWriter } from './purge-writer.js';
 import { RateGate } from './rate-gate.js';
+import { RecordWriter } from './record-writer.js';
 import type {
   Failure,
   Result,
@@ -119,7 +119,7 @@ export class Writer {
   readonly #disk: DiskWriter;
   readonly #pastTags: PastTags;
   readonly #holds: HoldWriter;
-  readonly #purges: PurgeWriter;
+  readonly #records: RecordWriter;
   readonly #watching: WatchWriter;
   readonly #audit: AuditWriter;
 
@@ -130,7 +130,7 @@ export class Writer {
     this.#disk = new DiskWriter(database);
     this.#pastTags = new PastTags(database);
     this.#watching = new WatchWriter(database);
-    this.#purges = new PurgeWriter(database);
+    this.#records = new RecordWriter(database);
     this.#audit = new AuditWriter(database);
     this.#holds = new HoldWriter(database, (id) => this.#makeWaiting(id, null, null));
   }
@@ -217,7 +217,7 @@ export class Writer {
       case 'archive':
         return this.#disk.archive(call.ask.id, call.ask.at);
       case 'purge':
-        return this.#purges.purge(call.ask);
+        return this.#records.purge(call.ask);
       case 'resetQuota': {
         const { kind, id, day } = call.ask;
         statements.resetQuota[kind].run(id, day);
@@ -326,6 +326,7 @@ export class Writer {
       if (step.use !== null) this.#addUse(step.id, step.use);
       if (step.tags !== null) this.#pastTags.put(step.id, step.tags);
       if (step.leavesDirectory) this.#disk.due(step.id);
+      if (step.amended !== null) this.#records.amend(step.id, step.amended);
       return { kind: 'stored', version: Number(version) };
     }
     const record = this.#statements.record.get(step.id);

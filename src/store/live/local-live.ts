@@ -31,6 +31,7 @@ export class LocalLive implements Live {
       submitted: (ids) => each((ears) => ears.submitted?.(ids)),
       killWanted: (id) => each((ears) => ears.killWanted?.(id)),
       holdChanged: (id) => each((ears) => ears.holdChanged?.(id)),
+      wished: () => each((ears) => ears.wished?.()),
       agentsChanged: () => each((ears) => ears.agentsChanged?.()),
       bulletinChanged: () => each((ears) => ears.bulletinChanged?.()),
     };

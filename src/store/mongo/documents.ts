@@ -328,6 +328,7 @@ export const stepFields = (step: StepColumns) => ({
   ...(step.leavesDirectory ? { leftDirectory: true, isDiskDue: true } : {}),
   ...(step.tags === null ? {} : { tags: step.tags.tags }),
   ...(step.aftermath === null ? {} : { isAftermathDue: true }),
+  ...(step.amended ?? {}),
 });
 
 export function dueOf({ use, launches }: StepColumns): DueUse | null {

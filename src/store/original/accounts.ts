@@ -12,6 +12,7 @@ import type { ImportReport } from './report.js';
 const NAME = /^[a-z0-9_][a-z0-9_.@+-]{0,63}$/i;
 const isName = (text: string): boolean => NAME.test(text) && !text.includes('..');
 const BCRYPT = /^\$2[aby]?\$\d\d\$[./A-Za-z0-9]{53}$/;
+/** One of `HISTORIC_KEYS` of src/api/accounts.ts. */
 const KEY_NAME = 'original';
 /** Everybody is in it: it is no record. */
 const EVERYBODYS = 'default';

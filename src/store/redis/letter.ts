@@ -9,6 +9,7 @@ export class Letter {
   readonly #kills = new Set<JobId>();
   readonly #holds = new Set<JobId>();
   #agents = false;
+  #wishes = false;
   #bulletin = false;
 
   readonly tell: Tidings = {
@@ -18,6 +19,9 @@ export class Letter {
     },
     killWanted: (id) => void this.#kills.add(id),
     holdChanged: (id) => void this.#holds.add(id),
+    wished: () => {
+      this.#wishes = true;
+    },
     agentsChanged: () => {
       this.#agents = true;
     },
@@ -37,6 +41,7 @@ export class Letter {
       from,
       ...Object.fromEntries(whole.map(([name, ids]) => [name, [...ids]])),
       ...(this.#agents ? { agents: true } : {}),
+      ...(this.#wishes ? { wishes: true } : {}),
       ...(this.#bulletin ? { bulletin: true } : {}),
       ...(isCut ? { changed: true } : {}),
     });
@@ -50,6 +55,7 @@ export interface ReadLetter {
   readonly kills: readonly JobId[];
   readonly holds: readonly JobId[];
   readonly agents: boolean;
+  readonly wishes: boolean;
   readonly bulletin: boolean;
   readonly changed: boolean;
 }
@@ -70,6 +76,7 @@ export function readLetter(text: string): ReadLetter | undefined {
     kills: idsIn(letter.kills),
     holds: idsIn(letter.holds),
     agents: letter.agents === true,
+    wishes: letter.wishes === true,
     bulletin: letter.bulletin === true,
     changed: letter.changed === true,
   };
@@ -84,6 +91,7 @@ export function readOut(letter: ReadLetter, ears: Ears): void {
   for (const id of letter.kills) ears.killWanted?.(id);
   for (const id of letter.holds) ears.holdChanged?.(id);
   if (letter.agents) ears.agentsChanged?.();
+  if (letter.wishes) ears.wished?.();
   if (letter.bulletin) ears.bulletinChanged?.();
   if (letter.changed) ears.changed?.();
 }

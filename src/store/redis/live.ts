@@ -67,6 +67,7 @@ export class RedisLive implements Live {
       submitted: (ids) => this.#tell((tell) => tell.submitted(ids)),
       killWanted: (id) => this.#tell((tell) => tell.killWanted(id)),
       holdChanged: (id) => this.#tell((tell) => tell.holdChanged(id)),
+      wished: () => this.#tell((tell) => tell.wished()),
       agentsChanged: () => this.#tell((tell) => tell.agentsChanged()),
       bulletinChanged: () => this.#tell((tell) => tell.bulletinChanged()),
     };

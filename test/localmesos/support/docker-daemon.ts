@@ -15,6 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerVersion } from '../../../src/localmesos/docker.js';
+import { DAEMON } from '../../support/docker.js';
+import { turnFor } from '../../support/places.js';
 
 const DOCKERD = '/usr/sbin/dockerd';
 const BUSYBOX = '/bin/busybox';
@@ -51,6 +53,7 @@ export interface DockerDaemon {
 }
 
 export async function startDocker(): Promise<DockerDaemon> {
+  const giveBack = await turnFor(DAEMON);
   const folder = mkdtempSync(join(tmpdir(), 'godocker-dockerd-'));
   const socket = join(folder, 'docker.sock');
   const log = openSync(join(folder, 'log'), 'w');
@@ -66,6 +69,7 @@ export async function startDocker(): Promise<DockerDaemon> {
     if (daemon.exitCode !== null || Date.now() > deadline) {
       const said = readFileSync(join(folder, 'log'), 'utf8').slice(-2_000);
       await stop(daemon, folder);
+      await giveBack();
       throw new Error(`dockerd did not start: ${said}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -73,7 +77,13 @@ export async function startDocker(): Promise<DockerDaemon> {
   const docker = (...args: string[]) =>
     execFileSync('docker', ['-H', `unix://${socket}`, ...args], { encoding: 'utf8' });
   makeImage(folder, docker);
-  return { socket, folder, docker, stop: () => stop(daemon, folder) };
+  return {
+    ...{ socket, folder, docker },
+    stop: async () => {
+      await stop(daemon, folder);
+      await giveBack();
+    },
+  };
 }
 
 function makeImage(folder: string, docker: DockerDaemon['docker']): void {

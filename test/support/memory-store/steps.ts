@@ -6,7 +6,7 @@ import { type MemoryRecord, readable, unmade } from './record.js';
 
 export function takeStep(
   record: MemoryRecord,
-  { from, unlessKillWanted, to, aftermath = [] }: JobStep,
+  { from, unlessKillWanted, to, aftermath = [], amends }: JobStep,
 ): StepAnswer {
   const job = record.jobs.get(to.id) ?? unmade(record, to.id);
   const wanted = record.kills.get(to.id);
@@ -22,7 +22,8 @@ export function takeStep(
     !(unlessKillWanted && (isKillWanted || isHeld));
   if (job === undefined || !isMet)
     return { kind: 'refused', job: readable(record, to.id) ?? unmade(record, to.id) };
-  const { owner, project, identity, spec, submittedAt, parent } = job;
+  const { owner, project, identity, submittedAt, parent } = job;
+  const spec = amends === true && parent === undefined ? to.spec : job.spec;
   const version = job.version + 1;
   const ofArray = parent === undefined ? {} : { parent };
   const kept = { owner, project, identity, spec, submittedAt, version, ...ofArray };

@@ -1,6 +1,8 @@
-// Jobs that are taken off the record, inside the writing thread's transaction. What they used stands in tables of its own.
+// What rarely happens to a job, inside the writing thread's transaction: it is taken off the record, or what was asked is another.
+// What jobs used stands in tables of its own.
 import { PURGED_AT_ONCE_MAX } from '../../contracts/limits.js';
 import type { PurgeAnswer } from '../../contracts/store.js';
+import type { AmendedColumns } from './requests.js';
 import type { Database } from './sqlite.js';
 
 const prepareAll = (database: Database) => ({
@@ -22,13 +24,21 @@ const prepareAll = (database: Database) => ({
   dropDue: database.prepare('DELETE FROM disk_due WHERE id = ?'),
   dropSubmission: database.prepare('DELETE FROM submissions WHERE id = ?'),
   dropJob: database.prepare('DELETE FROM jobs WHERE id = ?'),
+  putAsked: database.prepare('UPDATE submissions SET asked = ? WHERE id = ?'),
+  putShape: database.prepare('UPDATE jobs SET shape = ?, executor = ?, waits = ? WHERE id = ?'),
 });
 
-export class PurgeWriter {
+export class RecordWriter {
   readonly #statements: ReturnType<typeof prepareAll>;
 
   constructor(database: Database) {
     this.#statements = prepareAll(database);
+  }
+
+  /** With a step of the job that was stored. */
+  amend(id: number, { asked, shape, executor, waits }: AmendedColumns): void {
+    this.#statements.putAsked.run(asked, id);
+    this.#statements.putShape.run(shape, executor, waits, id);
   }
 
   purge(id: number): PurgeAnswer {
