@@ -311,3 +311,7 @@ export const LOG_FOLLOWERS_MAX = 500;
 export const LOG_JOB_EACH_MS = 10_000;
 /** A file server may show a new file this late after the job's end. */
 export const LOG_LATE_MS_MAX = 65_000;
+/** One input file that is uploaded over HTTP, 64 GiB: larger ones belong on the site's own file system. */
+export const UPLOAD_BYTES_MAX = 64 * 1024 ** 3;
+/** Files that a submission may announce. */
+export const UPLOADS_MAX = 1_000;

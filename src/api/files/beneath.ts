@@ -22,7 +22,11 @@ export const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : '';
 
 /** The names on the way, without empty ones. @throws ServiceError `bad-path` */
-export function readPath(path: string | Buffer, what = 'the job directory'): readonly Buffer[] {
+export function readPath(
+  path: string | Buffer,
+  what = 'the job directory',
+  field = 'path',
+): readonly Buffer[] {
   const bytes = Buffer.from(path);
   const names: Buffer[] = [];
   for (let start = 0; start <= bytes.length; ) {
@@ -36,8 +40,7 @@ export function readPath(path: string | Buffer, what = 'the job directory'): rea
     names.some((name) => name.equals(Buffer.from('..'))) ||
     bytes.includes(0) ||
     bytes.length > PATH_BYTES_MAX;
-  if (isBad)
-    throw new ServiceError('bad-path', `the path must stay inside ${what}`, { field: 'path' });
+  if (isBad) throw new ServiceError('bad-path', `the path must stay inside ${what}`, { field });
   return names;
 }
 

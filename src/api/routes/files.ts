@@ -8,6 +8,7 @@ import {
   FILE_HEADERS,
   FILE_QUERY,
 } from '../files/answer.js';
+import { isCreated } from '../files/uploads-of.js';
 import { type Call, type Route, route } from '../route.js';
 
 const PATH = {
@@ -76,7 +77,9 @@ async function answer({
 }: Omit<Call<'own-job', typeof JOB_ID, typeof FILE_QUERY, typeof FILE_HEADERS>, 'params'> & {
   readonly path: string;
 }): Promise<void> {
-  const found = await deps.files.find(job, path);
+  // Before its first launch the record does not tell where it is.
+  const directory = isCreated(job) ? await deps.prepareDirectory(job) : job.directory;
+  const found = await deps.files.find({ ...job, directory }, path);
   const asked = { what: `job-${job.id}`, user: person.id, path, headers, query };
   await answerFound(context, deps, found, asked);
 }
