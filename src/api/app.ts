@@ -6,6 +6,7 @@ import type { AnswerDeps } from './answering.js';
 import { refusalsTold } from './audit.js';
 import { callerOf } from './caller.js';
 import type { Context, Handler, State } from './context.js';
+import { crossOrigin } from './cross-origin.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
 import { failures } from './failures.js';
@@ -46,6 +47,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
   app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
+  app.use(crossOrigin(config.web.corsOrigins));
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(fixedPaths(declared));
   app.use(router.routes());
