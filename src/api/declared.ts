@@ -31,6 +31,7 @@ import { TASK_ROUTES } from './routes/tasks.js';
 import { TRACE_ROUTES } from './routes/trace.js';
 import { USER_REMOVAL_ROUTES } from './routes/user-removal.js';
 import { USER_ROUTES } from './routes/users.js';
+import { WEBHOOK_ROUTES } from './routes/webhooks.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
@@ -40,6 +41,7 @@ export const ROUTES: readonly Route[] = [
   ...SITE_ROUTES,
   ...NODE_ROUTES,
   ...USER_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...KEY_ROUTES,
   ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,
