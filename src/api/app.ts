@@ -5,6 +5,7 @@ import { ServiceError } from '../contracts/errors.js';
 import type { AnswerDeps } from './answering.js';
 import { refusalsTold } from './audit.js';
 import { callerOf } from './caller.js';
+import { conditional } from './conditional.js';
 import type { Context, Handler, State } from './context.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
@@ -46,6 +47,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
   app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
+  app.use(conditional());
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(fixedPaths(declared));
   app.use(router.routes());

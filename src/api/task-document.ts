@@ -11,6 +11,7 @@ import {
   LIST_ITEMS_MAX,
   NAME_CHARS_MAX,
   SCRIPT_BYTES_MAX,
+  UPLOADS_MAX,
   WEBHOOK_URL_CHARS_MAX,
 } from '../contracts/limits.js';
 import { WEBHOOK_EVENTS } from '../core/webhook.js';
@@ -86,6 +87,10 @@ const REQUIREMENTS = {
   dependencies_mode: ignored,
   not_before: ignored,
   hold: z.boolean({ error: 'must be true or false' }).nullish(),
+  uploads: z
+    .array(line(NAME_CHARS_MAX), { error: 'must be a list' })
+    .max(UPLOADS_MAX, { error: `may have at most ${UPLOADS_MAX} files` })
+    .nullish(),
   tmpstorage: ignored,
   uris: z.array(ignored, { error: 'must be a list' }).nullish(),
   network: ignored,

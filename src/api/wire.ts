@@ -14,6 +14,7 @@ import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { arrayToWire } from './array-wire.js';
 import type { ApiDeps } from './deps.js';
+import { isCreated, uploadsOf } from './files/uploads-of.js';
 import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
 import { describeOutcome, describeReason } from './reasons.js';
@@ -120,6 +121,7 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     ports: spec.ports,
     uris: [],
     network: spec.network,
+    ...(spec.asked.uploads === undefined ? {} : { uploads: uploadsOf(job) }),
     executor:
       spec.executor !== null && spec.queue !== undefined
         ? `${spec.executor}:${spec.queue}`
@@ -214,6 +216,7 @@ export function statusToWire(
         ...waiting(
           job.killWanted === null ? (heldWord(job) ?? rescheduled(job)) : 'kill requested',
         ),
+        ...(isCreated(job) ? { primary: 'created' } : {}),
         reason:
           (job.heldBack === undefined ? describePause(job, at) : null) ??
           describeWaiting(obstacles),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
-import { localJobFiles } from '../api/job-files.js';
+import { localJobFiles } from '../api/files/job-files.js';
 import { close, listen } from '../api/listen.js';
 import { LiveStreams } from '../api/live-streams.js';
 import { withAdmins } from '../api/site-auth.js';
@@ -11,6 +11,7 @@ import { timedAuth } from '../api/timed-auth.js';
 import { tokensFor } from '../api/tokens-for.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
+import { DISK_ENTRIES_RUNNING_MAX } from '../contracts/limits.js';
 import type { Live } from '../contracts/live.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
@@ -80,6 +81,9 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     secret,
     log: webLog,
     files: localJobFiles,
+    prepareDirectory: ({ id, identity }) => storage.prepare({ id, identity, launch: 1, files: [] }),
+    measureDirectory: async (directory) =>
+      (await storage.measure?.(directory, { entriesMax: DISK_ENTRIES_RUNNING_MAX }))?.bytes ?? 0,
     removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
     presence: async () => heardOf(await registriesToAsk(foundation)),

@@ -50,6 +50,7 @@ const requirements = shape({
   tmpstorage: z.null(),
   ports: z.array(whole),
   uris: z.array(z.string()),
+  uploads: z.array(z.string()).optional(),
   network: z.string().nullable(),
   executor: z.string().nullable(),
   failure_policy: whole,
@@ -95,7 +96,7 @@ const formerLaunch = shape({
 });
 
 export const STATUS = shape({
-  primary: z.enum(['pending', 'running', 'over', 'archived']),
+  primary: z.enum(['created', 'pending', 'running', 'over', 'archived']),
   secondary: z.string().nullable(),
   reason: z.string().nullable(),
   exitcode: whole.nullable(),
