@@ -32,6 +32,7 @@ import { TRACE_ROUTES } from './routes/trace.js';
 import { UPLOAD_ROUTES } from './routes/uploads.js';
 import { USER_REMOVAL_ROUTES } from './routes/user-removal.js';
 import { USER_ROUTES } from './routes/users.js';
+import { WEBHOOK_ROUTES } from './routes/webhooks.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
@@ -41,6 +42,7 @@ export const ROUTES: readonly Route[] = [
   ...SITE_ROUTES,
   ...NODE_ROUTES,
   ...USER_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...KEY_ROUTES,
   ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,

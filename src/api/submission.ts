@@ -22,6 +22,7 @@ import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js
 import { mustBeOpen, readRoute } from './queue-request.js';
 import { readRetries } from './retries.js';
 import { type TaskDocument, unknownFields } from './task-document.js';
+import { readWebhook } from './webhook-request.js';
 
 /** Something the user should know about an accepted job. */
 export interface Warning {
@@ -93,6 +94,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     ...(array === null ? {} : { array }),
     ...(dependencies === null ? {} : { dependencies }),
     ...(beginAt === undefined ? {} : { beginAt }),
+    ...readWebhook(task, deps.config, array !== null),
     retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],

@@ -88,7 +88,10 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       ...(job.spec.submittedBy === undefined ? {} : { submitted_by: job.spec.submittedBy }),
     },
     date: seconds(job.submittedAt),
-    notify: { email: job.spec.asked.notifyEmail === true },
+    notify: {
+      email: job.spec.asked.notifyEmail === true,
+      ...(job.spec.webhook === undefined ? {} : { webhook: job.spec.webhook }),
+    },
     meta: {
       name: job.spec.name,
       description: job.spec.description,

@@ -311,6 +311,21 @@ export const LOG_FOLLOWERS_MAX = 500;
 export const LOG_JOB_EACH_MS = 10_000;
 /** A file server may show a new file this late after the job's end. */
 export const LOG_LATE_MS_MAX = 65_000;
+
+/** Of a webhook's address. */
+export const WEBHOOK_URL_CHARS_MAX = 2_000;
+/** A webhook is called, resolved and answered within this, or tried again. */
+export const WEBHOOK_ANSWER_MS_MAX = 10_000;
+/** Calls under way in one watcher; … */
+export const WEBHOOKS_AT_ONCE_MAX = 32;
+/** … of them those of one user: a slow service holds up its own user only. */
+export const WEBHOOKS_PER_USER_MAX = 4;
+/** A call that failed is made again after this, then after ever longer, … */
+export const WEBHOOK_AGAIN_MS_MIN = 10_000;
+/** … but at least this often, … */
+export const WEBHOOK_AGAIN_MS_MAX = 3_600_000;
+/** … and is given up this long after what it tells of. */
+export const WEBHOOK_GIVEN_UP_MS = 86_400_000;
 /** One input file that is uploaded over HTTP, 64 GiB: larger ones belong on the site's own file system. */
 export const UPLOAD_BYTES_MAX = 64 * 1024 ** 3;
 /** Files that a submission may announce. */

@@ -1,6 +1,7 @@
 /** The job document, with which keys are there, absent or null: that is part of the interface. */
 import { z } from 'zod';
 import { DEPENDENCY_TYPES } from '../../core/dependency.js';
+import { WEBHOOK_EVENTS } from '../../core/webhook.js';
 import { epochSeconds, gigabytes, jobNumber, seconds, shape, whole } from './answer.js';
 
 const volume = shape({
@@ -128,7 +129,10 @@ export const JOB = shape({
     submitted_by: z.string().optional().meta({ description: 'Who handed it in for the user.' }),
   }),
   date: epochSeconds,
-  notify: shape({ email: z.boolean() }),
+  notify: shape({
+    email: z.boolean(),
+    webhook: shape({ url: z.string(), events: z.array(z.enum(WEBHOOK_EVENTS)) }).optional(),
+  }),
   meta: shape({ name: z.string(), description: z.string(), tags: z.array(z.string()) }),
   requirements,
   container: CONTAINER.extend({ image_used: z.boolean() }),
