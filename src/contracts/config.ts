@@ -154,6 +154,8 @@ export interface WebConfig {
   readonly port: number;
   readonly isBehindProxy: boolean;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Origins, as browsers send them, whose pages may call the API. */
+  readonly corsOrigins: readonly string[];
   /** Begins with a slash and ends without, or is empty. */
   readonly prefix: string;
   /** The address users type, or null: made from `listen` and `port`. */

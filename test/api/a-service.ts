@@ -36,7 +36,7 @@ export const NOW = instant(1_465_933_782_500);
 export const PASSWORD = 'correct horse battery staple';
 
 export interface Asked {
-  readonly method?: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD';
+  readonly method?: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD' | 'OPTIONS';
   readonly body?: unknown;
   readonly raw?: string | Buffer;
   readonly headers?: Record<string, string>;
