@@ -263,6 +263,11 @@ function withNeeds(command: Command): Command {
     )
     .option('--begin <time>', `not before then: ${TIME_FORM}`)
     .option('--hold', 'not before "god release"')
+    .option(
+      '--upload <file>',
+      'file of this machine that the job finds in its directory; may be repeated',
+      gather,
+    )
     .option('--network <kind>', 'network to join: public, user or project')
     .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')

@@ -16,9 +16,11 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import t, { type Test } from 'tap';
+import { pairtreePath } from '../../plugins/storage-pairtree/directory.js';
 import { createApi } from '../../src/api/app.js';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { main } from '../../src/cli/main.js';
+import { jobId } from '../../src/core/units.js';
 import { aService, lead } from '../api/a-service.js';
 import { FakeTerminal } from './fake-terminal.js';
 
@@ -74,7 +76,7 @@ async function setUp(t: Test) {
     GOD_APIKEY: service.keys.alice,
   });
   const god = (...words: string[]) => main(words, terminal);
-  return { job, here, id: String(id), asked, cuts, terminal, god };
+  return { service, job, here, id: String(id), asked, cuts, terminal, god };
 }
 
 const ranges = (asked: readonly string[]): number[] =>
@@ -159,4 +161,22 @@ t.test('get -r fetches a directory, and the second time only what is new', async
   t.equal(await god('get', '-r', id, 'god.log', '.'), EXIT.refused, 'a file is no directory');
   t.equal(await god('get', id), EXIT.usage);
   t.equal(await god('get', '-r', id, '', '-'), EXIT.usage);
+});
+
+t.test('submit --upload sends files, in parts, and starts the job', async (t) => {
+  const { here, service, terminal, god, asked } = await setUp(t);
+  const data = randomBytes(9_000_000);
+  writeFileSync(join(here, 'reads.fa'), data);
+  writeFileSync(join(here, 'empty'), '');
+  const words = ['--image', 'debian:12', '--upload', 'reads.fa', '--upload', 'empty'];
+  t.equal(await god('submit', ...words, '--', 'wc', 'reads.fa'), 0, terminal.errText);
+  const id = jobId(Number(terminal.outText.trim()));
+  const job = pairtreePath(service.directory, id);
+  t.ok(readFileSync(join(job, 'reads.fa')).equals(data));
+  t.equal(readFileSync(join(job, 'empty')).length, 0);
+  t.equal(asked.filter((line) => line.startsWith('PUT')).length, 5, 'asked twice, three parts');
+  const stored = await service.store.job(id);
+  t.match(stored, { state: 'pending', heldBack: undefined });
+  t.equal(await god('submit', '--upload', 'absent', '--', 'true'), EXIT.localFile);
+  t.equal(await service.store.job(jobId(id + 1)), undefined, 'nothing was submitted');
 });

@@ -60,8 +60,9 @@ export async function takeUpload(
     const isAnew = upload.from === null;
     const part = await openPart(directory, names, job.identity, { isAnew });
     try {
-      if (upload.from === 'ask') return { offset: part.size, isWhole: false };
-      if (upload.from !== null && upload.from !== part.size) throw elsewhere(part.size);
+      if (upload.from === 'ask' && part.size !== upload.total)
+        return { offset: part.size, isWhole: false };
+      if (typeof upload.from === 'number' && upload.from !== part.size) throw elsewhere(part.size);
       const offset = await part.append(upload.body, sizeMax);
       if (upload.total !== null && offset < upload.total) return { offset, isWhole: false };
       if (upload.sha256 !== null && !upload.sha256.equals(await part.sha256())) {
