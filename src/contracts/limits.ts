@@ -7,6 +7,8 @@ export const JOB_DOCUMENT_BYTES_MAX = 256 * 1024;
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 /** Of a body that is too large this much is read and dropped, so that the sender gets to see the answer. */
 export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
+/** Lists and objects within each other; a submission of old clients has five levels. */
+export const JSON_DEPTH_MAX = 64;
 /** Of one request with many jobs. */
 export const BULK_BYTES_MAX = 64 * 1024 * 1024;
 export const BULK_JOBS_MAX = 10_000;
