@@ -9,6 +9,8 @@ export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
 /** Longer answers are sent as they come, without a tag for conditional requests. */
 export const TAGGED_BYTES_MAX = 256 * 1024;
+/** Lists and objects within each other; a submission of old clients has five levels. */
+export const JSON_DEPTH_MAX = 64;
 /** Of one request with many jobs. */
 export const BULK_BYTES_MAX = 64 * 1024 * 1024;
 export const BULK_JOBS_MAX = 10_000;
