@@ -10,7 +10,7 @@ import type { Needs } from '../core/resources.js';
 import { impossible } from '../core/tally.js';
 import type { ProjectId } from '../core/units.js';
 import { readArray } from './array-request.js';
-import { actingFor, type Caller } from './caller.js';
+import { actingFor, actorOf, type Caller } from './caller.js';
 import { readBegin, readDependencies } from './dependency-request.js';
 import type { ApiDeps } from './deps.js';
 import { text, wire } from './fields.js';
@@ -110,7 +110,7 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     spec: person.actor === null ? spec : { ...spec, submittedBy: person.actor },
     script: task.command.cmd,
     submittedAt: now,
-    ...(isHeld ? { heldBack: { by: person.id, isAdmin: false, at: now } } : {}),
+    ...(isHeld ? { heldBack: { by: actorOf(person), isAdmin: false, at: now } } : {}),
     idempotencyKey: input.idempotencyKey,
     digest: digestOf(spec, task.command.cmd, project),
   };

@@ -17,11 +17,12 @@ import type { ApiDeps } from './deps.js';
 import { isCreated, uploadsOf } from './files/uploads-of.js';
 import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
+import { maintenanceKnown } from './maintenance.js';
 import { describeOutcome, describeReason } from './reasons.js';
 import { retriesToWire } from './retries.js';
 import { quotasToWire } from './share-fields.js';
 import { describeWaiting } from './waiting.js';
-import { withheldOf } from './withheld.js';
+import { mayBeWithheld, withheldOf } from './withheld.js';
 
 export type Wire = Record<string, unknown>;
 
@@ -58,10 +59,19 @@ export async function extrasFor(
   jobs: readonly Job[],
 ): Promise<(job: Job) => WireExtras> {
   const withheld = await withheldOf({ store: deps.store, at: deps.clock.now() }, jobs);
+  const halt = jobs.some(mayBeWithheld) ? await maintenanceKnown(deps) : null;
   const extras = extrasOf(deps);
   return (job) => {
-    const obstacles = withheld.get(job.id);
-    return obstacles === undefined ? extras(job) : { ...extras(job), obstacles };
+    const told = extras(job);
+    const obstacles = withheld.get(job.id) ?? told.obstacles;
+    if (halt !== null && mayBeWithheld(job)) {
+      const { reason } = halt;
+      return {
+        ...told,
+        obstacles: [{ code: 'service-maintenance', reason }, ...(obstacles ?? [])],
+      };
+    }
+    return { ...told, obstacles };
   };
 }
 
@@ -218,7 +228,7 @@ export function statusToWire(
         ),
         ...(isCreated(job) ? { primary: 'created' } : {}),
         reason:
-          (job.heldBack === undefined ? describePause(job, at) : null) ??
+          (job.heldBack === undefined && !isHalted(obstacles) ? describePause(job, at) : null) ??
           describeWaiting(obstacles),
         ...rest,
       };
@@ -262,6 +272,9 @@ export function statusToWire(
       return unreachable(job);
   }
 }
+
+const isHalted = (obstacles: readonly Obstacle[] | undefined): boolean =>
+  obstacles?.some(({ code }) => code === 'service-maintenance') === true;
 
 /** Null: somebody's wish, which needs no words. */
 const describeKill = (wanted: KillWanted | null): string | null =>

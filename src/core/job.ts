@@ -113,7 +113,12 @@ export interface Placement {
   /** The launch is being stopped since then, for the sake of another user's job; absent: it is not. */
   readonly preemptedAt?: Instant;
   /** The launch is being stopped since then because somebody wants another one; absent: nobody does. */
-  readonly rescheduled?: { readonly by: UserId; readonly at: Instant };
+  readonly rescheduled?: {
+    readonly by: UserId;
+    readonly at: Instant;
+    /** `by` acted for the owner: it is the owner's wish. */
+    readonly isOwners?: true;
+  };
 }
 
 /** What the cluster told about the container; empty until it did. */
