@@ -6,7 +6,7 @@ import type { Bulletin } from '../contracts/bulletin.js';
 import type { Cluster, TaskUpdate } from '../contracts/cluster.js';
 import { BULLETIN_SHAPES_MAX } from '../contracts/limits.js';
 import type { ShareFacts } from '../contracts/shares.js';
-import type { Lease } from '../contracts/store.js';
+import type { Lease, PendingRow } from '../contracts/store.js';
 import type { Plan } from '../core/cycle.js';
 import { isLive } from '../core/job.js';
 import type { Obstacle } from '../core/obstacle.js';
@@ -83,10 +83,7 @@ export class Leader implements LinkOwner {
     this.#intake = new Intake(ports, {
       isKnown: (id) => this.#isKnown(id),
       add: (row) => this.#withheld.take(row) || this.#returns.admit(row),
-      addArray: (row) => {
-        this.#withheld.take(row);
-        return this.#arrays.takeIn(row);
-      },
+      addArray: (row) => this.#takeInArray(row),
       killWanted: (id) => void this.#kills.act(id),
     });
     const newWork = () => this.#cycles.newWork();
@@ -299,6 +296,17 @@ export class Leader implements LinkOwner {
     this.#withheld.withdraw(id);
     this.#inHand.add(id);
     return true;
+  }
+
+  /** @throws ServiceError when the store is away; then it is as unknown as before, and the next look finds it. */
+  async #takeInArray(row: PendingRow): Promise<void> {
+    this.#withheld.take(row);
+    try {
+      await this.#arrays.takeIn(row);
+    } catch (error) {
+      this.#withheld.drop(row.id);
+      throw error;
+    }
   }
 
   /** Whether the job waits, is being placed or holds a task, as far as we know. */

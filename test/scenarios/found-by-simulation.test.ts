@@ -16,8 +16,11 @@ import {
   report,
   restart,
   scenario,
+  storeComesBack,
+  storeGoesAway,
   submit,
 } from './ticks.js';
+import { submitAfter } from './wait-ticks.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -129,5 +132,27 @@ t.test(
     forgetCalls(),
     pass(21_000),
     expectCalls(/^revive$/, 1),
+  ),
+);
+
+t.test(
+  'seed 78: an array that waits for a job is taken in though the store went away while its members were read',
+  scenario(
+    submit('j1'),
+    offer('a1'),
+    pass(100),
+    expectLaunched('j1'),
+    report('j1', 'running'),
+    storeGoesAway('made'),
+    submitAfter('a', [['afterany', 'j1']], { values: '1:2' }),
+    pass(100),
+    storeComesBack(),
+    // Behind what a sweep looks back.
+    pass(120_000),
+    report('j1', 'finished'),
+    pass(100),
+    offer('a1', 2),
+    expectLaunched('a.0'),
+    expectLaunched('a.1'),
   ),
 );

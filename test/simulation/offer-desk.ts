@@ -8,6 +8,8 @@ interface Made {
   readonly id: string;
   readonly frameworkId: string;
   readonly agent: SimAgent;
+  /** As it was then: a machine that restarts may come back as another agent. */
+  readonly agentId: string;
   readonly amount: Amount;
 }
 
@@ -78,7 +80,13 @@ export class OfferDesk {
     const agent = found[0]?.agent;
     const isSound =
       found.length === ids.length &&
-      found.every((offer) => offer.agent === agent && offer.frameworkId === frameworkId);
+      found.every(
+        (offer) =>
+          offer.agent === agent &&
+          // It is gone, and nobody has told yet.
+          offer.agentId === agent?.id &&
+          offer.frameworkId === frameworkId,
+      );
     if (agent === undefined || !isSound) {
       this.soon();
       return undefined;
@@ -101,7 +109,7 @@ export class OfferDesk {
 
   rescindOf(agentId: string): void {
     for (const offer of [...this.#made.values()])
-      if (offer.agent.id === agentId) this.#rescind(offer);
+      if (offer.agentId === agentId) this.#rescind(offer);
   }
 
   rescindOne(chance: Chance): void {
@@ -153,7 +161,7 @@ export class OfferDesk {
   #offer(frameworkId: string, agent: SimAgent, amount: Amount): Offer {
     this.count += 1;
     const id = `${this.#name}-O${this.count}`;
-    this.#made.set(id, { id, frameworkId, agent, amount });
+    this.#made.set(id, { id, frameworkId, agent, agentId: agent.id, amount });
     const allocation_info = { role: ROLE };
     return {
       id: { value: id },
