@@ -69,6 +69,7 @@ export const startService = (config: Config, failed: Failed): Promise<Service> =
     const { serveWeb } = await import('./service/web.js');
     const web = await serveWeb(foundation, {
       events,
+      live,
       tracing,
       failed,
       notices: noticesTo(live),
@@ -112,6 +113,7 @@ export const startWeb = (config: Config, failed: Failed): Promise<WebProcess> =>
     const { serveWeb } = await import('./service/web.js');
     const web = await serveWeb(foundation, {
       events: new Events(),
+      live,
       tracing: await openTracing(foundation, 'web'),
       failed,
       notices: noticesTo(live),

@@ -1,5 +1,4 @@
 /** Acts on many jobs of one user: in portions, so that neither memory nor the store is held for long. */
-import type { Person } from '../contracts/auth.js';
 import { JOBS_PER_ACT_MAX, PAGE_ITEMS_MAX } from '../contracts/limits.js';
 import type { HistoryQuery } from '../contracts/store.js';
 import type { Job, JobState, OverJob } from '../core/job.js';
@@ -24,18 +23,18 @@ export interface Chosen {
 const hasTag = ({ spec }: Job, tag: string | undefined): boolean =>
   tag === undefined || spec.tags.includes(tag);
 
-/** Asks for the kill of every job that is not over; how many kills were new. Members end with their array. */
+/** Asks for the kill of every job that is not over; `by`: whose name stands on it. How many kills were new; members end with their array. */
 export async function killAll(
   { store, clock, notices, events }: ApiDeps,
   { owner, tag }: Chosen,
-  by: Person,
+  by: UserId,
 ): Promise<number> {
   let killed = 0;
   const kill = async ({ id }: Job): Promise<void> => {
-    const answer = await store.wantKill(id, by.id, clock.now());
+    const answer = await store.wantKill(id, by, clock.now());
     if (answer === 'wanted') {
       killed += 1;
-      events.emit('job:kill-wanted', { jobId: id, by: by.id });
+      events.emit('job:kill-wanted', { jobId: id, by });
     }
     if (answer === 'wanted' || answer === 'already') notices.killWanted(id);
   };

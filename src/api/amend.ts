@@ -8,7 +8,7 @@ import { type Wish, wishSetting } from '../contracts/wishes.js';
 import { isArray } from '../core/array-life.js';
 import { durationText } from '../core/duration.js';
 import type { Job, JobSpec } from '../core/job.js';
-import type { JobId } from '../core/units.js';
+import type { JobId, UserId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
 import { replayOf } from './replay.js';
 import { readSubmission } from './submission.js';
@@ -133,10 +133,10 @@ function mustBeShorter(was: number | null, is: number | null): void {
 export async function carriedOut(
   { store, clock, notices }: Pick<ApiDeps, 'store' | 'clock' | 'notices'>,
   job: Job,
-  { by, spec }: { readonly by: Person; readonly spec: JobSpec },
+  { by, spec }: { readonly by: UserId; readonly spec: JobSpec },
 ): Promise<boolean> {
   const { id, version } = job;
-  const wish: Wish = { kind: 'amend', id, by: by.id, at: clock.now(), version, spec };
+  const wish: Wish = { kind: 'amend', id, by, at: clock.now(), version, spec };
   const text = JSON.stringify(wish);
   const setting = wishSetting('amend', id);
   if ((await store.firstSetting(setting, text)) !== text)

@@ -5,6 +5,7 @@ import { ServiceError } from '../contracts/errors.js';
 import type { AnswerDeps } from './answering.js';
 import { refusalsTold } from './audit.js';
 import { callerOf } from './caller.js';
+import { conditional } from './conditional.js';
 import type { Context, Handler, State } from './context.js';
 import { crossOrigin } from './cross-origin.js';
 import { ROUTES } from './declared.js';
@@ -48,6 +49,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
   app.use(crossOrigin(config.web.corsOrigins));
+  app.use(conditional());
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(fixedPaths(declared));
   app.use(router.routes());

@@ -1,10 +1,12 @@
 /** Many submissions at once: each is read, granted and answered by itself; all are stored, or those that may be. */
-import type { IncomingMessage } from 'node:http';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { ServiceError } from '../contracts/errors.js';
 import type { Limited, NewJob, SubmitAnswer } from '../contracts/store.js';
+import type { UserId } from '../core/units.js';
+import { audited } from './audit.js';
 import { entriesOf } from './bulk-body.js';
 import type { Caller } from './caller.js';
+import type { Context } from './context.js';
 import type { ApiDeps } from './deps.js';
 import { mustTakeJobs } from './maintenance.js';
 import { rateLimited } from './rate-limited.js';
@@ -39,13 +41,13 @@ interface Accepted {
 /** In the order of the entries. @throws ServiceError what is wrong with the body as a whole; then nothing was stored */
 export async function submitAll(
   deps: ApiDeps,
-  request: IncomingMessage,
+  context: Context,
   options: BulkOptions,
 ): Promise<readonly BulkAnswer[]> {
   await mustTakeJobs(deps);
   const answers: BulkAnswer[] = [];
   const accepted: Accepted[] = [];
-  for await (const entry of entriesOf(request)) {
+  for await (const entry of entriesOf(context.req)) {
     const at = answers.length;
     if (at % BREATHE_EACH === BREATHE_EACH - 1) await breathe();
     try {
@@ -65,9 +67,31 @@ export async function submitAll(
   const isWhole = accepted.length === answers.length;
   if (options.isAtomic && !isWhole) return answers;
   const size = options.isAtomic ? Math.max(1, accepted.length) : PORTION;
-  for (let from = 0; from < accepted.length; from += size)
-    await store(deps, accepted.slice(from, from + size), answers);
+  await auditedFor({ context, deps }, othersIn(accepted), async () => {
+    for (let from = 0; from < accepted.length; from += size)
+      await store(deps, accepted.slice(from, from + size), answers);
+  });
   return answers;
+}
+
+/** In whose name somebody else submits, and how many jobs. */
+function othersIn(accepted: readonly Accepted[]): readonly (readonly [UserId, number])[] {
+  const others = new Map<UserId, number>();
+  for (const { job } of accepted)
+    if (job.spec.submittedBy !== undefined) others.set(job.owner, (others.get(job.owner) ?? 0) + 1);
+  return [...others];
+}
+
+/** An entry for each of these users, all before anything is stored. */
+function auditedFor(
+  asked: { readonly context: Context; readonly deps: ApiDeps },
+  [first, ...rest]: readonly (readonly [UserId, number])[],
+  work: () => Promise<void>,
+): Promise<void> {
+  if (first === undefined) return work();
+  const [id, jobs] = first;
+  const act = { act: 'job.submit-for', subject: { kind: 'user', id }, facts: { jobs } } as const;
+  return audited(asked, act, () => auditedFor(asked, rest, work));
 }
 
 /** Of an entry that is right by itself, where another one is not. */

@@ -8,12 +8,14 @@ import { AUDIT_ROUTES } from './routes/audit.js';
 import { BULK_ROUTES } from './routes/bulk.js';
 import { CHANGE_ROUTES } from './routes/changes.js';
 import { descriptionRoutes } from './routes/description.js';
+import { EVENT_ROUTES } from './routes/events.js';
 import { FILE_ROUTES } from './routes/files.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { HISTORY_ROUTES } from './routes/history.js';
 import { HOLD_ROUTES } from './routes/holds.js';
 import { KEY_ROUTES } from './routes/keys.js';
 import { LIST_ROUTES } from './routes/lists.js';
+import { LOG_ROUTES } from './routes/logs.js';
 import { NODE_ROUTES } from './routes/nodes.js';
 import { PROJECT_ROUTES } from './routes/projects.js';
 import { PURGE_ROUTES } from './routes/purge.js';
@@ -27,8 +29,10 @@ import { SITE_ROUTES } from './routes/site.js';
 import { SUSPENSION_ROUTES } from './routes/suspension.js';
 import { TASK_ROUTES } from './routes/tasks.js';
 import { TRACE_ROUTES } from './routes/trace.js';
+import { UPLOAD_ROUTES } from './routes/uploads.js';
 import { USER_REMOVAL_ROUTES } from './routes/user-removal.js';
 import { USER_ROUTES } from './routes/users.js';
+import { WEBHOOK_ROUTES } from './routes/webhooks.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
@@ -38,6 +42,7 @@ export const ROUTES: readonly Route[] = [
   ...SITE_ROUTES,
   ...NODE_ROUTES,
   ...USER_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...KEY_ROUTES,
   ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,
@@ -58,6 +63,9 @@ export const ROUTES: readonly Route[] = [
   ...ARRAY_ROUTES,
   ...HOLD_ROUTES,
   ...WHY_ROUTES,
+  ...EVENT_ROUTES,
+  ...LOG_ROUTES,
+  ...UPLOAD_ROUTES,
   ...FILE_ROUTES,
   ...SERVICE_ROUTES,
   ...AUDIT_ROUTES,

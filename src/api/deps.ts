@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client';
 import type { AuditTrail } from '../contracts/audit.js';
 import type { Authenticator } from '../contracts/auth.js';
-import type { Clock } from '../contracts/clock.js';
+import type { Clock, Timers } from '../contracts/clock.js';
 import type { CatalogueImage, Config } from '../contracts/config.js';
 import type { Events } from '../contracts/events.js';
 import type { JobFiles } from '../contracts/files.js';
@@ -17,6 +17,7 @@ import type { Bug } from '../core/assert.js';
 import type { Job } from '../core/job.js';
 import type { AgentShape, Obstacle } from '../core/obstacle.js';
 import type { Policy } from '../core/policy.js';
+import type { LiveStreams } from './live-streams.js';
 import type { GuestIdentity } from './proxy.js';
 
 export interface ApiDeps {
@@ -26,6 +27,9 @@ export interface ApiDeps {
   /** Who guests are to the system; null: there are no guests. */
   readonly guestIdentity: GuestIdentity | null;
   readonly clock: Clock;
+  readonly timers: Timers;
+  /** What feeds answers that go on. */
+  readonly streams: LiveStreams;
   readonly randomBytes: (count: number) => Uint8Array;
   /** Signs session tokens: at least 32 bytes. */
   readonly secret: Uint8Array;
@@ -34,6 +38,10 @@ export interface ApiDeps {
   readonly audit: AuditTrail;
   readonly notices: Notices;
   readonly files: JobFiles;
+  /** Makes the directory of a job that has not been launched, if it is missing; where it is. @throws Error with the system's message */
+  readonly prepareDirectory: (job: Pick<Job, 'id' | 'identity'>) => Promise<string>;
+  /** Bytes that a directory takes on the disk; 0 where the storage cannot tell. */
+  readonly measureDirectory: (directory: string) => Promise<number>;
   /** Removes a job's directory; null: the storage cannot. @throws Error with the system's message */
   readonly removeDirectory: ((directory: string) => Promise<void>) | null;
   /** The catalogue in force, never empty: configured, or what the machine has. */

@@ -55,6 +55,7 @@ function describe(obstacle: Obstacle): Impossibility | undefined {
     case 'turn':
     case 'held-back':
     case 'not-before':
+    case 'service-maintenance':
     case 'no-offers':
       return undefined;
     default:

@@ -18,13 +18,20 @@ const known = new WeakMap<Pick<JobStore, 'setting'>, Known>();
 
 /** @throws ServiceError `maintenance`: no submission is taken */
 export async function mustTakeJobs(deps: Pick<ApiDeps, 'store' | 'clock'>): Promise<void> {
-  const nowMs = deps.clock.monotonicMs();
-  const latest = known.get(deps.store);
-  const isFresh = latest !== undefined && nowMs - latest.atMs < MAINTENANCE_FRESH_MS;
-  const maintenance = isFresh ? latest.maintenance : await maintenanceNow(deps);
+  const maintenance = await maintenanceKnown(deps);
   if (maintenance === null) return;
   const why = maintenance.reason === '' ? '' : `: ${maintenance.reason}`;
   throw new ServiceError('maintenance', `the service is in maintenance and takes no jobs${why}`);
+}
+
+/** Null: it is not in maintenance, as far as this process knows. */
+export async function maintenanceKnown(
+  deps: Pick<ApiDeps, 'store' | 'clock'>,
+): Promise<Maintenance | null> {
+  const nowMs = deps.clock.monotonicMs();
+  const latest = known.get(deps.store);
+  const isFresh = latest !== undefined && nowMs - latest.atMs < MAINTENANCE_FRESH_MS;
+  return isFresh ? latest.maintenance : maintenanceNow(deps);
 }
 
 /** As it stands in the store. */

@@ -9,6 +9,7 @@ import { type ArrayRange, arraySize, indexAt, placeOf, rangesOf, valuesOf } from
 import { Bits } from '../core/bits.js';
 import type { Job } from '../core/job.js';
 import type { Instant, JobId } from '../core/units.js';
+import { auditedUnlessOwn } from './audit.js';
 import type { JOB_ID } from './fields.js';
 import { mustTakeJobs } from './maintenance.js';
 import { mustBeArray } from './members.js';
@@ -22,6 +23,7 @@ export const RETRY_HEADERS = { 'Idempotency-Key': IDEMPOTENCY_KEY.optional() };
 
 /** `POST /task/{id}/retry-failed`: every member that is over with another code than 0, those of a killed array included. */
 export async function retryFailed({
+  context,
   deps,
   person,
   job,
@@ -45,7 +47,10 @@ export async function retryFailed({
     const { job } = await readSubmission(deps, { task, person, isStrict: false, idempotencyKey });
     jobs.push(toldAsBefore(job, array));
   }
-  const answers = await deps.store.submit(jobs, deps.config.limits.rate);
+  const hand = () => deps.store.submit(jobs, deps.config.limits.rate);
+  const subject = { kind: 'user', id: array.owner } as const;
+  const act = { act: 'job.submit-for', subject, facts: { jobs: jobs.length } } as const;
+  const answers = await auditedUnlessOwn({ context, deps }, array.owner, act, hand);
   const ids: JobId[] = [];
   for (const answer of answers) {
     if (answer.kind === 'limited') throw rateLimited(answer);

@@ -59,6 +59,7 @@ function describe(obstacle: Obstacle): string {
     case 'turn':
     case 'held-back':
     case 'not-before':
+    case 'service-maintenance':
       return describeWithheld(obstacle);
     case 'no-offers':
       return 'no agent has anything free now';

@@ -14,13 +14,15 @@ import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { arrayToWire } from './array-wire.js';
 import type { ApiDeps } from './deps.js';
+import { isCreated, uploadsOf } from './files/uploads-of.js';
 import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
+import { maintenanceKnown } from './maintenance.js';
 import { describeOutcome, describeReason } from './reasons.js';
 import { retriesToWire } from './retries.js';
 import { quotasToWire } from './share-fields.js';
 import { describeWaiting } from './waiting.js';
-import { withheldOf } from './withheld.js';
+import { mayBeWithheld, withheldOf } from './withheld.js';
 
 export type Wire = Record<string, unknown>;
 
@@ -57,10 +59,19 @@ export async function extrasFor(
   jobs: readonly Job[],
 ): Promise<(job: Job) => WireExtras> {
   const withheld = await withheldOf({ store: deps.store, at: deps.clock.now() }, jobs);
+  const halt = jobs.some(mayBeWithheld) ? await maintenanceKnown(deps) : null;
   const extras = extrasOf(deps);
   return (job) => {
-    const obstacles = withheld.get(job.id);
-    return obstacles === undefined ? extras(job) : { ...extras(job), obstacles };
+    const told = extras(job);
+    const obstacles = withheld.get(job.id) ?? told.obstacles;
+    if (halt !== null && mayBeWithheld(job)) {
+      const { reason } = halt;
+      return {
+        ...told,
+        obstacles: [{ code: 'service-maintenance', reason }, ...(obstacles ?? [])],
+      };
+    }
+    return { ...told, obstacles };
   };
 }
 
@@ -87,7 +98,10 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       ...(job.spec.submittedBy === undefined ? {} : { submitted_by: job.spec.submittedBy }),
     },
     date: seconds(job.submittedAt),
-    notify: { email: job.spec.asked.notifyEmail === true },
+    notify: {
+      email: job.spec.asked.notifyEmail === true,
+      ...(job.spec.webhook === undefined ? {} : { webhook: job.spec.webhook }),
+    },
     meta: {
       name: job.spec.name,
       description: job.spec.description,
@@ -117,6 +131,7 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     ports: spec.ports,
     uris: [],
     network: spec.network,
+    ...(spec.asked.uploads === undefined ? {} : { uploads: uploadsOf(job) }),
     executor:
       spec.executor !== null && spec.queue !== undefined
         ? `${spec.executor}:${spec.queue}`
@@ -211,8 +226,9 @@ export function statusToWire(
         ...waiting(
           job.killWanted === null ? (heldWord(job) ?? rescheduled(job)) : 'kill requested',
         ),
+        ...(isCreated(job) ? { primary: 'created' } : {}),
         reason:
-          (job.heldBack === undefined ? describePause(job, at) : null) ??
+          (job.heldBack === undefined && !isHalted(obstacles) ? describePause(job, at) : null) ??
           describeWaiting(obstacles),
         ...rest,
       };
@@ -256,6 +272,9 @@ export function statusToWire(
       return unreachable(job);
   }
 }
+
+const isHalted = (obstacles: readonly Obstacle[] | undefined): boolean =>
+  obstacles?.some(({ code }) => code === 'service-maintenance') === true;
 
 /** Null: somebody's wish, which needs no words. */
 const describeKill = (wanted: KillWanted | null): string | null =>

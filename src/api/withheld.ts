@@ -17,14 +17,15 @@ const NAMED_MAX = 10;
 type Store = Pick<WaitStore, 'standings' | 'namesakes'>;
 type WithheldObstacle = Extract<
   Obstacle,
-  { code: 'dependency' | 'turn' | 'held-back' | 'not-before' }
+  { code: 'dependency' | 'turn' | 'held-back' | 'not-before' | 'service-maintenance' }
 >;
 
 export const isWithheld = (obstacle: Obstacle): obstacle is WithheldObstacle =>
   obstacle.code === 'dependency' ||
   obstacle.code === 'turn' ||
   obstacle.code === 'held-back' ||
-  obstacle.code === 'not-before';
+  obstacle.code === 'not-before' ||
+  obstacle.code === 'service-maintenance';
 
 /** Of those that wait for more than resources, what for. */
 export async function withheldOf(
@@ -44,7 +45,7 @@ export async function withheldOf(
   return found;
 }
 
-const mayBeWithheld = (job: Job): boolean => job.state === 'pending' || job.state === 'open';
+export const mayBeWithheld = (job: Job): boolean => job.state === 'pending' || job.state === 'open';
 
 /** A job that was launched once waits for nobody any more. */
 function dependenciesOf(job: Job): Dependencies | undefined {
@@ -126,6 +127,10 @@ export function describeWithheld(obstacle: WithheldObstacle): string {
     }
     case 'not-before':
       return `Not before ${time(obstacle.at)}`;
+    case 'service-maintenance': {
+      const why = obstacle.reason === '' ? '' : `: ${obstacle.reason}`;
+      return `The service is in maintenance and starts no jobs${why}`;
+    }
     case 'turn':
       return `Waits for its turn among jobs named "${obstacle.name}", behind ${listed(obstacle)}`;
     case 'dependency':

@@ -14,7 +14,10 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 30_000;
 
 export interface CallOptions {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as they are, in place of a body. */
+  readonly bytes?: Uint8Array;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
@@ -22,7 +25,7 @@ export interface CallOptions {
   readonly triesUntil?: AbortSignal;
   /** May be sent again without doing harm. Default: true for GET. */
   readonly isRepeatable?: boolean;
-  /** Statuses besides 200 that the caller wants to see itself. */
+  /** Statuses besides 200 that the caller wants to see itself; 401: the token is not renewed for it. */
   readonly accept?: readonly number[];
 }
 
@@ -67,7 +70,8 @@ export class Client {
   async open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     if (this.#token === null) this.#token = await this.#authenticate(options.signal);
     let answer = await this.#send(method, path, options, this.#token);
-    if (answer.status === 401 && this.#login.secret.kind === 'apikey') {
+    const isRenewed = this.#login.secret.kind === 'apikey' && !options.accept?.includes(401);
+    if (answer.status === 401 && isRenewed) {
       await answer.body?.cancel();
       this.#token = await this.#authenticate(options.signal);
       answer = await this.#send(method, path, options, this.#token);
@@ -108,7 +112,7 @@ export class Client {
   async #send(
     method: string,
     path: string,
-    { body, query, headers, signal }: CallOptions,
+    { body, bytes, query, headers, signal }: CallOptions,
     token: string | null,
   ): Promise<Response> {
     const url = new URL(`${this.#login.server}/api/1.0/${path}`);
@@ -126,10 +130,12 @@ export class Client {
           'accept-encoding': 'identity',
           'user-agent': 'god',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
           ...(token === null ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(bytes === undefined ? {} : { body: bytes }),
       });
       this.#hasAnswered = true;
       return answer;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formerOutput } from '../core/wrapper.js';
 import { type Client, fileRoute } from './client.js';
 import { Refused, Unreachable } from './failure.js';
+import { LiveLog } from './live-log.js';
 import { WaitToStart } from './wait-to-start.js';
 import {
   type FormerLaunchView,
@@ -57,6 +58,14 @@ export interface FollowOptions {
 /** Returns the job as it ended, after all of its output was written. */
 export async function follow(options: FollowOptions): Promise<JobView> {
   const readers = options.streams.map((stream) => new LogReader(options, stream));
+  try {
+    return await followWith(options, readers);
+  } finally {
+    for (const reader of readers) await reader.stop();
+  }
+}
+
+async function followWith(options: FollowOptions, readers: readonly LogReader[]): Promise<JobView> {
   let lookMs = LOOK_MS_MIN;
   let known: ViewState | undefined;
   let awaySince: number | null = null;
@@ -106,7 +115,7 @@ async function statusOf({ client, jobId, signal }: FollowOptions): Promise<Statu
 /** True when something new was read. A job that waits has written nothing yet. */
 async function readAll(readers: readonly LogReader[], state: ViewState): Promise<boolean> {
   if (state === 'created' || state === 'pending' || state === 'held') return false;
-  const found = await Promise.all(readers.map((reader) => reader.readOn()));
+  const found = await Promise.all(readers.map((reader) => reader.followOn()));
   return found.includes(true);
 }
 
@@ -116,6 +125,7 @@ async function finish(options: FollowOptions, readers: readonly LogReader[]): Pr
   const hasWritten = job.outcome?.kind === 'exited' && job.reason === null;
   const giveUpAt = performance.now() + (hasWritten ? LATE_FILE_MS_MAX : DOUBTFUL_FILE_MS_MAX);
   let lookMs = LOOK_MS_MIN;
+  for (const reader of readers) await reader.stop();
   for (;;) {
     for (const reader of readers) await reader.readOn();
     const missing = readers.filter((reader) => !reader.isThere);
@@ -136,6 +146,10 @@ class LogReader {
   #offset = 0;
   /** The file has been seen at least once. */
   isThere = false;
+  /** Undefined: not asked for yet. */
+  #live: LiveLog | undefined;
+  /** Looks since the server told that the file begins again. */
+  #looksSinceBegun = 0;
 
   constructor(options: Pick<FollowOptions, 'client' | 'jobId' | 'signal'>, stream: LogStream) {
     this.#options = options;
@@ -148,11 +162,49 @@ class LogReader {
 
   /** Reads to its end what launches from number `from` on have left under names of their own; then `to` writes anew. */
   async goOver(from: number, to: number): Promise<void> {
+    await this.stop();
+    this.#live = undefined;
+    this.#looksSinceBegun = 0;
     for (let launch = from; launch < to; launch++) {
       await this.#read(formerOutput(this.#stream.name, launch));
       this.#offset = 0;
       this.isThere = false;
     }
+  }
+
+  /** Nothing is told any more; what is left is read by `readOn`. */
+  async stop(): Promise<void> {
+    await this.#live?.stop();
+  }
+
+  /** As `readOn`, but where the server tells what is written, that is waited for. */
+  async followOn(): Promise<boolean> {
+    if (this.#live?.isLive === true) return false;
+    if (this.#live?.isBegunAgain === true && !(await this.#isBegunByUser())) return false;
+    const isNews = await this.readOn();
+    if (this.#live !== undefined || !this.isThere) return isNews;
+    this.#live = new LiveLog({ ...this.#options, name: this.name });
+    this.#live.start(this.#offset, (offset, bytes) => this.#writeTold(offset, bytes));
+    return isNews;
+  }
+
+  /** Not by another launch: of that the state, asked after the file was seen to begin again, would have told. */
+  async #isBegunByUser(): Promise<boolean> {
+    this.#looksSinceBegun += 1;
+    if (this.#looksSinceBegun < 2) return false;
+    await this.stop();
+    this.#live = undefined;
+    this.#looksSinceBegun = 0;
+    this.#offset = 0;
+    return true;
+  }
+
+  async #writeTold(offset: number, bytes: Uint8Array): Promise<boolean> {
+    if (offset !== this.#offset) return false;
+    // Counted first: a chunk that was handed over is never handed over again.
+    this.#offset += bytes.length;
+    await this.#stream.write(bytes);
+    return true;
   }
 
   /** Writes what was appended since the last call; true when that was anything. */

@@ -31,6 +31,8 @@ export interface SubmitOptions {
   /** Seconds since 1970, once it was read. */
   readonly begin?: string | number;
   readonly hold?: boolean;
+  /** Files of this machine. */
+  readonly upload?: readonly string[];
   readonly retryOn?: readonly RetryRuleAsked[];
   readonly retryMemory?: RetryRuleAsked;
 }
@@ -119,6 +121,9 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.depend ?? {}),
       ...(options.begin === undefined ? {} : { not_before: options.begin }),
       ...(options.hold === true ? { hold: true } : {}),
+      ...(options.upload === undefined
+        ? {}
+        : { uploads: options.upload.map((path) => basename(path)) }),
     },
     container: {
       ...(image === undefined ? {} : { image }),

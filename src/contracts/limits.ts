@@ -7,6 +7,8 @@ export const JOB_DOCUMENT_BYTES_MAX = 256 * 1024;
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 /** Of a body that is too large this much is read and dropped, so that the sender gets to see the answer. */
 export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
+/** Longer answers are sent as they come, without a tag for conditional requests. */
+export const TAGGED_BYTES_MAX = 256 * 1024;
 /** Lists and objects within each other; a submission of old clients has five levels. */
 export const JSON_DEPTH_MAX = 64;
 /** Of one request with many jobs. */
@@ -272,3 +274,61 @@ export const AUDIT_KINDS_MAX = 20;
 export const AUDIT_AGAIN_MS = 2_000;
 /** A clean stop waits this long for the last entries. */
 export const AUDIT_STOP_MS_MAX = 1_000;
+
+/** A directory is listed whole up to so many entries, as old clients expect; of more, pages tell. */
+export const FILES_LISTED_MAX = 100_000;
+/** Entries of one page of a directory. */
+export const FILES_PAGE_MAX = 10_000;
+/** Directories below one another that an archive goes into: each is reached from the top. */
+export const DIRECTORY_DEPTH_MAX = 500;
+/** Archives that one user may fetch at a time from one web process: each takes a share of a core while it is packed. */
+export const ARCHIVES_OF_USER_MAX = 4;
+/** Event streams are told of changes at most this often: four times a second. */
+export const EVENTS_EACH_MS = 250;
+/** Without a change a stream says this often that it lives; proxies cut what is silent for a minute. Its right is checked again then. */
+export const EVENTS_BEAT_MS = 15_000;
+/** Changed jobs that are held for one listener that reads slowly; of more it is told to read all again. */
+export const EVENTS_HELD_MAX = 1_000;
+/** Changes that wait to be told while the store is asked whose they are; of more all are told to read again. */
+export const EVENTS_WAITING_MAX = 10_000;
+/** Owners of jobs that are remembered, for changes that are told without them. */
+export const EVENT_OWNERS_KEPT_MAX = 20_000;
+/** Event streams of one user: a browser with many tabs, and scripts. */
+export const EVENT_STREAMS_PER_USER_MAX = 20;
+/** Of one web process; each takes a connection and some ten kilobytes. */
+export const EVENT_STREAMS_MAX = 2_000;
+/** A client that lost its stream comes back after this. */
+export const EVENTS_AGAIN_MS = 2_000;
+/** A cursor is far shorter; what is longer is none. */
+export const CURSOR_CHARS_MAX = 200;
+/** A log that is followed is looked at this often, by its size: its directory may be on a file server that tells of nothing. */
+export const LOG_LOOK_EACH_MS = 500;
+/** Of a log so much is read and sent at once. */
+export const LOG_PIECE_BYTES = 64 * 1024;
+/** Logs that one user follows at once: two files of some jobs. */
+export const LOG_FOLLOWERS_PER_USER_MAX = 20;
+/** In one web process: each looks at its file twice a second. */
+export const LOG_FOLLOWERS_MAX = 500;
+/** The job of a followed log is read again at least this often; at once when news tell of it. */
+export const LOG_JOB_EACH_MS = 10_000;
+/** A file server may show a new file this late after the job's end. */
+export const LOG_LATE_MS_MAX = 65_000;
+
+/** Of a webhook's address. */
+export const WEBHOOK_URL_CHARS_MAX = 2_000;
+/** A webhook is called, resolved and answered within this, or tried again. */
+export const WEBHOOK_ANSWER_MS_MAX = 10_000;
+/** Calls under way in one watcher; … */
+export const WEBHOOKS_AT_ONCE_MAX = 32;
+/** … of them those of one user: a slow service holds up its own user only. */
+export const WEBHOOKS_PER_USER_MAX = 4;
+/** A call that failed is made again after this, then after ever longer, … */
+export const WEBHOOK_AGAIN_MS_MIN = 10_000;
+/** … but at least this often, … */
+export const WEBHOOK_AGAIN_MS_MAX = 3_600_000;
+/** … and is given up this long after what it tells of. */
+export const WEBHOOK_GIVEN_UP_MS = 86_400_000;
+/** One input file that is uploaded over HTTP, 64 GiB: larger ones belong on the site's own file system. */
+export const UPLOAD_BYTES_MAX = 64 * 1024 ** 3;
+/** Files that a submission may announce. */
+export const UPLOADS_MAX = 1_000;

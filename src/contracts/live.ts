@@ -3,7 +3,7 @@
  * job changed. All of it is a hint that may be lost, doubled or late: whoever must miss nothing reads the record now and
  * then. Within one process, through the store's own feed of changes, and through Redis; one contract suite for all.
  */
-import type { JobId } from '../core/units.js';
+import type { JobId, UserId } from '../core/units.js';
 import type { Notices } from './notices.js';
 import type { Presence } from './presence.js';
 
@@ -24,6 +24,8 @@ export interface JobNote {
   readonly jobId: JobId;
   /** Of its record; null: whoever tells of it does not know. */
   readonly version: number | null;
+  /** Whose job it is; absent: whoever tells of it does not know. */
+  readonly owner?: UserId;
 }
 
 /** `cursor`: where the listener stands after it; what comes later is told to whoever follows from there. */

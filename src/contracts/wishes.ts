@@ -16,6 +16,8 @@ export type Wish = {
       readonly kind: 'reschedule';
       /** Of this launch, and of no later one. */
       readonly launch: number;
+      /** `by` acted for the owner, whose wish it is; absent: the owner is who `by` says, or it is not theirs. */
+      readonly isOwners?: true;
     }
   | {
       readonly kind: 'amend';

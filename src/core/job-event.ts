@@ -49,7 +49,13 @@ export type JobEvent =
   /** The launch is stopped for the sake of another user's job. */
   | { readonly kind: 'preempted'; readonly taskId: TaskId }
   /** The launch is stopped so that the job may have another one. */
-  | { readonly kind: 'rescheduled'; readonly taskId: TaskId; readonly by: UserId }
+  | {
+      readonly kind: 'rescheduled';
+      readonly taskId: TaskId;
+      readonly by: UserId;
+      /** `by` acted for the owner. */
+      readonly isOwners?: true;
+    }
   /** What was asked is another now: anything of a job that waits, the lifespan of one that runs. */
   | { readonly kind: 'amended'; readonly spec: JobSpec }
   | ArrayEvent

@@ -164,7 +164,7 @@ function fromTask(job: Unkilled, event: JobEvent, at: Instant): Step {
     case 'preempted':
       return stop(job, { preemptedAt: at });
     case 'rescheduled':
-      return stop(job, { rescheduled: { by: event.by, at } });
+      return stop(job, { rescheduled: rescheduledBy(event, at) });
     case 'amended':
       return moved({ ...job, spec: event.spec });
     case 'systemFault':
@@ -292,15 +292,20 @@ function stop(job: Unkilled, mark: Pick<Placement, 'preemptedAt' | 'rescheduled'
   return moved({ ...job, placement: { ...job.placement, ...mark } }, [kill(job)]);
 }
 
+const rescheduledBy = (
+  { by, isOwners }: Extract<JobEvent, { kind: 'rescheduled' }>,
+  at: Instant,
+): NonNullable<Placement['rescheduled']> => ({ by, at, ...(isOwners ? { isOwners } : {}) });
+
 /** What becomes of a launch that was stopped by us; undefined: it was not. */
 function stopped(job: Unkilled, at: Instant): Step | undefined {
   const { taskId, host, preemptedAt, rescheduled } = job.placement;
   if (preemptedAt !== undefined) return fault(job, { code: 'preempted', facts: { host } }, 0, at);
   if (rescheduled === undefined) return undefined;
-  const { by } = rescheduled;
+  const { by, isOwners = false } = rescheduled;
   const because: Reason = { code: 'rescheduled', facts: { host, by } };
   // What the owner wanted stopped is the owner's use; what an administrator wanted is nobody's.
-  if (by !== job.owner) return fault(job, because, 0, at);
+  if (by !== job.owner && !isOwners) return fault(job, because, 0, at);
   if (job.killWanted !== null) return end(job, killedBy(job.killWanted), at);
   const startedAt = startedAtOf(job) ?? at;
   const memMb = needsOf(job).memMb;

@@ -86,6 +86,8 @@ export type Obstacle =
       readonly at: Instant;
     }
   | { readonly code: 'not-before'; readonly at: Instant }
+  /** The service starts no jobs; why, in the words of the administrator, or empty. */
+  | { readonly code: 'service-maintenance'; readonly reason: string }
   /** An administrator lets no new jobs onto them: from when (the earliest), until when (null: until told), and why. */
   | {
       readonly code: 'drained';

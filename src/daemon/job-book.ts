@@ -161,8 +161,8 @@ export class JobBook {
     }
   }
 
-  #announce({ id, version }: Job): void {
-    this.#ports.live?.news.publish([{ jobId: id, version }]);
+  #announce({ id, version, owner }: Job): void {
+    this.#ports.live?.news.publish([{ jobId: id, version, owner }]);
   }
 
   /** A job that the book did not hold is found to have a task. */

@@ -84,12 +84,16 @@ export class Wishes {
     return wish.kind === 'reschedule' ? this.#reschedule(wish) : this.#amend(wish);
   }
 
-  async #reschedule({ id, launch, by }: Extract<Wish, { kind: 'reschedule' }>): Promise<boolean> {
+  async #reschedule(wish: Extract<Wish, { kind: 'reschedule' }>): Promise<boolean> {
+    const { id, launch, by, isOwners } = wish;
     const job = this.#book.get(id);
     // It has ended, or has been launched again: somebody else was faster.
     if (job === undefined || job.launches !== launch) return true;
     const { taskId, executor } = job.placement;
-    const applied = await this.#book.apply(id, { kind: 'rescheduled', taskId, by });
+    const applied = await this.#book.apply(id, {
+      ...{ kind: 'rescheduled', taskId, by },
+      ...(isOwners ? { isOwners } : {}),
+    });
     this.#owner.applied(applied, executor);
     return true;
   }

@@ -4,13 +4,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
 import type { CertificateWatch } from '../api/certificate-watch.js';
-import { localJobFiles } from '../api/job-files.js';
+import { localJobFiles } from '../api/files/job-files.js';
 import { close, listen } from '../api/listen.js';
+import { LiveStreams } from '../api/live-streams.js';
 import { withAdmins } from '../api/site-auth.js';
 import { timedAuth } from '../api/timed-auth.js';
 import { tokensFor } from '../api/tokens-for.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
+import { DISK_ENTRIES_RUNNING_MAX } from '../contracts/limits.js';
+import type { Live } from '../contracts/live.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
 import { featuresAt } from './cluster.js';
@@ -38,6 +41,7 @@ export type WebParts = Pick<
   | 'tracing'
 > & {
   readonly events: Events;
+  readonly live: Pick<Live, 'news'>;
   /** Called with a bug of ours: the process must stop. */
   readonly failed: (error: unknown) => void;
 };
@@ -58,13 +62,17 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     loaded(foundation, 'scheduler', config.plugins.scheduler),
     loaded(foundation, 'storage', 'pairtree'),
   ]);
-  const { failed, ...told } = parts;
-  const webLog = log.with({ part: 'web' });
+  const { failed, live, ...told } = parts;
   // Known once the port is open; nobody can ask before.
   let certificate: CertificateWatch | null = null;
   submissionMetrics(metrics, parts.events);
+  const webLog = log.with({ part: 'web' });
+  const streams = new LiveStreams({
+    ...{ news: live.news, store, clock: systemClock, timers: systemTimers, log: webLog },
+  });
   const api = createApi({
     ...told,
+    streams,
     metrics,
     config,
     store,
@@ -73,11 +81,15 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     guestIdentity: guestIdentity(config.accounts.guests),
     policy,
     clock: systemClock,
+    timers: systemTimers,
     randomBytes,
     secret,
     log: webLog,
     warnings: () => [...told.warnings(), ...(certificate?.warnings() ?? [])],
     files: localJobFiles,
+    prepareDirectory: ({ id, identity }) => storage.prepare({ id, identity, launch: 1, files: [] }),
+    measureDirectory: async (directory) =>
+      (await storage.measure?.(directory, { entriesMax: DISK_ENTRIES_RUNNING_MAX }))?.bytes ?? 0,
     removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
     presence: async () => heardOf(await registriesToAsk(foundation)),
@@ -89,6 +101,9 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
   const web = await listen(config.web, api.callback(), ports);
   certificate = web.certificate;
   stack.push('web server', () => close(web.server));
+  streams.start();
+  // Before the server: it waits for answers that go on.
+  stack.push('event streams', () => streams.stop());
   stack.push('watch on the certificate', () => web.certificate?.stop());
   const { password, apikey } = foundation.adminKey;
   home.writeSecret(ADMIN_FILE, json({ server: web.url, user: ADMIN, password, apikey }));

@@ -6,14 +6,17 @@ import inject, { type Response } from 'light-my-request';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import authLocal from '../../plugins/auth-local.js';
-import { removeDirectory } from '../../plugins/storage-pairtree/walk.js';
+import { prepareDirectory } from '../../plugins/storage-pairtree/directory.js';
+import { measured, removeDirectory } from '../../plugins/storage-pairtree/walk.js';
 import { makeUser } from '../../src/api/accounts.js';
 import { type ApiDeps, createApi } from '../../src/api/app.js';
-import { localJobFiles } from '../../src/api/job-files.js';
+import { localJobFiles } from '../../src/api/files/job-files.js';
+import { LiveStreams } from '../../src/api/live-streams.js';
 import { readConfig } from '../../src/config/read.js';
 import type { SiteVolume } from '../../src/contracts/auth.js';
-import type { Clock } from '../../src/contracts/clock.js';
+import type { Clock, Timers } from '../../src/contracts/clock.js';
 import { Events } from '../../src/contracts/events.js';
+import type { JobNews } from '../../src/contracts/live.js';
 import { SILENT } from '../../src/contracts/log.js';
 import type { Host } from '../../src/contracts/plugin.js';
 import type { Raw } from '../../src/contracts/reader.js';
@@ -22,8 +25,10 @@ import { fairshare } from '../../src/core/fairshare.js';
 import type { Job, Outcome } from '../../src/core/job.js';
 import { type Instant, instant, type JobId, jobId } from '../../src/core/units.js';
 import { StoredTrail } from '../../src/daemon/audit-trail.js';
+import { systemClock, systemTimers } from '../../src/host/system.js';
 import { usersIn } from '../../src/host/users.js';
 import { openEmbeddedStore } from '../../src/store/embedded/store.js';
+import { OwnNews } from '../../src/store/live/own-news.js';
 import { ended, launched, leader, pendingJob, started, stepTo } from '../store/a-job.js';
 import { carryOutWishes } from './a-leader.js';
 
@@ -43,6 +48,8 @@ export interface AService {
   readonly store: Store;
   readonly keys: { readonly alice: string; readonly bob: string; readonly root: string };
   readonly directory: string;
+  /** What event streams hear of: nothing here tells it. */
+  readonly news: JobNews;
   readonly noticed: JobId[];
   readonly killsNoticed: JobId[];
   /** Jobs of which a hold or a release was told. */
@@ -63,6 +70,8 @@ export interface ServiceOptions {
   /** alice's password is `PASSWORD`; else nobody has one. */
   readonly hasPassword?: boolean;
   readonly deps?: Partial<ApiDeps>;
+  /** Of answers that go on; the real one unless told. */
+  readonly time?: Clock & Timers;
   /** A real embedded one unless told. */
   readonly store?: Store;
 }
@@ -109,8 +118,17 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
   const killsNoticed: JobId[] = [];
   const holdsNoticed: JobId[] = [];
   const agentsNoticed = { count: 0 };
+  const news = new OwnNews('test');
+  const timers = options.time ?? systemTimers;
+  const streams = new LiveStreams({
+    ...{ news, store, timers, log: SILENT, clock: options.time ?? systemClock },
+  });
+  streams.start();
+  t.teardown(() => streams.stop());
   const deps: ApiDeps = {
     ...dullDeps({ store, directory, clock }, options),
+    streams,
+    timers,
     clock,
     notices: {
       submitted: (ids) => void noticed.push(...ids),
@@ -127,7 +145,7 @@ export async function aService(t: Test, options: ServiceOptions = {}): Promise<A
     now = instant(now + ms);
   };
   const heard = { noticed, holdsNoticed, killsNoticed, agentsNoticed };
-  return { deps, store, keys, directory, ...heard, later, ...askers(deps, keys) };
+  return { deps, store, keys, directory, news, ...heard, later, ...askers(deps, keys) };
 }
 
 /** Three accounts, all with a home that is there; root is the administrator. */
@@ -160,7 +178,7 @@ function dullDeps(
     clock,
   }: { readonly store: Store; readonly directory: string; readonly clock: Clock },
   { settings, volumes = [] }: ServiceOptions,
-): Omit<ApiDeps, 'clock' | 'notices'> {
+): Omit<ApiDeps, 'clock' | 'notices' | 'streams' | 'timers'> {
   return {
     config: configOf(settings, directory),
     store,
@@ -172,6 +190,9 @@ function dullDeps(
     events: new Events(),
     audit: trailOf(store),
     files: localJobFiles,
+    prepareDirectory: async ({ id, identity }) =>
+      prepareDirectory(directory, { id, identity, launch: 1, files: [] }),
+    measureDirectory: async (path) => measured(path, 1_000, () => {}).bytes,
     removeDirectory: async (path) => removeDirectory(path),
     images: async () => CATALOGUE,
     containerizer: 'docker',

@@ -1,7 +1,11 @@
 // Administrators, and portals with a key for it, ask in the name of users: with the rights of those and no more.
 import t from 'tap';
-import { userId } from '../../src/core/units.js';
-import { type AService, type Asked, aService, aTask } from './a-service.js';
+import { ServiceError } from '../../src/contracts/errors.js';
+import { WISH_PREFIX, wishSetting } from '../../src/contracts/wishes.js';
+import { readAudit } from '../../src/core/audit.js';
+import { isDamaged } from '../../src/core/audit-chain.js';
+import { jobId, userId } from '../../src/core/units.js';
+import { type AService, type Asked, aService, aTask, lead } from './a-service.js';
 
 const FOR = 'X-GoDocker-Act-For';
 const forAlice = { user: { id: 'alice', project: 'default' } };
@@ -83,4 +87,83 @@ t.test('an administrator who acts for a user has the rights of that user alone',
   t.equal((await ask('task', { body: aTask() })).statusCode, 200);
   const second = await ask('task', { body: aTask() });
   t.match(second.json(), { code: 'rate-limited' }, 'limits are those of the user');
+});
+
+const named = async (service: AService) =>
+  (await service.store.auditPage({ after: 0, limit: 500 }))
+    .flatMap((one) => (isDamaged(one) ? [] : [readAudit(one)]))
+    .filter(({ act }) => act.startsWith('job.'))
+    .map(({ act, actor, actingFor, subject, facts }) => ({
+      ...{ act, actor, actingFor, subject: subject?.id, facts },
+    }));
+
+t.test('whoever acts for a user stands on the act by name', async (t) => {
+  const service = await aService(t);
+  const token = await tokenOf(service, 'bob', ['submit', 'act-for']);
+  const ask = (path: string, asked: Asked = {}) =>
+    service.ask(`/api/1.0/${path}`, { token, ...asked, headers: { [FOR]: 'alice' } });
+  const [changed, running, held] = [
+    await service.submit(),
+    await service.submit(),
+    jobId((await ask('task', { body: aTask({ requirements: { hold: true } }) })).json().id),
+  ];
+  t.match(await service.store.job(held), { heldBack: { by: 'bob', isAdmin: false } });
+  const wishes: unknown[] = [];
+  const { firstSetting } = service.store;
+  service.store.firstSetting = (name, text) => {
+    if (name.startsWith(WISH_PREFIX)) wishes.push(JSON.parse(text));
+    return firstSetting.call(service.store, name, text);
+  };
+  const body = { name: 'ram', value: '1' };
+  t.equal((await ask(`task/${changed}`, { method: 'PUT', body })).statusCode, 200);
+  await lead(service, running, 'running');
+  const reschedule = `task/${running}/reschedule`;
+  t.equal((await ask(reschedule, { method: 'POST' })).statusCode, 200);
+  t.match(wishes, [
+    { kind: 'amend', by: 'bob' },
+    { kind: 'reschedule', by: 'bob', isOwners: true },
+  ]);
+  const heard: string[] = [];
+  service.deps.events.on('job:kill-wanted', ({ by }) => heard.push(by));
+  t.match((await ask('user/alice/task', { method: 'DELETE' })).json(), { killed: 3 });
+  t.same(heard, ['bob', 'bob', 'bob']);
+  t.match(await service.store.job(changed), { killWanted: { by: 'bob' } });
+  const told = await named(service);
+  t.same(
+    told.map(({ act }) => act),
+    ['job.submit-for', 'job.change', 'job.reschedule', 'job.kill-all'],
+  );
+  for (const one of told) t.match(one, { actor: 'bob', actingFor: 'alice' }, one.act);
+});
+
+t.test('an administrator who reschedules is no owner', async (t) => {
+  const service = await aService(t);
+  const id = await service.submit();
+  await lead(service, id, 'running');
+  const token = await service.tokenOf('root');
+  await service.ask(`/api/1.0/task/${id}/reschedule`, { method: 'POST', token });
+  const wish = JSON.parse((await service.store.setting(wishSetting('reschedule', id))) ?? '');
+  t.equal(wish.by, 'root');
+  t.notOk('isOwners' in wish);
+});
+
+t.test('many jobs for others: an entry for each user, before any is stored', async (t) => {
+  const service = await aService(t);
+  const token = await service.tokenOf('root');
+  const forBob = { user: { id: 'bob', project: 'default' } };
+  const forRoot = { user: { id: 'root', project: 'default' } };
+  const body = [forAlice, forBob, forRoot, forAlice].map((more) => aTask({ more }));
+  const answer = await service.ask('/api/1.0/tasks', { token, body });
+  t.match(answer.json(), { msg: 'Tasks added', added: 4 });
+  const act = { act: 'job.submit-for', actor: 'root' };
+  t.match(await named(service), [
+    { ...act, subject: 'alice', facts: { jobs: 2 } },
+    { ...act, subject: 'bob', facts: { jobs: 1 } },
+  ]);
+  service.deps.audit.write = async () => {
+    throw new ServiceError('store-unavailable', 'away');
+  };
+  const refused = await service.ask('/api/1.0/tasks', { token, body });
+  t.equal(refused.statusCode, 503, 'no entry, no jobs');
+  t.equal((await service.store.counts(userId('alice'))).pending, 2);
 });

@@ -383,7 +383,11 @@ t.test('a site may let users name any image', async (t) => {
   const service = await aService(t, { settings: { allow_user_images: true } });
   const id = await service.submit(aTask({ container: { image: 'quay.io/x/y:1' } }));
   t.equal((await service.store.job(id))?.spec.image, 'quay.io/x/y:1');
-  t.same((await service.ask('/api/1.0/image')).json(), ['debian:12', 'ubuntu:24.04']);
+  t.same((await service.ask('/api/1.0/image')).json(), [
+    'debian:12',
+    'ubuntu:24.04',
+    'quay.io/x/y:1',
+  ]);
 });
 
 t.test('lists: newest first, own jobs, pages, no scripts', async (t) => {
@@ -468,7 +472,13 @@ t.test('a store that is away is a 503 that asks to come back', async (t) => {
   };
   const service = await aService(t);
   const token = await service.tokenOf('alice');
-  const store: Store = { ...service.store, submit: away, list: away, job: away };
+  const store: Store = {
+    ...service.store,
+    setting: (name) => service.store.setting(name),
+    submit: away,
+    list: away,
+    job: away,
+  };
   const broken = await aService(t, {
     deps: { store, auth: service.deps.auth, secret: service.deps.secret },
   });

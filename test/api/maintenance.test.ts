@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import t from 'tap';
 import type { ProcessSeen } from '../../src/contracts/presence.js';
 import { instant } from '../../src/core/units.js';
-import { type AService, type Asked, aService, aTask, NOW } from './a-service.js';
+import { type AService, type Asked, aService, aTask, lead, NOW } from './a-service.js';
 
 const API = '/api/1.0';
 const told = async (service: AService, path: string, asked: Asked = {}) => {
@@ -35,6 +35,40 @@ t.test('in maintenance no job is taken, and everybody is told why', async (t) =>
     status: 400,
     said: { field: 'on' },
   });
+});
+
+t.test('a job that waits says that it waits for the end of maintenance', async (t) => {
+  const obstacles = () => [{ code: 'no-offers' }] as const;
+  const service = await aService(t, { deps: { obstacles } });
+  const [waits, held, runs] = [
+    await service.submit(),
+    await service.submit(aTask({ requirements: { hold: true } })),
+    await service.submit(),
+  ];
+  await lead(service, runs, 'running');
+  const reasonOf = async (id: number) => (await told(service, `/task/${id}`)).said.status.reason;
+  t.match(await reasonOf(waits), /^Not enough resources/);
+  const begin = (reason: string) =>
+    asRoot(service, '/maintenance', { method: 'PUT', body: { on: true, reason } });
+  await begin('new switches');
+  const words = 'The service is in maintenance and starts no jobs: new switches';
+  t.equal(await reasonOf(waits), words);
+  t.match(await reasonOf(held), `${words}. Held by alice since `);
+  t.equal(await reasonOf(runs), null, 'what runs goes on');
+  const why = (await told(service, `/task/${waits}/why`)).said;
+  t.match(why, {
+    reason: words,
+    obstacles: [{ code: 'service-maintenance', reason: 'new switches' }, { code: 'no-offers' }],
+  });
+  const list = (await told(service, '/task/active')).said;
+  t.match(
+    list.find(({ id }: { id: number }) => id === waits),
+    { status: { reason: words } },
+  );
+  await begin('');
+  t.equal(await reasonOf(waits), 'The service is in maintenance and starts no jobs');
+  await asRoot(service, '/maintenance', { method: 'PUT', body: { on: false } });
+  t.match(await reasonOf(waits), /^Not enough resources/);
 });
 
 t.test('another process learns of maintenance within a second', async (t) => {

@@ -25,6 +25,7 @@ const CASES: Readonly<
   'ldap.admin_password': {
     of: ({ pluginOptions }) => pluginOptions['auth-ldap']?.admin_password,
   },
+  prometheus_key: { of: ({ monitoring }) => monitoring.prometheusKey },
   influxdb_password: {
     more: { influxdb_host: 'i1' },
     of: ({ monitoring }) => monitoring.influx?.password,

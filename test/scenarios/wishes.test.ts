@@ -23,13 +23,20 @@ interface Way {
   readonly isNoticed?: boolean;
 }
 
+interface Whose {
+  readonly by?: string;
+  /** Somebody acted for the owner. */
+  readonly isOwners?: true;
+}
+
 const reschedule =
-  (name: string, { by = 'alice', isNoticed = true }: Way & { readonly by?: string } = {}): Tick =>
+  (name: string, { by = 'alice', isNoticed = true, ...whose }: Way & Whose = {}): Tick =>
   async (stage) => {
     const id = stage.id(name);
     const launch = (await stage.web.job(id))?.launches ?? 0;
     const wish: Wish = {
       ...{ kind: 'reschedule', id, launch, by: userId(by), at: stage.time.now() },
+      ...whose,
     };
     await stage.web.putSetting(wishSetting('reschedule', id), JSON.stringify(wish));
     if (isNoticed) stage.daemon?.notices.wished();
@@ -107,6 +114,21 @@ t.test(
       state: 'pending',
       faults: [{ because: { code: 'rescheduled', facts: { by: 'root' } } }],
       retried: { failures: [] },
+    }),
+  ),
+);
+
+t.test(
+  'whoever acts for the owner lets the owner pay, by whatever name',
+  scenario(
+    ...running('job'),
+    pass(60_000),
+    reschedule('job', { by: 'portal', isOwners: true }),
+    report('job', 'killed'),
+    expectRecord('job', {
+      state: 'pending',
+      faults: [],
+      retried: { failures: [{ because: { code: 'rescheduled', facts: { by: 'portal' } } }] },
     }),
   ),
 );

@@ -13,6 +13,7 @@ import {
   readWholeStatus,
   type StatusView,
 } from '../../src/cli/wire.js';
+import { Changes } from './changes.js';
 import type { Session, SignInLink } from './session.js';
 
 /** The server said no, or nothing. `status` 0: it could not be reached. */
@@ -125,9 +126,24 @@ export class Api {
   readonly #session: Session;
   readonly #onSignedOut: () => void;
 
+  /** Tells which jobs changed. */
+  readonly changes: Changes;
+
   constructor(session: Session, onSignedOut: () => void) {
     this.#session = session;
     this.#onSignedOut = onSignedOut;
+    this.changes = new Changes(this);
+  }
+
+  /** A stream of changes, from where a former one ended. */
+  async events(
+    lastId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const headers = lastId === undefined ? {} : { 'last-event-id': lastId };
+    const { body } = await this.#send('GET', 'events', { headers, signal, isEndless: true });
+    if (body === null) throw new ApiError(200, 'The server answered without a stream.');
+    return body;
   }
 
   async activeJobs(signal?: AbortSignal): Promise<readonly JobView[]> {
@@ -221,13 +237,15 @@ interface SendOptions {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** The answer goes on: nothing but `signal` ends it. */
+  readonly isEndless?: boolean;
 }
 
 async function send(
   token: string | null,
   method: string,
   route: string,
-  { body, headers, signal }: SendOptions,
+  { body, headers, signal, isEndless = false }: SendOptions,
 ): Promise<Response> {
   const late = AbortSignal.timeout(ANSWER_MS_MAX);
   let answer: Response;
@@ -236,7 +254,7 @@ async function send(
       method,
       credentials: 'omit',
       cache: 'no-store',
-      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+      signal: signal === undefined ? late : isEndless ? signal : AbortSignal.any([signal, late]),
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -49,6 +49,8 @@ export function App() {
     [session],
   );
 
+  useEffect(() => () => api?.changes.close(), [api]);
+
   if (isFollowingLink) return <main class="centre muted">Signing in…</main>;
   if (api === null || session === null) return <SignInPage message={message} onSignedIn={enter} />;
   return (

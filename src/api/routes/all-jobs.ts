@@ -4,6 +4,7 @@ import { ServiceError } from '../../contracts/errors.js';
 import type { JobState } from '../../core/job.js';
 import { killAll } from '../all-jobs.js';
 import { auditedUnlessOwn } from '../audit.js';
+import { actorOf } from '../caller.js';
 import { flag, LOGIN } from '../fields.js';
 import { json, type Route, route } from '../route.js';
 import { shape, whole } from '../schemas/answer.js';
@@ -42,14 +43,15 @@ export const ALL_JOBS_ROUTES: readonly Route[] = [
       },
     ],
     async handle({ context, deps, person, user, query }) {
+      const by = actorOf(person);
       const subject = { kind: 'user', id: user.id } as const;
       const facts = query.tag === undefined ? {} : { tag: query.tag };
       const act = { act: 'job.kill-all', subject, facts } as const;
       const killed = await auditedUnlessOwn({ context, deps }, user.id, act, () =>
-        killAll(deps, { owner: user.id, tag: query.tag }, person),
+        killAll(deps, { owner: user.id, tag: query.tag }, by),
       );
       deps.log.info('all jobs of a user are to be killed', {
-        ...{ user: user.id, by: person.id, killed },
+        ...{ user: user.id, by, killed },
         ...(query.tag === undefined ? {} : { tag: query.tag }),
       });
       return { msg: 'Tasks will be killed', killed };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { BULK_JOBS_MAX } from '../../contracts/limits.js';
 import { submitAll } from '../bulk.js';
+import { actorOf } from '../caller.js';
 import { flag } from '../fields.js';
 import { json, type Route, route } from '../route.js';
 import { jobNumber, shape, whole } from '../schemas/answer.js';
@@ -55,12 +56,16 @@ export const BULK_ROUTES: readonly Route[] = [
       },
     ],
     async handle({ context, deps, person, query, headers }) {
-      const tasks = await submitAll(deps, context.req, {
+      const tasks = await submitAll(deps, context, {
         ...{ person, isAtomic: query.atomic, isStrict: query.strict },
         key: headers['Idempotency-Key'] ?? null,
       });
       const added = tasks.filter((answer) => 'id' in answer).length;
-      deps.log.info('jobs submitted together', { by: person.id, entries: tasks.length, added });
+      deps.log.info('jobs submitted together', {
+        by: actorOf(person),
+        entries: tasks.length,
+        added,
+      });
       return { msg: added > 0 ? 'Tasks added' : 'No task added', added, tasks };
     },
   }),

@@ -7,6 +7,7 @@ import { type Wish, wishSetting } from '../../contracts/wishes.js';
 import type { Job } from '../../core/job.js';
 import { amended, carriedOut, mustBeChangeable } from '../amend.js';
 import { auditedUnlessOwn } from '../audit.js';
+import { actorOf } from '../caller.js';
 import { JOB_ID, section } from '../fields.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { jobNumber, shape } from '../schemas/answer.js';
@@ -102,14 +103,15 @@ async function change({
   job,
   body: { name, value = null },
 }: Call<'own-job', typeof JOB_ID, None, None, z.output<typeof CHANGE>>) {
+  const by = actorOf(person);
   mustBeChangeable(deps, name, person);
   const spec = await amended(deps, job, { name, value });
   const subject = { kind: 'job', id: String(job.id) } as const;
   const act = { act: 'job.change', subject, facts: { owner: job.owner, name } } as const;
   const isDone = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
-    carriedOut(deps, job, { by: person, spec }),
+    carriedOut(deps, job, { by, spec }),
   );
-  deps.log.info('job changed', { jobId: job.id, by: person.id, name });
+  deps.log.info('job changed', { jobId: job.id, by, name });
   return { msg: isDone ? 'Task updated' : 'Task will be updated', id: job.id, name, value } as {
     readonly name: DynamicField;
   };
@@ -120,7 +122,12 @@ async function reschedule({ context, deps, person, job }: Call<'own-job', typeof
   const { id, launches } = job;
   const no = whyNot(job);
   if (no !== null) throw new ServiceError('wrong-state', no, { field: 'id' });
-  const wish: Wish = { kind: 'reschedule', id, launch: launches, by: person.id, at: clock.now() };
+  const by = actorOf(person);
+  const wish: Wish = {
+    ...{ kind: 'reschedule', id, launch: launches, by, at: clock.now() },
+    // Acting for the owner is the owner's wish, or portals could run jobs that nobody is charged for.
+    ...(person.id === job.owner && by !== job.owner ? { isOwners: true } : {}),
+  };
   const isMarked = 'placement' in job && job.placement?.rescheduled !== undefined;
   const text = JSON.stringify(wish);
   const subject = { kind: 'job', id: String(id) } as const;
@@ -130,7 +137,7 @@ async function reschedule({ context, deps, person, job }: Call<'own-job', typeof
     : await auditedUnlessOwn({ context, deps }, job.owner, act, () =>
         store.firstSetting(wishSetting('reschedule', id), text),
       );
-  if (stands === text) log.info('job to be launched anew', { jobId: id, by: person.id });
+  if (stands === text) log.info('job to be launched anew', { jobId: id, by });
   notices.wished();
   return {
     msg: RESCHEDULED[stands === text ? 0 : 1],

@@ -1,12 +1,12 @@
 /** A user leaves: nobody signs in under that name any more, their jobs end, what they used stays on record. */
 
 import { z } from 'zod';
-import type { Person } from '../../contracts/auth.js';
 import { ServiceError } from '../../contracts/errors.js';
 import type { UserId } from '../../core/units.js';
 import { userId } from '../../core/units.js';
 import { killAll } from '../all-jobs.js';
 import { audited } from '../audit.js';
+import { actorOf } from '../caller.js';
 import type { ApiDeps } from '../deps.js';
 import { LOGIN } from '../fields.js';
 import { projectsOf } from '../membership.js';
@@ -49,15 +49,15 @@ export const USER_REMOVAL_ROUTES: readonly Route[] = [
       if (id === person.id)
         throw new ServiceError('wrong-state', 'nobody removes their own account', { field: 'id' });
       const act = { act: 'user.delete', subject: { kind: 'user', id } } as const;
-      const killed = await audited({ context, deps }, act, () => remove(deps, id, person));
-      deps.log.info('user removed', { user: id, by: person.id, killed });
+      const killed = await audited({ context, deps }, act, () => remove(deps, id, actorOf(person)));
+      deps.log.info('user removed', { user: id, by: actorOf(person), killed });
       return { msg: 'User removed', id, killed };
     },
   }),
 ];
 
 /** How many jobs will be killed. */
-async function remove(deps: ApiDeps, id: UserId, by: Person): Promise<number> {
+async function remove(deps: ApiDeps, id: UserId, by: UserId): Promise<number> {
   // Before and after: whatever dies in between, the account is still there to be removed again, and nothing slips through.
   const before = await killAll(deps, { owner: id }, by);
   await leaveProjects(deps, id);

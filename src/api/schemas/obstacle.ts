@@ -63,6 +63,7 @@ export const OBSTACLE = z
       at: milliseconds,
     }),
     shape({ code: z.literal('not-before'), at: milliseconds }),
+    shape({ code: z.literal('service-maintenance'), reason: z.string() }),
     shape({
       code: z.literal('drained'),
       agents,

@@ -11,6 +11,7 @@ import {
   scriptOf,
   submissionOf,
 } from '../submission.js';
+import { filesToUpload, uploadAndStart } from '../upload.js';
 import { readSubmitted } from '../wire.js';
 
 /** What stood on the command line: the words after `--`, or else the name of a script. */
@@ -57,6 +58,7 @@ export async function sendJob(
     options.begin === undefined
       ? {}
       : { begin: readTime(String(options.begin), '--begin', context.now()) };
+  const files = filesToUpload(context.terminal.directory, options.upload ?? []);
   const answer = await client.json('POST', 'task', {
     body: submissionOf(script, image, { ...options, ...begin }),
     query: { strict: '1' },
@@ -65,5 +67,10 @@ export async function sendJob(
   });
   const submitted = readSubmitted(answer);
   for (const warning of new Set(submitted.warnings)) tell(context, warning);
+  if (options.upload !== undefined)
+    await uploadAndStart(client, submitted.id, files, {
+      startsHeld: options.hold === true,
+      warn: (sentence) => tell(context, sentence),
+    });
   return submitted;
 }

@@ -6,7 +6,7 @@ import { NEWS_ENTRY_NOTES_MAX, NEWS_KEPT_MAX, NEWS_WAITING_MAX } from '../../con
 import type { JobNews, JobNote, News } from '../../contracts/live.js';
 import type { Log } from '../../contracts/log.js';
 import { type NewsEntry, NewsRing } from '../../core/news-ring.js';
-import { jobId } from '../../core/units.js';
+import { jobId, userId } from '../../core/units.js';
 import type { RedisLink } from './link.js';
 import { PUBLISH_NEWS, READ_NEWS } from './scripts.js';
 
@@ -235,11 +235,13 @@ const beginning = (epoch: string, entries: number): Known => ({
 });
 
 /**
- * Entries of `[id, version]` of each; a note of an unknown version has no second part. At least one, though it be empty: it tells
+ * Entries of `[id, version, owner]` of each; null: not known, and left out at the end. At least one, though it be empty: it tells
  * that another epoch began.
  */
 function textsOf(notes: readonly JobNote[]): readonly string[] {
-  const pairs = notes.map(({ jobId: id, version }) => (version === null ? [id] : [id, version]));
+  const pairs = notes.map(({ jobId: id, version, owner }) =>
+    owner !== undefined ? [id, version, owner] : version !== null ? [id, version] : [id],
+  );
   const texts: string[] = [];
   for (let at = 0; at === 0 || at < pairs.length; at += NEWS_ENTRY_NOTES_MAX)
     texts.push(JSON.stringify(pairs.slice(at, at + NEWS_ENTRY_NOTES_MAX)));
@@ -255,9 +257,10 @@ function notesIn(text: string): readonly JobNote[] {
     return [];
   }
   return (Array.isArray(read) ? read : [])
-    .filter((note): note is readonly [number, unknown] => Number.isSafeInteger(note?.[0]))
-    .map(([id, version]) => ({
+    .filter((note): note is readonly [number, unknown, unknown] => Number.isSafeInteger(note?.[0]))
+    .map(([id, version, owner]) => ({
       jobId: jobId(id),
       version: typeof version === 'number' ? version : null,
+      ...(typeof owner === 'string' ? { owner: userId(owner) } : {}),
     }));
 }

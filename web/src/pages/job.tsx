@@ -23,21 +23,27 @@ export function JobPage({ api, id }: { api: Api; id: number }) {
     value: job,
     error,
     again,
-  } = usePolling(`job ${id}`, LOOK_MS, async (signal) => {
-    const { state, launches } = await api.state(id, signal);
-    // The whole document has the script in it: asked for only when something changed, or reasons may.
-    const isWaiting = state === 'pending' || state === 'launching';
-    const isArray = known.current?.array != null;
-    if (
-      known.current === null ||
-      known.current.state !== state ||
-      known.current.launches !== launches ||
-      isWaiting ||
-      isArray
-    )
-      known.current = await api.job(id, signal);
-    return { value: known.current, isLast: isEnd(known.current.state) };
-  });
+  } = usePolling(
+    `job ${id}`,
+    LOOK_MS,
+    async (signal) => {
+      const { state, launches } = await api.state(id, signal);
+      // The whole document has the script in it: asked for only when something changed, or reasons may.
+      const isWaiting = state === 'pending' || state === 'launching';
+      const isArray = known.current?.array != null;
+      if (
+        known.current === null ||
+        known.current.state !== state ||
+        known.current.launches !== launches ||
+        isWaiting ||
+        isArray
+      )
+        known.current = await api.job(id, signal);
+      return { value: known.current, isLast: isEnd(known.current.state) };
+    },
+    // Members of an array change it, and have ids of their own.
+    { api, job: known.current?.array == null ? id : null },
+  );
   const [view, setView] = useState<View>('Output');
   useEffect(() => {
     if (job !== null) document.title = `${badgeWords(job)} · ${job.name} · GoDocker`;

@@ -13,9 +13,14 @@ export function JobsPage({ api, list }: { api: Api; list: 'active' | 'over' }) {
   const [limit, setLimit] = useState(PAGE_SIZE);
   const [filter, setFilter] = useState('');
   const now = useNow();
-  const { value, error } = usePolling(`${list}/${limit}`, LOOK_MS, async (signal) => ({
-    value: list === 'active' ? await api.activeJobs(signal) : await api.overJobs(limit, signal),
-  }));
+  const { value, error } = usePolling(
+    `${list}/${limit}`,
+    LOOK_MS,
+    async (signal) => ({
+      value: list === 'active' ? await api.activeJobs(signal) : await api.overJobs(limit, signal),
+    }),
+    { api, job: null },
+  );
   useEffect(() => {
     document.title = 'Jobs · GoDocker';
   }, []);
