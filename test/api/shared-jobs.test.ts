@@ -86,6 +86,18 @@ t.test('to archive and to purge stay the owner’s', async (t) => {
   t.equal((await ask(`/api/1.0/task/${over}/archive`)).statusCode, 200, 'the owner may');
 });
 
+t.test('nobody sends files to what runs as somebody else, or starts it', async (t) => {
+  const { asBob, runs } = await aProject(t, true);
+  const cases: [string, Asked][] = [
+    [`/api/1.0/task/${runs}/start`, { method: 'POST' }],
+    [`/api/1.0/task/${runs}/files/reads.fa`, { method: 'PUT', raw: 'ACGT' }],
+  ];
+  for (const [path, asked] of cases) {
+    const answer = await asBob(path, asked);
+    t.match([answer.statusCode, answer.json()], [403, { code: 'forbidden', msg: /owner/ }], path);
+  }
+});
+
 t.test('nobody else learns that there is anything', async (t) => {
   const off = await aProject(t, false);
   const outside = await aProject(t, true, ['alice']);
