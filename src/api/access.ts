@@ -7,7 +7,7 @@ import { type ProjectId, projectId } from '../core/units.js';
 import type { Caller } from './caller.js';
 import { type Context, readJobId } from './context.js';
 import type { ApiDeps } from './deps.js';
-import { isDefaultProject } from './membership.js';
+import { isDefaultProject, isShared } from './membership.js';
 import { personFor } from './people.js';
 
 interface SignedIn {
@@ -21,7 +21,10 @@ export interface Granted {
   'nobody-needed': unknown;
   /** Everybody with an account. */
   'signed-in': SignedIn;
-  /** The job `id` of the path: its owner, and administrators. Others are told that it does not exist. */
+  /**
+   * The job `id` of the path: its owner, administrators, and members of its project where the site shares jobs. Others are
+   * told that it does not exist.
+   */
   'own-job': SignedIn & { readonly job: Job };
   /** The user `id` of the path: oneself, and administrators. Others are told that it does not exist. */
   'own-or-admin': SignedIn & { readonly user: Person };
@@ -53,14 +56,15 @@ export const ACCESS_ERRORS: Readonly<Record<Access, readonly ErrorCode[]>> = {
 export const ACCESS_WORDS: Readonly<Record<Access, string>> = {
   'nobody-needed': 'Anybody, without signing in.',
   'signed-in': 'Everybody who is signed in.',
-  'own-job': 'The owner of the job, and administrators.',
+  'own-job':
+    'The owner of the job, and administrators; members of its project, where the site shares jobs.',
   'own-or-admin': 'The user, and administrators.',
   'member-or-admin': 'Members of the project, and administrators.',
   admin: 'Administrators.',
 };
 
 export interface AccessDeps {
-  readonly deps: Pick<ApiDeps, 'store' | 'auth'>;
+  readonly deps: Pick<ApiDeps, 'store' | 'auth' | 'config'>;
   /** @throws ServiceError as `SIGNING_IN` */
   readonly signedIn: (context: Context) => Promise<Caller>;
 }
@@ -97,13 +101,14 @@ export const GRANTS: Readonly<Record<Access, Grant>> = {
 
 /** The job of a path, if the asker may see it: of others' jobs not even the existence is told. */
 export async function jobFor(
-  { store }: Pick<ApiDeps, 'store'>,
+  deps: Pick<ApiDeps, 'store' | 'config'>,
   asker: Person,
   text: string | undefined,
 ): Promise<Job> {
   const id = readJobId(text);
-  const job = await store.job(id);
-  if (job === undefined || (job.owner !== asker.id && !asker.isAdmin))
+  const job = await deps.store.job(id);
+  const isTheirs = job !== undefined && (job.owner === asker.id || asker.isAdmin);
+  if (job === undefined || !(isTheirs || (await isShared(deps, asker, job.project))))
     throw new ServiceError('job-not-found', `no job ${id}`, { field: 'id' });
   return job;
 }

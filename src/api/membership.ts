@@ -2,8 +2,10 @@
 import type { Person } from '../contracts/auth.js';
 import { ServiceError } from '../contracts/errors.js';
 import type { ProjectRecord, ProjectStore } from '../contracts/store.js';
+import type { Job } from '../core/job.js';
 import { PROJECT_OF_ALL } from '../core/policy.js';
 import { type ProjectId, projectId, type UserId } from '../core/units.js';
+import type { ApiDeps } from './deps.js';
 
 export const isDefaultProject = (id: ProjectId): boolean => id === PROJECT_OF_ALL;
 
@@ -23,6 +25,23 @@ export async function projectFor(
       field: 'user.project',
     });
   return id;
+}
+
+/** Whether jobs that count for a project are the business of all its members, and this is one. `default` is nobody's own. */
+export async function isShared(
+  { store, config }: Pick<ApiDeps, 'store' | 'config'>,
+  person: Person,
+  id: ProjectId,
+): Promise<boolean> {
+  if (!config.jobs.areShared || isDefaultProject(id)) return false;
+  const project = await store.project(id);
+  return project?.members.includes(person.id) === true;
+}
+
+/** What others of one's project may see and steer, and not throw away. @throws ServiceError `forbidden` */
+export function mustBeOwn(person: Person, job: Pick<Job, 'owner'>, what: string): void {
+  if (job.owner !== person.id && !person.isAdmin)
+    throw new ServiceError('forbidden', `only its owner may ${what} it`, { field: 'id' });
 }
 
 /** Those that name the user as a member, in order of id; `default` is not among them. */

@@ -13,6 +13,10 @@ export const JOBS = {
     'share',
     'Cpus of a job in a container: `share` is guaranteed and may use idle ones besides, `cap` is never exceeded.',
   ),
+  share_project_tasks: flag(
+    false,
+    "Members of a project see, stop and change each other's jobs in it; `default` is no such project.",
+  ),
   allow_root: flag(false, 'Jobs may run as root in their container; their volumes are read-only.'),
   'failure_policy.strategy': integer(
     2,

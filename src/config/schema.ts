@@ -146,7 +146,6 @@ export const RENAMED: Readonly<Record<string, keyof Schema>> = {
 /** Keys of the original GoDocker that are accepted and do nothing yet. */
 export const NOT_IN_USE: readonly string[] = [
   'storage',
-  'share_project_tasks',
   'live_events',
   'live_events_url',
   'shared_secret_passphrase',

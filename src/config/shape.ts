@@ -59,6 +59,7 @@ export function shape(
       cpuMilliDefault: Math.round(values.defaults_cpu * 1000),
       memMbDefault: Math.round(values.defaults_ram * MB_PER_GB),
       cpuLimit: values.cpu_limit,
+      areShared: values.share_project_tasks,
       isRootAllowed: values.allow_root,
       retriesMax: values['failure_policy.strategy'],
       orphans: { orphans: values.orphans, killsMax: values.orphan_kills_max },

@@ -186,6 +186,8 @@ export interface JobsConfig {
   readonly memMbDefault: number;
   /** `share`: guaranteed, and idle ones besides; `cap`: never more. */
   readonly cpuLimit: 'share' | 'cap';
+  /** Members of a project see and steer each other's jobs in it. */
+  readonly areShared: boolean;
   readonly isRootAllowed: boolean;
   /** Relaunches after failures of the system that a job gets unless it asks for fewer. */
   readonly retriesMax: number;

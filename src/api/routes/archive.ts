@@ -1,8 +1,10 @@
 /** Job directories that nobody needs any more. Old command lines archive with GET. */
+
 import { z } from 'zod';
 import { audited, auditedUnlessOwn } from '../audit.js';
 import { archive } from '../disk.js';
 import { JOB_ID } from '../fields.js';
+import { mustBeOwn } from '../membership.js';
 import { json, type Route, route } from '../route.js';
 import { jobNumber, shape, whole } from '../schemas/answer.js';
 
@@ -32,6 +34,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
       { name: 'one that runs', params: { id: 2 }, status: 409, answer: { code: 'wrong-state' } },
     ],
     async handle({ context, deps, person, job }) {
+      mustBeOwn(person, job, 'archive');
       const subject = { kind: 'job', id: String(job.id) } as const;
       const act = { act: 'job.archive', subject, facts: { owner: job.owner } } as const;
       const archived = await auditedUnlessOwn({ context, deps }, job.owner, act, () =>

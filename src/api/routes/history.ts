@@ -1,4 +1,5 @@
 /** `/tasks`: jobs by user, project, tag and date, page by page, and only the parts of them that are wanted. */
+
 import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
@@ -8,6 +9,7 @@ import { type Instant, instant, jobId, projectId, type UserId, userId } from '..
 import type { ApiDeps } from '../deps.js';
 import { flag, text, wire } from '../fields.js';
 import { censusesOf } from '../members.js';
+import { isShared } from '../membership.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { shape } from '../schemas/answer.js';
 import { JOB } from '../schemas/job.js';
@@ -55,11 +57,11 @@ const fields = text(
 ).transform((value): readonly string[] => [...new Set(value.split(','))]);
 
 const QUERY = {
-  user: z
-    .string()
-    .optional()
-    .meta({ description: 'Whose jobs; others than oneself: administrators.' }),
-  all: flag.describe("Everybody's jobs: administrators."),
+  user: z.string().optional().meta({
+    description:
+      'Whose jobs; others than oneself: administrators, and in a shared project its members.',
+  }),
+  all: flag.describe("Everybody's jobs: administrators, and in a shared project its members."),
   project: z.string().optional(),
   tag: z.string().optional().meta({ description: "One of the job's tags, to the letter." }),
   state: z
@@ -123,7 +125,8 @@ type Asked = Call<'signed-in', None, typeof QUERY>;
 
 async function tasks({ deps, person, query }: Asked) {
   const { project, fields: wanted, limit: asked = PAGE_USUAL } = query;
-  const owner = ownerAsked({ person, query });
+  const isOfAll = project !== undefined && (await isShared(deps, person, projectId(project)));
+  const owner = ownerAsked({ person, query }, isOfAll);
   const whose = {
     ...(owner === null ? {} : { owner }),
     ...(project === undefined ? {} : { project: projectId(project) }),
@@ -143,13 +146,13 @@ async function tasks({ deps, person, query }: Asked) {
   };
 }
 
-/** Null: everybody's. @throws ServiceError forbidden */
-function ownerAsked({
-  person,
-  query: { user, all },
-}: Pick<Asked, 'person' | 'query'>): UserId | null {
+/** Null: everybody's. @param isOfAll the jobs of the project are the asker's business, too. @throws ServiceError forbidden */
+function ownerAsked(
+  { person, query: { user, all } }: Pick<Asked, 'person' | 'query'>,
+  isOfAll: boolean,
+): UserId | null {
   const isOwn = !all && (user === undefined || user === person.id);
-  if (!isOwn && !person.isAdmin)
+  if (!isOwn && !person.isAdmin && !isOfAll)
     throw new ServiceError('forbidden', 'only administrators may see jobs of others', {
       field: all ? 'all' : 'user',
     });

@@ -1,6 +1,7 @@
 /** Lists of jobs, newest first, in the historic shapes. */
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import type { Person } from '../../contracts/auth.js';
 import { PAGE_ITEMS_MAX } from '../../contracts/limits.js';
 import type { JobQuery } from '../../contracts/store.js';
 import type { Job, JobState } from '../../core/job.js';
@@ -9,6 +10,7 @@ import type { Context } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { count } from '../fields.js';
 import { censusesOf } from '../members.js';
+import { isShared } from '../membership.js';
 import { json, type Route, route } from '../route.js';
 import { JOBS } from '../schemas/job.js';
 import { extrasFor, jobToWire } from '../wire.js';
@@ -39,8 +41,8 @@ export const LIST_ROUTES: readonly Route[] = [
       { name: 'all', answer: [{ id: 13 }, { id: 12 }, { id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] },
       { name: 'of a project', query: { project: 'lambda' } },
     ],
-    handle: ({ context, deps, person, query }) =>
-      list(context, deps, { ...ofProject(query), owner: person.id, states: ACTIVE }, ALL),
+    handle: async ({ context, deps, person, query }) =>
+      list(context, deps, { ...(await seenBy(deps, person, query)), states: ACTIVE }, ALL),
   }),
   route({
     method: 'GET',
@@ -91,13 +93,26 @@ export const LIST_ROUTES: readonly Route[] = [
         answer: { code: 'bad-request', field: 'skip' },
       },
     ],
-    handle: ({ context, deps, person, params: { skip, limit }, query }) =>
-      list(context, deps, { ...ofProject(query), owner: person.id, states: OVER, skip }, limit),
+    handle: async ({ context, deps, person, params: { skip, limit }, query }) => {
+      const seen = await seenBy(deps, person, query);
+      return list(context, deps, { ...seen, states: OVER, skip }, limit);
+    },
   }),
 ];
 
-const ofProject = ({ project }: { readonly project: string | undefined }): JobQuery =>
+interface Asked {
+  readonly project: string | undefined;
+}
+
+const ofProject = ({ project }: Asked): JobQuery =>
   project === undefined ? {} : { project: projectId(project) };
+
+/** One's own; of a project whose jobs are shared those of all its members. */
+async function seenBy(deps: ApiDeps, person: Person, query: Asked): Promise<JobQuery> {
+  const { project } = query;
+  const isOfAll = project !== undefined && (await isShared(deps, person, projectId(project)));
+  return isOfAll ? ofProject(query) : { ...ofProject(query), owner: person.id };
+}
 
 /** Answers a JSON array page by page, so that a long list costs no memory. */
 async function list(

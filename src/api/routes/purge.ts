@@ -1,4 +1,5 @@
 /** Jobs of the past, many at once: archived, then purged. Old command lines archive with GET. */
+
 import { z } from 'zod';
 import { ServiceError } from '../../contracts/errors.js';
 import { JOBS_PER_ACT_MAX } from '../../contracts/limits.js';
@@ -8,6 +9,7 @@ import { auditedUnlessOwn } from '../audit.js';
 import type { ApiDeps } from '../deps.js';
 import { archive } from '../disk.js';
 import { JOB_ID, text, wire } from '../fields.js';
+import { mustBeOwn } from '../membership.js';
 import { type Call, json, type Route, route } from '../route.js';
 import { jobNumber, shape, whole } from '../schemas/answer.js';
 
@@ -133,6 +135,7 @@ export const PURGE_ROUTES: readonly Route[] = [
       { name: 'one that runs', params: { id: 2 }, status: 409, answer: { code: 'wrong-state' } },
     ],
     async handle({ context, deps, person, job }: Call<'own-job', typeof JOB_ID>) {
+      mustBeOwn(person, job, 'purge');
       if (job.parent !== undefined)
         throw new ServiceError(
           'wrong-state',

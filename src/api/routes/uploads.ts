@@ -6,6 +6,7 @@ import { JOB_ID, text, wire } from '../fields.js';
 import { asFileError } from '../files/beneath.js';
 import { directoryFor, takeUpload, type Upload } from '../files/uploads.js';
 import { readUploadPath, uploadsOf } from '../files/uploads-of.js';
+import { mustBeOwn } from '../membership.js';
 import { type Call, json, type None, type Route, route } from '../route.js';
 import { shape, whole } from '../schemas/answer.js';
 import { acted } from '../schemas/job.js';
@@ -103,10 +104,13 @@ export const UPLOAD_ROUTES: readonly Route[] = [
 async function upload({
   context,
   deps,
+  person,
   job,
   params: { path = '' },
   headers,
 }: Call<'own-job', typeof PATH, None, typeof HEADERS>) {
+  // What is sent runs as the owner.
+  mustBeOwn(person, job, 'send files to');
   // Whoever is refused in the middle of a body cannot use the connection again.
   context.set('Connection', 'close');
   const asked = { path, ...placeOf(context, headers['Content-Range']) };
@@ -141,7 +145,8 @@ async function* bytesOf(context: Context): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function start({ deps, job }: Call<'own-job', typeof JOB_ID>) {
+async function start({ deps, person, job }: Call<'own-job', typeof JOB_ID>) {
+  mustBeOwn(person, job, 'start');
   const { store, notices, events } = deps;
   const directory = await directoryFor(deps, job);
   for (const path of uploadsOf(job) ?? []) await mustBeThere(deps, { ...job, directory }, path);
