@@ -303,3 +303,8 @@ export const LOG_FOLLOWERS_MAX = 500;
 export const LOG_JOB_EACH_MS = 10_000;
 /** A file server may show a new file this late after the job's end. */
 export const LOG_LATE_MS_MAX = 65_000;
+
+/** Jobs of a user that a dry run looks through for those like the one asked about: one page of the record. */
+export const LIKE_JOBS_READ_MAX = 200;
+/** Of those that are like it, the latest count: each costs a read. */
+export const LIKE_JOBS_MAX = 15;
