@@ -136,13 +136,13 @@ const theService = () => import('./service.js');
 
 async function up(config: Config): Promise<number> {
   const { startService } = await theService();
-  const service = await startService(config, failed);
+  const service = reloadable(await startService(config, failed));
   return untilStopped(service, [`GoDocker is up: ${service.web}`, ...welcome(service)]);
 }
 
 async function web(config: Config): Promise<number> {
   const { startWeb } = await theService();
-  const service = await startWeb(config, failed);
+  const service = reloadable(await startWeb(config, failed));
   return untilStopped(service, [`GoDocker web is up: ${service.web}`, ...welcome(service)]);
 }
 
@@ -170,6 +170,13 @@ const welcome = ({ signInLink, notices }: WebProcess): readonly string[] => [
 function failed(error: unknown): never {
   process.stderr.write(`godocker: stopping after a bug: ${(error as Error).stack ?? error}\n`);
   process.exit(SOFTWARE);
+}
+
+/** SIGHUP reads again what may change; a process of which nothing may ends by it, as when its terminal is closed. */
+function reloadable<P extends WebProcess>(service: P): P {
+  const { reload } = service;
+  if (reload !== null) process.on('SIGHUP', () => void reload().catch(failed));
+  return service;
 }
 
 /** Says so, and runs until SIGINT or SIGTERM; resolves with the exit code. */

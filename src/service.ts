@@ -34,6 +34,8 @@ export interface WebProcess extends Process {
   readonly notices: readonly string[];
   /** Opens the page as the administrator. */
   readonly signInLink: string;
+  /** Reads again what may change while it runs; null: nothing may. */
+  readonly reload: (() => Promise<void>) | null;
 }
 
 export interface Service extends WebProcess {
@@ -196,11 +198,12 @@ async function built<P>(
 
 const webProcess = (
   { shared, stack, log }: Foundation,
-  { url, signInLink }: WebServer,
+  { url, signInLink, reload }: WebServer,
   notices: readonly string[],
 ): WebProcess => ({
   web: url,
   signInLink,
+  reload,
   notices: shared.notice === null ? notices : [...notices, shared.notice],
   stop: () => stack.takeDown(log),
 });

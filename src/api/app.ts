@@ -7,6 +7,7 @@ import { refusalsTold } from './audit.js';
 import { callerOf } from './caller.js';
 import { conditional } from './conditional.js';
 import type { Context, Handler, State } from './context.js';
+import { crossOrigin } from './cross-origin.js';
 import { ROUTES } from './declared.js';
 import type { ApiDeps } from './deps.js';
 import { failures } from './failures.js';
@@ -47,6 +48,7 @@ export function createApi(deps: ApiDeps, declared: readonly Route[] = ROUTES): K
   app.use(failures({ ...deps, incident: () => Buffer.from(deps.randomBytes(6)).toString('hex') }));
   app.use(refusalsTold(deps));
   app.use(cleanPath(config.web.prefix));
+  app.use(crossOrigin(config.web.corsOrigins));
   app.use(conditional());
   if (deps.pages !== null) app.use(pages(deps.pages, config.web.prefix));
   app.use(fixedPaths(declared));

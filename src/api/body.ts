@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../contracts/errors.js';
 import { BODY_BYTES_MAX, DRAINED_BYTES_MAX } from '../contracts/limits.js';
+import { refuseDeep } from './nesting.js';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -15,8 +16,9 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   } catch (cause) {
     throw new ServiceError('bad-json', 'the body is not UTF-8', {}, { cause });
   }
+  let document: unknown;
   try {
-    return JSON.parse(text);
+    document = JSON.parse(text);
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new ServiceError(
@@ -26,6 +28,8 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
       { cause },
     );
   }
+  refuseDeep(document);
+  return document;
 }
 
 /** As `readJson`, where an object is the only sensible body. */

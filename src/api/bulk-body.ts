@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../contracts/errors.js';
 import { BODY_BYTES_MAX, BULK_BYTES_MAX, BULK_JOBS_MAX } from '../contracts/limits.js';
+import { refuseDeep } from './nesting.js';
 
 /** What one entry is, or why it cannot be read. */
 export type Entry = { readonly document: unknown } | { readonly refusal: ServiceError };
@@ -80,8 +81,12 @@ async function* linesOf(request: IncomingMessage): AsyncGenerator<Entry> {
 
 function parsed(bytes: Buffer): Entry {
   try {
-    return { document: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const document: unknown = JSON.parse(text);
+    refuseDeep(document);
+    return { document };
   } catch (cause) {
+    if (cause instanceof ServiceError) return { refusal: cause };
     const detail = cause instanceof Error ? cause.message : String(cause);
     const says = `this is not JSON in UTF-8: ${detail.slice(0, 200)}`;
     return { refusal: new ServiceError('bad-json', says, {}, { cause }) };

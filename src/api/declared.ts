@@ -29,8 +29,10 @@ import { SITE_ROUTES } from './routes/site.js';
 import { SUSPENSION_ROUTES } from './routes/suspension.js';
 import { TASK_ROUTES } from './routes/tasks.js';
 import { TRACE_ROUTES } from './routes/trace.js';
+import { UPLOAD_ROUTES } from './routes/uploads.js';
 import { USER_REMOVAL_ROUTES } from './routes/user-removal.js';
 import { USER_ROUTES } from './routes/users.js';
+import { WEBHOOK_ROUTES } from './routes/webhooks.js';
 import { WHY_ROUTES } from './routes/why.js';
 
 export const ROUTES: readonly Route[] = [
@@ -40,6 +42,7 @@ export const ROUTES: readonly Route[] = [
   ...SITE_ROUTES,
   ...NODE_ROUTES,
   ...USER_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...KEY_ROUTES,
   ...USER_REMOVAL_ROUTES,
   ...PROJECT_ROUTES,
@@ -62,6 +65,7 @@ export const ROUTES: readonly Route[] = [
   ...WHY_ROUTES,
   ...EVENT_ROUTES,
   ...LOG_ROUTES,
+  ...UPLOAD_ROUTES,
   ...FILE_ROUTES,
   ...SERVICE_ROUTES,
   ...AUDIT_ROUTES,

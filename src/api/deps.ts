@@ -38,6 +38,10 @@ export interface ApiDeps {
   readonly audit: AuditTrail;
   readonly notices: Notices;
   readonly files: JobFiles;
+  /** Makes the directory of a job that has not been launched, if it is missing; where it is. @throws Error with the system's message */
+  readonly prepareDirectory: (job: Pick<Job, 'id' | 'identity'>) => Promise<string>;
+  /** Bytes that a directory takes on the disk; 0 where the storage cannot tell. */
+  readonly measureDirectory: (directory: string) => Promise<number>;
   /** Removes a job's directory; null: the storage cannot. @throws Error with the system's message */
   readonly removeDirectory: ((directory: string) => Promise<void>) | null;
   /** The catalogue in force, never empty: configured, or what the machine has. */

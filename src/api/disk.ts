@@ -8,7 +8,10 @@ import { payer, payersOf } from '../core/payer.js';
 import { DISK_QUOTA, type Quotas } from '../core/quota.js';
 import type { ProjectId, UserId } from '../core/units.js';
 import type { ApiDeps } from './deps.js';
+import { uploadsOf } from './files/uploads-of.js';
 import { QUOTA_WORDS } from './limit-words.js';
+
+type ArchiveDeps = Pick<ApiDeps, 'store' | 'clock' | 'removeDirectory' | 'prepareDirectory'>;
 
 /** In bytes. */
 export interface Taken {
@@ -56,10 +59,7 @@ export const diskQuotaToWire = ({ ended }: Taken, quotas: Quotas, usualGb: numbe
  * if we stop in between, asking again finishes it. How many jobs lost their directory.
  * @throws ServiceError wrong-state: it is not over; not-supported; forbidden: the service may not remove it
  */
-export async function archive(
-  deps: Pick<ApiDeps, 'store' | 'clock' | 'removeDirectory'>,
-  job: Job,
-): Promise<number> {
+export async function archive(deps: ArchiveDeps, job: Job): Promise<number> {
   if (job.state !== 'over')
     throw new ServiceError('wrong-state', `job ${job.id} is not over`, { id: job.id });
   if (job.spec.array === undefined || job.parent !== undefined) return archiveOne(deps, job);
@@ -79,10 +79,14 @@ export async function archive(
 }
 
 async function archiveOne(
-  { store, clock, removeDirectory }: Pick<ApiDeps, 'store' | 'clock' | 'removeDirectory'>,
-  { id, directory, archivedAt }: OverJob,
+  { store, clock, removeDirectory, prepareDirectory }: ArchiveDeps,
+  job: OverJob,
 ): Promise<number> {
+  const { id, archivedAt } = job;
   if (archivedAt !== undefined) return 0;
+  // What was uploaded for a job that never started lies there, though no launch has told so.
+  const hasUploads = job.launches === 0 && uploadsOf(job) !== undefined;
+  const directory = job.directory ?? (hasUploads ? await prepareDirectory(job) : null);
   if (directory !== null) {
     if (removeDirectory === null)
       throw new ServiceError('not-supported', 'the storage of this site keeps job directories');

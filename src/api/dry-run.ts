@@ -49,7 +49,7 @@ export const DRY_RUN = shape({
   warnings: z.array(NOTE(z.string())),
   advice: z.array(NOTE(z.enum(ADVICE_CODES))),
   start: shape({
-    waits_for: z.array(z.enum(['maintenance', 'release', 'date', 'jobs'])),
+    waits_for: z.array(z.enum(['maintenance', 'uploads', 'release', 'date', 'jobs'])),
     in_line: whole.nullable().meta({ description: 'Jobs in line now; null: not known.' }),
     behind: jobNumber.nullable().meta({ description: 'Your last waiting job in this account.' }),
     not_before: epochSeconds.nullable().meta({
@@ -135,6 +135,7 @@ async function startOf(deps: ApiDeps, { owner, project, spec, heldBack }: NewJob
   return {
     waits_for: [
       ...(maintenance === null ? [] : ['maintenance' as const]),
+      ...(spec.asked.uploads === undefined ? [] : ['uploads' as const]),
       ...(heldBack === undefined ? [] : ['release' as const]),
       ...(spec.beginAt === undefined ? [] : ['date' as const]),
       ...(spec.dependencies === undefined ? [] : ['jobs' as const]),

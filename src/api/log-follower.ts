@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer, Timers } from '../contracts/clock.js';
 import { ServiceError } from '../contracts/errors.js';
-import type { JobFiles, OpenFile } from '../contracts/files.js';
+import { BecameShorter, type JobFiles, type OpenFile } from '../contracts/files.js';
 import {
   LOG_JOB_EACH_MS,
   LOG_LATE_MS_MAX,
@@ -177,7 +177,12 @@ export class LogFollower {
     }
     const end = Math.min(file.size, offset + LOG_PIECE_BYTES) - 1;
     const chunks: Buffer[] = [];
-    for await (const chunk of file.stream({ start: offset, end })) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of file.stream({ start: offset, end })) chunks.push(chunk as Buffer);
+    } catch (error) {
+      // What came until then is told; the next look sees the rest.
+      if (!(error instanceof BecameShorter)) throw error;
+    }
     const bytes = Buffer.concat(chunks);
     const isAll = offset + bytes.length >= file.size;
     const whole = bytes.subarray(0, wholeLength(bytes, isLast && isAll));
@@ -196,7 +201,9 @@ export class LogFollower {
   async #open(path: string): Promise<OpenFile | undefined> {
     try {
       const found = await this.#ports.files.find(this.#job, path);
-      return found.kind === 'file' ? found.file : undefined;
+      if (found.kind === 'file') return found.file;
+      await found.directory.close();
+      return undefined;
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'file-not-found') return undefined;
       throw error;

@@ -19,3 +19,19 @@ export function readRange(header: string, size: number): RangeAnswer {
   if (last !== '' && Number(last) < start) return { kind: 'whole' };
   return start >= size ? { kind: 'outside' } : { kind: 'part', start, end };
 }
+
+/** Whether what an `If-Range` header names is what stands there now; else the whole file is sent. */
+export function isSameRevision(
+  header: string | undefined,
+  {
+    tag,
+    mtimeMs,
+    nowMs,
+  }: { readonly tag: string; readonly mtimeMs: number; readonly nowMs: number },
+): boolean {
+  if (header === undefined) return true;
+  if (header.startsWith('"') || header.startsWith('W/')) return header === tag;
+  // A date tells one second from another: what changed just now may change again within it.
+  const seconds = Math.floor(mtimeMs / 1_000);
+  return Date.parse(header) === seconds * 1_000 && nowMs - mtimeMs > 2_000;
+}

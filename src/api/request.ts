@@ -22,8 +22,15 @@ export function securityHeaders(config: Config): Handler {
     context.set('X-Frame-Options', 'DENY');
     context.set('Referrer-Policy', 'no-referrer');
     context.set('Cross-Origin-Resource-Policy', 'same-origin');
+    context.set('Cross-Origin-Opener-Policy', 'same-origin');
+    context.set(
+      'Permissions-Policy',
+      'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+    );
     context.set('Content-Security-Policy', PAGE_POLICY);
-    if (config.web.tls !== null) context.set('Strict-Transport-Security', 'max-age=31536000');
+    // Behind a proxy it is the proxy that knows.
+    if (config.web.tls !== null || context.secure)
+      context.set('Strict-Transport-Security', 'max-age=31536000');
     if (context.path.includes('/api/')) context.set('Cache-Control', 'no-store');
     await next();
   };

@@ -57,7 +57,7 @@ export const content = (type: string, description: string): Answer => ({
 
 /**
  * A request as a client would send it. Tests play each one in the world of `test/api/a-world.ts`, where alice has the jobs
- * 1 (waits), 2 (runs), 3 (is over) and 4 (is held) and the arrays 5 (waits) and 9 (is over), and is with bob in the project
+ * 1 (waits), 2 (runs), 3 (is over), 4 (is held), 12 and 13 (wait for uploads; 13 for none) and the arrays 5 (waits) and 9 (is over), and is with bob in the project
  * `lambda`. In bodies `$APIKEY` and `$PASSWORD` stand for hers.
  */
 export interface Example {

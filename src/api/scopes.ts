@@ -11,7 +11,7 @@ const PREFIX = '/api/1.0';
 const ACTS_BY_GET = /^\/task\/[^/]+\/(suspend|resume|reschedule|archive)$|^\/archive\/[^/]+$/;
 const LISTS_BY_POST = /^\/task\/over(\/|$)/;
 const OF_JOBS = /^\/(tasks?|archive)(\/|$)|^\/user\/[^/]+\/task$/;
-const OF_ACCOUNTS = /^\/user\/[^/]+\/(keys|apikey|sshkey|password|session)(\/|$)/;
+const OF_ACCOUNTS = /^\/user\/[^/]+\/(keys|apikey|sshkey|password|session|webhook)(\/|$)/;
 
 /** Whatever is not known to be less is an administrator's act. */
 export function needOf(method: string, path: string): Need {

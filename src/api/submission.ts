@@ -14,6 +14,7 @@ import { actingFor, actorOf, type Caller } from './caller.js';
 import { readBegin, readDependencies } from './dependency-request.js';
 import type { ApiDeps } from './deps.js';
 import { text, wire } from './fields.js';
+import { readUploadPath } from './files/uploads-of.js';
 import { describeImpossible } from './impossible.js';
 import { readLifespan } from './lifespan.js';
 import { isDefaultProject, projectFor } from './membership.js';
@@ -21,6 +22,7 @@ import { type GrantedNetwork, type NetworkWish, readNetwork } from './network.js
 import { mustBeOpen, readRoute } from './queue-request.js';
 import { readRetries } from './retries.js';
 import { type TaskDocument, unknownFields } from './task-document.js';
+import { readWebhook } from './webhook-request.js';
 
 /** Something the user should know about an accepted job. */
 export interface Warning {
@@ -71,7 +73,8 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
   const now = deps.clock.now();
   const dependencies = await readDependencies(task, { store: deps.store, person }, array);
   const beginAt = readBegin(task.requirements?.not_before, now);
-  const isHeld = task.requirements?.hold === true;
+  const uploads = readUploads(task);
+  const isHeld = task.requirements?.hold === true || uploads !== null;
   const retriesMax = deps.config.jobs.retriesMax;
   const spec: JobSpec = {
     name: task.meta?.name ?? 'job',
@@ -91,10 +94,12 @@ export async function readSubmission(deps: ApiDeps, input: SubmissionInput): Pro
     ...(array === null ? {} : { array }),
     ...(dependencies === null ? {} : { dependencies }),
     ...(beginAt === undefined ? {} : { beginAt }),
+    ...readWebhook(task, deps.config, array !== null),
     retries: readRetries(task.requirements?.retry, { memMb: needs.memMb, jobs: deps.config.jobs }),
     asked: {
       label: task.requirements?.label ?? [],
       notifyEmail: task.notify?.email ?? false,
+      ...(uploads === null ? {} : { uploads }),
     },
   };
   const job: NewJob = {
@@ -122,7 +127,14 @@ export const IDEMPOTENCY_KEY = text(
 export const SUBMISSION_ERRORS: readonly ErrorCode[] = [
   ...(['unknown-field', 'not-supported', 'impossible-job', 'unknown-image'] as const),
   'maintenance',
-  ...(['unknown-volume', 'forbidden', 'key-reused', 'too-large', 'rate-limited'] as const),
+  ...([
+    'unknown-volume',
+    'forbidden',
+    'key-reused',
+    'too-large',
+    'rate-limited',
+    'bad-path',
+  ] as const),
 ];
 
 function noteUnknown(task: TaskDocument, isStrict: boolean, warnings: Warning[]): void {
@@ -134,6 +146,17 @@ function noteUnknown(task: TaskDocument, isStrict: boolean, warnings: Warning[])
     });
   for (const field of fields)
     warnings.push({ code: 'unknown-field', field, msg: `${field} is not known and has no effect` });
+}
+
+/** Files that the job waits for before it is started. */
+function readUploads({ requirements }: TaskDocument): readonly string[] | null {
+  const { uploads, array } = requirements ?? {};
+  if (uploads === undefined || uploads === null) return null;
+  const field = 'requirements.uploads';
+  if ((array?.values ?? null) !== null)
+    throw new ServiceError('not-supported', `${field}: an array takes no files`, { field });
+  for (const path of uploads) readUploadPath(path, field);
+  return uploads;
 }
 
 /** What would run differently from what was asked is refused, never quietly dropped. */

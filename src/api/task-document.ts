@@ -11,8 +11,11 @@ import {
   LIST_ITEMS_MAX,
   NAME_CHARS_MAX,
   SCRIPT_BYTES_MAX,
+  UPLOADS_MAX,
+  WEBHOOK_URL_CHARS_MAX,
 } from '../contracts/limits.js';
-import { fieldRefusal, section } from './fields.js';
+import { WEBHOOK_EVENTS } from '../core/webhook.js';
+import { fieldRefusal, section, text } from './fields.js';
 import { RETRY, RETRY_RULE } from './retries.js';
 
 /** Present, but of no effect: filled by the server, or sent back by clients that send whole documents. */
@@ -84,6 +87,10 @@ const REQUIREMENTS = {
   dependencies_mode: ignored,
   not_before: ignored,
   hold: z.boolean({ error: 'must be true or false' }).nullish(),
+  uploads: z
+    .array(line(NAME_CHARS_MAX), { error: 'must be a list' })
+    .max(UPLOADS_MAX, { error: `may have at most ${UPLOADS_MAX} files` })
+    .nullish(),
   tmpstorage: ignored,
   uris: z.array(ignored, { error: 'must be a list' }).nullish(),
   network: ignored,
@@ -151,13 +158,27 @@ const USER = {
   admin: ignored,
 };
 
+const WEBHOOK = {
+  url: text((value) => value.length <= WEBHOOK_URL_CHARS_MAX, 'must be a URL'),
+  events: z
+    .array(z.enum(WEBHOOK_EVENTS, { error: 'must be start or end' }))
+    .min(1, 'must name an event')
+    .max(WEBHOOK_EVENTS.length, 'must name each event once')
+    .nullish(),
+};
+
+const NOTIFY = {
+  email: z.boolean({ error: 'must be true or false' }).nullish(),
+  webhook: section(WEBHOOK).nullish(),
+};
+
 const TASK = {
   meta: section(META).nullish(),
   requirements: section(REQUIREMENTS).nullish(),
   container: section(CONTAINER).nullish(),
   command: section(COMMAND),
   user: section(USER).nullish(),
-  notify: section({ email: z.boolean({ error: 'must be true or false' }).nullish() }).nullish(),
+  notify: section(NOTIFY).nullish(),
   id: ignored,
   _id: ignored,
   parent_task_id: ignored,

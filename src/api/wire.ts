@@ -14,6 +14,7 @@ import { launchesRun } from '../core/retry.js';
 import type { Instant } from '../core/units.js';
 import { arrayToWire } from './array-wire.js';
 import type { ApiDeps } from './deps.js';
+import { isCreated, uploadsOf } from './files/uploads-of.js';
 import { formerLaunches } from './launches.js';
 import { describeLaunching, describePause } from './launching.js';
 import { maintenanceKnown } from './maintenance.js';
@@ -97,7 +98,10 @@ export function jobToWire(job: Job, extras: WireExtras): Wire {
       ...(job.spec.submittedBy === undefined ? {} : { submitted_by: job.spec.submittedBy }),
     },
     date: seconds(job.submittedAt),
-    notify: { email: job.spec.asked.notifyEmail === true },
+    notify: {
+      email: job.spec.asked.notifyEmail === true,
+      ...(job.spec.webhook === undefined ? {} : { webhook: job.spec.webhook }),
+    },
     meta: {
       name: job.spec.name,
       description: job.spec.description,
@@ -127,6 +131,7 @@ function requirementsToWire(job: Job, census: ArrayCensus | undefined): Wire {
     ports: spec.ports,
     uris: [],
     network: spec.network,
+    ...(spec.asked.uploads === undefined ? {} : { uploads: uploadsOf(job) }),
     executor:
       spec.executor !== null && spec.queue !== undefined
         ? `${spec.executor}:${spec.queue}`
@@ -221,6 +226,7 @@ export function statusToWire(
         ...waiting(
           job.killWanted === null ? (heldWord(job) ?? rescheduled(job)) : 'kill requested',
         ),
+        ...(isCreated(job) ? { primary: 'created' } : {}),
         reason:
           (job.heldBack === undefined && !isHalted(obstacles) ? describePause(job, at) : null) ??
           describeWaiting(obstacles),

@@ -14,7 +14,10 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 30_000;
 
 export interface CallOptions {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as they are, in place of a body. */
+  readonly bytes?: Uint8Array;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
@@ -109,7 +112,7 @@ export class Client {
   async #send(
     method: string,
     path: string,
-    { body, query, headers, signal }: CallOptions,
+    { body, bytes, query, headers, signal }: CallOptions,
     token: string | null,
   ): Promise<Response> {
     const url = new URL(`${this.#login.server}/api/1.0/${path}`);
@@ -127,10 +130,12 @@ export class Client {
           'accept-encoding': 'identity',
           'user-agent': 'god',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
           ...(token === null ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(bytes === undefined ? {} : { body: bytes }),
       });
       this.#hasAnswered = true;
       return answer;

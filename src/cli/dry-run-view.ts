@@ -61,6 +61,7 @@ const limitRows = ({ submitted, running }: Json): readonly Row[] => [
 
 const WAITS_FOR: Readonly<Record<string, string>> = {
   maintenance: 'the end of maintenance',
+  uploads: 'its files',
   release: 'its release',
   date: 'its date',
   jobs: 'other jobs',

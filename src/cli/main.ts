@@ -4,7 +4,8 @@ import { NAME_CHARS_MAX } from '../contracts/limits.js';
 import { addAccountCommands } from './account-commands.js';
 import { addChangeCommands } from './change-commands.js';
 import { MEMBER_STATES, members, retryFailed } from './commands/arrays.js';
-import { files, get, logs } from './commands/files.js';
+import { files, logs } from './commands/files.js';
+import { get } from './commands/get.js';
 import { hold, release } from './commands/holds.js';
 import { kill, LISTED_STATES, list, show, wait } from './commands/jobs.js';
 import { login, logout } from './commands/login.js';
@@ -193,10 +194,11 @@ function addFileCommands(god: Command, context: Context, done: Done): void {
     .argument('[path]', 'directory inside', '')
     .action(async (id, path, options) => done(await files(context, id, path, options)));
   common(god.command('get'))
-    .description("fetch a file of a job's directory")
+    .description("fetch a file of a job's directory, or all of it")
     .argument('<id>', 'job')
-    .argument('<path>', 'file inside')
+    .argument('[path]', 'file inside; with -r a directory', '')
     .argument('[destination]', 'file or directory here, "-" for standard output', '.')
+    .option('-r, --recursive', 'all files below a directory; what is here already is kept')
     .action(async (id, path, destination, options) =>
       done(await get(context, id, path, destination, options)),
     );
@@ -262,6 +264,11 @@ function withNeeds(command: Command): Command {
     )
     .option('--begin <time>', `not before then: ${TIME_FORM}`)
     .option('--hold', 'not before "god release"')
+    .option(
+      '--upload <file>',
+      'file of this machine that the job finds in its directory; may be repeated',
+      gather,
+    )
     .option('--network <kind>', 'network to join: public, user or project')
     .option('--lifespan <duration>', 'how long it may run, as in 12h or 7d')
     .option('--executor <name>', 'cluster it shall run on')

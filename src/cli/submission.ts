@@ -32,6 +32,8 @@ export interface SubmitOptions {
   readonly begin?: string | number;
   readonly hold?: boolean;
   readonly dryRun?: boolean;
+  /** Files of this machine. */
+  readonly upload?: readonly string[];
   readonly retryOn?: readonly RetryRuleAsked[];
   readonly retryMemory?: RetryRuleAsked;
 }
@@ -120,6 +122,9 @@ export function submissionOf(script: Script, image: string | undefined, options:
       ...(options.depend ?? {}),
       ...(options.begin === undefined ? {} : { not_before: options.begin }),
       ...(options.hold === true ? { hold: true } : {}),
+      ...(options.upload === undefined
+        ? {}
+        : { uploads: options.upload.map((path) => basename(path)) }),
     },
     container: {
       ...(image === undefined ? {} : { image }),

@@ -88,6 +88,10 @@ export interface FileView {
   readonly name: string;
   readonly isDirectory: boolean;
   readonly bytes: number;
+  /** False: the name is of other bytes than UTF-8, and cannot be asked for by this text. */
+  readonly isText: boolean;
+  /** Null: the server is of an older version. */
+  readonly changedAt: number | null;
 }
 
 /** Volumes that the server adds by itself. */
@@ -216,8 +220,10 @@ export function readFiles(answer: unknown): readonly FileView[] {
     throw new Failure(EXIT.protocol, 'the server answered something that is no list of files');
   return answer.filter(isRecord).map((entry) => ({
     name: text(entry.name),
+    isText: entry.name64 === undefined,
     isDirectory: entry.type === 'dir',
     bytes: number(entry.size),
+    changedAt: typeof entry.date === 'number' ? entry.date * 1_000 : null,
   }));
 }
 

@@ -17,6 +17,7 @@ export function check(values: Values, reader: Reader): void {
     const missing = values['tls.cert'] === null ? 'tls.cert' : 'tls.key';
     reader.problem(missing, undefined, 'both tls.cert and tls.key, or neither');
   }
+  checkOrigins(values, reader);
   if (!/^(\/[\w.~-]+)*\/?$/.test(values.web_prefix))
     reader.problem('web_prefix', values.web_prefix, 'a path such as /godocker');
   if (values.web_endpoint !== null && !URL.canParse(values.web_endpoint))
@@ -163,6 +164,17 @@ function checkListen(values: Values, reader: Reader): void {
   const isGuarded = values['tls.cert'] !== null || values.behind_proxy;
   if (!isLoopback(listen) && !isGuarded)
     reader.problem('listen', listen, 'a loopback address, or tls.cert, or behind_proxy: true');
+}
+
+/** Browsers compare letter by letter, so it must stand here as they send it. */
+function checkOrigins(values: Values, reader: Reader): void {
+  for (const origin of values['cors.origins'])
+    if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+      reader.problem(
+        'cors.origins',
+        origin,
+        'origins as https://portal.site or http://localhost:8080: no path, no slash at the end, no *',
+      );
 }
 
 function unique(reader: Reader, path: string, items: readonly { readonly name: string }[]): void {

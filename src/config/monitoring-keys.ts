@@ -1,7 +1,8 @@
-/** Keys of what watches the service from outside: registries of processes, InfluxDB, traces. */
+/** Keys of what watches the service from outside, or is told by it: registries of processes, InfluxDB, webhooks, traces. */
 import type { MonitoringConfig } from '../contracts/config.js';
 import type { Reader } from '../contracts/reader.js';
-import { integer, number, optional, secret, text } from './keys.js';
+import { networkOf } from '../core/public-address.js';
+import { flag, integer, number, optional, secret, text, words } from './keys.js';
 import type { Values } from './schema.js';
 
 /** InfluxDB's own. */
@@ -26,6 +27,12 @@ export const MONITORING = {
     'none: off',
     'Key with which daemons of an original push figures to `POST /api/1.0/prometheus`.',
   ),
+  'webhooks.enabled': flag(true, 'Jobs may have a service called at their start and end.'),
+  'webhooks.http': flag(false, 'Also without TLS.'),
+  'webhooks.allow': words(
+    [],
+    'Hosts, addresses and networks (`10.1.0.0/16`) that may be called though they are not of the public internet.',
+  ),
   'tracing.endpoint': optional(
     'none: off',
     'Where an OpenTelemetry collector takes traces (OTLP over HTTP), as in `http://127.0.0.1:4318/v1/traces`.',
@@ -44,6 +51,11 @@ export function monitoringOf(values: Values): MonitoringConfig {
     etcd: { host: values.etcd_host, port: values.etcd_port, prefix: values.etcd_prefix },
     influx: host === null ? null : { host, port, username, password, database },
     prometheusKey: values.prometheus_key,
+    webhooks: {
+      isOn: values['webhooks.enabled'],
+      allowsHttp: values['webhooks.http'],
+      allow: values['webhooks.allow'],
+    },
     tracing: endpoint === null ? null : { endpoint, sample: values['tracing.sample'] },
   };
 }
@@ -57,6 +69,9 @@ export function checkMonitoring(values: Values, reader: Reader): void {
     if (host !== null && !/^(\[[\da-fA-F:.]+\]|[\w.-]+)$/.test(host))
       reader.problem(key, host, 'the name or address of a host, without scheme and port');
   }
+  for (const word of values['webhooks.allow'])
+    if (networkOf(word) === undefined && !/^(?![\d.]+$)[\w-]+(\.[\w-]+)*$/.test(word))
+      reader.problem('webhooks.allow', word, 'a host, an address or a network such as 10.1.0.0/16');
   if (!/^\/?[\w.-]+(\/[\w.-]+)*\/?$/.test(values.etcd_prefix))
     reader.problem('etcd_prefix', values.etcd_prefix, 'a path such as /godocker');
 }

@@ -52,6 +52,10 @@ const WEB = {
   behind_proxy: flag(false, 'A proxy of yours does the TLS: listening beyond loopback is meant.'),
   'tls.cert': optional('none', 'Certificate chain, PEM.', 'path'),
   'tls.key': optional('none', 'Private key, PEM.', 'path'),
+  'cors.origins': words(
+    [],
+    'Pages of these origins may call the API, as `https://portal.site`; never with cookies.',
+  ),
   web_prefix: text('', 'Path before `/api` and `/app`, as in `/godocker`.'),
   web_endpoint: optional('made from `listen` and `port`', 'The address users type.', 'URL'),
   session_timeout: duration(172_800_000, 'Life of a session opened with a password.'),

@@ -167,6 +167,7 @@ function webOf(values: Values): Config['web'] {
     port: values.port,
     isBehindProxy: values.behind_proxy,
     tls: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
+    corsOrigins: values['cors.origins'],
     prefix: values.web_prefix.replace(/\/$/, ''),
     endpoint: values.web_endpoint?.replace(/\/+$/, '') ?? null,
     sessionMs: values.session_timeout,

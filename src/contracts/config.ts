@@ -1,10 +1,12 @@
 /** The configuration as all parts see it: read once, checked, frozen. Keys and defaults: src/config/schema.ts. */
+
 import type { PriceList } from '../core/bill.js';
 import type { Constraint, NetworkKind } from '../core/job.js';
 import type { QueueRule, RunningLimits } from '../core/limit-book.js';
 import type { PreemptionOptions } from '../core/preemption.js';
 import type { QuotaPeriod } from '../core/quota-period.js';
 import type { UsageRule } from '../core/usage.js';
+import type { WebhookRules } from '../core/webhook.js';
 import type { SiteVolume } from './auth.js';
 import type { Raw } from './reader.js';
 import type { RateLimits } from './store.js';
@@ -154,6 +156,8 @@ export interface WebConfig {
   readonly port: number;
   readonly isBehindProxy: boolean;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Origins, as browsers send them, whose pages may call the API. */
+  readonly corsOrigins: readonly string[];
   /** Begins with a slash and ends without, or is empty. */
   readonly prefix: string;
   /** The address users type, or null: made from `listen` and `port`. */
@@ -317,6 +321,8 @@ export interface MonitoringConfig {
   readonly etcd: { readonly host: string; readonly port: number; readonly prefix: string };
   /** Null: nothing is told to InfluxDB. */
   readonly influx: InfluxConfig | null;
+  /** Which services of users may be called. */
+  readonly webhooks: WebhookRules;
   /** Null: nothing is traced. `sample`: part of the jobs that are, from 0 to 1. */
   readonly tracing: { readonly endpoint: string; readonly sample: number } | null;
 }

@@ -9,6 +9,8 @@ export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 export const DRAINED_BYTES_MAX = 64 * 1024 * 1024;
 /** Longer answers are sent as they come, without a tag for conditional requests. */
 export const TAGGED_BYTES_MAX = 256 * 1024;
+/** Lists and objects within each other; a submission of old clients has five levels. */
+export const JSON_DEPTH_MAX = 64;
 /** Of one request with many jobs. */
 export const BULK_BYTES_MAX = 64 * 1024 * 1024;
 export const BULK_JOBS_MAX = 10_000;
@@ -273,6 +275,14 @@ export const AUDIT_AGAIN_MS = 2_000;
 /** A clean stop waits this long for the last entries. */
 export const AUDIT_STOP_MS_MAX = 1_000;
 
+/** A directory is listed whole up to so many entries, as old clients expect; of more, pages tell. */
+export const FILES_LISTED_MAX = 100_000;
+/** Entries of one page of a directory. */
+export const FILES_PAGE_MAX = 10_000;
+/** Directories below one another that an archive goes into: each is reached from the top. */
+export const DIRECTORY_DEPTH_MAX = 500;
+/** Archives that one user may fetch at a time from one web process: each takes a share of a core while it is packed. */
+export const ARCHIVES_OF_USER_MAX = 4;
 /** Event streams are told of changes at most this often: four times a second. */
 export const EVENTS_EACH_MS = 250;
 /** Without a change a stream says this often that it lives; proxies cut what is silent for a minute. Its right is checked again then. */
@@ -308,3 +318,22 @@ export const LOG_LATE_MS_MAX = 65_000;
 export const LIKE_JOBS_READ_MAX = 200;
 /** Of those that are like it, the latest count: each costs a read. */
 export const LIKE_JOBS_MAX = 15;
+
+/** Of a webhook's address. */
+export const WEBHOOK_URL_CHARS_MAX = 2_000;
+/** A webhook is called, resolved and answered within this, or tried again. */
+export const WEBHOOK_ANSWER_MS_MAX = 10_000;
+/** Calls under way in one watcher; … */
+export const WEBHOOKS_AT_ONCE_MAX = 32;
+/** … of them those of one user: a slow service holds up its own user only. */
+export const WEBHOOKS_PER_USER_MAX = 4;
+/** A call that failed is made again after this, then after ever longer, … */
+export const WEBHOOK_AGAIN_MS_MIN = 10_000;
+/** … but at least this often, … */
+export const WEBHOOK_AGAIN_MS_MAX = 3_600_000;
+/** … and is given up this long after what it tells of. */
+export const WEBHOOK_GIVEN_UP_MS = 86_400_000;
+/** One input file that is uploaded over HTTP, 64 GiB: larger ones belong on the site's own file system. */
+export const UPLOAD_BYTES_MAX = 64 * 1024 ** 3;
+/** Files that a submission may announce. */
+export const UPLOADS_MAX = 1_000;

@@ -3,6 +3,7 @@ import type { ArraySpec } from './array.js';
 import type { Dependencies, HeldBack } from './dependency.js';
 import type { Needs } from './resources.js';
 import type { AgentId, Instant, JobId, ProjectId, TaskId, UserId } from './units.js';
+import type { Webhook } from './webhook.js';
 
 /** A directory of the host, granted by policy, as the container will see it. */
 export interface Volume {
@@ -66,6 +67,8 @@ export interface JobSpec {
   readonly retries: readonly RetryRule[];
   /** A launch that runs longer than this is ended, in milliseconds from its start; null: no limit. */
   readonly lifespanMs: number | null;
+  /** A service that is called at its start or end; absent: none. */
+  readonly webhook?: Webhook;
   /** Its trace, as the submission began it: a `traceparent` as W3C has it; absent: it is not traced. */
   readonly trace?: string;
   /** The historic request, as it was sent, for fields that only clients read back (labels, tmpstorage …). */

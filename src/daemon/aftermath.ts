@@ -14,9 +14,11 @@ import type { Log } from '../contracts/log.js';
 import type { JobStore } from '../contracts/store.js';
 import type { JobAftermath, WatchedStore } from '../contracts/watching.js';
 import { accountingRecord } from '../core/accounting.js';
+import type { Aftermath } from '../core/aftermath.js';
 import type { Job } from '../core/job.js';
 import type { JobId } from '../core/units.js';
 import { Turns } from './turns.js';
+import type { WebhookDesk } from './webhook-desk.js';
 
 export interface AftermathPorts {
   readonly store: Pick<AccountingStore, 'account'> &
@@ -28,6 +30,8 @@ export interface AftermathPorts {
   readonly failed: (error: unknown) => void;
   /** Slots that are surely ours now. */
   readonly slots: () => readonly number[];
+  /** Makes calls of users' services; absent: they are left to watchers that have one. */
+  readonly webhooks?: Pick<WebhookDesk, 'isDue' | 'take' | 'forgetAllBut'>;
   /** Told of each record that is new, after it was stored; once at most, and mostly. */
   readonly accounted?: (record: AccountingRecord) => void;
 }
@@ -88,9 +92,18 @@ export class AftermathWork {
     this.#after = hasMore ? (found.at(-1)?.id ?? null) : null;
     if (!hasMore && query.after === null) this.#forgetAllBut(found);
     const nowMs = clock.monotonicMs();
-    const due = found.filter(({ id }) => (this.#failing.get(id)?.againMs ?? nowMs) <= nowMs);
+    const due = found
+      .filter(({ id }) => (this.#failing.get(id)?.againMs ?? nowMs) <= nowMs)
+      .map((one) => ({ ...one, due: this.#now(one) }))
+      .filter(({ due: pieces }) => pieces.length > 0);
     if (due.length > 0) await this.#do(due);
     return hasMore;
+  }
+
+  /** Without calls that wait for their next try, or are under way. */
+  #now({ id, due }: JobAftermath): readonly Aftermath[] {
+    const { webhooks } = this.#ports;
+    return due.filter((piece) => piece.kind !== 'webhook' || webhooks?.isDue(id, piece) === true);
   }
 
   async #do(due: readonly JobAftermath[]): Promise<void> {
@@ -99,7 +112,10 @@ export class AftermathWork {
     const records: AccountingRecord[] = [];
     const done: Done[] = [];
     for (const one of due) {
-      const work = this.#recordsOf(one, jobs.get(one.id));
+      const job = jobs.get(one.id);
+      for (const piece of one.due)
+        if (piece.kind === 'webhook' && job !== undefined) this.#ports.webhooks?.take(job, piece);
+      const work = this.#recordsOf(one, job);
       if (work === undefined) continue;
       records.push(...work.records);
       done.push({ id: one.id, names: work.names });
@@ -123,13 +139,15 @@ export class AftermathWork {
   ):
     | { readonly records: readonly AccountingRecord[]; readonly names: readonly string[] }
     | undefined {
-    const known = due.filter(({ kind }) => kind === 'account');
-    if (job === undefined || known.length < due.length) {
+    const known = due.filter((piece) => piece.kind === 'account');
+    const calls = due.filter(({ kind }) => kind === 'webhook');
+    if (job === undefined || known.length + calls.length < due.length) {
       const because =
         job === undefined ? 'its record cannot be read' : 'another version has to do it';
       this.#tryLater(id, because);
-      if (job === undefined || known.length === 0) return undefined;
+      if (job === undefined) return undefined;
     }
+    if (known.length === 0) return undefined;
     return {
       records: known.map(({ end }) => accountingRecord(job, end)),
       names: known.map(({ name }) => name),
@@ -146,6 +164,7 @@ export class AftermathWork {
 
   /** Another watcher may have done them. */
   #forgetAllBut(found: readonly JobAftermath[]): void {
+    this.#ports.webhooks?.forgetAllBut(found);
     if (this.#failing.size === 0) return;
     const still = new Set(found.map(({ id }) => id));
     for (const id of this.#failing.keys()) if (!still.has(id)) this.#failing.delete(id);

@@ -11,6 +11,7 @@ import { AftermathWork } from './aftermath.js';
 import { RunningJobs } from './running-jobs.js';
 import { type NamedWatcher, WatchRounds } from './watch-rounds.js';
 import { WatchSlots } from './watch-slots.js';
+import { WebhookDesk, type WebhookPorts } from './webhook-desk.js';
 
 export interface WatcherPorts {
   readonly store: Store;
@@ -19,6 +20,9 @@ export interface WatcherPorts {
   readonly log: Log;
   /** Tells a leader of the same process of kills. */
   readonly notices: Pick<Notices, 'killWanted'>;
+  /** Calls services of users. */
+  readonly send: WebhookPorts['send'];
+  readonly secretOf: WebhookPorts['secretOf'];
   /** A bug of ours: the process stops. */
   readonly failed: (error: unknown) => void;
   /** Told of each accounting record that is new, after it was stored. */
@@ -49,6 +53,7 @@ export class WatcherDaemon {
   readonly #jobs: RunningJobs;
   readonly #rounds: readonly WatchRounds[];
   readonly #aftermath: AftermathWork;
+  readonly #webhooks: WebhookDesk;
 
   constructor(ports: WatcherPorts, { holder, plugins, eachMs }: WatcherOptions) {
     const slots = new WatchSlots(ports, holder);
@@ -63,7 +68,8 @@ export class WatcherDaemon {
     this.#slots = slots;
     this.#jobs = jobs;
     this.#rounds = plugins.map((plugin) => new WatchRounds(asked, plugin, eachMs));
-    this.#aftermath = new AftermathWork({ ...ports, slots: mine });
+    this.#webhooks = new WebhookDesk(ports);
+    this.#aftermath = new AftermathWork({ ...ports, slots: mine, webhooks: this.#webhooks });
   }
 
   start(): void {
@@ -75,6 +81,7 @@ export class WatcherDaemon {
   /** Finishes what is under way, then gives its slots to the others. */
   async stop(): Promise<void> {
     await Promise.all([this.#aftermath.stop(), ...this.#rounds.map((rounds) => rounds.stop())]);
+    await this.#webhooks.stop();
     await this.#slots.stop();
   }
 

@@ -1,19 +1,19 @@
 /** The service's log: one JSON object a line through pino, or short lines for people at a terminal. */
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Facts, Log } from '../contracts/log.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-export function openLog({ level }: { level: LogLevel }): Log {
-  return wrap(
-    pino({
-      level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { error: pino.stdSerializers.err },
-      redact: ['password', 'apikey', 'secret', 'token'],
-    }),
-  );
+/** @param to standard output unless told */
+export function openLog({ level, to }: { level: LogLevel; to?: DestinationStream }): Log {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { error: pino.stdSerializers.err },
+    redact: ['password', 'apikey', 'secret', 'token'],
+  };
+  return wrap(to === undefined ? pino(options) : pino(options, to));
 }
 
 const wrap = (logger: Logger): Log => ({

@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountingRecord } from '../contracts/accounting.js';
 import type { Notices } from '../contracts/notices.js';
+import { webhookSecret } from '../contracts/webhook.js';
 import { WatcherDaemon } from '../daemon/watcher.js';
 import { systemClock, systemTimers } from '../host/system.js';
+import { webhookSender } from '../host/webhook-sender.js';
 import { type Foundation, loaded } from './foundation.js';
 import { watcherMetrics } from './metrics/watcher.js';
 
@@ -21,7 +23,7 @@ export async function startWatching(
   foundation: Foundation,
   parts: WatchingParts,
 ): Promise<WatcherDaemon> {
-  const { config, store, log, metrics, stack } = foundation;
+  const { config, store, log, metrics, stack, tokenSecret } = foundation;
   const plugins = await Promise.all(
     config.plugins.watchers.map(async (name) => ({
       name,
@@ -34,6 +36,8 @@ export async function startWatching(
       store,
       clock: systemClock,
       timers: systemTimers,
+      send: webhookSender({ rules: config.monitoring.webhooks }),
+      secretOf: (user) => webhookSecret(store, tokenSecret, user),
       log: log.with({ part: 'watcher' }),
     },
     { holder: `${process.pid}-${randomUUID()}`, plugins, eachMs: config.watchEachMs },

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiDeps, createApi } from '../api/app.js';
-import { localJobFiles } from '../api/job-files.js';
+import type { CertificateWatch } from '../api/certificate-watch.js';
+import { localJobFiles } from '../api/files/job-files.js';
 import { close, listen } from '../api/listen.js';
 import { LiveStreams } from '../api/live-streams.js';
 import { withAdmins } from '../api/site-auth.js';
@@ -11,6 +12,7 @@ import { timedAuth } from '../api/timed-auth.js';
 import { tokensFor } from '../api/tokens-for.js';
 import type { Authenticator } from '../contracts/auth.js';
 import type { Events } from '../contracts/events.js';
+import { DISK_ENTRIES_RUNNING_MAX } from '../contracts/limits.js';
 import type { Live } from '../contracts/live.js';
 import { systemClock, systemTimers } from '../host/system.js';
 import { ADMIN, ADMIN_FILE } from './admin-account.js';
@@ -48,6 +50,8 @@ export interface WebServer {
   readonly url: string;
   /** Opens the page as the administrator. */
   readonly signInLink: string;
+  /** Reads the certificate again; null: there is none. */
+  readonly reload: (() => Promise<void>) | null;
 }
 
 /** Listens, and tells the administrator's file where. */
@@ -59,6 +63,8 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     loaded(foundation, 'storage', 'pairtree'),
   ]);
   const { failed, live, ...told } = parts;
+  // Known once the port is open; nobody can ask before.
+  let certificate: CertificateWatch | null = null;
   submissionMetrics(metrics, parts.events);
   const webLog = log.with({ part: 'web' });
   const streams = new LiveStreams({
@@ -79,7 +85,11 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     randomBytes,
     secret,
     log: webLog,
+    warnings: () => [...told.warnings(), ...(certificate?.warnings() ?? [])],
     files: localJobFiles,
+    prepareDirectory: ({ id, identity }) => storage.prepare({ id, identity, launch: 1, files: [] }),
+    measureDirectory: async (directory) =>
+      (await storage.measure?.(directory, { entriesMax: DISK_ENTRIES_RUNNING_MAX }))?.bytes ?? 0,
     removeDirectory: storage.remove?.bind(storage) ?? null,
     executorFeatures: () => featuresAt(config, told.inventory()),
     presence: async () => heardOf(await registriesToAsk(foundation)),
@@ -87,15 +97,19 @@ export async function serveWeb(foundation: Foundation, parts: WebParts): Promise
     version: version(),
     onBug: failed,
   });
-  const web = await listen(config.web, api.callback());
+  const ports = { clock: systemClock, timers: systemTimers, log: webLog };
+  const web = await listen(config.web, api.callback(), ports);
+  certificate = web.certificate;
   stack.push('web server', () => close(web.server));
   streams.start();
   // Before the server: it waits for answers that go on.
   stack.push('event streams', () => streams.stop());
+  stack.push('watch on the certificate', () => web.certificate?.stop());
   const { password, apikey } = foundation.adminKey;
   home.writeSecret(ADMIN_FILE, json({ server: web.url, user: ADMIN, password, apikey }));
   const signInLink = `${web.url}${config.web.prefix}/app/#token=${await signInToken(foundation, auth)}`;
-  return { url: web.url, signInLink };
+  const reload = web.certificate === null ? null : web.certificate.reload.bind(web.certificate);
+  return { url: web.url, signInLink, reload };
 }
 
 /** Stands in a terminal and perhaps in a log: good for an hour, and for nothing but a session. */

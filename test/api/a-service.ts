@@ -6,10 +6,11 @@ import inject, { type Response } from 'light-my-request';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import authLocal from '../../plugins/auth-local.js';
-import { removeDirectory } from '../../plugins/storage-pairtree/walk.js';
+import { prepareDirectory } from '../../plugins/storage-pairtree/directory.js';
+import { measured, removeDirectory } from '../../plugins/storage-pairtree/walk.js';
 import { makeUser } from '../../src/api/accounts.js';
 import { type ApiDeps, createApi } from '../../src/api/app.js';
-import { localJobFiles } from '../../src/api/job-files.js';
+import { localJobFiles } from '../../src/api/files/job-files.js';
 import { LiveStreams } from '../../src/api/live-streams.js';
 import { readConfig } from '../../src/config/read.js';
 import type { SiteVolume } from '../../src/contracts/auth.js';
@@ -35,7 +36,7 @@ export const NOW = instant(1_465_933_782_500);
 export const PASSWORD = 'correct horse battery staple';
 
 export interface Asked {
-  readonly method?: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD';
+  readonly method?: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'HEAD' | 'OPTIONS';
   readonly body?: unknown;
   readonly raw?: string | Buffer;
   readonly headers?: Record<string, string>;
@@ -189,6 +190,9 @@ function dullDeps(
     events: new Events(),
     audit: trailOf(store),
     files: localJobFiles,
+    prepareDirectory: async ({ id, identity }) =>
+      prepareDirectory(directory, { id, identity, launch: 1, files: [] }),
+    measureDirectory: async (path) => measured(path, 1_000, () => {}).bytes,
     removeDirectory: async (path) => removeDirectory(path),
     images: async () => CATALOGUE,
     containerizer: 'docker',

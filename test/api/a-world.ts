@@ -106,6 +106,10 @@ async function addJobs(service: AService): Promise<void> {
   must(await submit(aTask({ ...inLambda, requirements: { hold: true } })), 4);
   must(await submit(aTask({ ...inLambda, requirements: { array: { values: '1:3' } } })), 5);
   must(await submit(aTask({ ...inLambda, requirements: { array: { values: '1:2' } } })), 9);
+  const uploads = (...names: readonly string[]) =>
+    submit(aTask({ ...inLambda, requirements: { uploads: names } }));
+  must(await uploads('reads.fa'), 12);
+  must(await uploads(), 13);
   const killed = await store.job(jobId(9));
   if (killed?.state !== 'open') throw new Error('job 9 is no array that waits');
   const epoch = (await store.lease())?.epoch ?? (await leader(store));

@@ -18,7 +18,7 @@ async function accounted(service: AService): Promise<JobId> {
   if (running.state !== 'running') throw new Error('it should run');
   const to = { ...ended(running), endedAt: instant(AT + HOUR_MS) };
   const [left] = aftermathOf(running, to, to.endedAt);
-  if (left === undefined) throw new Error('an end leaves something');
+  if (left?.kind !== 'account') throw new Error('an end leaves something');
   await service.store.account([accountingRecord(running, left.end)]);
   return id;
 }

@@ -43,6 +43,8 @@ const MATRIX: Readonly<Record<Access, Readonly<Record<Role, Verdict>>>> = {
 const NARROWER: Readonly<Record<string, Partial<Record<Role, string>>>> = {
   // A new array is a submission: administrators submit for nobody else.
   '/api/1.0/task/:id/retry-failed': { root: 'forbidden' },
+  // Nobody signs in the name of others.
+  '/api/1.0/user/:id/webhook/secret': { root: 'forbidden' },
 };
 
 const MET: Readonly<Record<Exclude<Verdict, 'allowed' | 'not-there'>, readonly [number, string]>> =

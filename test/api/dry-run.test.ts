@@ -119,6 +119,8 @@ t.test('when it may start follows from the last job of the account that waits', 
   });
   const later = NOW / 1_000 + 3_600;
   const dated = await dry(service, aTask({ requirements: { not_before: later } }));
+  const files = await dry(service, aTask({ requirements: { uploads: ['reads.fq'] } }));
+  t.same(files.said.start.waits_for, ['uploads', 'release']);
   t.match(dated.said.start, { waits_for: ['date'], not_before: later });
 });
 

@@ -239,7 +239,7 @@ t.test('files and get', async (t) => {
   t.match(terminal.outText, /^300 kB {2}god.log$/m);
   t.match(terminal.outText, /^ +- {2}results\/$/m);
   t.equal(await god('files', '1', 'god.log'), EXIT.refused);
-  t.equal(await god('get', '1', ''), EXIT.refused, 'a directory');
+  t.equal(await god('get', '1', ''), EXIT.usage, 'no file');
   t.equal(await god('get', '1', 'absent'), EXIT.notFound);
   mkdirSync(join(terminal.directory, 'into'));
   for (const [target, file] of [

@@ -42,6 +42,8 @@ class Site {
         store: new MemoryStore(this.record, trouble),
         ...{ clock: this.time, timers: this.time, log },
         failed: (error) => void this.bugs.push(error),
+        send: async () => ({ kind: 'done' }),
+        secretOf: async () => 'secret',
         notices: { killWanted: (id) => void this.told.push(id) },
         accounted: ({ jobId, launch }) => void this.accounted.push(`${jobId}-${launch}`),
       },

@@ -67,7 +67,9 @@ export async function fillRecord(store: Store): Promise<void> {
   const finished = { ...ended(done, 3), endedAt: instant(NEXT_DAY + 12_345) };
   const aftermath = aftermathOf(done, finished, NEXT_DAY);
   await store.advance(epoch, [{ ...stepTo(done, finished), aftermath }]);
-  const kept = aftermath.map(({ end }) => accountingRecord(done, end));
+  const kept = aftermath.flatMap((piece) =>
+    piece.kind === 'account' ? [accountingRecord(done, piece.end)] : [],
+  );
   await store.account(kept.flatMap((one) => [one, { ...one, launch: 2, isCharged: false }]));
   await store.putDisk([{ id: done.id, bytes: 4_096, isOver: true, measuredAt: NEXT_DAY }]);
   const busy = await start(killing);

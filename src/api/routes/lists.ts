@@ -36,7 +36,7 @@ export const LIST_ROUTES: readonly Route[] = [
     query: QUERY,
     answers: { 200: json(JOBS, 'Newest first, without scripts.') },
     examples: [
-      { name: 'all', answer: [{ id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] },
+      { name: 'all', answer: [{ id: 13 }, { id: 12 }, { id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] },
       { name: 'of a project', query: { project: 'lambda' } },
     ],
     handle: ({ context, deps, person, query }) =>
@@ -50,7 +50,9 @@ export const LIST_ROUTES: readonly Route[] = [
     summary: "List everybody's jobs that wait or run",
     query: QUERY,
     answers: { 200: json(JOBS, 'Newest first, without scripts.') },
-    examples: [{ name: 'all', answer: [{ id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] }],
+    examples: [
+      { name: 'all', answer: [{ id: 13 }, { id: 12 }, { id: 5 }, { id: 4 }, { id: 2 }, { id: 1 }] },
+    ],
     handle: ({ context, deps, query }) =>
       list(context, deps, { ...ofProject(query), states: ACTIVE }, ALL),
   }),

@@ -114,9 +114,9 @@ async function sizeOf({
 >): Promise<number> {
   try {
     const found = await deps.files.find(job, query.stream);
-    if (found.kind === 'dir') return 0;
-    await found.file.close();
-    return found.file.size;
+    const { close } = found.kind === 'dir' ? found.directory : found.file;
+    await close();
+    return found.kind === 'dir' ? 0 : found.file.size;
   } catch (error) {
     if (error instanceof ServiceError && error.code === 'file-not-found') return 0;
     throw error;

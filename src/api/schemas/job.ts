@@ -1,6 +1,7 @@
 /** The job document, with which keys are there, absent or null: that is part of the interface. */
 import { z } from 'zod';
 import { DEPENDENCY_TYPES } from '../../core/dependency.js';
+import { WEBHOOK_EVENTS } from '../../core/webhook.js';
 import { epochSeconds, gigabytes, jobNumber, seconds, shape, whole } from './answer.js';
 
 const volume = shape({
@@ -49,6 +50,7 @@ const requirements = shape({
   tmpstorage: z.null(),
   ports: z.array(whole),
   uris: z.array(z.string()),
+  uploads: z.array(z.string()).optional(),
   network: z.string().nullable(),
   executor: z.string().nullable(),
   failure_policy: whole,
@@ -94,7 +96,7 @@ const formerLaunch = shape({
 });
 
 export const STATUS = shape({
-  primary: z.enum(['pending', 'running', 'over', 'archived']),
+  primary: z.enum(['created', 'pending', 'running', 'over', 'archived']),
   secondary: z.string().nullable(),
   reason: z.string().nullable(),
   exitcode: whole.nullable(),
@@ -127,7 +129,10 @@ export const JOB = shape({
     submitted_by: z.string().optional().meta({ description: 'Who handed it in for the user.' }),
   }),
   date: epochSeconds,
-  notify: shape({ email: z.boolean() }),
+  notify: shape({
+    email: z.boolean(),
+    webhook: shape({ url: z.string(), events: z.array(z.enum(WEBHOOK_EVENTS)) }).optional(),
+  }),
   meta: shape({ name: z.string(), description: z.string(), tags: z.array(z.string()) }),
   requirements,
   container: CONTAINER.extend({ image_used: z.boolean() }),

@@ -1,7 +1,4 @@
-/** `logs`, `files` and `get`: what lies in a job's directory. */
-import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+/** `logs` and `files`: what lies in a job's directory. */
 import { fileRoute } from '../client.js';
 import { type CommonOptions, type Context, connect, printJson, readId, tell } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -72,59 +69,6 @@ export async function files(
   return EXIT.ok;
 }
 
-/** Fetches one file to `destination`: a file, a directory, or `-` for standard output. */
-export async function get(
-  context: Context,
-  id: string,
-  path: string,
-  destination: string,
-  options: CommonOptions,
-): Promise<number> {
-  const { terminal } = context;
-  const answer = await connect(context).open('GET', fileRoute(readId(id), path));
-  if (isDirectory(answer)) {
-    await answer.body?.cancel();
-    throw new Failure(EXIT.refused, `${path} is a directory: "god files ${id} ${path}" lists it`);
-  }
-  if (destination === '-') {
-    for await (const chunk of answer.body ?? []) await terminal.out(chunk);
-    return EXIT.ok;
-  }
-  const target = targetOf(resolve(terminal.directory, destination), path);
-  const bytes = await save(answer, target);
-  if (options.json === true) await printJson(context, { path, destination: target, bytes });
-  else tell(context, `${target}: ${byteSize(bytes)}`);
-  return EXIT.ok;
-}
-
-/** Under another name until it is whole, so that half a result is never taken for one. */
-async function save(answer: Response, target: string): Promise<number> {
-  const fresh = `${target}.part-${process.pid}`;
-  let bytes = 0;
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of answer.body ?? []) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-  }
-  try {
-    await pipeline(counted, createWriteStream(fresh, { flags: 'wx' }));
-    renameSync(fresh, target);
-  } catch (cause) {
-    rmSync(fresh, { force: true });
-    if (cause instanceof TypeError)
-      throw new Failure(EXIT.unreachable, 'the connection broke; nothing was kept', { cause });
-    throw new Failure(EXIT.localFile, `cannot write ${target}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  return bytes;
-}
-
-function targetOf(destination: string, path: string): string {
-  const isFolder = statSync(destination, { throwIfNoEntry: false })?.isDirectory() === true;
-  return isFolder ? join(destination, basename(path)) : destination;
-}
-
-const isDirectory = (answer: Response): boolean =>
+/** Whether an answer is the listing of a directory. */
+export const isDirectory = (answer: Response): boolean =>
   answer.headers.get('content-type') === DIRECTORY_TYPE;

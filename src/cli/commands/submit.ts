@@ -12,6 +12,7 @@ import {
   scriptOf,
   submissionOf,
 } from '../submission.js';
+import { filesToUpload, uploadAndStart } from '../upload.js';
 import { readSubmitted } from '../wire.js';
 
 /** What stood on the command line: the words after `--`, or else the name of a script. */
@@ -40,9 +41,12 @@ async function tryJob(
   script: Script,
   options: SubmitOptions & CommonOptions,
 ): Promise<number> {
+  filesToUpload(context.terminal.directory, options.upload ?? []);
   const answer = await connect(context).json('POST', 'task', {
     body: bodyOf(context, script, options),
     query: { strict: '1', dry_run: '1' },
+    // An older server takes the job: once, then.
+    headers: { 'idempotency-key': randomUUID() },
     isRepeatable: true,
   });
   const told = readDryRun(answer);
@@ -80,6 +84,7 @@ export async function sendJob(
   script: Script,
   options: SubmitOptions,
 ): Promise<{ id: number; warnings: readonly string[] }> {
+  const files = filesToUpload(context.terminal.directory, options.upload ?? []);
   const answer = await client.json('POST', 'task', {
     body: bodyOf(context, script, options),
     query: { strict: '1' },
@@ -88,5 +93,10 @@ export async function sendJob(
   });
   const submitted = readSubmitted(answer);
   for (const warning of new Set(submitted.warnings)) tell(context, warning);
+  if (options.upload !== undefined)
+    await uploadAndStart(client, submitted.id, files, {
+      startsHeld: options.hold === true,
+      warn: (sentence) => tell(context, sentence),
+    });
   return submitted;
 }
