@@ -23,6 +23,8 @@ export interface ScriptFacts {
 
 /** Paths that are told; more would say the same. */
 const PATHS_TOLD_MAX = 10;
+/** Of a path in a sentence. */
+const PATH_CHARS_TOLD_MAX = 200;
 
 export function scriptAdvice(script: string, facts: ScriptFacts): readonly Advice[] {
   const field = 'command.cmd';
@@ -78,7 +80,8 @@ function placesOf({ volumes, home }: ScriptFacts): readonly Place[] {
   return places.sort((a, b) => b.root.length - a.root.length);
 }
 
-function sentence(path: string, { root, volume }: Place, granted: readonly Volume[]): string {
+function sentence(whole: string, { root, volume }: Place, granted: readonly Volume[]): string {
+  const path = whole.slice(0, PATH_CHARS_TOLD_MAX);
   const given = granted.find(({ name }) => name === volume);
   if (given === undefined)
     return volume === null
@@ -94,6 +97,7 @@ const isBelow = (path: string, root: string): boolean =>
 
 /** Absolute paths in the text, comments left out, in order. A word such as `a/b` or `$x/b` is none. */
 function pathsIn(script: string): readonly string[] {
-  const text = script.replace(/^\s*#.*$/gm, '');
+  // Blanks but no line ends before the mark: what spans lines takes quadratic time on a script of empty ones.
+  const text = script.replace(/^[^\S\n]*#.*$/gm, '');
   return [...new Set(text.match(/(?<![\w.\-/$})*~])\/[\w.@+-]+(?:\/[\w.@+-]+)*/g) ?? [])];
 }

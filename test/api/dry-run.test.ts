@@ -185,5 +185,11 @@ t.test('paths that the job does not mount', async (t) => {
   t.same(paths('ls /home/bob', { volumes: [], home: null }), [
     `/home/bob ${not}: no volume of the job has it`,
   ]);
+  t.same(
+    paths(`${'\n'.repeat(500_000)}  # cat /db/x`),
+    [],
+    'in no time that grows with its square',
+  );
+  t.ok((paths(`cat /db/${'x'.repeat(10_000)}`)[0]?.length ?? 0) < 400, 'long paths are cut');
   t.equal(paths(Array.from({ length: 50 }, (_, at) => `/db/${at}`).join(' ')).length, 10);
 });
