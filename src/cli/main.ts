@@ -110,6 +110,7 @@ function addJobCommands(
     .description('submit a job and print its id')
     .usage('[options] (SCRIPT | -- COMMAND…)')
     .argument('[words...]', 'a script file, "-" for standard input, or a command after "--"')
+    .option('--dry-run', 'only tell what the job would get, and what is odd about it')
     .action(async (positional, options) => done(await submit(context, asked(positional), options)));
   common(god.command('kill'))
     .description('kill jobs')

@@ -31,6 +31,7 @@ export interface SubmitOptions {
   /** Seconds since 1970, once it was read. */
   readonly begin?: string | number;
   readonly hold?: boolean;
+  readonly dryRun?: boolean;
   /** Files of this machine. */
   readonly upload?: readonly string[];
   readonly retryOn?: readonly RetryRuleAsked[];

@@ -314,6 +314,11 @@ export const LOG_JOB_EACH_MS = 10_000;
 /** A file server may show a new file this late after the job's end. */
 export const LOG_LATE_MS_MAX = 65_000;
 
+/** Jobs of a user that a dry run looks through for those like the one asked about: one page of the record. */
+export const LIKE_JOBS_READ_MAX = 200;
+/** Of those that are like it, the latest count: each costs a read. */
+export const LIKE_JOBS_MAX = 15;
+
 /** Of a webhook's address. */
 export const WEBHOOK_URL_CHARS_MAX = 2_000;
 /** A webhook is called, resolved and answered within this, or tried again. */

@@ -80,3 +80,38 @@ t.test('god maintenance', async (t) => {
   t.match(said.out, /nothing is started: new switches/);
   t.same(said.asked[0]?.body, { on: true, reason: 'new switches' });
 });
+
+t.test('god submit --dry-run', async (t) => {
+  const answer = {
+    ...{ msg: 'Task would be added', dry_run: true, limits: { submitted: 50, running: null } },
+    granted: {
+      ...{ user: 'ada', project: 'default', image: 'debian:12', image_used: true, root: false },
+      volumes: [{ name: 'db', acl: 'ro', path: '/db', mount: '/mnt/db' }],
+      ...{ network: true, network_kind: null, executor: 'mesos', queue: 'night', gpus: 0 },
+      ...{ cpu: 2, ram: 4, maxlifespan: '7d', members: null },
+    },
+    warnings: [],
+    advice: [{ code: 'no-shebang', field: 'command.cmd', msg: 'no first line' }],
+    start: { waits_for: ['release'], in_line: 3, behind: 12, not_before: null },
+    like: { jobs: 3, ran: { median: 60, longest: 120 }, ram: null },
+  };
+  const line = 'POST task?strict=1&dry_run=1';
+  const words = ['submit', '--dry-run', '--', 'true'];
+  const said = await god(t, words, { [line]: answer });
+  t.match(said, { code: 0, err: '' });
+  t.match(said.out, /^Volumes: +db at \/mnt\/db \(ro\)$/m);
+  t.match(said.out, /^Executor: +mesos, queue night$/m);
+  t.match(said.out, /^Start: +waits for its release; 3 jobs in line; behind your job 12$/m);
+  t.match(said.out, /^At most: +50 waiting and running$/m);
+  t.match(said.out, /^Like jobs: +3 of yours took .*, the longest /m);
+  t.match(said.out, /^Advice: +command.cmd: no first line$/m);
+  t.same(
+    said.asked.map((one) => one.line),
+    [line],
+  );
+  const json = await god(t, [...words.slice(0, 2), '--json', '--', 'true'], { [line]: answer });
+  t.same(JSON.parse(json.out), answer);
+  const old = await god(t, words, { [line]: { msg: 'Task added', id: 9 } });
+  t.not(old.code, 0);
+  t.match(old.err, /knows no dry run and has taken job 9: "god kill 9"/);
+});

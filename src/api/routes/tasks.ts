@@ -6,6 +6,7 @@ import type { SubmissionTrace } from '../../contracts/tracing.js';
 import { unreachable } from '../../core/assert.js';
 import { audited, auditedUnlessOwn } from '../audit.js';
 import { actorOf } from '../caller.js';
+import { DRY_RUN, dryRun } from '../dry-run.js';
 import { flag, JOB_ID } from '../fields.js';
 import { mustTakeJobs } from '../maintenance.js';
 import { censusOfJob, limitOf } from '../members.js';
@@ -24,7 +25,10 @@ const EXAMPLE_TASK = {
   command: { cmd: '#!/bin/sh\necho hello\n' },
 };
 
-const SUBMIT_QUERY = { strict: flag.describe('Keys that mean nothing are refused.') };
+const SUBMIT_QUERY = {
+  strict: flag.describe('Keys that mean nothing are refused.'),
+  dry_run: flag.describe('Nothing is stored: the answer tells what would be granted, and advises.'),
+};
 const SUBMIT_HEADERS = {
   'Idempotency-Key': IDEMPOTENCY_KEY.optional(),
   traceparent: z.string().optional().meta({ description: 'As in W3C Trace Context.' }),
@@ -49,7 +53,12 @@ export const TASK_ROUTES: readonly Route[] = [
     headers: SUBMIT_HEADERS,
     body: TASK_SCHEMA,
     readBody: parseTask,
-    answers: { 200: json(SUBMITTED, 'The job is on record.') },
+    answers: {
+      200: json(
+        z.union([SUBMITTED, DRY_RUN]),
+        'The job is on record; or, of a dry run, what it would be.',
+      ),
+    },
     errors: SUBMISSION_ERRORS,
     examples: [
       { name: 'a job', body: EXAMPLE_TASK, answer: { msg: 'Task added' } },
@@ -58,6 +67,16 @@ export const TASK_ROUTES: readonly Route[] = [
         body: {
           ...EXAMPLE_TASK,
           requirements: { cpu: 1, ram: 1, array: { values: '1:10', concurrency: 2 } },
+        },
+      },
+      {
+        name: 'a dry run',
+        query: { dry_run: 1 },
+        body: { ...EXAMPLE_TASK, command: { cmd: 'cat /home/alice/reads.fq\n' } },
+        answer: {
+          msg: 'Task would be added',
+          granted: { image: 'debian:12', volumes: [{ name: 'home', acl: 'rw' }], root: false },
+          advice: [{ code: 'no-shebang' }, { code: 'not-mounted' }],
         },
       },
       {
@@ -141,23 +160,28 @@ export const TASK_ROUTES: readonly Route[] = [
   }),
 ];
 
-async function submit({
-  context,
-  deps,
-  person,
-  query,
-  headers,
-  body,
-}: Call<'signed-in', None, typeof SUBMIT_QUERY, typeof SUBMIT_HEADERS, TaskDocument>) {
+type OfSubmission = Call<
+  'signed-in',
+  None,
+  typeof SUBMIT_QUERY,
+  typeof SUBMIT_HEADERS,
+  TaskDocument
+>;
+
+async function submit(call: OfSubmission) {
+  const { context, deps, person, query, headers, body } = call;
   const { store, notices, events } = deps;
   const startedAt = deps.clock.now();
-  await mustTakeJobs(deps);
-  const { job, warnings } = await readSubmission(deps, {
+  // A dry run is taken in maintenance too, and tells of it.
+  if (!query.dry_run) await mustTakeJobs(deps);
+  const submission = await readSubmission(deps, {
     task: body,
     person,
     isStrict: query.strict,
     idempotencyKey: headers['Idempotency-Key'] ?? null,
   });
+  if (query.dry_run) return dryRun(deps, submission);
+  const { job, warnings } = submission;
   const trace = deps.tracing?.submission(headers.traceparent ?? '', startedAt);
   let answer: SubmitAnswer | Limited | undefined;
   try {

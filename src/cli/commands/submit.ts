@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '../client.js';
 import { type CommonOptions, type Context, connect, printJson, tell } from '../context.js';
 import { readTime } from '../dependencies.js';
+import { readDryRun } from '../dry-run-view.js';
 import { EXIT } from '../exit-codes.js';
 import { Failure } from '../failure.js';
 import {
@@ -27,10 +28,41 @@ export async function submit(
   options: SubmitOptions & CommonOptions,
 ): Promise<number> {
   const script = await scriptFor(context, asked);
+  if (options.dryRun === true) return tryJob(context, script, options);
   const { id, warnings } = await sendJob(context, connect(context), script, options);
   if (options.json === true) await printJson(context, { id, warnings });
   else await context.terminal.out(`${id}\n`);
   return EXIT.ok;
+}
+
+/** Nothing is stored: what the job would get is printed, and what is odd about it. */
+async function tryJob(
+  context: Context,
+  script: Script,
+  options: SubmitOptions & CommonOptions,
+): Promise<number> {
+  filesToUpload(context.terminal.directory, options.upload ?? []);
+  const answer = await connect(context).json('POST', 'task', {
+    body: bodyOf(context, script, options),
+    query: { strict: '1', dry_run: '1' },
+    // An older server takes the job: once, then.
+    headers: { 'idempotency-key': randomUUID() },
+    isRepeatable: true,
+  });
+  const told = readDryRun(answer);
+  if (options.json === true) await printJson(context, answer);
+  else await context.terminal.out(told);
+  return EXIT.ok;
+}
+
+function bodyOf(context: Context, script: Script, options: SubmitOptions) {
+  // Without one the server takes the site's default.
+  const image = options.image ?? (context.terminal.env.GODOCKER_IMAGE || undefined);
+  const begin =
+    options.begin === undefined
+      ? {}
+      : { begin: readTime(String(options.begin), '--begin', context.now()) };
+  return submissionOf(script, image, { ...options, ...begin });
 }
 
 export async function scriptFor({ terminal }: Context, asked: Asked): Promise<Script> {
@@ -52,15 +84,9 @@ export async function sendJob(
   script: Script,
   options: SubmitOptions,
 ): Promise<{ id: number; warnings: readonly string[] }> {
-  // Without one the server takes the site's default.
-  const image = options.image ?? (context.terminal.env.GODOCKER_IMAGE || undefined);
-  const begin =
-    options.begin === undefined
-      ? {}
-      : { begin: readTime(String(options.begin), '--begin', context.now()) };
   const files = filesToUpload(context.terminal.directory, options.upload ?? []);
   const answer = await client.json('POST', 'task', {
-    body: submissionOf(script, image, { ...options, ...begin }),
+    body: bodyOf(context, script, options),
     query: { strict: '1' },
     headers: { 'idempotency-key': randomUUID() },
     isRepeatable: true,
