@@ -185,6 +185,12 @@ export class FakeServer {
       return this.#submit(String(request.headers['idempotency-key']), body);
     if (route === 'GET task/active')
       return { status: 200, body: this.#docs((job) => job.now.primary !== 'over') };
+    // As the pages ask.
+    const over = /^POST task\/over\/(\d+)\/(\d+)$/.exec(route);
+    if (over !== null) {
+      const docs = this.#docs((job) => job.now.primary === 'over');
+      return { status: 200, body: docs.slice(Number(over[1])).slice(0, Number(over[2])) };
+    }
     if (route === 'GET tasks') {
       const docs = this.#docs((job) => job.now.primary === 'over');
       const start = Number(url.searchParams.get('after') ?? 0);

@@ -1,6 +1,6 @@
 // People of a directory: a real slapd, in the clear, with StartTLS and LDAPS, stopped and started.
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import authLdap from '../../plugins/auth-ldap/index.js';
@@ -282,7 +282,7 @@ t.test('bad options are told by name', async (t) => {
   const file = join(folder, 'password');
   writeFileSync(file, 'secret\n');
   const problems = (raw: Raw) => {
-    const reader = new Reader(raw);
+    const reader = new Reader(raw, undefined, undefined, (file) => readFileSync(file, 'utf8'));
     authLdap.options(reader);
     reader.refuseUnread();
     return reader.problems.map(({ path }) => path);

@@ -19,7 +19,13 @@ function admin(home: string, ...args: readonly string[]) {
   const run = spawnSync(
     process.execPath,
     [projectFile('dist/bin/godocker.js'), 'admin', 'audit', ...args],
-    { env: { ...process.env, GODOCKER_HOME: home }, encoding: 'utf8', cwd: home },
+    {
+      env: { ...process.env, GODOCKER_HOME: home },
+      encoding: 'utf8',
+      cwd: home,
+      // A thousand entries and more.
+      maxBuffer: 64 * 1024 * 1024,
+    },
   );
   return { code: run.status, out: run.stdout, said: run.stderr };
 }
