@@ -66,7 +66,7 @@ function events(call: Call<'signed-in', None, typeof QUERY, typeof HEADERS>): un
   let hasJoined = false;
   const held = new HeldNotes(EVENTS_HELD_MAX);
   const right = rightOf(call, (now) => !query.all || now.isAdmin);
-  const stream = new EventStream({
+  const stream: EventStream = new EventStream({
     ...{ timers, log, isAllowed: right },
     // While something is held the listener does not stand at the head.
     cursor: () => (hasJoined && stream.isRead ? streams.feed.head : undefined),
