@@ -15,7 +15,7 @@ import { type Service, startService } from '../support/service.js';
 import { skipAloud } from '../support/skip.js';
 
 /** Of one run: it does not begin another test afterwards. */
-const SECONDS = 40;
+const SECONDS = 20;
 const RUN_MS_MAX = 240_000;
 const SEED = process.env.SEED ?? '43';
 
@@ -64,6 +64,8 @@ async function ask(
       ...['run', `${url}/api/1.0/openapi.json`, '--header', `Authorization: ${authorization}`],
       ...['--checks', checks.join(','), '--seed', SEED, '--max-time', String(SECONDS)],
       ...['--phases', 'examples,coverage,fuzzing', '--max-examples', '50', '--no-color'],
+      // Answers that go on have no end that it could wait for.
+      ...['--exclude-path-regex', '/(events|log)$'],
       ...['--continue-on-failure', '--warnings', 'off', ...more],
     ],
     { cwd: folder, limitMs: RUN_MS_MAX },
